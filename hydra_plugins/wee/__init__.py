@@ -1,0 +1,1 @@
+"""wee's sweeper, where Hydra looks for plugins."""

@@ -1,0 +1,5 @@
+"""`python -m wee`."""
+
+from wee.cli import main
+
+main()

@@ -1,0 +1,162 @@
+"""Config that every stage shares, and the small languages its fields are written in. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wee.errors import WeeError, unknown
+
+
+@dataclass
+class PathsConfig:
+    """Where things lie; relative paths start at the folder in which the command is given.
+
+    Attributes:
+        outputs: everything that runs write.
+        checkpoints, store, sweeps, figures: what each stage leaves there for the next.
+    """
+
+    outputs: str = "outputs"
+    checkpoints: str = "${paths.outputs}/checkpoints"
+    store: str = "${paths.outputs}/store"
+    sweeps: str = "${paths.outputs}/sweeps"
+    figures: str = "${paths.outputs}/figures"
+
+
+@dataclass
+class RuntimeConfig:
+    """How networks are run. Nothing here changes what is computed, so nothing here is part of an identity.
+
+    Attributes:
+        accelerator, devices, strategy, num_nodes: as Lightning's Trainer takes them.
+        workers: processes that load data, for each device.
+        threads: torch threads; 0 leaves torch's own choice.
+    """
+
+    accelerator: str = "auto"
+    devices: Any = 1
+    strategy: str = "auto"
+    num_nodes: int = 1
+    workers: int = 0
+    threads: int = 0
+
+
+@dataclass
+class CostConfig:
+    """What a stage of a cascade costs.
+
+    Attributes:
+        measure: "macs": multiply-accumulates of one forward pass at the scale's own input size.
+    """
+
+    measure: str = "macs"
+
+    def __post_init__(self) -> None:
+        if self.measure != "macs":
+            raise unknown("cost", self.measure, ["macs"])
+
+
+@dataclass
+class EnsembleConfig:
+    """Which members make ensembles.
+
+    Attributes:
+        size: members of one ensemble, M.
+        members: the members there are: a count (2 means 0 and 1) or a list of numbers.
+        orders: in which order a cascade runs them: "all" (every permutation of every choice of M members; the paper
+            averages both orders of two), "given" (as numbered), or a list of orders such as [[0, 1], [1, 0]].
+    """
+
+    size: int = 2
+    members: Any = 2
+    orders: Any = "all"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.members, int) and not isinstance(self.members, bool):
+            self.members = list(range(self.members))
+        self.members = as_list(self.members)
+        for member in self.members:
+            check_member(member)
+        if len(set(self.members)) < len(self.members):
+            raise WeeError(f"ensemble.members names a member twice: {self.members}")
+        if not 1 <= self.size <= len(self.members):
+            raise WeeError(
+                f"ensemble.size is {self.size}, but there are {len(self.members)} members ({self.members}): "
+                f"give a size from 1 to {len(self.members)}, or more with ensemble.members={max(self.size, 2)}"
+            )
+        if isinstance(self.orders, str) and self.orders not in ("all", "given"):
+            raise unknown("value of ensemble.orders", self.orders, ["all", "given", "[[0, 1], [1, 0]]"])
+        if not isinstance(self.orders, str):
+            self._check_orders()
+
+    def _check_orders(self) -> None:
+        self.orders = as_list(self.orders)
+        for order in self.orders:
+            wrong = not isinstance(order, list) or len(order) != self.size or len(set(order)) != len(order)
+            if wrong or not set(order) <= set(self.members):
+                raise WeeError(
+                    f"ensemble.orders: {order!r} is no order of {self.size} different members out of {self.members}"
+                )
+
+
+def as_list(value: Any) -> list[Any]:
+    """A value, or a list of values, as a list: users write one where there is one."""
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return list(value)
+    return [value]
+
+
+def choose(what: str, value: Any, existing: Sequence[Any]) -> list[Any]:
+    """Read a field that takes one value, a list of them, or "all".
+
+    Args:
+        what: the kind of thing, as it reads in a sentence.
+        value: what the user wrote.
+        existing: what there is to choose from.
+
+    Returns:
+        The chosen ones in the order written, each once.
+
+    Raises:
+        WeeError: something does not exist, or nothing was chosen.
+    """
+    if value == "all":
+        return list(existing)
+    chosen = list(dict.fromkeys(as_list(value)))
+    for one in chosen:
+        if one not in existing:
+            raise unknown(what, one, [*existing, "all"])
+    if not chosen:
+        raise WeeError(f"no {what} is chosen; choose from {', '.join(map(str, existing))}, or all")
+    return chosen
+
+
+def check_member(member: object) -> None:
+    """Refuse what is no member number.
+
+    Raises:
+        WeeError: it is not a whole number from 0 on.
+    """
+    if isinstance(member, bool) or not isinstance(member, int) or member < 0:
+        raise WeeError(f"{member!r} is no member: members are numbered 0, 1, 2, ..")
+
+
+def conf_dir() -> Path:
+    """The folder of Hydra configs: inside the package where wee is installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+@dataclass
+class Common:
+    """Fields that every stage has.
+
+    Attributes:
+        paths: where things lie.
+    """
+
+    paths: PathsConfig = field(default_factory=PathsConfig)

@@ -1,0 +1,44 @@
+"""The terminal: messages and progress bars that do not write over each other."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+console = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+class ConsoleHandler(logging.Handler):
+    """Log records as plain lines above any progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
+        console.print(self.format(record), markup=False, style=style)
+
+
+class Rate(ProgressColumn):
+    """Steps a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {self.unit}/s" if speed else "", style="dim")
+
+
+def progress(unit: str) -> Progress:
+    """A progress bar with a rate in some unit and an estimate of what remains; silent where no one looks.
+
+    Args:
+        unit: what is counted, in the plural.
+    """
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(unit)]
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)

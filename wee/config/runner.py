@@ -1,0 +1,128 @@
+"""One stage as a Hydra application: composition, typing, logging, and failures that are told clearly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from wee.config.common import Common, conf_dir
+from wee.config.typed import check_overrides, group_names, to_object
+from wee.errors import WeeError
+
+log = logging.getLogger("wee")
+
+C = TypeVar("C", bound=Common)
+
+ROOTS: dict[str, type[Common]] = {}
+"""The typed root of each stage in this process; the sweeper checks every job of a multirun against it first."""
+
+
+class JobError(CompactHydraException):
+    """A job that failed for a reason its user can read."""
+
+
+def run_stage(name: str, root: type[C], work: Callable[[C], Any]) -> None:
+    """Run a stage from the command line; the process ends with 1 if anything failed.
+
+    Args:
+        name: of the stage, and of its primary config.
+        root: its typed config.
+        work: what it does.
+    """
+    ROOTS[name] = root
+    ConfigStore.instance().store(name=f"{name}_schema", node=root)
+
+    def job(cfg: DictConfig) -> Any:
+        return _job(name, root, work, cfg)
+
+    # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
+    full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
+    try:
+        _check_command_line(root)
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
+    except (WeeError, HydraException, OmegaConfBaseException) as error:
+        if full:
+            raise
+        _tell(f"wee {name}: {_words(error)}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _tell(f"wee {name}: interrupted; what was finished is kept, and the same command goes on from there")
+        sys.exit(130)
+
+
+def command(stage: str, **replacements: Any) -> str:
+    """The command line that runs a stage with this job's overrides, some of them replaced.
+
+    Used wherever a message tells a user what to run. Outside of a Hydra job the overrides are empty.
+
+    Example:
+        >>> command("evaluate", scale="s1", member=0)
+        'wee evaluate scale=s1 member=0'
+    """
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    kept = [override for override in given if override.partition("=")[0] not in replacements]
+    return shlex.join(["wee", stage, *kept, *(f"{key}={value}" for key, value in replacements.items())])
+
+
+def output_dir() -> Path:
+    """Where Hydra puts this job's log and config."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one paragraph: the message alone where it was written for users, else with its type."""
+    if isinstance(error, (WeeError, HydraException, OmegaConfBaseException)):
+        return _words(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _job(name: str, root: type[C], work: Callable[[C], Any], cfg: DictConfig) -> Any:
+    multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+    try:
+        return work(to_object(root, cfg))
+    except (WeeError, HydraException, OmegaConfBaseException) as error:
+        failure = JobError(_words(error))
+    except SystemExit as error:  # would end the whole multirun
+        failure = JobError(f"the job asked to exit with {error.code}")
+    except Exception:
+        if not multirun:
+            raise
+        failure = JobError(traceback.format_exc().strip())
+    if multirun:
+        log.error(f"wee {name}: job {HydraConfig.get().job.num} failed: {failure}")
+    raise failure
+
+
+def _check_command_line(root: type[Common]) -> None:
+    """Find misspelt keys before Hydra does: its advice, to prefix a `+`, would silence the error and ignore the key."""
+    from hydra._internal.utils import get_args_parser
+
+    args = get_args_parser().parse_args()
+    if args.shell_completion or args.hydra_help:
+        return
+    folders = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
+    check_overrides(root, args.overrides, group_names(folders))
+
+
+def _words(error: BaseException) -> str:
+    cause = error.__cause__
+    words = str(error).strip()
+    return f"{words} ({str(cause).strip()})" if isinstance(cause, OmegaConfBaseException) else words
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(message.rstrip() + "\n")

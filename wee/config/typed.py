@@ -1,0 +1,111 @@
+"""From a composed Hydra config to a typed object, and from an override to a clear error."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
+
+from wee.errors import WeeError, unknown
+
+T = TypeVar("T")
+
+
+def to_object(schema: type[T], config: Any, where: str = "") -> T:
+    """Read a composed config as an instance of a dataclass.
+
+    The dataclass's own `__post_init__` checks values and rules across fields.
+
+    Args:
+        schema: the dataclass.
+        config: a DictConfig or plain mapping.
+        where: the key at which the config stands, for messages.
+
+    Raises:
+        WeeError: a key is unknown or missing, or a value has the wrong type.
+    """
+    prefix = f"{where}." if where else ""
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), config)
+        found = OmegaConf.to_object(merged)
+    except (ConfigKeyError, ValidationError) as error:
+        key = str(error.full_key or error.key)
+        if isinstance(error, ConfigKeyError):
+            raise unknown_key(schema, key, where) from None
+        raise WeeError(f"{prefix}{key}: {str(error.msg).splitlines()[0]}") from None
+    except (MissingMandatoryValue, InterpolationResolutionError) as error:
+        key = str(error.full_key or error.key)
+        raise WeeError(f"{prefix}{key} is not set; give it a value: {prefix}{key}=...") from None
+    assert isinstance(found, schema)
+    return found
+
+
+def to_objects(kinds: Mapping[str, type[T]], config: Any, where: str) -> T:
+    """Read a config whose `kind` key says which dataclass it is.
+
+    Raises:
+        WeeError: there is no such kind, or the config does not fit it.
+    """
+    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
+    if not isinstance(plain, Mapping) or plain.get("kind") not in kinds:
+        kind = plain.get("kind") if isinstance(plain, Mapping) else plain
+        raise unknown(f"kind of data ({where}.kind)", kind, kinds)
+    return to_object(kinds[str(plain["kind"])], plain, where)
+
+
+def unknown_key(schema: type, key: str, where: str = "") -> WeeError:
+    """The error for a key that a schema does not have."""
+    prefix = f"{where}." if where else ""
+    parent = key.rpartition(".")[0]
+    names = [f"{parent}.{name}" if parent else name for name in _fields(_walk(schema, parent))]
+    return unknown("key", prefix + key, [prefix + name for name in names])
+
+
+def check_overrides(schema: type, overrides: Iterable[str], groups: Iterable[str]) -> None:
+    """Refuse overrides of keys that do not exist, `+key=value` included, before anything is composed.
+
+    Args:
+        schema: the typed root.
+        overrides: as they stand on the command line.
+        groups: config groups, which may be named as well as keys.
+
+    Raises:
+        WeeError: a key does not exist; the message names the nearest that does.
+    """
+    known = {*groups, *_fields(schema), "hydra"}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        group = override.key_or_group.partition("@")[0]
+        path = group.split(".")
+        if group.split("/")[0] not in known and path[0] not in known:
+            raise unknown("key", group, sorted(known - {"hydra"}))
+        if path[0] != "hydra" and "/" not in group:
+            for depth in range(1, len(path)):
+                inside = _walk(schema, ".".join(path[:depth]))
+                if inside is None:
+                    break
+                if path[depth] not in _fields(inside):
+                    raise unknown_key(schema, ".".join(path[: depth + 1]))
+
+
+def group_names(folders: Iterable[Path]) -> list[str]:
+    """The config groups that lie in some folders."""
+    return sorted({path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()})
+
+
+def _fields(schema: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(schema)] if dataclasses.is_dataclass(schema) else []
+
+
+def _walk(schema: Any, path: str) -> Any:
+    """The dataclass at a dotted path below a dataclass; None where the path leaves typed ground."""
+    for name in filter(None, path.split(".")):
+        if not dataclasses.is_dataclass(schema) or name not in _fields(schema):
+            return None
+        schema = typing.get_type_hints(schema)[name]
+    return schema if dataclasses.is_dataclass(schema) else None

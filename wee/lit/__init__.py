@@ -1,0 +1,1 @@
+"""Lightning modules: what trains a member, what records its logits, what feeds both."""

@@ -1,0 +1,81 @@
+"""The Lightning module that trains a member."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+from timm.optim import create_optimizer_v2
+from torch import Tensor, nn
+
+from wee.data.base import Batch
+from wee.lit.config import TrainerConfig
+from wee.lit.metrics import SelectiveClassification
+
+
+class MemberModule(L.LightningModule):
+    """Cross-entropy training of one network, with the metrics of selective classification on validation.
+
+    Args:
+        network: images to logits.
+        config: optimiser and schedule.
+    """
+
+    def __init__(self, network: nn.Module, config: TrainerConfig) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=_layout(config.channels_last))
+        self.config = config
+        self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+        self.metrics = SelectiveClassification()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [n, classes] of images [n, channels, height, width]."""
+        logits: Tensor = self.network(images.to(memory_format=_layout(self.config.channels_last)))
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        loss: Tensor = self.loss(self(batch["image"]), batch["label"])
+        self.log("train/loss", loss)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect one batch's logits."""
+        logits = self(batch["image"])
+        self.metrics.update(logits, batch["label"])
+        self.log("val/nll", nn.functional.cross_entropy(logits, batch["label"]), batch_size=len(logits))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics."""
+        for name, value in self.metrics.compute().items():
+            self.log(f"val/{name.replace('@', '_at_')}", value.float())
+        self.metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and a learning rate for every step."""
+        config = self.config
+        optimizer = create_optimizer_v2(
+            self.network,
+            opt="nesterov" if config.optimizer == "sgd" else config.optimizer,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            momentum=config.momentum,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": _schedule(optimizer, config), "interval": "step"}}
+
+
+def _schedule(optimizer: torch.optim.Optimizer, config: TrainerConfig) -> Any:
+    schedules = torch.optim.lr_scheduler
+    if config.schedule == "one_cycle":
+        return schedules.OneCycleLR(optimizer, config.lr, total_steps=config.steps + 1, pct_start=max(config.warmup, 1e-3))
+    rising = round(config.warmup * config.steps)
+    falling = schedules.CosineAnnealingLR(optimizer, max(config.steps - rising, 1))
+    if not rising:
+        return falling
+    warmup = schedules.LinearLR(optimizer, start_factor=0.01, total_iters=rising)
+    return schedules.SequentialLR(optimizer, [warmup, falling], milestones=[rising])
+
+
+def _layout(channels_last: bool) -> torch.memory_format:
+    return torch.channels_last if channels_last else torch.contiguous_format

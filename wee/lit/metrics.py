@@ -1,0 +1,51 @@
+"""The method's metrics as torchmetrics, for Lightning loops: states that reset and synchronise between processes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+from wee.method.curves import RiskCoverage
+from wee.method.prefixes import summarise
+from wee.method.tasks import Metric as Quantity
+
+
+class SelectiveClassification(Metric):
+    """Metrics of selective classification over everything seen since the last reset.
+
+    Args:
+        names: metrics, as `wee.method.Metric.parse` reads them.
+        score: the confidence to rank by.
+    """
+
+    full_state_update = False
+    logits: list[Tensor]
+    labels: list[Tensor]
+
+    def __init__(self, names: tuple[str, ...] = ("accuracy", "cov@5", "aurc"), score: str = "msp") -> None:
+        super().__init__()
+        self.quantities = [Quantity.parse(name) for name in names]
+        self.score = score
+        self.add_state("logits", default=[], dist_reduce_fx="cat")
+        self.add_state("labels", default=[], dist_reduce_fx="cat")
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Take a batch: logits [n, classes], labels [n]."""
+        self.logits.append(logits.detach().float())
+        self.labels.append(labels.detach())
+
+    def compute(self) -> dict[str, Tensor]:
+        """A value for each metric, float64, by name."""
+        logits = dim_zero_cat(self.logits).cpu().numpy()
+        labels = dim_zero_cat(self.labels).cpu().numpy()
+        prefix = summarise([logits], labels, [(0,)], [self.score])[0,]
+        curve = RiskCoverage.of(prefix.scores[self.score], prefix.correct)
+        plain = {"accuracy": prefix.correct, "top5_error": ~prefix.top5, "top1_error": ~prefix.correct}
+        values = {}
+        for quantity in self.quantities:
+            value = quantity.of_curve(curve) if quantity.ranks else 100 * float(np.mean(plain[quantity.name]))
+            values[quantity.name] = torch.tensor(value, dtype=torch.float64)
+        return values

@@ -1,0 +1,297 @@
+"""Policies: who goes on to the next stage of a cascade.
+
+A policy is fitted on the validation set, once, and becomes a rule. A rule sends samples through the
+stages of any data set, and never sees a label. Scores are confidences throughout, so a window is an
+interval of confidence.
+
+Sources: Xia and Bouganis, ICCV 2023, section 3.2 (window); Wang et al., ICLR 2022 (single threshold).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from wee.errors import WeeError
+from wee.method.cascades import Stages
+from wee.method.curves import RiskCoverage
+from wee.method.prefixes import Floats, Ints
+from wee.method.tasks import Task
+
+Width = float | Literal["all"]
+"""The width of a window: the share of validation samples inside, in [0, 1], or "all" for every sample there is."""
+
+
+class Rule(Protocol):
+    """A fitted policy."""
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N]."""
+        ...
+
+
+class Policy(Protocol):
+    """Something that can be fitted on the validation set."""
+
+    def fit(self, validation: Stages) -> Rule:
+        """The rule for any data set."""
+        ...
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Confidences that go on: low <= s <= high, and the tau they were drawn around.
+
+    Attributes:
+        low, high: the ends, both inside; nothing lies in an interval with low > high.
+        tau: the operating threshold of the task, None where the policy has none.
+        rank: the percentile rank of tau among the validation scores, in [0, 1].
+    """
+
+    low: float
+    high: float
+    tau: float | None = None
+    rank: float | None = None
+
+    def __contains__(self, score: float) -> bool:
+        return self.low <= score <= self.high
+
+
+NOTHING = Interval(np.inf, -np.inf)
+EVERYTHING = Interval(-np.inf, np.inf)
+
+
+@dataclass(frozen=True)
+class IntervalRule:
+    """A sample goes on from a stage iff its confidence there lies in that stage's interval.
+
+    Attributes:
+        score: which confidence is looked at.
+        intervals: one for every stage but the last.
+    """
+
+    score: str
+    intervals: Sequence[Interval]
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N]."""
+        _same_length(len(stages), self.intervals)
+        exits = np.zeros(len(stages.ids), dtype=np.int64)
+        running = np.ones(len(stages.ids), dtype=np.bool_)
+        for prefix, interval in zip(stages.prefixes[:-1], self.intervals, strict=True):
+            s = prefix.scores[self.score]
+            running &= (interval.low <= s) & (s <= interval.high)
+            exits += running
+        return exits
+
+
+@dataclass(frozen=True)
+class Single:
+    """Nothing goes on: the first network alone."""
+
+    score: str = "msp"
+
+    def fit(self, validation: Stages) -> IntervalRule:
+        """The rule for any data set."""
+        return IntervalRule(self.score, [NOTHING] * (len(validation) - 1))
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Everything goes on: the whole ensemble."""
+
+    score: str = "msp"
+
+    def fit(self, validation: Stages) -> IntervalRule:
+        """The rule for any data set."""
+        return IntervalRule(self.score, [EVERYTHING] * (len(validation) - 1))
+
+
+@dataclass(frozen=True)
+class Window:
+    """Samples near the operating threshold go on: the paper's policy.
+
+    Every stage but the last has its own threshold and window, from the confidence and the correctness of
+    what has run so far, over the whole validation set.
+
+    Attributes:
+        task: the task whose operating threshold the window lies around.
+        width: the share of validation samples inside, one number for all stages or one for each but the
+            last. Two widths are names rather than quantiles: with 0 nothing goes on, with "all" everything.
+        score: the confidence to decide by.
+    """
+
+    task: Task
+    width: Width | Sequence[Width] = 0.2
+    score: str = "msp"
+
+    def __post_init__(self) -> None:
+        for width in self.width if _is_list(self.width) else [self.width]:
+            check_width(width)
+
+    def fit(self, validation: Stages) -> IntervalRule:
+        """The rule for any data set."""
+        count = len(validation) - 1
+        widths: Sequence[Width] = self.width if _is_list(self.width) else [self.width] * count  # type: ignore[list-item]
+        _same_length(len(validation), widths)
+        intervals = []
+        for prefix, width in zip(validation.prefixes[:-1], widths, strict=True):
+            curve = RiskCoverage.of(prefix.scores[self.score], prefix.correct)
+            intervals.append(window(curve.scores[::-1], self.task.tau(curve), width))
+        return IntervalRule(self.score, intervals)
+
+
+@dataclass(frozen=True)
+class SingleThreshold:
+    """Samples below one threshold go on: the usual early exit, the least confident share of them.
+
+    Attributes:
+        quantile: the quantile of the validation confidences that is the threshold, in [0, 1]: about the
+            share of samples that goes on.
+        score: the confidence to decide by.
+    """
+
+    quantile: float
+    score: str = "msp"
+
+    def __post_init__(self) -> None:
+        check_fraction("quantile of a single threshold", self.quantile)
+
+    def fit(self, validation: Stages) -> IntervalRule:
+        """The rule for any data set."""
+        ordered = (np.sort(prefix.scores[self.score]) for prefix in validation.prefixes[:-1])
+        return IntervalRule(self.score, [Interval(-np.inf, quantile(s, self.quantile)) for s in ordered])
+
+
+@dataclass(frozen=True)
+class Random:
+    """A share of the samples goes on, whatever they are: the control.
+
+    One draw a sample and stage, keyed by the sample's id: the same sample has the same draw in every data
+    set, order, process and quantity computed.
+
+    Attributes:
+        probability: of going on from a stage, in [0, 1].
+        seed: another seed is another set of draws.
+    """
+
+    probability: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_fraction("probability of a random exit", self.probability)
+
+    def fit(self, validation: Stages) -> Random:
+        """Itself: there is nothing to fit."""
+        return self
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N]."""
+        exits = np.zeros(len(stages.ids), dtype=np.int64)
+        running = np.ones(len(stages.ids), dtype=np.bool_)
+        for stage in range(len(stages) - 1):
+            running &= draws(stages.ids, self.seed, stage) < self.probability
+            exits += running
+        return exits
+
+
+def window(ascending: Floats, tau: float, width: Width) -> Interval:
+    """The window of a width around a threshold.
+
+    Args:
+        ascending: validation confidences in ascending order [N].
+        tau: the operating threshold.
+        width: the share of the confidences inside, in [0, 1], or "all".
+
+    Returns:
+        The quantiles half a width either side of tau's percentile rank, clamped to those of 0 and 1; empty for
+        width 0, boundless for "all".
+
+    Example:
+        >>> window(np.arange(11.0), tau=5.0, width=0.2)
+        Interval(low=4.0, high=6.0, tau=5.0, rank=0.5)
+    """
+    check_width(width)
+    rank = percentile_rank(ascending, tau)
+    if width == "all":
+        return Interval(-np.inf, np.inf, tau, rank)
+    if width == 0:
+        return Interval(np.inf, -np.inf, tau, rank)
+    ends = (quantile(ascending, min(max(rank + side * width / 2, 0.0), 1.0)) for side in (-1, 1))
+    return Interval(*ends, tau, rank)
+
+
+def percentile_rank(ascending: Floats, value: float) -> float:
+    """The share of sorted numbers below a value, in [0, 1], the value itself counted half where it occurs.
+
+    (#(s < value) + #(s <= value) + [value occurs]) / 2N, as scipy's `percentileofscore(kind="rank")`.
+    """
+    below = int(np.searchsorted(ascending, value, "left"))
+    up_to = int(np.searchsorted(ascending, value, "right"))
+    return (below + up_to + (up_to > below)) / (2 * len(ascending))
+
+
+def quantile(ascending: Floats, q: float) -> float:
+    """The q-quantile of sorted numbers, linearly interpolated, as `numpy.quantile`'s default."""
+    position = q * (len(ascending) - 1)
+    below = int(position)
+    above = min(below + 1, len(ascending) - 1)
+    fraction = position - below
+    low, high = float(ascending[below]), float(ascending[above])
+    return low if low == high else low + (high - low) * fraction
+
+
+def draws(ids: np.ndarray, seed: int, stage: int) -> Floats:
+    """A uniform number in [0, 1) for every id [N], fixed by (id, seed, stage)."""
+    ids = np.ascontiguousarray(ids, dtype=np.bytes_)
+    characters = ids.view(np.uint8).reshape(len(ids), ids.dtype.itemsize)
+    key = np.full(len(ids), seed % 2**64, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        key = _mix(key ^ _mix(np.full(len(ids), stage, dtype=np.uint64)))
+        for column in characters.T:  # numpy pads short ids with zeros: those must not count
+            key = np.where(column > 0, _mix(key ^ column.astype(np.uint64)), key)
+    return (key >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """The splitmix64 step (Steele et al., OOPSLA 2014): a bijection that spreads every bit over all."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def check_width(width: object) -> None:
+    """Refuse what is no width.
+
+    Raises:
+        WeeError: the width is neither a number in [0, 1] nor "all".
+    """
+    if width == "all" and isinstance(width, str):
+        return
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 <= width <= 1:
+        raise WeeError(
+            f"a window cannot be {width!r} wide: a width is a number in [0, 1] (the share of validation samples inside), or 'all'"
+        )
+
+
+def check_fraction(what: str, value: object) -> None:
+    """Refuse what is no share of something.
+
+    Raises:
+        WeeError: the value is not a number in [0, 1].
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise WeeError(f"the {what} cannot be {value!r}: it is a number in [0, 1]")
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _same_length(stages: int, settings: Sequence[object]) -> None:
+    if len(settings) != stages - 1:
+        raise WeeError(f"a cascade of {stages} stages needs {stages - 1} windows, one for each stage but the last; got {len(settings)}")

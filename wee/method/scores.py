@@ -1,0 +1,135 @@
+"""Confidence scores: what a network, or the first m members of an ensemble, says about its own prediction.
+
+Every score is a confidence: higher means keep the prediction. All are computed in float64, because
+softmax pushes confident samples so close together that float32 makes ties where there are none.
+
+Source: Xia and Bouganis, ICCV 2023, section 2; `energy` is Liu et al., NeurIPS 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from wee.errors import unknown
+
+Score = Callable[["Outputs"], Tensor]
+"""A score maps the outputs of m members on n samples to n confidences."""
+
+
+class Outputs:
+    """What m members put out for n samples, with whatever several scores share computed once.
+
+    Args:
+        logits: m tensors [n, classes], any floating dtype; read as float64.
+
+    Example:
+        >>> outputs = Outputs([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])])
+        >>> [round(float(p), 4) for p in outputs.probs[0]]
+        [0.5, 0.5]
+    """
+
+    def __init__(self, logits: Sequence[Tensor]) -> None:
+        self.members = [Member(z) for z in logits]
+
+    @classmethod
+    def of(cls, members: Sequence[Member]) -> Outputs:
+        """Outputs of members whose softmax may already be known."""
+        outputs = cls([])
+        outputs.members = list(members)
+        return outputs
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """The mean of the members' softmax outputs, [n, classes]: what the ensemble predicts."""
+        if len(self.members) == 1:
+            return self.members[0].probs
+        total = self.members[0].probs + self.members[1].probs
+        for member in self.members[2:]:
+            total += member.probs
+        return total.div_(len(self.members))
+
+    def log_prob(self, labels: Tensor) -> Tensor:
+        """Log of the mean probability of the labels [n], in [-inf, 0]; finite where `probs` underflows."""
+        each = torch.stack([m.logits.gather(1, labels[:, None])[:, 0] - m.logsumexp for m in self.members])
+        return each.logsumexp(0) - torch.tensor(float(len(self.members)), dtype=each.dtype).log()
+
+
+class Member:
+    """One network's logits [n, classes] in float64, its softmax and its logsumexp."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits.to(torch.float64)
+
+    @cached_property
+    def logsumexp(self) -> Tensor:
+        """[n]."""
+        return self.logits.logsumexp(1)
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """[n, classes]."""
+        return self.logits.softmax(1)
+
+
+def msp(outputs: Outputs) -> Tensor:
+    """Maximum softmax probability of the mean prediction, in (0, 1]."""
+    return outputs.probs.amax(1)
+
+
+def entropy(outputs: Outputs) -> Tensor:
+    """Negative entropy of the mean prediction, sum p log p, in [-log classes, 0]; p = 0 contributes 0."""
+    return torch.special.xlogy(outputs.probs, outputs.probs).sum(1)
+
+
+def mean_msp(outputs: Outputs) -> Tensor:
+    """Mean of the members' own maximum softmax probabilities, in (0, 1]."""
+    return _mean([member.probs.amax(1) for member in outputs.members])
+
+
+def mean_entropy(outputs: Outputs) -> Tensor:
+    """Mean of the members' own negative entropies, in [-log classes, 0]."""
+    return _mean([torch.special.xlogy(member.probs, member.probs).sum(1) for member in outputs.members])
+
+
+def max_logit(outputs: Outputs) -> Tensor:
+    """Mean of the members' largest logits."""
+    return _mean([member.logits.amax(1) for member in outputs.members])
+
+
+def energy(outputs: Outputs) -> Tensor:
+    """Mean of the members' logsumexp: the negative free energy of Liu et al., at temperature 1."""
+    return _mean([member.logsumexp for member in outputs.members])
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    total = values[0].clone()
+    for value in values[1:]:
+        total += value
+    return total / len(values)
+
+
+SCORES: Mapping[str, Score] = {
+    "msp": msp,
+    "entropy": entropy,
+    "max_logit": max_logit,
+    "energy": energy,
+    "mean_msp": mean_msp,
+    "mean_entropy": mean_entropy,
+}
+"""The scores by name. `msp`, `entropy`, `max_logit` and `energy` are the paper's four."""
+
+
+def get_score(name: str) -> Score:
+    """The score of that name.
+
+    Raises:
+        WeeError: there is none; the message lists those that exist.
+    """
+    try:
+        return SCORES[name]
+    except KeyError:
+        raise unknown("score", name, SCORES) from None

@@ -1,0 +1,1 @@
+"""Families of networks: configs, construction, costs, checkpoints."""

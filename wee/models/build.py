@@ -1,0 +1,77 @@
+"""Networks from their configs, and what one costs."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any
+
+import timm
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import nn
+
+from wee.errors import WeeError, unknown
+from wee.models.config import ScaleConfig
+
+
+def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
+    """A network with freshly drawn weights, by timm.
+
+    Args:
+        scale: its architecture.
+        classes: outputs.
+        channels: of an input image.
+
+    Raises:
+        WeeError: timm has no such model, or the model does not take the overrides.
+    """
+    if not timm.is_model(scale.model):
+        raise unknown("model in timm", scale.model, timm.list_models(f"*{scale.model.split('_')[0]}*")[:20])
+    try:
+        network: nn.Module = timm.create_model(scale.model, num_classes=classes, in_chans=channels, **scale.kwargs)
+    except TypeError as error:
+        raise WeeError(f"timm's {scale.model} does not take {scale.kwargs}: {error}") from None
+    return network
+
+
+def count_macs(network: nn.Module, size: int, channels: int) -> float:
+    """Multiply-accumulates of one forward pass on one square image, by fvcore, which counts batch norm too.
+
+    Args:
+        network: is put in evaluation mode while it is counted.
+        size: side of the image in pixels.
+        channels: of the image.
+
+    Raises:
+        WeeError: the network holds an operation that computes something and that fvcore cannot count.
+    """
+    image = torch.zeros(1, channels, size, size, device=next(network.parameters()).device)
+    training, fused = network.training, _unfuse(network)
+    network.eval()
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            logging.getLogger("fvcore").setLevel(logging.ERROR)
+            analysis = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            total = float(analysis.total())
+            heavy = sorted(set(analysis.unsupported_ops()) & _HEAVY)
+    finally:
+        network.train(training)
+        for module in fused:
+            module.fused_attn = True  # type: ignore[assignment]
+    if heavy:
+        raise WeeError(f"fvcore cannot count {', '.join(heavy)} in {type(network).__name__}: its MACs would be too few")
+    return total
+
+
+_HEAVY = frozenset({"aten::scaled_dot_product_attention", "aten::_native_multi_head_attention", "aten::lstm", "aten::gru"})
+"""Operations that cost MACs and that fvcore passes over."""
+
+
+def _unfuse(network: nn.Module) -> list[Any]:
+    """Switch timm's fused attention off, which fvcore cannot see into; return the modules to switch it on in again."""
+    fused: list[Any] = [module for module in network.modules() if getattr(module, "fused_attn", False)]
+    for module in fused:
+        module.fused_attn = False
+    return fused

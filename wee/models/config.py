@@ -1,0 +1,71 @@
+"""Typed configs of families. A family is data: scale names, each with a timm model, an input size and overrides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from wee.config.common import choose
+from wee.config.typed import to_object
+from wee.errors import WeeError
+
+
+@dataclass
+class ScaleConfig:
+    """One architecture of a family.
+
+    Attributes:
+        model: its name in timm's registry.
+        input_size: side of its square input in pixels.
+        kwargs: passed to `timm.create_model`.
+        label: on figures; the scale's name where it is empty.
+    """
+
+    model: str = MISSING
+    input_size: int = MISSING
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        if self.input_size < 1:
+            raise WeeError(f"input_size is {self.input_size}: it is a number of pixels")
+
+
+@dataclass
+class FamilyConfig:
+    """Architectures of growing cost.
+
+    Attributes:
+        name: in the store, in tables and in messages.
+        label: on figures; the name where it is empty.
+        model, kwargs: what scales that do not say otherwise have in common.
+        scales: by name, in the order of their cost; each a `ScaleConfig`.
+    """
+
+    name: str = MISSING
+    label: str = ""
+    model: str = ""
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    scales: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.scales:
+            raise WeeError(f"family {self.name} has no scales")
+        for name, scale in self.scales.items():
+            self.scales[name] = self._scale(str(name), dict(scale or {}))
+
+    def _scale(self, name: str, scale: dict[str, Any]) -> ScaleConfig:
+        scale["kwargs"] = {**self.kwargs, **(scale.get("kwargs") or {})}
+        if self.model:
+            scale.setdefault("model", self.model)
+        return to_object(ScaleConfig, scale, f"family.scales.{name}")
+
+    def choose(self, scale: Any) -> list[str]:
+        """The names of the scales that a `scale` field means.
+
+        Raises:
+            WeeError: one does not exist.
+        """
+        return choose(f"scale of family {self.name}", scale, list(self.scales))

@@ -1,0 +1,97 @@
+"""`wee train`: train members of a family, and keep their weights."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from wee.config.common import Common, EnsembleConfig, RuntimeConfig, choose
+from wee.config.console import progress
+from wee.config.failures import Failures, report
+from wee.config.runner import output_dir, run_stage
+from wee.data.config import labelled
+from wee.lit.config import TrainerConfig
+from wee.models.config import FamilyConfig
+
+log = logging.getLogger("wee")
+
+
+@dataclass
+class TrainConfig(Common):
+    """What `wee train` can be told.
+
+    Attributes:
+        dataset: what to train on.
+        family: architectures to choose from.
+        scale, member: which to train: one, a list, or "all".
+        ensemble: which members there are.
+        trainer: how to train.
+        runtime: on what.
+    """
+
+    dataset: Any = None
+    family: FamilyConfig = MISSING
+    ensemble: EnsembleConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    scale: Any = "all"
+    member: Any = "all"
+
+    def __post_init__(self) -> None:
+        self.dataset = labelled(self.dataset)
+        self.scale = self.family.choose(self.scale)
+        self.member = choose("member", self.member, self.ensemble.members)
+
+
+def train(cfg: TrainConfig) -> None:
+    """Train every member asked for that is not there yet."""
+    from wee.files import Lock
+    from wee.lit.recipe import Recipe
+    from wee.models import checkpoint
+
+    splits = {name: cfg.dataset.split(name) for name in ("train", "val")}
+    recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
+    folders = {recipe.name: recipe.folder(cfg.paths.checkpoints) for recipe in recipes}
+    new = [recipe for recipe in recipes if checkpoint.about(folders[recipe.name]) is None]
+    trained, steps, failures = [], 0, Failures()
+    if new:
+        import torch
+
+        from wee.lit.training import train_member
+
+        if cfg.runtime.threads:
+            torch.set_num_threads(cfg.runtime.threads)
+    with progress("steps") as bar:
+        task = bar.add_task("training", total=cfg.trainer.steps * len(new))
+        for number, recipe in enumerate(new, start=1):
+            bar.update(task, description=f"training {recipe.name}", completed=cfg.trainer.steps * (number - 1))
+            folder, logs = folders[recipe.name], output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
+            lock = Lock(folder.with_name(f"{folder.name}.lock"))
+            if not lock.acquire():
+                log.info(f"{recipe.name}: waiting for {lock.holder()}, which is training it")
+            with failures.of(recipe.name), lock.waiting():
+                if checkpoint.about(folder) is not None:
+                    continue
+                about = train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, lambda: bar.advance(task))
+                trained.append(recipe.name)
+                steps += about["steps"]
+                numbers = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
+                log.info(f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}")
+    done = len(recipes) - len(trained) - len(failures.messages)
+    log.info(f"{len(trained)} trained ({steps:,} steps), {done} were there already; in {cfg.paths.checkpoints}")
+    report(trained=trained, already_there=done, steps=steps, failures=failures.messages)
+    failures.tell()
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_stage("train", TrainConfig, train)
+
+
+if __name__ == "__main__":
+    from wee.stages.train import main as importable  # what is pickled for other processes must not live in __main__
+
+    importable()

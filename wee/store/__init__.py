@@ -1,0 +1,11 @@
+"""The logit store: every member's logits on every split, with labels, ids and groups.
+
+An entry is a folder of plain array files and a JSON manifest. It is keyed by what made it, appears in one
+rename when it is complete, is never overwritten, and says when it is damaged.
+"""
+
+from wee.store.entry import Address, Entry
+from wee.store.store import LogitStore
+from wee.store.writer import EntryWriter
+
+__all__ = ["Address", "Entry", "EntryWriter", "LogitStore"]

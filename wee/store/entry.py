@@ -1,0 +1,179 @@
+"""One entry of the store, as it is read."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.errors import WeeError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ARRAYS = ("logits", "labels", "ids", "groups")
+CHUNK = 2**22
+"""Bytes that share a checksum."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """What an entry is called: whose logits, on what.
+
+    Attributes:
+        dataset: the ID data set, on which the member was trained.
+        family, scale, member: the network.
+        split: "val", "test", or "ood-NAME" for an OOD set.
+    """
+
+    dataset: str
+    family: str
+    scale: str
+    member: int
+    split: str
+
+    def __post_init__(self) -> None:
+        for field in ("dataset", "family", "scale", "split"):
+            value = getattr(self, field)
+            if not _NAME.fullmatch(value):
+                raise WeeError(f"{value!r} cannot be the name of a {field}: use letters, digits, and any of _ . + -")
+
+    @property
+    def folder(self) -> Path:
+        """Where its entries lie, below the store's root."""
+        return Path(self.dataset, self.family, self.scale, str(self.member))
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.family}/{self.scale}/member {self.member}/{self.split}"
+
+
+class Damaged(WeeError):
+    """An entry whose files are not what was written."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One member's logits on one split. Opening reads the manifest alone; arrays are mapped when they are used.
+
+    Attributes:
+        folder: where it lies.
+        manifest: all that is known about it.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Entry:
+        """The entry in a folder.
+
+        Raises:
+            Damaged: the manifest is not what was written.
+            WeeError: it was written by a newer version of wee.
+        """
+        path = folder / MANIFEST
+        try:
+            manifest = json.loads(path.read_text())
+            checksum = manifest.pop("crc32")
+            if checksum != manifest_checksum(manifest):
+                raise ValueError("its checksum differs")
+        except FileNotFoundError:
+            raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is missing") from None
+        except (ValueError, KeyError, AttributeError) as error:
+            raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is not what was written ({error})") from None
+        if manifest["format"] > FORMAT:
+            raise WeeError(f"the entry {folder} has format {manifest['format']}; this wee reads up to {FORMAT}: update it")
+        return cls(folder, manifest)
+
+    @property
+    def key(self) -> str:
+        """The key of what made it."""
+        return str(self.manifest["key"])
+
+    @cached_property
+    def address(self) -> Address:
+        """What it is called."""
+        return Address(**self.manifest["address"])
+
+    @property
+    def macs(self) -> float:
+        """Multiply-accumulates of the member on one sample."""
+        return float(self.manifest["cost"]["macs"])
+
+    @property
+    def logits(self) -> NDArray[np.floating]:
+        """[N, classes], mapped."""
+        return self._map("logits")
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """True classes [N], -1 where there is none; mapped."""
+        return self._map("labels")
+
+    @property
+    def ids(self) -> NDArray[np.bytes_]:
+        """An id for every sample [N]; mapped."""
+        return self._map("ids")
+
+    @property
+    def groups(self) -> NDArray[np.bytes_]:
+        """What samples depend on together [N]; mapped."""
+        return self._map("groups")
+
+    def _map(self, name: str) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return array
+
+    def verify(self) -> None:
+        """Compare every byte with what was written.
+
+        Raises:
+            Damaged: something differs; the message says what, and the command that makes the entry again.
+        """
+        for name, expected in self.manifest["files"].items():
+            path = self.folder / name
+            if not path.is_file():
+                raise self._damaged(f"{name} is missing")
+            if path.stat().st_size != expected["bytes"]:
+                raise self._damaged(f"{name} has {path.stat().st_size:,} bytes, {expected['bytes']:,} were written")
+            for chunk, (found, wanted) in enumerate(zip(checksums(path), expected["crc32"], strict=True)):
+                if found != wanted:
+                    first = chunk * CHUNK
+                    last = min(first + CHUNK, expected["bytes"]) - 1
+                    raise self._damaged(f"in {name}, bytes {first:,} to {last:,} are not what was written")
+
+    def _damaged(self, what: str) -> Damaged:
+        again = self.manifest["provenance"]["command"]
+        return Damaged(f"the entry {self.address} ({self.folder}) is damaged: {what}. Make it again: {again}")
+
+    def describe(self) -> str:
+        """One line that tells it from others of its name."""
+        made = self.manifest["provenance"]
+        details = [f"weights {self.manifest['identity'].get('weights', '?')}"]
+        details += [f"{name} {made[name]}" for name in ("recipe", "created") if made.get(name)]
+        return f"{self.key} ({', '.join(details)})"
+
+
+def checksums(path: Path) -> list[int]:
+    """The CRC-32 of every `CHUNK` bytes of a file."""
+    with path.open("rb") as file:
+        return [zlib.crc32(block) for block in iter(lambda: file.read(CHUNK), b"")]
+
+
+def manifest_checksum(manifest: Mapping[str, Any]) -> int:
+    """The CRC-32 of a manifest, its own checksum left out."""
+    return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
+
+
+def describe_address(address: Address) -> dict[str, Any]:
+    """An address as plain data."""
+    return asdict(address)

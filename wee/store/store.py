@@ -1,0 +1,134 @@
+"""The store: where entries lie, how one is found, made, and told from others of its name."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.errors import WeeError
+from wee.files import Lock
+from wee.identity import KEY_LENGTH, key_of
+from wee.store.entry import Address, Damaged, Entry
+from wee.store.writer import EntryWriter
+
+log = logging.getLogger("wee")
+
+
+class Busy(Exception):
+    """Another process is making the entry; the argument says which."""
+
+
+class LogitStore:
+    """A folder of entries.
+
+    Args:
+        root: the folder; made when the first entry is.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def folder(self, address: Address, identity: Mapping[str, Any]) -> Path:
+        """Where the entry of that name and making lies, or would."""
+        return self.root / address.folder / f"{address.split}-{key_of(identity)}"
+
+    def get(self, address: Address, identity: Mapping[str, Any]) -> Entry | None:
+        """The entry of that name and making; None where there is none.
+
+        A damaged entry is said so and set aside, so that it can be made again.
+        """
+        folder = self.folder(address, identity)
+        if not folder.is_dir():
+            return None
+        try:
+            entry = Entry.open(folder)
+            entry.verify()
+        except Damaged as error:
+            aside = folder.with_name(f"{folder.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+            folder.rename(aside)
+            log.warning(f"{error}\nIt is set aside as {aside}, and made again now.")
+            return None
+        return entry
+
+    def writer(
+        self,
+        address: Address,
+        identity: Mapping[str, Any],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.bytes_],
+        groups: NDArray[np.bytes_],
+        piece_samples: int | None = None,
+    ) -> EntryWriter:
+        """Begin an entry, or go on with one that was interrupted.
+
+        Args:
+            address: what it is called.
+            identity: what makes it, as plain data.
+            labels, ids, groups: of its samples, [N] each.
+            piece_samples: samples to a piece; None for pieces of about 16 MiB.
+
+        Raises:
+            Busy: another process is making it.
+            WeeError: the lengths differ, or ids repeat.
+        """
+        if not len(labels) == len(ids) == len(groups) or len(np.unique(ids)) != len(ids):
+            raise WeeError(f"{address}: every sample needs a label, an id of its own and a group")
+        folder = self.folder(address, identity)
+        lock = Lock(folder.with_name(f"{folder.name}.lock"))
+        if not lock.acquire():
+            raise Busy(lock.holder())
+        try:
+            if folder.is_dir():
+                raise Busy("a process that has just finished it")
+            return EntryWriter(folder, folder.name[-KEY_LENGTH:], address, identity, labels, ids, groups, lock, piece_samples)
+        except BaseException:
+            lock.release()
+            raise
+
+    def find(self, address: Address) -> list[Entry]:
+        """Every entry of that name, whatever made it, oldest first."""
+        pattern = re.compile(re.escape(address.split) + rf"-[0-9a-f]{{{KEY_LENGTH}}}")
+        folder = self.root / address.folder
+        found = [p for p in folder.iterdir() if pattern.fullmatch(p.name)] if folder.is_dir() else []
+        entries = [Entry.open(path) for path in sorted(found)]
+        return sorted(entries, key=lambda entry: str(entry.manifest["provenance"].get("created", "")))
+
+    def pick(self, address: Address, pick: Sequence[str] = ()) -> Entry | None:
+        """The one entry of that name; None where there is none.
+
+        Args:
+            address: what it is called.
+            pick: where several fit, which to take: beginnings of entry keys, of weights' fingerprints or of training
+                recipes, or "newest".
+
+        Raises:
+            WeeError: several fit; the message names them and how to choose.
+        """
+        entries = self.find(address)
+        wanted = [p for p in pick if p != "newest"]
+        if len(entries) > 1 and wanted:
+            entries = [entry for entry in entries if any(_fits(entry, p) for p in wanted)] or entries
+        if len(entries) > 1 and "newest" in pick:
+            entries = entries[-1:]
+        if len(entries) > 1:
+            listed = "\n".join(f"  {entry.describe()}" for entry in entries)
+            recipes = {str(entry.manifest["provenance"].get("recipe")) for entry in entries}
+            best = entries[-1].manifest["provenance"].get("recipe") if len(recipes) == len(entries) else entries[-1].key
+            raise WeeError(
+                f"{len(entries)} entries fit {address}:\n{listed}\n"
+                f"Choose by the beginning of a key, of a weights' fingerprint or of a training recipe, "
+                f"for instance pick={best}, or pick=newest."
+            )
+        return entries[0] if entries else None
+
+
+def _fits(entry: Entry, prefix: str) -> bool:
+    names = (entry.key, entry.manifest["identity"].get("weights"), entry.manifest["provenance"].get("recipe"))
+    return any(str(name).startswith(prefix) for name in names)

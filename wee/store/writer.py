@@ -1,0 +1,218 @@
+"""Writing an entry in pieces, so that a killed run loses no more than the piece it was writing.
+
+While an entry is made, its pieces lie in a folder beside the place where it will appear. A piece is one
+file, written under another name and renamed; it holds logits, labels and the places of its samples in the
+split, and the zip format's own checksums. When nothing is missing the pieces are joined, and the entry
+appears in one rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import uuid
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.errors import WeeError
+from wee.files import Lock, write_atomically
+from wee.store.entry import FORMAT, MANIFEST, Address, Entry, checksums, manifest_checksum
+
+log = logging.getLogger("wee")
+
+PIECE_BYTES = 2**24
+"""About how many bytes of logits make a piece, where nobody says otherwise."""
+
+
+class EntryWriter:
+    """An entry in the making. Made by `LogitStore.writer`; holds the entry's lock until `close`.
+
+    Attributes:
+        missing: places in the split whose logits are not there yet, ascending.
+        found: how many samples an interrupted run had left.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        key: str,
+        address: Address,
+        identity: Mapping[str, Any],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.bytes_],
+        groups: NDArray[np.bytes_],
+        lock: Lock,
+        piece_samples: int | None = None,
+    ) -> None:
+        self.folder, self.key, self.address, self.identity = folder, key, address, dict(identity)
+        self._labels, self._ids, self._groups = labels, ids, groups
+        self._lock, self._piece_samples = lock, piece_samples
+        self._pieces = partial_folder(folder) / "pieces"
+        self._buffer: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        self._there = np.zeros(len(labels), dtype=np.bool_)
+        self._pieces.mkdir(parents=True, exist_ok=True)
+        self._take_up()
+        self.found = int(self._there.sum())
+
+    @property
+    def missing(self) -> NDArray[np.int64]:
+        """Places in the split whose logits are not there yet, ascending."""
+        return np.flatnonzero(~self._there)
+
+    def add(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+        """Take a batch; written once a piece is full. A sample that is there already is passed over.
+
+        Args:
+            index: place of every sample in the split [n].
+            logits: [n, classes].
+            labels: true classes [n], as they came with the images.
+
+        Raises:
+            WeeError: a logit is not finite, a place does not exist, or a label differs from the split's.
+        """
+        self._check(index, logits, labels)
+        new = ~self._there[index]
+        _, first = np.unique(index[new], return_index=True)
+        index, logits, labels = index[new][first], logits[new][first], labels[new][first]
+        if len(index):
+            self._there[index] = True
+            self._buffer.append((index, logits, labels))
+        if sum(len(part[0]) for part in self._buffer) >= self._samples_a_piece(logits):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been taken since the last piece."""
+        if not self._buffer:
+            return
+        index, logits, labels = (np.concatenate(parts) for parts in zip(*self._buffer, strict=True))
+        path = self._pieces / f"{uuid.uuid4().hex}.npz"
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, index=index.astype(np.int64), logits=logits, labels=labels.astype(np.int64))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+        self._buffer.clear()
+
+    def commit(self, cost: Mapping[str, float], provenance: Mapping[str, Any]) -> Entry:
+        """Join the pieces; the entry appears whole.
+
+        Args:
+            cost: what the member costs on one sample, by measure.
+            provenance: what else to remember of how it was made; not part of its identity.
+
+        Raises:
+            WeeError: samples are missing.
+        """
+        self.flush()
+        if len(self.missing):
+            raise WeeError(f"{self.address}: {len(self.missing):,} of {len(self._labels):,} samples have no logits yet")
+        joined = self._pieces.parent / f"entry-{uuid.uuid4().hex[:8]}"
+        joined.mkdir()
+        shape, dtype = self._join(joined / "logits.npy")
+        for name, array in (("labels", self._labels), ("ids", self._ids), ("groups", self._groups)):
+            np.save(joined / f"{name}.npy", array, allow_pickle=False)
+        manifest: dict[str, Any] = {
+            "format": FORMAT,
+            "key": self.key,
+            "address": asdict(self.address),
+            "identity": self.identity,
+            "shape": list(shape),
+            "dtype": str(dtype),
+            "cost": dict(cost),
+            "provenance": dict(provenance),
+            "files": {p.name: {"bytes": p.stat().st_size, "crc32": checksums(p)} for p in sorted(joined.iterdir())},
+        }
+        manifest = json.loads(json.dumps(manifest))
+        complete = {**manifest, "crc32": manifest_checksum(manifest)}
+        write_atomically(joined / MANIFEST, json.dumps(complete, indent=1) + "\n")
+        with contextlib.suppress(OSError):  # somebody else's identical entry is as good
+            joined.rename(self.folder)
+        entry = Entry.open(self.folder)
+        shutil.rmtree(self._pieces.parent, ignore_errors=True)
+        return entry
+
+    def close(self) -> None:
+        """Give the entry's lock back; pieces stay for the next run."""
+        self._lock.release()
+
+    def __enter__(self) -> EntryWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self.flush()
+        finally:
+            self.close()
+
+    def _take_up(self) -> None:
+        """Find the pieces of an interrupted run."""
+        for half in [*self._pieces.glob("*.tmp"), *self._pieces.parent.glob("entry-*")]:
+            log.warning(f"{self.address}: removed {half.name}, left half-written by an interrupted run")
+            shutil.rmtree(half) if half.is_dir() else half.unlink()
+        for path in sorted(self._pieces.glob("*.npz")):
+            piece = _read_piece(path)
+            if piece is None:
+                log.warning(f"{self.address}: removed the damaged piece {path.name}; its samples are computed again")
+                path.unlink()
+            else:
+                self._there[piece[0]] = True
+        if self._there.any():
+            log.info(
+                f"{self.address}: found {int(self._there.sum()):,} of {len(self._there):,} samples "
+                f"from an interrupted run; going on with the other {len(self.missing):,}"
+            )
+
+    def _join(self, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        target: NDArray[Any] | None = None
+        for piece_path in sorted(self._pieces.glob("*.npz")):
+            piece = _read_piece(piece_path)
+            if piece is None:
+                raise WeeError(f"{self.address}: the piece {piece_path} was damaged after it was written; run the command again")
+            index, logits, _ = piece
+            if target is None:
+                shape = (len(self._labels), *logits.shape[1:])
+                target = np.lib.format.open_memmap(path, mode="w+", dtype=logits.dtype, shape=shape)
+            target[index] = logits
+        assert target is not None
+        target.flush()  # type: ignore[attr-defined]
+        return target.shape, target.dtype
+
+    def _check(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+        if len(index) != len(logits) or len(index) != len(labels):
+            raise WeeError(f"{self.address}: {len(index)} places, {len(logits)} logits, {len(labels)} labels in one batch")
+        if len(index) and not (index.min() >= 0 and index.max() < len(self._labels)):
+            raise WeeError(f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples")
+        if not np.isfinite(logits).all():
+            bad = self._ids[index[~np.isfinite(logits).all(axis=1)][0]].decode()
+            raise WeeError(f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault")
+        if (labels != self._labels[index]).any():
+            bad = self._ids[index[labels != self._labels[index]][0]].decode()
+            raise WeeError(f"{self.address}: sample {bad} came with another label than its split gives it")
+
+    def _samples_a_piece(self, logits: NDArray[np.floating]) -> int:
+        if self._piece_samples is not None:
+            return self._piece_samples
+        return max(1, PIECE_BYTES // max(1, logits[0].nbytes if len(logits) else PIECE_BYTES))
+
+
+def partial_folder(folder: Path) -> Path:
+    """Where the pieces of an entry lie until it is complete."""
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def _read_piece(path: Path) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]] | None:
+    try:
+        with np.load(path, allow_pickle=False) as piece:
+            return piece["index"], piece["logits"], piece["labels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
