@@ -74,7 +74,7 @@ def _complete(arguments: list[str]) -> None:
 def _hydra(stage: str, arguments: list[str]) -> None:
     """Run a stage under wee's own name, which Hydra puts into its completion script."""
     sys.argv = ["wee", *arguments]
-    importlib.import_module(f"wee.stages.{stage}").main()
+    importlib.import_module(f"wee.stages.{stage}").STAGE.main()
 
 
 def _out(text: str) -> None:

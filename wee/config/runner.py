@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import logging
 import os
 import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -35,47 +38,75 @@ class JobError(CompactHydraException):
     """A job that failed for a reason its user can read."""
 
 
-def run_stage(name: str, root: type[C], work: Callable[[C], Any]) -> None:
-    """Run a stage from the command line; the process ends with 1 if anything failed.
+@dataclass(frozen=True)
+class Stage(Generic[C]):
+    """A stage of the command line.
 
-    Args:
+    Attributes:
         name: of the stage, and of its primary config.
         root: its typed config.
         work: what it does.
     """
-    ROOTS[name] = root
-    ConfigStore.instance().store(name=f"{name}_schema", node=root)
 
-    def job(cfg: DictConfig) -> Any:
-        return _job(name, root, work, cfg)
+    name: str
+    root: type[C]
+    work: Callable[[C], Any]
 
-    # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
-    full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
-    try:
-        _check_command_line(root)
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=name)(job)()
-    except (WeeError, HydraException, OmegaConfBaseException) as error:
-        if full:
-            raise
-        _tell(f"wee {name}: {_words(error)}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        _tell(f"wee {name}: interrupted; what was finished is kept, and the same command goes on from there")
-        sys.exit(130)
+    def main(self) -> None:
+        """Run the stage with the overrides on the command line; the process ends with 1 if anything failed."""
+        ROOTS[self.name] = self.root
+        ConfigStore.instance().store(name=f"{self.name}_schema", node=self.root)
+
+        def job(cfg: DictConfig) -> Any:
+            return _job(self, cfg)
+
+        # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
+        full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
+        try:
+            _check_command_line(self.root)
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)(job)()
+        except (WeeError, HydraException, OmegaConfBaseException) as error:
+            if full:
+                raise
+            _tell(f"wee {self.name}: {_words(error)}")
+            sys.exit(1)
+        except KeyboardInterrupt:
+            _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
+            sys.exit(130)
 
 
-def command(stage: str, **replacements: Any) -> str:
-    """The command line that runs a stage with this job's overrides, some of them replaced.
+def stage(name: str) -> Stage[Any]:
+    """The stage of that name."""
+    found: Stage[Any] = importlib.import_module(f"wee.stages.{name}").STAGE
+    return found
 
-    Used wherever a message tells a user what to run. Outside of a Hydra job the overrides are empty.
+
+def command(name: str, **fields: Any) -> str:
+    """The command line that runs a stage in the way of this job: for messages that tell a user what to run.
+
+    Args:
+        name: of the stage.
+        fields: overrides to set; they replace this job's.
 
     Example:
-        >>> command("evaluate", scale="s1", member=0)
-        'wee evaluate scale=s1 member=0'
+        >>> command("evaluate", scale="s1", member=[0, 1])
+        "wee evaluate scale=s1 'member=[0,1]'"
     """
-    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    kept = [override for override in given if override.partition("=")[0] not in replacements]
-    return shlex.join(["wee", stage, *kept, *(f"{key}={value}" for key, value in replacements.items())])
+    overrides: dict[str, str] = {}
+    if HydraConfig.initialized():
+        job = HydraConfig.get()
+        overrides = {group: job.runtime.choices[group] for group in ("dataset", "family") if group in job.runtime.choices}
+        known = {field.name for field in dataclasses.fields(stage(name).root)}
+        for override in job.overrides.task:
+            key, _, value = override.partition("=")
+            if key.lstrip("+").split(".")[0] in known:
+                overrides[key] = value
+    overrides |= {key: _written(value) for key, value in fields.items()}
+    return shlex.join(["wee", name, *(f"{key}={value}" for key, value in overrides.items())])
+
+
+def _written(value: Any) -> str:
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def output_dir() -> Path:
@@ -90,10 +121,10 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _job(name: str, root: type[C], work: Callable[[C], Any], cfg: DictConfig) -> Any:
+def _job(stage: Stage[C], cfg: DictConfig) -> Any:
     multirun = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
-        return work(to_object(root, cfg))
+        return stage.work(to_object(stage.root, cfg))
     except (WeeError, HydraException, OmegaConfBaseException) as error:
         failure = JobError(_words(error))
     except SystemExit as error:  # would end the whole multirun
@@ -103,7 +134,7 @@ def _job(name: str, root: type[C], work: Callable[[C], Any], cfg: DictConfig) ->
             raise
         failure = JobError(traceback.format_exc().strip())
     if multirun:
-        log.error(f"wee {name}: job {HydraConfig.get().job.num} failed: {failure}")
+        log.error(f"wee {stage.name}: job {HydraConfig.get().job.num} failed: {failure}")
     raise failure
 
 

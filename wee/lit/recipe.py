@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wee.data.base import Transform
+from wee.data.base import Split, Transform
 from wee.data.config import LabelledConfig, mean_and_std
 from wee.identity import key_of
 from wee.lit.config import TrainerConfig
@@ -57,11 +57,31 @@ class Recipe:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the weights, as plain data."""
-        architecture = {key: value for key, value in asdict(self.architecture).items() if key != "label"}
-        network = {"architecture": architecture, "transform": self.transform.describe(), "classes": self.dataset.classes}
+        network = {"architecture": self.network(), "transform": self.transform.describe(), "classes": self.dataset.classes}
         return {**self.common(), **network, "member": self.member}
+
+    def network(self) -> dict[str, Any]:
+        """The architecture, as plain data."""
+        return {key: value for key, value in asdict(self.architecture).items() if key != "label"}
 
     def folder(self, checkpoints: str) -> Path:
         """Where the member lies, below the folder of checkpoints."""
         place = Path(checkpoints, self.dataset.name, self.family.name, self.scale)
         return place / f"{self.member}-{key_of(self.identity())}"
+
+    def logits_identity(self, weights: str, split: Split, precision: str) -> dict[str, Any]:
+        """What makes an entry of the store: two are the same exactly when all of this is.
+
+        Args:
+            weights: the fingerprint of the member's weights.
+            split: the samples.
+            precision: of the forward pass.
+        """
+        return {
+            "weights": weights,
+            "architecture": self.network(),
+            "transform": self.transform.describe(),
+            "samples": split.identity,
+            "precision": precision,
+            "dtype": "float32",
+        }

@@ -79,8 +79,8 @@ def summarise(
     chunk = max(1, CHUNK_VALUES // classes)
     for start in range(0, max(count, 1), chunk):
         rows = slice(start, start + chunk)
-        loaded = {m: Member(torch.from_numpy(np.ascontiguousarray(logits[m][rows], dtype=np.float64))) for m in needed}
-        truth = torch.from_numpy(np.asarray(labels[rows], dtype=np.int64))
+        loaded = {m: Member(torch.from_numpy(np.array(logits[m][rows], dtype=np.float64))) for m in needed}
+        truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64))
         for members, done in parts.items():
             outputs = Outputs.of([loaded[m] for m in members])
             values = {name: score(outputs).numpy() for name, score in functions.items()}

@@ -75,3 +75,8 @@ def _unfuse(network: nn.Module) -> list[Any]:
     for module in fused:
         module.fused_attn = False
     return fused
+
+
+def count_parameters(network: nn.Module) -> float:
+    """Numbers that training adjusts."""
+    return float(sum(parameter.numel() for parameter in network.parameters()))

@@ -11,7 +11,7 @@ from omegaconf import MISSING
 from wee.config.common import Common, EnsembleConfig, RuntimeConfig, choose
 from wee.config.console import progress
 from wee.config.failures import Failures, report
-from wee.config.runner import output_dir, run_stage
+from wee.config.runner import Stage, output_dir, stage
 from wee.data.config import labelled
 from wee.lit.config import TrainerConfig
 from wee.models.config import FamilyConfig
@@ -86,12 +86,8 @@ def train(cfg: TrainConfig) -> None:
     failures.tell()
 
 
-def main() -> None:
-    """Run the stage from the command line."""
-    run_stage("train", TrainConfig, train)
-
+STAGE = Stage("train", TrainConfig, train)
 
 if __name__ == "__main__":
-    from wee.stages.train import main as importable  # what is pickled for other processes must not live in __main__
-
-    importable()
+    # Not this module's own STAGE: what is pickled for other processes must not live in __main__.
+    stage("train").main()

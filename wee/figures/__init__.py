@@ -1,0 +1,1 @@
+"""Figures from tables. Everything that is drawn is also written as numbers."""

@@ -1,0 +1,194 @@
+"""`wee evaluate`: run trained members over images, and keep their logits in the store."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from wee.config.common import Common, CostConfig, EnsembleConfig, RuntimeConfig, choose
+from wee.config.console import progress
+from wee.config.failures import Failures, report
+from wee.config.runner import Stage, command, stage
+from wee.data.config import labelled, ood_sets
+from wee.errors import WeeError
+from wee.lit.config import TrainerConfig
+from wee.models.config import FamilyConfig
+
+if TYPE_CHECKING:
+    from wee.data.base import Split
+    from wee.lit.recipe import Recipe
+    from wee.models.network import Network
+
+log = logging.getLogger("wee")
+
+
+@dataclass
+class EvaluateConfig(Common):
+    """What `wee evaluate` can be told.
+
+    Attributes:
+        dataset: the ID data; its val and test splits are evaluated.
+        ood: OOD sets, by name; all of them are evaluated.
+        family: architectures to choose from.
+        scale, member: which to evaluate: one, a list, or "all".
+        ensemble: which members there are.
+        trainer: how they were trained, which is how their weights are found.
+        cost: what is counted.
+        runtime: devices.
+        batch_size: images run at once.
+        precision: of the forward passes, as Lightning's Trainer takes it.
+        piece_samples: samples written at a time; null for pieces of about 16 MiB.
+    """
+
+    dataset: Any = None
+    ood: dict[str, Any] = field(default_factory=dict)
+    family: FamilyConfig = MISSING
+    ensemble: EnsembleConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    cost: CostConfig = MISSING
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    scale: Any = "all"
+    member: Any = "all"
+    batch_size: int = 512
+    precision: str = "32-true"
+    piece_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        self.dataset = labelled(self.dataset)
+        self.ood = ood_sets(self.ood)
+        self.scale = self.family.choose(self.scale)
+        self.member = choose("member", self.member, self.ensemble.members)
+        for name in ("batch_size", "piece_samples"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise WeeError(f"{name} is {value}: it must be 1 or more")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One entry to be made: a member on a split."""
+
+    recipe: Recipe
+    weights: str
+    split: str
+
+
+def evaluate(cfg: EvaluateConfig) -> None:
+    """Record every entry asked for that is not in the store yet."""
+    from wee.lit.recipe import Recipe
+    from wee.models import checkpoint
+    from wee.store.store import Busy, LogitStore
+
+    store, failures = LogitStore(cfg.paths.store), Failures()
+    splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
+    splits |= {f"ood-{name}": ood.split("test") for name, ood in cfg.ood.items()}
+    recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
+
+    jobs: deque[Job] = deque()
+    for recipe in recipes:
+        with failures.of(recipe.name):
+            about = checkpoint.about(recipe.folder(cfg.paths.checkpoints))
+            if about is None:
+                make = command("train", scale=recipe.scale, member=recipe.member)
+                raise WeeError(f"it is not trained with this config; train it: {make}")
+            jobs.extend(Job(recipe, about["fingerprint"], split) for split in splits)
+
+    networks = _Networks(cfg)
+    total = sum(len(splits[job.split]) for job in jobs)
+    recorded: dict[str, int] = {}
+    there = 0
+    waiting = 0
+    with progress("images") as bar:
+        task = bar.add_task("evaluating", total=total)
+        while jobs:
+            job = jobs.popleft()
+            split, name = splits[job.split], f"{job.recipe.name} on {job.split}"
+            bar.update(task, description=f"evaluating {name}")
+            with failures.of(name):
+                address, identity = _entry(cfg, job, split)
+                if store.get(address, identity) is not None:
+                    there, waiting = there + 1, 0
+                    bar.advance(task, len(split))
+                    continue
+                try:
+                    writer = store.writer(address, identity, split.labels, split.ids, split.groups, cfg.piece_samples)
+                except Busy as busy:
+                    if waiting == 0:
+                        log.info(f"{name}: {busy} is making it; coming back to it later")
+                    jobs.append(job)  # others first: two processes share the work
+                    waiting += 1
+                    if waiting >= len(jobs):
+                        time.sleep(0.5)
+                    continue
+                with writer:
+                    waiting = 0
+                    bar.advance(task, writer.found)
+                    _record(cfg, networks.get(job.recipe), job, split, writer, lambda n: bar.advance(task, n))
+                    recorded[name] = len(split) - writer.found
+    samples = sum(recorded.values())
+    log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
+    report(recorded=recorded, already_there=there, images=samples, failures=failures.messages)
+    failures.tell()
+
+
+class _Networks:
+    """The member that is being evaluated, loaded once for all its splits, and only if it is needed."""
+
+    def __init__(self, cfg: EvaluateConfig) -> None:
+        self.cfg = cfg
+        self.latest: tuple[str, Network] | None = None
+
+    def get(self, recipe: Recipe) -> Network:
+        """The network of a recipe, with its weights."""
+        import torch
+
+        from wee.models import checkpoint
+        from wee.models.build import build, count_macs, count_parameters
+        from wee.models.network import Network
+
+        if self.cfg.runtime.threads:
+            torch.set_num_threads(self.cfg.runtime.threads)
+        if self.latest is None or self.latest[0] != recipe.name:
+            channels = self.cfg.dataset.channels
+            module = build(recipe.architecture, self.cfg.dataset.classes, channels)
+            checkpoint.load(recipe.folder(self.cfg.paths.checkpoints), module)
+            macs = count_macs(module, recipe.transform.size, channels)
+            cost = {"macs": macs, "parameters": count_parameters(module)}
+            self.latest = (recipe.name, Network(module, recipe.transform, cost))
+        return self.latest[1]
+
+
+def _entry(cfg: EvaluateConfig, job: Job, split: Split) -> tuple[Any, dict[str, Any]]:
+    """The address of an entry and its identity."""
+    from wee.store import Address
+
+    recipe = job.recipe
+    address = Address(cfg.dataset.name, cfg.family.name, recipe.scale, recipe.member, job.split)
+    return address, recipe.logits_identity(job.weights, split, cfg.precision)
+
+
+def _record(cfg: EvaluateConfig, network: Network, job: Job, split: Split, writer: Any, done: Any) -> None:
+    from wee.identity import key_of
+    from wee.lit.recording import Recording, record
+
+    recipe = job.recipe
+    provenance = {
+        "command": command("evaluate", scale=recipe.scale, member=recipe.member),
+        "recipe": key_of(recipe.common()),
+        "trainer": cfg.trainer.name,
+        "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": recipe.architecture.label},
+        "config": {"recipe": recipe.identity(), "batch_size": cfg.batch_size},
+    }
+    record(network, split, writer, Recording(cfg.batch_size, cfg.precision, cfg.runtime), provenance, done)
+
+
+STAGE = Stage("evaluate", EvaluateConfig, evaluate)
+
+if __name__ == "__main__":
+    # Not this module's own STAGE: what is pickled for other processes must not live in __main__.
+    stage("evaluate").main()

@@ -1,0 +1,127 @@
+"""Sweeps on disk: a folder a sweep, keyed by its settings and the entries it read; never overwritten."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wee.errors import WeeError
+from wee.files import write_json
+from wee.sweep.table import COLUMNS
+
+TABLE, FRONTS, ABOUT = "table.csv", "fronts.csv", "sweep.json"
+_TEXT = ("dataset", "family", "scale", "members", "policy", "score", "task", "ood", "split", "metric", "eval_score")
+
+
+def save(folder: Path, table: pd.DataFrame, fronts: pd.DataFrame, about: Mapping[str, Any]) -> None:
+    """Keep a sweep: all of it appears in one rename."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary.mkdir()
+    table.to_csv(temporary / TABLE, index=False)
+    fronts.to_csv(temporary / FRONTS, index=False)
+    write_json(temporary / ABOUT, about)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        shutil.rmtree(temporary)
+        if not is_sweep(folder):
+            raise
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder holds a whole sweep."""
+    return (folder / ABOUT).is_file()
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The tidy table in a file, or in a sweep's folder.
+
+    Raises:
+        WeeError: there is none, or its columns are not those of a table.
+    """
+    path = path / TABLE if path.is_dir() else path
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=True)
+    except FileNotFoundError:
+        raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise WeeError(f"{path} is not a table of a sweep: {error}") from None
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise WeeError(f"{path} is not a table of a sweep: it has no column {', '.join(missing)}")
+    table["width"] = table["width"].map(parse_width)
+    return table
+
+
+def parse_width(text: Any) -> Any:
+    """A width as it stands in a file: a number, "all", or nothing."""
+    return text if text == "all" or pd.isna(text) else float(text)
+
+
+def read_tables(paths: list[Path]) -> pd.DataFrame:
+    """Several tables as one. The same number in two of them counts once.
+
+    Raises:
+        WeeError: two tables give different values for the same setting.
+    """
+    table = pd.concat([read_table(path).assign(source=str(path)) for path in paths], ignore_index=True)
+    keys = [column for column in COLUMNS if column not in ("tau", "low", "high", "samples", "groups", "macs", "value")]
+    table["_value"] = table["value"].round(9)
+    rivals = table.drop_duplicates([*keys, "_value"]).duplicated(keys, keep=False)
+    different = table.loc[rivals[rivals].index, "source"].unique() if rivals.any() else []
+    if len(different):
+        row = table.loc[rivals[rivals].index[0]]
+        raise WeeError(
+            f"{' and '.join(different[:2])} give different values for {row.metric} of {row.scale}, {row.policy}: they are "
+            f"not sweeps over the same logits; give one of them: sweeps=[{different[0]}]"
+        )
+    return table.drop_duplicates(keys).drop(columns=["source", "_value"]).reset_index(drop=True)
+
+
+def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:
+    """The sweeps that a `sweeps` field means, each a folder or a table's file.
+
+    Args:
+        root: the folder of sweeps.
+        wanted: names of sweeps (the newest of each name), paths, patterns of paths, or "newest".
+
+    Raises:
+        WeeError: one of them does not exist.
+    """
+    found = []
+    for one in wanted:
+        if one == "newest":
+            everything = [folder for folder in root.glob("*/*") if is_sweep(folder)]
+            if not everything:
+                raise WeeError(f"there is no sweep in {root} yet; make one: wee sweep")
+            found.append(max(everything, key=_age))
+            continue
+        if (root / one).is_dir() and not is_sweep(root / one):
+            runs = [folder for folder in (root / one).iterdir() if is_sweep(folder)]
+            if runs:
+                found.append(max(runs, key=_age))
+                continue
+        matches = [Path(one)] if Path(one).exists() else sorted(Path().glob(one)) if not Path(one).is_absolute() else []
+        if not matches:
+            names = sorted(folder.name for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
+            known = f" Known: {', '.join(names)}." if names else ""
+            raise WeeError(f"there is no sweep '{one}' in {root}, and no such file.{known} Make one: wee sweep name={one}")
+        found += matches
+    return found
+
+
+def _age(folder: Path) -> float:
+    return (folder / ABOUT).stat().st_mtime
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What made a sweep."""
+    about: dict[str, Any] = json.loads((folder / ABOUT).read_text())
+    return about
