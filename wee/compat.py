@@ -56,7 +56,7 @@ def repair_torchvision() -> bool:
 
     if _library is not None or torch.version.cuda is not None or not _built_for_cuda():
         return False
-    _library = torch.library.Library("torchvision", "FRAGMENT")
+    _library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
         _library.define(operator + _SCHEMA)
     return True

@@ -54,7 +54,7 @@ class Lock:
         self._seen: tuple[str, float, float] | None = None  # another's token, its mtime, when we first saw that
 
     def acquire(self) -> bool:
-        """Take the lock if nobody holds it, or if its holder is dead; never waits. Taking it twice is taking it once."""
+        """Take the lock if nobody holds it, or if its holder is dead; never waits. Twice is as good as once."""
         if self._held:
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -55,7 +55,8 @@ class WeeSweeper(BasicSweeper):
         if failures:
             listed = "\n".join(f"  {failure}" for failure in failures)
             raise CompactHydraException(
-                f"{len(failures)} of {jobs} jobs failed; the same command runs them again and skips what is done.\n{listed}"
+                f"{len(failures)} of {jobs} jobs failed; the same command runs them again, and skips what is done.\n"
+                f"{listed}"
             )
         return returns
 

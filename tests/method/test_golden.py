@@ -47,7 +47,9 @@ def ensemble() -> dict[str, Stages]:
     for split in ("val", "test"):
         labels = arrays[f"{split}_labels"]
         prefixes = summarise(list(arrays[f"{split}_logits"]), labels, [(0,), (0, 1)], SCORES)
-        splits[split] = Stages([prefixes[0,], prefixes[0, 1]], np.cumsum(macs), np.arange(len(labels)).astype("S"))
+        splits[split] = Stages(
+            [prefixes[0,], prefixes[0, 1]], np.cumsum(macs).tolist(), np.arange(len(labels)).astype("S")
+        )
     return splits
 
 

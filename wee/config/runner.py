@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException
@@ -23,6 +24,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from wee.config.common import Common, conf_dir
+from wee.config.help import stage_help
 from wee.config.typed import check_overrides, group_names, to_object
 from wee.errors import WeeError
 
@@ -63,7 +65,8 @@ class Stage(Generic[C]):
         # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
         full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
         try:
-            _check_command_line(self.root)
+            if self._help():
+                return
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)(job)()
         except (WeeError, HydraException, OmegaConfBaseException) as error:
             if full:
@@ -73,6 +76,20 @@ class Stage(Generic[C]):
         except KeyboardInterrupt:
             _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
             sys.exit(130)
+
+    def _help(self) -> bool:
+        """Answer --help, and look for misspelt keys before Hydra does.
+
+        Hydra's advice on an unknown key, to prefix a `+`, would silence the error and ignore the key.
+        """
+        args = get_args_parser().parse_args()
+        if args.shell_completion or args.hydra_help:
+            return False
+        folders = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
+        check_overrides(self.root, args.overrides, group_names(folders))
+        if args.help:
+            sys.stdout.write(stage_help(self.name, args.overrides, args.config_dir))
+        return bool(args.help)
 
 
 def stage(name: str) -> Stage[Any]:
@@ -95,7 +112,9 @@ def command(name: str, **fields: Any) -> str:
     overrides: dict[str, str] = {}
     if HydraConfig.initialized():
         job = HydraConfig.get()
-        overrides = {group: job.runtime.choices[group] for group in ("dataset", "family") if group in job.runtime.choices}
+        overrides = {
+            group: job.runtime.choices[group] for group in ("dataset", "family") if group in job.runtime.choices
+        }
         known = {field.name for field in dataclasses.fields(stage(name).root)}
         for override in job.overrides.task:
             key, _, value = override.partition("=")
@@ -136,17 +155,6 @@ def _job(stage: Stage[C], cfg: DictConfig) -> Any:
     if multirun:
         log.error(f"wee {stage.name}: job {HydraConfig.get().job.num} failed: {failure}")
     raise failure
-
-
-def _check_command_line(root: type[Common]) -> None:
-    """Find misspelt keys before Hydra does: its advice, to prefix a `+`, would silence the error and ignore the key."""
-    from hydra._internal.utils import get_args_parser
-
-    args = get_args_parser().parse_args()
-    if args.shell_completion or args.hydra_help:
-        return
-    folders = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
-    check_overrides(root, args.overrides, group_names(folders))
 
 
 def _words(error: BaseException) -> str:

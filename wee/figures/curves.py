@@ -25,8 +25,8 @@ def curve_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
         config: what is drawn.
 
     Returns:
-        One row per panel, policy and scale: `macs` and `value`, means over members and orders on the test split; `low` and
-        `high`, the least and the greatest of the values averaged; `count`, how many there were.
+        One row per panel, policy and scale: `macs` and `value`, means over members and orders on the test split;
+        `low` and `high`, the least and the greatest of the values averaged; `count`, how many there were.
 
     Raises:
         WeeError: the table lacks something that is to be drawn; the message says what to sweep.
@@ -45,8 +45,13 @@ def curve_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
             if own.empty:
                 raise WeeError(_lacking(policy, metric, config))
             keys = ["dataset", "family", "scale"]
-            aggregates = {"macs": ("macs", "mean"), "value": ("value", "mean"), "low": ("value", "min"), "high": ("value", "max")}
-            points = own.groupby(keys, sort=False).agg(**aggregates, count=("value", "size")).reset_index()  # type: ignore[call-overload]
+            aggregates = {
+                "macs": ("macs", "mean"),
+                "value": ("value", "mean"),
+                "low": ("value", "min"),
+                "high": ("value", "max"),
+            }
+            points = own.groupby(keys, sort=False).agg(**aggregates, count=("value", "size")).reset_index()
             found.append(points.assign(panel=metric.name, policy=policy))
     return pd.concat(found, ignore_index=True).sort_values(["panel", "policy", "macs"], kind="stable")
 
@@ -64,7 +69,11 @@ def _choose(rows: pd.DataFrame, policy: str, metric: Metric, config: FigureConfi
 
 
 def _lacking(policy: str, metric: Metric, config: FigureConfig) -> str:
-    need = {"window": f" at width {config.width}", "threshold": f" at {config.fraction}", "random": f" at {config.fraction}"}
+    need = {
+        "window": f" at width {config.width}",
+        "threshold": f" at {config.fraction}",
+        "random": f" at {config.fraction}",
+    }
     tasks = f" task.names=[{metric.name}]" if metric.task is not None else ""
     width = f" window.width={config.width}" if policy == "window" else ""
     return (
@@ -77,9 +86,13 @@ def draw_curves(points: pd.DataFrame, config: FigureConfig) -> Figure:
     """The figure of some points; see `curve_points`."""
     columns = min(config.columns, len(config.panels))
     rows = math.ceil(len(config.panels) / columns)
-    with plt.rc_context(dict(RC)):
+    with plt.rc_context(RC):
         figure, grid = plt.subplots(
-            rows, columns, figsize=(config.panel_size[0] * columns, config.panel_size[1] * rows + 0.3), squeeze=False, sharex=True
+            rows,
+            columns,
+            figsize=(config.panel_size[0] * columns, config.panel_size[1] * rows + 0.3),
+            squeeze=False,
+            sharex=True,
         )
         axes: list[Axes] = list(grid.ravel())
         for axis, name in zip(axes, config.panels, strict=False):
@@ -91,7 +104,15 @@ def draw_curves(points: pd.DataFrame, config: FigureConfig) -> Figure:
             last.set_xlabel("average MACs")
             last.tick_params(labelbottom=True)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, handlelength=2.2, columnspacing=1.4)
+        figure.legend(
+            handles,
+            labels,
+            loc="outside upper center",
+            ncols=len(labels),
+            frameon=False,
+            handlelength=2.2,
+            columnspacing=1.4,
+        )
     return figure
 
 
@@ -102,12 +123,25 @@ def _panel(axis: Axes, points: pd.DataFrame, config: FigureConfig) -> None:
         own, look = points[points.policy == policy], LOOKS[policy]
         for _, curve in own.groupby(["dataset", "family"], sort=False):
             spread = np.abs(curve[["low", "high"]].to_numpy().T - curve.value.to_numpy())
-            style = {"color": look.colour, "marker": look.marker, "linestyle": look.dash, "zorder": 3 if policy == "window" else 2}
+            style = {
+                "color": look.colour,
+                "marker": look.marker,
+                "linestyle": look.dash,
+                "zorder": 3 if policy == "window" else 2,
+            }
             axis.errorbar(
-                curve.macs, curve.value, yerr=spread, elinewidth=0.6, capsize=1.2, capthick=0.6, markeredgewidth=0, label=look.label, **style
+                curve.macs,
+                curve.value,
+                yerr=spread,
+                elinewidth=0.6,
+                capsize=1.2,
+                capthick=0.6,
+                markeredgewidth=0,
+                label=look.label,
+                **style,
             )
     axis.set_title(f"{metric_label(metric.name)} {'↑' if metric.higher_is_better else '↓'}", loc="left", pad=3)
-    axis.yaxis.set_major_locator(MaxNLocator(5))
+    axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axis.xaxis.set_major_locator(LogLocator(subs=(1.0,)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _si(value)))
     axis.xaxis.set_minor_formatter(NullFormatter())
@@ -115,16 +149,17 @@ def _panel(axis: Axes, points: pd.DataFrame, config: FigureConfig) -> None:
 
 
 def _name_scales(axis: Axes, points: pd.DataFrame, metric: Metric) -> None:
-    """The scale's name beside each single model: on the side where no better curve runs."""
-    below = metric.higher_is_better
+    """The scale's name beside each single model, on the side where no better curve runs."""
+    side = -1 if metric.higher_is_better else 1
+    axis.margins(x=0.06, y=0.1)
     for _, point in points[points.policy == "single"].iterrows():
         axis.annotate(
             str(point.scale).replace("_", "-"),
-            (point.macs, point.low if below else point.high),
-            xytext=(2.5, -2.5 if below else 2.5),
+            (point.macs, point.value),
+            xytext=(3.5, 3 * side),
             textcoords="offset points",
             ha="left",
-            va="top" if below else "bottom",
+            va="top" if side < 0 else "bottom",
             fontsize=5.5,
             color=LOOKS["single"].colour,
         )

@@ -9,7 +9,7 @@ from typing import Any
 INK = "#222222"
 GRID = "#e4e4e4"
 
-RC: Mapping[str, Any] = {
+RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 7,

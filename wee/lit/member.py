@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 from wee.data.base import Batch
 from wee.lit.config import TrainerConfig
+from wee.lit.layout import lay_out
 from wee.lit.metrics import SelectiveClassification
 
 
-class MemberModule(L.LightningModule):
+class MemberModule(lightning.LightningModule):
     """Cross-entropy training of one network, with the metrics of selective classification on validation.
 
     Args:
@@ -24,14 +25,14 @@ class MemberModule(L.LightningModule):
 
     def __init__(self, network: nn.Module, config: TrainerConfig) -> None:
         super().__init__()
-        self.network = network.to(memory_format=_layout(config.channels_last))
+        self.network = lay_out(network, config.channels_last)
         self.config = config
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
         self.metrics = SelectiveClassification()
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [n, classes] of images [n, channels, height, width]."""
-        logits: Tensor = self.network(images.to(memory_format=_layout(self.config.channels_last)))
+        logits: Tensor = self.network(lay_out(images, self.config.channels_last))
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -68,14 +69,12 @@ class MemberModule(L.LightningModule):
 def _schedule(optimizer: torch.optim.Optimizer, config: TrainerConfig) -> Any:
     schedules = torch.optim.lr_scheduler
     if config.schedule == "one_cycle":
-        return schedules.OneCycleLR(optimizer, config.lr, total_steps=config.steps + 1, pct_start=max(config.warmup, 1e-3))
+        return schedules.OneCycleLR(
+            optimizer, config.lr, total_steps=config.steps + 1, pct_start=max(config.warmup, 1e-3)
+        )
     rising = round(config.warmup * config.steps)
     falling = schedules.CosineAnnealingLR(optimizer, max(config.steps - rising, 1))
     if not rising:
         return falling
     warmup = schedules.LinearLR(optimizer, start_factor=0.01, total_iters=rising)
     return schedules.SequentialLR(optimizer, [warmup, falling], milestones=[rising])
-
-
-def _layout(channels_last: bool) -> torch.memory_format:
-    return torch.channels_last if channels_last else torch.contiguous_format

@@ -57,7 +57,11 @@ class Recipe:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the weights, as plain data."""
-        network = {"architecture": self.network(), "transform": self.transform.describe(), "classes": self.dataset.classes}
+        network = {
+            "architecture": self.network(),
+            "transform": self.transform.describe(),
+            "classes": self.dataset.classes,
+        }
         return {**self.common(), **network, "member": self.member}
 
     def network(self) -> dict[str, Any]:

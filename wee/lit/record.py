@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import lightning as L
-import torch
+import lightning
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor, nn
 
 from wee.data.base import Batch
+from wee.lit.layout import lay_out
 from wee.store import EntryWriter
 
 
-class Recorder(L.LightningModule):
+class Recorder(lightning.LightningModule):
     """Runs a network over images. Each prediction carries the places of its samples and their labels with it.
 
     Args:
@@ -24,12 +24,12 @@ class Recorder(L.LightningModule):
 
     def __init__(self, network: nn.Module, channels_last: bool = True) -> None:
         super().__init__()
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.network = network.to(memory_format=self.layout)
+        self.channels_last = channels_last
+        self.network = lay_out(network, channels_last)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Logits, labels and places of one batch."""
-        logits = self.network(batch["image"].to(memory_format=self.layout))
+        logits = self.network(lay_out(batch["image"], self.channels_last))
         return {"logits": logits, "label": batch["label"], "index": batch["index"]}
 
 
@@ -47,8 +47,8 @@ class StoreWriter(BasePredictionWriter):
 
     def write_on_batch_end(
         self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
         prediction: Any,
         batch_indices: Sequence[int] | None,
         batch: Any,
@@ -56,5 +56,6 @@ class StoreWriter(BasePredictionWriter):
         dataloader_idx: int,
     ) -> None:
         """Keep one batch. Lightning's own `batch_indices` are not used: they have been wrong between processes."""
-        self.writer.add(*(prediction[name].float().cpu().numpy() if name == "logits" else prediction[name].cpu().numpy() for name in ("index", "logits", "label")))
+        index, labels = (prediction[name].cpu().numpy() for name in ("index", "label"))
+        self.writer.add(index, prediction["logits"].float().cpu().numpy(), labels)
         self.done(len(prediction["index"]))

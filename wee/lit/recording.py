@@ -35,7 +35,12 @@ class Recording:
 
 
 def record(
-    network: Network, split: Split, writer: EntryWriter, how: Recording, provenance: Mapping[str, Any], done: Callable[[int], None]
+    network: Network,
+    split: Split,
+    writer: EntryWriter,
+    how: Recording,
+    provenance: Mapping[str, Any],
+    done: Callable[[int], None],
 ) -> Entry:
     """Run a member over the samples that an entry still lacks, and commit the entry.
 

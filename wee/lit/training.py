@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 
 from wee.config.common import RuntimeConfig
@@ -22,7 +22,7 @@ from wee.models import checkpoint
 from wee.models.build import build
 
 
-class _Steps(L.Callback):
+class _Steps(lightning.Callback):
     """Tells somebody after every optimiser step."""
 
     def __init__(self, step: Callable[[], None]) -> None:
@@ -75,18 +75,24 @@ def train_member(
 
 def quiet_trainer(
     runtime: RuntimeConfig, precision: str, logs: Path | None = None, callbacks: Any = None, **options: Any
-) -> L.Trainer:
+) -> lightning.Trainer:
     """A Lightning trainer that leaves the terminal to wee, and checkpoints to wee."""
     logging.getLogger("lightning").setLevel(logging.ERROR)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    for noise in (".*does not have many workers.*", ".*`isinstance.treespec.*", ".*LeafSpec.*", ".*smaller than the logging interval.*", ".*have no `val_dataloader`.*"):
+    for noise in (
+        ".*does not have many workers.*",
+        ".*`isinstance.treespec.*",
+        ".*LeafSpec.*",
+        ".*smaller than the logging interval.*",
+        ".*have no `val_dataloader`.*",
+    ):
         warnings.filterwarnings("ignore", message=noise)
     logger: Any = False
     if logs is not None:
         from lightning.pytorch.loggers import CSVLogger
 
         logger = CSVLogger(logs.parent, name=logs.name, version="")
-    return L.Trainer(
+    return lightning.Trainer(
         accelerator=runtime.accelerator,
         devices=runtime.devices,
         strategy=runtime.strategy,

@@ -68,7 +68,7 @@ class RiskCoverage:
         return float(self.risk[point]), point
 
     def coverage_at(self, risk: float) -> tuple[float, int]:
-        """The coverage at the point whose risk is nearest to the one asked for (the first of equals), and that point."""
+        """The coverage at the point whose risk is nearest to the one asked for, and that point; the first of equals."""
         first = min(NOISY_START, len(self) // 2)
         point = first + int(np.argmin(np.abs(self.risk[first:] - risk)))
         return point / len(self), point

@@ -24,7 +24,9 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
         [n]; of equal points, the first alone.
     """
     points = np.column_stack([cost, value])
-    return np.asarray(moocore.is_nondominated(points, maximise=[False, higher_is_better], keep_weakly=False), dtype=np.bool_)
+    return np.asarray(
+        moocore.is_nondominated(points, maximise=[False, higher_is_better], keep_weakly=False), dtype=np.bool_
+    )
 
 
 def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: tuple[float, float]) -> float:

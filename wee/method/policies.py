@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import numpy as np
 
@@ -129,13 +129,16 @@ class Window:
     score: str = "msp"
 
     def __post_init__(self) -> None:
-        for width in self.width if _is_list(self.width) else [self.width]:
+        for width in self.widths(1):
             check_width(width)
+
+    def widths(self, count: int) -> list[Width]:
+        """The width for each of a number of stages."""
+        return list(self.width) if isinstance(self.width, (list, tuple)) else [cast("Width", self.width)] * count
 
     def fit(self, validation: Stages) -> IntervalRule:
         """The rule for any data set."""
-        count = len(validation) - 1
-        widths: Sequence[Width] = self.width if _is_list(self.width) else [self.width] * count  # type: ignore[list-item]
+        widths = self.widths(len(validation) - 1)
         _same_length(len(validation), widths)
         intervals = []
         for prefix, width in zip(validation.prefixes[:-1], widths, strict=True):
@@ -220,8 +223,8 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
         return Interval(-np.inf, np.inf, tau, rank)
     if width == 0:
         return Interval(np.inf, -np.inf, tau, rank)
-    ends = (quantile(ascending, min(max(rank + side * width / 2, 0.0), 1.0)) for side in (-1, 1))
-    return Interval(*ends, tau, rank)
+    low, high = (quantile(ascending, min(max(rank + side * width / 2, 0.0), 1.0)) for side in (-1, 1))
+    return Interval(low, high, tau, rank)
 
 
 def percentile_rank(ascending: Floats, value: float) -> float:
@@ -261,7 +264,8 @@ def _mix(x: np.ndarray) -> np.ndarray:
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed
 
 
 def check_width(width: object) -> None:
@@ -274,7 +278,8 @@ def check_width(width: object) -> None:
         return
     if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 <= width <= 1:
         raise WeeError(
-            f"a window cannot be {width!r} wide: a width is a number in [0, 1] (the share of validation samples inside), or 'all'"
+            f"a window cannot be {width!r} wide: a width is a number in [0, 1], the share of validation samples "
+            f"inside, or 'all'"
         )
 
 
@@ -288,10 +293,8 @@ def check_fraction(what: str, value: object) -> None:
         raise WeeError(f"the {what} cannot be {value!r}: it is a number in [0, 1]")
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple))
-
-
 def _same_length(stages: int, settings: Sequence[object]) -> None:
     if len(settings) != stages - 1:
-        raise WeeError(f"a cascade of {stages} stages needs {stages - 1} windows, one for each stage but the last; got {len(settings)}")
+        raise WeeError(
+            f"a cascade of {stages} stages needs {stages - 1} windows, one for each but the last; got {len(settings)}"
+        )

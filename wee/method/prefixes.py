@@ -97,7 +97,7 @@ def _check(logits: Sequence[NDArray[np.floating]], labels: NDArray[np.integer]) 
     count, classes = next(iter(shapes))
     if labels.shape != (count,):
         raise WeeError(f"there are {count} samples but labels of shape {labels.shape}; one label a sample is needed")
-    if count and not (NO_LABEL <= labels.min() and labels.max() < classes):
+    if count and (labels.min() < NO_LABEL or labels.max() >= classes):
         raise WeeError(
             f"labels run from {labels.min()} to {labels.max()}, but the logits have {classes} classes: "
             f"a label lies in 0..{classes - 1}, or is {NO_LABEL} for a sample of no class"

@@ -45,12 +45,7 @@ class Outputs:
     @cached_property
     def probs(self) -> Tensor:
         """The mean of the members' softmax outputs, [n, classes]: what the ensemble predicts."""
-        if len(self.members) == 1:
-            return self.members[0].probs
-        total = self.members[0].probs + self.members[1].probs
-        for member in self.members[2:]:
-            total += member.probs
-        return total.div_(len(self.members))
+        return _mean([member.probs for member in self.members])
 
     def log_prob(self, labels: Tensor) -> Tensor:
         """Log of the mean probability of the labels [n], in [-inf, 0]; finite where `probs` underflows."""
@@ -106,10 +101,14 @@ def energy(outputs: Outputs) -> Tensor:
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
-    total = values[0].clone()
-    for value in values[1:]:
+    """The mean, in the order given; one value is its own mean, and is not copied."""
+    if len(values) == 1:
+        return values[0]
+    total = values[0] + values[1]
+    for value in values[2:]:
         total += value
-    return total / len(values)
+    mean: Tensor = total.div_(len(values))
+    return mean
 
 
 SCORES: Mapping[str, Score] = {

@@ -2,8 +2,8 @@
 
 A task is what a system is operated for, and fixes an operating threshold: Cov@r (the largest coverage at
 a risk of r per cent) and Risk@c (the risk at a coverage of c per cent). Every task is a metric; `aurc`,
-`accuracy`, `top1_error`, `top5_error`, `nll` and `brier` are metrics without a threshold. Values are in per cent, except
-for `aurc`, `nll` and `brier`.
+`accuracy`, `top1_error`, `top5_error`, `nll` and `brier` are metrics without a threshold. Values are in per cent,
+except for `aurc`, `nll` and `brier`.
 """
 
 from __future__ import annotations

@@ -53,19 +53,23 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             logging.getLogger("fvcore").setLevel(logging.ERROR)
-            analysis = FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            analysis = (
+                FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            )
             total = float(analysis.total())
             heavy = sorted(set(analysis.unsupported_ops()) & _HEAVY)
     finally:
         network.train(training)
         for module in fused:
-            module.fused_attn = True  # type: ignore[assignment]
+            module.fused_attn = True
     if heavy:
         raise WeeError(f"fvcore cannot count {', '.join(heavy)} in {type(network).__name__}: its MACs would be too few")
     return total
 
 
-_HEAVY = frozenset({"aten::scaled_dot_product_attention", "aten::_native_multi_head_attention", "aten::lstm", "aten::gru"})
+_HEAVY = frozenset(
+    {"aten::scaled_dot_product_attention", "aten::_native_multi_head_attention", "aten::lstm", "aten::gru"}
+)
 """Operations that cost MACs and that fvcore passes over."""
 
 

@@ -94,7 +94,11 @@ def load(folder: Path, network: nn.Module) -> str:
     wanted = network.state_dict()
     different = [k for k in wanted.keys() & state.keys() if wanted[k].shape != state[k].shape]
     if different or wanted.keys() != state.keys():
-        lists = {"missing": wanted.keys() - state.keys(), "not wanted": state.keys() - wanted.keys(), "of another shape": different}
+        lists = {
+            "missing": wanted.keys() - state.keys(),
+            "not wanted": state.keys() - wanted.keys(),
+            "of another shape": different,
+        }
         told = "; ".join(f"{what}: {', '.join(sorted(keys)[:5])}" for what, keys in lists.items() if keys)
         raise WeeError(f"the weights in {path} are of another architecture ({told})")
     network.load_state_dict(state)

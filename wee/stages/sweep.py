@@ -67,9 +67,14 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.table import Plan
 
     plan = Plan(cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task)
-    names = [str(metric.name) for metric in plan.metrics if metric.task is not None]  # bad names fail before any reading
+    names = [
+        str(metric.name) for metric in plan.metrics if metric.task is not None
+    ]  # bad names fail before any reading
     scales = _load(cfg)
-    about = {**_identity(cfg, scales), "names": {"name": cfg.name, "dataset": cfg.dataset.name, "family": cfg.family.name}}
+    about = {
+        **_identity(cfg, scales),
+        "names": {"name": cfg.name, "dataset": cfg.dataset.name, "family": cfg.family.name},
+    }
     folder = _folder(cfg, about)
     if is_sweep(folder):
         table = read_table(folder)

@@ -75,11 +75,15 @@ def train(cfg: TrainConfig) -> None:
             with failures.of(recipe.name), lock.waiting():
                 if checkpoint.about(folder) is not None:
                     continue
-                about = train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, lambda: bar.advance(task))
+                about = train_member(
+                    recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, lambda: bar.advance(task)
+                )
                 trained.append(recipe.name)
                 steps += about["steps"]
                 numbers = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
-                log.info(f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}")
+                log.info(
+                    f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}"
+                )
     done = len(recipes) - len(trained) - len(failures.messages)
     log.info(f"{len(trained)} trained ({steps:,} steps), {done} were there already; in {cfg.paths.checkpoints}")
     report(trained=trained, already_there=done, steps=steps, failures=failures.messages)

@@ -91,7 +91,9 @@ class Entry:
         except (ValueError, KeyError, AttributeError) as error:
             raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is not what was written ({error})") from None
         if manifest["format"] > FORMAT:
-            raise WeeError(f"the entry {folder} has format {manifest['format']}; this wee reads up to {FORMAT}: update it")
+            raise WeeError(
+                f"the entry {folder} has format {manifest['format']}; this wee reads up to {FORMAT}: update it"
+            )
         return cls(folder, manifest)
 
     @property

@@ -87,7 +87,9 @@ class LogitStore:
         try:
             if folder.is_dir():
                 raise Busy("a process that has just finished it")
-            return EntryWriter(folder, folder.name[-KEY_LENGTH:], address, identity, labels, ids, groups, lock, piece_samples)
+            return EntryWriter(
+                folder, folder.name[-KEY_LENGTH:], address, identity, labels, ids, groups, lock, piece_samples
+            )
         except BaseException:
             lock.release()
             raise

@@ -177,7 +177,9 @@ class EntryWriter:
         for piece_path in sorted(self._pieces.glob("*.npz")):
             piece = _read_piece(piece_path)
             if piece is None:
-                raise WeeError(f"{self.address}: the piece {piece_path} was damaged after it was written; run the command again")
+                raise WeeError(
+                    f"{self.address}: the piece {piece_path} was damaged after it was written; run the command again"
+                )
             index, logits, _ = piece
             if target is None:
                 shape = (len(self._labels), *logits.shape[1:])
@@ -189,12 +191,18 @@ class EntryWriter:
 
     def _check(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
         if len(index) != len(logits) or len(index) != len(labels):
-            raise WeeError(f"{self.address}: {len(index)} places, {len(logits)} logits, {len(labels)} labels in one batch")
+            raise WeeError(
+                f"{self.address}: {len(index)} places, {len(logits)} logits, {len(labels)} labels in one batch"
+            )
         if len(index) and not (index.min() >= 0 and index.max() < len(self._labels)):
-            raise WeeError(f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples")
+            raise WeeError(
+                f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples"
+            )
         if not np.isfinite(logits).all():
             bad = self._ids[index[~np.isfinite(logits).all(axis=1)][0]].decode()
-            raise WeeError(f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault")
+            raise WeeError(
+                f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault"
+            )
         if (labels != self._labels[index]).any():
             bad = self._ids[index[labels != self._labels[index]][0]].decode()
             raise WeeError(f"{self.address}: sample {bad} came with another label than its split gives it")

@@ -109,6 +109,10 @@ def _share(key: str, value: Any, allow_all: bool = False) -> Any:
     if allow_all and value == "all":
         return "all"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        words = "a number in [0, 1] (the share of validation samples inside), or 'all'" if allow_all else "a number in [0, 1]"
+        words = (
+            "a number in [0, 1] (the share of validation samples inside), or 'all'"
+            if allow_all
+            else "a number in [0, 1]"
+        )
         raise WeeError(f"{key} is {value!r}: it must be {words}")
     return float(value)

@@ -25,8 +25,13 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         validation split, the standard deviation `spread` of the test values, and `count`, how many were averaged.
     """
     keys = [*_GROUP, "task", *SETTING, "ood", "adjusted"]
-    aggregates = {"macs": ("macs", "mean"), "value": ("value", "mean"), "spread": ("value", "std"), "count": ("value", "size")}
-    grouped = table.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()  # type: ignore[call-overload]
+    aggregates = {
+        "macs": ("macs", "mean"),
+        "value": ("value", "mean"),
+        "spread": ("value", "std"),
+        "count": ("value", "size"),
+    }
+    grouped = table.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()
     test = grouped[grouped.split == "test"].drop(columns="split")
     val = grouped[grouped.split == "val"][[*keys, "macs", "value"]]
     return test.merge(val, on=keys, suffixes=("", "_val"))
@@ -37,7 +42,8 @@ def fronts(table: pd.DataFrame) -> pd.DataFrame:
 
     A window set for a task competes in that task alone; in metrics that are no task, windows for every task compete.
     The hypervolume is of the chosen points' test values, in decades of MACs times the unit of the metric. It reaches
-    to the reference point (`ref_macs`, `ref_value`): the dearest and the worst validation point of any policy in the same metric.
+    to the reference point (`ref_macs`, `ref_value`): the dearest and the worst validation point of any policy in the
+    same metric.
 
     Returns:
         A row per point of a front, ascending in MACs.
@@ -46,7 +52,9 @@ def fronts(table: pd.DataFrame) -> pd.DataFrame:
     tasks = set(points.task.dropna())
     points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
     found = []
-    for (_, _, name, _), rivals in points.groupby(["dataset", "family", "metric", "eval_score"], dropna=False, sort=False):
+    for (_, _, name, _), rivals in points.groupby(
+        ["dataset", "family", "metric", "eval_score"], dropna=False, sort=False
+    ):
         metric = Metric.parse(str(name))
         worst = rivals.value_val.min() if metric.higher_is_better else rivals.value_val.max()
         dearest = rivals.macs_val.max()
@@ -54,7 +62,10 @@ def fronts(table: pd.DataFrame) -> pd.DataFrame:
         for _, own in rivals.groupby(["score", "policy"], dropna=False, sort=False):
             chosen = own[nondominated(own.macs_val.to_numpy(), own.value_val.to_numpy(), metric.higher_is_better)]
             volume = hypervolume(
-                np.log10(chosen.macs.to_numpy()), chosen.value.to_numpy(), metric.higher_is_better, (np.log10(dearest), worst)
+                np.log10(chosen.macs.to_numpy()),
+                chosen.value.to_numpy(),
+                metric.higher_is_better,
+                (np.log10(dearest), worst),
             )
             reference = {"hypervolume": volume, "ref_macs": dearest, "ref_value": worst}
             found.append(chosen.sort_values("macs").assign(**reference))

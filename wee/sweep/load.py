@@ -29,7 +29,13 @@ class Members:
 
 
 def load(
-    store: LogitStore, dataset: str, family: str, scale: str, numbers: Sequence[int], splits: Sequence[str], pick: Sequence[str]
+    store: LogitStore,
+    dataset: str,
+    family: str,
+    scale: str,
+    numbers: Sequence[int],
+    splits: Sequence[str],
+    pick: Sequence[str],
 ) -> tuple[Members | None, list[Address]]:
     """Find, verify and compare the entries of one scale's members.
 

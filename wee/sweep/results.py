@@ -79,8 +79,8 @@ def read_tables(paths: list[Path]) -> pd.DataFrame:
     if len(different):
         row = table.loc[rivals[rivals].index[0]]
         raise WeeError(
-            f"{' and '.join(different[:2])} give different values for {row.metric} of {row.scale}, {row.policy}: they are "
-            f"not sweeps over the same logits; give one of them: sweeps=[{different[0]}]"
+            f"{' and '.join(different[:2])} give different values for {row.metric} of {row.scale}, {row.policy}: "
+            f"they are not sweeps over the same logits; give one of them: sweeps=[{different[0]}]"
         )
     return table.drop_duplicates(keys).drop(columns=["source", "_value"]).reset_index(drop=True)
 
@@ -112,7 +112,9 @@ def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:
         if not matches:
             names = sorted(folder.name for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
             known = f" Known: {', '.join(names)}." if names else ""
-            raise WeeError(f"there is no sweep '{one}' in {root}, and no such file.{known} Make one: wee sweep name={one}")
+            raise WeeError(
+                f"there is no sweep '{one}' in {root}, and no such file.{known} Make one: wee sweep name={one}"
+            )
         found += matches
     return found
 

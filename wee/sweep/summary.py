@@ -20,7 +20,9 @@ def summary(table: pd.DataFrame, tasks: list[str]) -> Table:
     """
     points = averaged(table)
     score = table.eval_score.dropna().iloc[0]
-    points = points[(points.eval_score == score) & (points.score.isna() | (points.score == score)) & points.metric.isin(tasks)]
+    points = points[
+        (points.eval_score == score) & (points.score.isna() | (points.score == score)) & points.metric.isin(tasks)
+    ]
     points = points[points.task.isna() | (points.task == points.metric)]
     widths = [w for w in points.width.dropna().unique() if w not in (0.0, "all")]
     width = 0.2 if 0.2 in widths else next(iter(widths), None)

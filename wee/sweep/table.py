@@ -16,13 +16,13 @@ from wee.sweep.load import Members
 from wee.sweep.settings import Setting, cascade_settings, ensemble_settings, orders, single_settings
 
 COLUMNS = [
-    "dataset", "family", "scale", "members", "size", "policy", "width", "fraction", "score", "task", "tau", "low", "high",
-    "ood", "adjusted", "split", "samples", "groups", "macs", "metric", "eval_score", "value",
+    "dataset", "family", "scale", "members", "size", "policy", "width", "fraction", "score", "task",
+    "tau", "low", "high", "ood", "adjusted", "split", "samples", "groups", "macs", "metric", "eval_score", "value",
 ]  # fmt: skip
 """What a row says. One setting of one cascade: dataset to task. Where its window came to lie: tau, low, high (of the
-first stage). What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled
-stream), split, its samples and groups of dependent samples. What came of it: macs, the average over the samples; metric, the score it ranks by,
-and the value."""
+first stage). What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the
+unlabelled stream), split, its samples and their groups of dependent samples. What came of it: macs, the average
+over the samples; metric, the score it ranks by, and the value."""
 
 SPLITS = ("val", "test")
 
@@ -49,7 +49,9 @@ class Plan:
 
     def cascades(self) -> list[tuple[tuple[int, ...], list[Setting]]]:
         """Which members run in which order, with which settings."""
-        alone = [((member,), single_settings(self.policy)) for member in self.ensemble.members]
+        alone: list[tuple[tuple[int, ...], list[Setting]]] = [
+            ((member,), single_settings(self.policy)) for member in self.ensemble.members
+        ]
         if self.ensemble.size == 1:
             return alone
         ordered = orders(self.ensemble)
@@ -72,7 +74,9 @@ def compute(members: Members, plan: Plan, done: Callable[[int], None]) -> pd.Dat
         done: called with the number of settings of every cascade that is finished.
     """
     cascades = plan.cascades()
-    sets = sorted({tuple(sorted(order[: k + 1])) for order, settings in cascades if settings for k in range(len(order))})
+    sets = sorted(
+        {tuple(sorted(order[: k + 1])) for order, settings in cascades if settings for k in range(len(order))}
+    )
     summaries = {split: _summarise(members, split, sets, plan.score.needed()) for split in SPLITS}
     groups = {split: len(np.unique(next(iter(members.entries[split].values())).groups)) for split in SPLITS}
     rows: list[dict[str, Any]] = []
@@ -90,7 +94,12 @@ def compute(members: Members, plan: Plan, done: Callable[[int], None]) -> pd.Dat
             named = {**name, **_describe(setting, rule)}
             for split in SPLITS:
                 outcome = stages[split].at(rule(stages[split]))
-                told = {"split": split, "samples": len(outcome.exits), "groups": groups[split], "macs": outcome.cost.mean()}
+                told = {
+                    "split": split,
+                    "samples": len(outcome.exits),
+                    "groups": groups[split],
+                    "macs": outcome.cost.mean(),
+                }
                 for metric, score, value in measure(outcome, plan.metrics, plan.score.evaluations(setting.score)):
                     rows.append({**named, **told, "metric": metric, "eval_score": score, "value": value})
         done(len(settings))
@@ -126,9 +135,7 @@ def _summarise(
     return dict(zip(sets, found.values(), strict=True))
 
 
-def _stages(
-    members: Members, split: str, order: tuple[int, ...], prefixes: Mapping[tuple[int, ...], Prefix]
-) -> Stages:
+def _stages(members: Members, split: str, order: tuple[int, ...], prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:
     cost = np.cumsum([members.macs[member] for member in order])
     chosen = [prefixes[tuple(sorted(order[: k + 1]))] for k in range(len(order))]
     return Stages(chosen, cost.tolist(), next(iter(members.entries[split].values())).ids)
@@ -136,7 +143,9 @@ def _stages(
 
 def _describe(setting: Setting, rule: Any) -> dict[str, Any]:
     """A setting's columns, and where its window came to lie."""
-    interval = rule.intervals[0] if isinstance(rule, IntervalRule) and setting.policy in ("window", "threshold") else None
+    interval = (
+        rule.intervals[0] if isinstance(rule, IntervalRule) and setting.policy in ("window", "threshold") else None
+    )
     return {
         "policy": setting.policy,
         "width": setting.width,
