@@ -14,19 +14,23 @@ class WeeError(ValueError):
     """
 
 
-def unknown(what: str, given: object, choices: Iterable[object], hint: str = "") -> WeeError:
+def unknown(what: str, given: object, choices: Iterable[object], hint: str = "", of: str = "") -> WeeError:
     """An error for a name that does not exist, with the nearest names that do.
 
     Args:
-        what: the kind of thing, as it reads in a sentence ("score", "scale of family tiny").
+        what: the kind of thing, as it reads in a sentence ("score", "scale").
         given: what the user wrote.
         choices: what exists.
         hint: a closing sentence, for instance a command that lists or makes what is missing.
+        of: what it should belong to ("family tiny").
+
+    Example:
+        >>> print(unknown("scale", "s6", ["s1", "s5"], of="family tiny"))
+        there is no scale 's6' of family tiny; did you mean 's1'? Known: s1, s5.
     """
     names = [str(choice) for choice in choices]
-    message = f"there is no {what} '{given}'"
+    message = f"there is no {what} '{given}'" + (f" of {of}" if of else "")
     near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.6)
-    if near:
-        message += f"; did you mean '{near[0]}'?"
+    message += f"; did you mean '{near[0]}'?" if near else "."
     message += f" Known: {', '.join(names)}." if names else " None is known."
     return WeeError(f"{message} {hint}".strip())

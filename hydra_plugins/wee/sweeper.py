@@ -62,14 +62,16 @@ class WeeSweeper(BasicSweeper):
 
     def _sound(self, job: Sequence[str], failures: list[str]) -> bool:
         """Whether a job's config composes and has the right types; a failure is told at once and noted."""
-        from wee.config.runner import ROOTS, describe
-        from wee.config.typed import to_object
+        from wee.config.runner import FOLDERS, ROOTS, describe
+        from wee.config.typed import check_overrides, to_object
 
         assert self.config is not None
         assert self.hydra_context is not None
         try:
+            root = ROOTS.get(str(self.config.hydra.job.config_name))
+            if root is not None:
+                check_overrides(root, job, FOLDERS)
             config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
-            root = ROOTS.get(str(config.hydra.job.config_name))
             if root is not None:
                 to_object(root, OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
         except Exception as error:

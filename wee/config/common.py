@@ -109,13 +109,14 @@ def as_list(value: Any) -> list[Any]:
     return [value]
 
 
-def choose(what: str, value: Any, existing: Sequence[Any]) -> list[Any]:
+def choose(what: str, value: Any, existing: Sequence[Any], of: str = "") -> list[Any]:
     """Read a field that takes one value, a list of them, or "all".
 
     Args:
         what: the kind of thing, as it reads in a sentence.
         value: what the user wrote.
         existing: what there is to choose from.
+        of: what the things belong to, for messages.
 
     Returns:
         The chosen ones in the order written, each once.
@@ -128,7 +129,7 @@ def choose(what: str, value: Any, existing: Sequence[Any]) -> list[Any]:
     chosen = list(dict.fromkeys(as_list(value)))
     for one in chosen:
         if one not in existing:
-            raise unknown(what, one, [*existing, "all"])
+            raise unknown(what, one, [*existing, "all"], of=of)
     if not chosen:
         raise WeeError(f"no {what} is chosen; choose from {', '.join(map(str, existing))}, or all")
     return chosen

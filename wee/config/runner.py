@@ -18,15 +18,15 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import CompactHydraException, HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from wee.config.common import Common, conf_dir
 from wee.config.help import stage_help
-from wee.config.typed import check_overrides, group_names, to_object
-from wee.errors import WeeError
+from wee.config.typed import check_overrides, to_object
+from wee.errors import WeeError, unknown
 
 log = logging.getLogger("wee")
 
@@ -34,6 +34,10 @@ C = TypeVar("C", bound=Common)
 
 ROOTS: dict[str, type[Common]] = {}
 """The typed root of each stage in this process; the sweeper checks every job of a multirun against it first."""
+
+
+FOLDERS: list[Path] = [conf_dir()]
+"""The folders of configs in this process: wee's own, then the user's."""
 
 
 class JobError(CompactHydraException):
@@ -85,8 +89,8 @@ class Stage(Generic[C]):
         args = get_args_parser().parse_args()
         if args.shell_completion or args.hydra_help:
             return False
-        folders = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
-        check_overrides(self.root, args.overrides, group_names(folders))
+        FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
+        check_overrides(self.root, args.overrides, FOLDERS)
         if args.help:
             sys.stdout.write(stage_help(self.name, args.overrides, args.config_dir))
         return bool(args.help)
@@ -103,7 +107,7 @@ def command(name: str, **fields: Any) -> str:
 
     Args:
         name: of the stage.
-        fields: overrides to set; they replace this job's.
+        fields: overrides to set; they replace this job's. None sets nothing.
 
     Example:
         >>> command("evaluate", scale="s1", member=[0, 1])
@@ -120,7 +124,7 @@ def command(name: str, **fields: Any) -> str:
             key, _, value = override.partition("=")
             if key.lstrip("+").split(".")[0] in known:
                 overrides[key] = value
-    overrides |= {key: _written(value) for key, value in fields.items()}
+    overrides |= {key: _written(value) for key, value in fields.items() if value is not None}
     return shlex.join(["wee", name, *(f"{key}={value}" for key, value in overrides.items())])
 
 
@@ -158,9 +162,12 @@ def _job(stage: Stage[C], cfg: DictConfig) -> Any:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return str(unknown(group, name, error.options))
     cause = error.__cause__
     words = str(error).strip()
-    return f"{words} ({str(cause).strip()})" if isinstance(cause, OmegaConfBaseException) else words
+    return f"{words}: {str(cause).strip().splitlines()[0]}" if isinstance(cause, OmegaConfBaseException) else words
 
 
 def _tell(message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,35 +67,45 @@ def unknown_key(schema: type, key: str, where: str = "") -> WeeError:
     return unknown("key", prefix + key, [prefix + name for name in names])
 
 
-def check_overrides(schema: type, overrides: Iterable[str], groups: Iterable[str]) -> None:
-    """Refuse overrides of keys that do not exist, `+key=value` included, before anything is composed.
+def check_overrides(schema: type, overrides: Iterable[str], folders: Sequence[Path]) -> None:
+    """Refuse overrides of keys and choices that do not exist, `+key=value` included, before anything is composed.
 
     Args:
         schema: the typed root.
         overrides: as they stand on the command line.
-        groups: config groups, which may be named as well as keys.
+        folders: of configs; the first is wee's own, others are the user's.
 
     Raises:
-        WeeError: a key does not exist; the message names the nearest that does.
+        WeeError: a key or a choice does not exist; the message names the nearest that does.
     """
-    known = {*groups, *_fields(schema), "hydra"}
+    known = [*_fields(schema), "experiment"]
+    theirs = {path.name for folder in folders[1:] if folder.is_dir() for path in folder.iterdir() if path.is_dir()}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         group = override.key_or_group.partition("@")[0]
         path = group.split(".")
-        if group.split("/")[0] not in known and path[0] not in known:
-            raise unknown("key", group, sorted(known - {"hydra"}))
-        if path[0] != "hydra" and "/" not in group:
-            for depth in range(1, len(path)):
-                inside = _walk(schema, ".".join(path[:depth]))
-                if inside is None:
-                    break
-                if path[depth] not in _fields(inside):
-                    raise unknown_key(schema, ".".join(path[: depth + 1]))
+        first = path[0].split("/")[0]
+        if first == "hydra":
+            continue
+        if first not in known and first not in theirs:
+            raise unknown("key", first, known)
+        choices = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+        if choices and not override.is_delete() and not override.is_sweep_override():
+            _check_choices(schema, group, override.value(), choices)
+        for depth in range(1, len(path)):
+            inside = _walk(schema, ".".join(path[:depth]))
+            if inside is None:
+                break
+            if path[depth] not in _fields(inside):
+                raise unknown_key(schema, ".".join(path[: depth + 1]))
 
 
-def group_names(folders: Iterable[Path]) -> list[str]:
-    """The config groups that lie in some folders."""
-    return sorted({path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()})
+def _check_choices(schema: type, group: str, value: Any, choices: Sequence[str]) -> None:
+    """Refuse a choice that a group does not have, and a value where a choice belongs."""
+    for one in value if isinstance(value, list) else [value]:
+        if str(one) not in choices:
+            fields = _fields(_walk(schema, group))
+            hint = f"A value goes into a field: {group}.{fields[0]}={one}." if len(fields) == 1 else ""
+            raise unknown(group, one, choices, hint)
 
 
 def _fields(schema: Any) -> list[str]:

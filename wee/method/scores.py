@@ -8,6 +8,7 @@ Source: Xia and Bouganis, ICCV 2023, section 2; `energy` is Liu et al., NeurIPS 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
@@ -50,7 +51,8 @@ class Outputs:
     def log_prob(self, labels: Tensor) -> Tensor:
         """Log of the mean probability of the labels [n], in [-inf, 0]; finite where `probs` underflows."""
         each = torch.stack([m.logits.gather(1, labels[:, None])[:, 0] - m.logsumexp for m in self.members])
-        return each.logsumexp(0) - torch.tensor(float(len(self.members)), dtype=each.dtype).log()
+        log_prob: Tensor = each.logsumexp(0) - math.log(len(self.members))
+        return log_prob
 
 
 class Member:
@@ -107,8 +109,7 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
     total = values[0] + values[1]
     for value in values[2:]:
         total += value
-    mean: Tensor = total.div_(len(values))
-    return mean
+    return total.div_(len(values))
 
 
 SCORES: Mapping[str, Score] = {

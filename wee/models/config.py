@@ -68,4 +68,4 @@ class FamilyConfig:
         Raises:
             WeeError: one does not exist.
         """
-        return choose(f"scale of family {self.name}", scale, list(self.scales))
+        return choose("scale", scale, list(self.scales), of=f"family {self.name}")

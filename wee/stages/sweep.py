@@ -109,10 +109,8 @@ def _load(cfg: SweepConfig) -> list[Members]:
         scales = list(dict.fromkeys(address.scale for address in missing))
         numbers = sorted({address.member for address in missing})
         listed = ", ".join(str(address) for address in missing[:4]) + (", .." if len(missing) > 4 else "")
-        raise WeeError(
-            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}. "
-            f"Make them: {command('evaluate', scale=_short(scales), member=_short(numbers))}"
-        )
+        make = command("evaluate", scale=_short(scales, cfg.scale), member=_short(numbers, cfg.ensemble.members))
+        raise WeeError(f"{len(missing)} entries are not in {cfg.paths.store}: {listed}. Make them: {make}")
     return loaded
 
 
@@ -147,8 +145,9 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
 
 
-def _short(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values
+def _short(values: list[Any], everything: list[Any]) -> Any:
+    """Values as a user would write them on a command line: nothing where all are meant, one without a list."""
+    return None if values == everything else values[0] if len(values) == 1 else values
 
 
 STAGE = Stage("sweep", SweepConfig, sweep)
