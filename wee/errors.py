@@ -25,8 +25,8 @@ def unknown(what: str, given: object, choices: Iterable[object], hint: str = "",
         of: what it should belong to ("family tiny").
 
     Example:
-        >>> print(unknown("scale", "s6", ["s1", "s5"], of="family tiny"))
-        there is no scale 's6' of family tiny; did you mean 's1'? Known: s1, s5.
+        >>> print(unknown("scale", "smal", ["small", "large"], of="family toy"))
+        there is no scale 'smal' of family toy; did you mean 'small'? Known: small, large.
     """
     names = [str(choice) for choice in choices]
     message = f"there is no {what} '{given}'" + (f" of {of}" if of else "")

@@ -60,10 +60,6 @@ class Interval:
         return self.low <= score <= self.high
 
 
-NOTHING = Interval(np.inf, -np.inf)
-EVERYTHING = Interval(-np.inf, np.inf)
-
-
 @dataclass(frozen=True)
 class IntervalRule:
     """A sample goes on from a stage iff its confidence there lies in that stage's interval.
@@ -89,25 +85,36 @@ class IntervalRule:
 
 
 @dataclass(frozen=True)
+class FixedRule:
+    """Every sample leaves at the same stage.
+
+    Attributes:
+        stage: counted from 0.
+    """
+
+    stage: int
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N]."""
+        return np.full(len(stages.ids), self.stage, dtype=np.int64)
+
+
+@dataclass(frozen=True)
 class Single:
     """Nothing goes on: the first network alone."""
 
-    score: str = "msp"
-
-    def fit(self, validation: Stages) -> IntervalRule:
+    def fit(self, validation: Stages) -> FixedRule:
         """The rule for any data set."""
-        return IntervalRule(self.score, [NOTHING] * (len(validation) - 1))
+        return FixedRule(0)
 
 
 @dataclass(frozen=True)
 class Ensemble:
     """Everything goes on: the whole ensemble."""
 
-    score: str = "msp"
-
-    def fit(self, validation: Stages) -> IntervalRule:
+    def fit(self, validation: Stages) -> FixedRule:
         """The rule for any data set."""
-        return IntervalRule(self.score, [EVERYTHING] * (len(validation) - 1))
+        return FixedRule(len(validation) - 1)
 
 
 @dataclass(frozen=True)
@@ -214,8 +221,8 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
         width 0, boundless for "all".
 
     Example:
-        >>> window(np.arange(11.0), tau=5.0, width=0.2)
-        Interval(low=4.0, high=6.0, tau=5.0, rank=0.5)
+        >>> window(np.arange(10.0), tau=4.0, width=0.5)
+        Interval(low=2.25, high=6.75, tau=4.0, rank=0.5)
     """
     check_width(width)
     rank = percentile_rank(ascending, tau)

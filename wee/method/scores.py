@@ -109,7 +109,8 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
     total = values[0] + values[1]
     for value in values[2:]:
         total += value
-    return total.div_(len(values))
+    mean: Tensor = total.div_(len(values))
+    return mean
 
 
 SCORES: Mapping[str, Score] = {

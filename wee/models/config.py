@@ -40,7 +40,7 @@ class FamilyConfig:
     Attributes:
         name: in the store, in tables and in messages.
         label: on figures; the name where it is empty.
-        model, kwargs: what scales that do not say otherwise have in common.
+        model, kwargs: of the scales that do not name a model of their own.
         scales: by name, in the order of their cost; each a `ScaleConfig`.
     """
 
@@ -57,9 +57,8 @@ class FamilyConfig:
             self.scales[name] = self._scale(str(name), dict(scale or {}))
 
     def _scale(self, name: str, scale: dict[str, Any]) -> ScaleConfig:
-        scale["kwargs"] = {**self.kwargs, **(scale.get("kwargs") or {})}
-        if self.model:
-            scale.setdefault("model", self.model)
+        if self.model and scale.get("model") is None:
+            scale |= {"model": self.model, "kwargs": {**self.kwargs, **(scale.get("kwargs") or {})}}
         return to_object(ScaleConfig, scale, f"family.scales.{name}")
 
     def choose(self, scale: Any) -> list[str]:

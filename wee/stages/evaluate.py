@@ -86,7 +86,7 @@ def evaluate(cfg: EvaluateConfig) -> None:
 
     store, failures = LogitStore(cfg.paths.store), Failures()
     splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
-    splits |= {f"ood-{name}": ood.split("test") for name, ood in cfg.ood.items()}
+    splits |= {f"ood-{name}": ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
     recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
 
     jobs: deque[Job] = deque()

@@ -143,9 +143,7 @@ def _stages(members: Members, split: str, order: tuple[int, ...], prefixes: Mapp
 
 def _describe(setting: Setting, rule: Any) -> dict[str, Any]:
     """A setting's columns, and where its window came to lie."""
-    interval = (
-        rule.intervals[0] if isinstance(rule, IntervalRule) and setting.policy in ("window", "threshold") else None
-    )
+    interval = rule.intervals[0] if isinstance(rule, IntervalRule) else None
     return {
         "policy": setting.policy,
         "width": setting.width,

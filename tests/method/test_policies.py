@@ -1,0 +1,152 @@
+"""Policies: windows and their quantiles, and what every policy must hold to over any logits, tied ones too."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import percentileofscore
+
+from wee.errors import WeeError
+from wee.method import (
+    Ensemble,
+    Random,
+    Single,
+    SingleThreshold,
+    Stages,
+    Task,
+    Window,
+    percentile_rank,
+    quantile,
+    summarise,
+    window,
+)
+from wee.method.policies import draws
+
+NUMBERS = st.lists(st.integers(-9, 9).map(lambda k: k / 4), min_size=1, max_size=40)
+COV = Task.parse("cov@5")
+
+
+def stages(seed: int, members: int = 2, count: int = 80, tied: bool = False) -> Stages:
+    """A cascade over random logits; tied ones take few values."""
+    rng = np.random.default_rng(seed)
+    logits = [rng.normal(size=(count, 4)) * 2 for _ in range(members)]
+    if tied:
+        logits = [np.rint(z) for z in logits]
+    sets = [tuple(range(k + 1)) for k in range(members)]
+    found = summarise(logits, rng.integers(4, size=count), sets, ["msp", "energy"])
+    return Stages([found[s] for s in sets], list(range(1, members + 1)), np.arange(count).astype("S"))
+
+
+@given(NUMBERS, st.integers(-9, 9).map(lambda k: k / 4))
+def test_the_percentile_rank_is_scipys(numbers: list[float], value: float) -> None:
+    expected = percentileofscore(numbers, value, kind="rank") / 100
+    assert percentile_rank(np.sort(numbers), value) == pytest.approx(expected)
+
+
+@given(NUMBERS, st.floats(0, 1))
+def test_the_quantile_is_numpys(numbers: list[float], q: float) -> None:
+    assert quantile(np.sort(numbers), q) == pytest.approx(np.quantile(numbers, q), abs=1e-12)
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_wider_windows_hold_narrower_ones(seed: int, tied: bool) -> None:
+    val = stages(seed, tied=tied)
+    passed = []
+    for width in (0, 0.1, 0.2, 0.5, 1.0, "all"):
+        passed.append(Window(COV, width).fit(val)(val) == 1)
+    for narrow, wide in itertools.pairwise(passed):
+        assert (wide | ~narrow).all()
+    assert not passed[0].any()
+    assert passed[-1].all()
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from(["msp", "energy"]))
+def test_four_members_at_the_ends_are_the_single_model_and_the_ensemble(seed: int, tied: bool, score: str) -> None:
+    """To the last digit, in every number of the outcome."""
+    val, test = stages(seed, 4, tied=tied), stages(seed + 1, 4, tied=tied)
+    for width, same in ((0, Single()), ("all", Ensemble())):
+        cascade = test.at(Window(COV, width, score).fit(val)(test))
+        plain = test.at(same.fit(val)(test))
+        assert (cascade.exits == plain.exits).all()
+        for field in ("label", "correct", "log_prob", "brier", "cost"):
+            assert (getattr(cascade, field) == getattr(plain, field)).all()
+        for name in ("msp", "energy"):
+            assert (cascade.scores[name] == plain.scores[name]).all()
+
+
+def test_the_widest_window_passes_what_validation_never_saw() -> None:
+    val, test = stages(0), stages(1, count=5000)
+    assert Window(COV, "all").fit(val)(test).min() == 1
+    assert Window(COV, 1.0).fit(val)(test).min() == 0
+
+
+def test_a_window_of_a_width_holds_that_share_of_validation() -> None:
+    val = stages(0, count=2000)
+    passed = Window(Task.parse("risk@50"), 0.2).fit(val)(val) == 1
+    assert passed.mean() == pytest.approx(0.2, abs=0.001)
+
+
+def test_each_stage_has_a_window_of_its_own() -> None:
+    val = stages(3, 3, count=400)
+    rule = Window(COV, [0.5, 0.2]).fit(val)
+    first, second = rule.intervals
+    assert first.tau != second.tau
+    exits = rule(val)
+    for stage, interval in enumerate(rule.intervals):
+        s = val.prefixes[stage].scores["msp"]
+        here = exits >= stage
+        goes_on = (interval.low <= s) & (s <= interval.high)
+        assert ((exits > stage) == (here & goes_on)).all()
+
+
+def test_a_single_threshold_passes_its_quantile() -> None:
+    val = stages(0, count=2000)
+    assert (SingleThreshold(0.3).fit(val)(val) == 1).mean() == pytest.approx(0.3, abs=0.001)
+
+
+def test_the_random_exit_is_fixed_by_the_ids() -> None:
+    data = stages(0, 3, count=4000)
+    rule = Random(0.4, seed=1).fit(data)
+    exits = rule(data)
+    assert (exits >= 1).mean() == pytest.approx(0.4, abs=0.03)
+    assert (exits == 2).mean() == pytest.approx(0.16, abs=0.03)
+    order = np.random.default_rng(0).permutation(4000)
+    shuffled = Stages(data.prefixes, data.cost, data.ids[order])
+    assert (rule(shuffled) == exits[order]).all()
+    assert (Random(0.4, seed=2).fit(data)(data) != exits).any()
+    assert Random(0.0)(data).max() == 0
+    assert Random(1.0)(data).min() == 2
+
+
+def test_draws_do_not_depend_on_the_length_of_other_ids() -> None:
+    short = np.array([b"a", b"bc"])
+    long = np.array([b"a", b"bc", b"something much longer"])
+    assert (draws(short, 0, 0) == draws(long, 0, 0)[:2]).all()
+
+
+def test_draws_are_uniform() -> None:
+    u = np.sort(draws(np.array([f"val/{i}.jpg" for i in range(20000)], dtype="S"), 0, 0))
+    assert np.abs(u - np.arange(20000) / 20000).max() < 1.63 / np.sqrt(20000)  # Kolmogorov-Smirnov at 1 %
+
+
+@pytest.mark.parametrize("width", [-0.1, 1.5, "wide", None, True, float("nan")])
+def test_what_is_no_width_is_refused(width: object) -> None:
+    with pytest.raises(WeeError, match="a width is a number in"):
+        window(np.arange(5.0), 2.0, width)  # type: ignore[arg-type]
+
+
+def test_the_number_of_windows_must_fit() -> None:
+    with pytest.raises(WeeError, match="3 stages needs 2 windows"):
+        Window(COV, [0.1, 0.2, 0.3]).fit(stages(0, 3))
+
+
+def test_stages_must_agree() -> None:
+    data = stages(0)
+    with pytest.raises(WeeError, match="a cost for every stage"):
+        Stages(data.prefixes, [1.0], data.ids)
+    with pytest.raises(WeeError, match="positive and finite"):
+        Stages(data.prefixes, [0.0, 1.0], data.ids)

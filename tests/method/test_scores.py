@@ -1,0 +1,62 @@
+"""Scores against their definitions, and where naive versions break."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.special import logsumexp, softmax
+
+from wee.errors import WeeError
+from wee.method import SCORES, Outputs, get_score, summarise
+
+LOGITS = arrays(np.float64, st.tuples(st.just(2), st.integers(1, 5), st.integers(2, 7)), elements=st.floats(-50, 50))
+
+
+@given(LOGITS)
+def test_scores_are_their_definitions(logits: np.ndarray) -> None:
+    p = softmax(logits, axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+
+        def negative_entropy(q: np.ndarray) -> np.ndarray:
+            return np.nansum(q * np.log(q), axis=-1)
+
+        expected = {
+            "msp": p.mean(0).max(1),
+            "entropy": negative_entropy(p.mean(0)),
+            "max_logit": logits.max(2).mean(0),
+            "energy": logsumexp(logits, axis=2).mean(0),
+            "mean_msp": p.max(2).mean(0),
+            "mean_entropy": negative_entropy(p).mean(0),
+        }
+    outputs = Outputs([torch.from_numpy(z) for z in logits])
+    assert expected.keys() == SCORES.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(get_score(name)(outputs).numpy(), values, rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def test_an_underflowing_softmax_has_an_entropy() -> None:
+    outputs = Outputs([torch.tensor([[0.0, 2000.0, -2000.0]])])
+    assert SCORES["entropy"](outputs).item() == 0.0
+
+
+def test_scores_of_float16_logits_are_float64() -> None:
+    """Two confident samples that float32 would tie."""
+    outputs = Outputs([torch.tensor([[17.5, 0.0], [17.625, 0.0]], dtype=torch.float16)])
+    low, high = SCORES["msp"](outputs)
+    assert low < high
+    assert np.float32(low) == np.float32(high)
+
+
+def test_the_log_probability_of_the_truth_is_finite_where_its_probability_is_not() -> None:
+    logits = [np.array([[0.0, 2000.0]]), np.array([[0.0, 1500.0]])]
+    prefix = summarise(logits, np.array([0]), [(0, 1)])[0, 1]
+    assert prefix.log_prob[0] == pytest.approx(-1500 - np.log(2))
+
+
+def test_an_unknown_score_is_named_with_its_neighbour() -> None:
+    with pytest.raises(WeeError, match="no score 'enrgy'; did you mean 'energy'"):
+        get_score("enrgy")

@@ -1,0 +1,88 @@
+"""Networks from configs, and their MACs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from wee.config.common import conf_dir
+from wee.config.typed import to_object
+from wee.errors import WeeError
+from wee.models.build import build, count_macs, count_parameters
+from wee.models.config import FamilyConfig, ScaleConfig
+
+
+@pytest.fixture(scope="module")
+def tiny() -> FamilyConfig:
+    return to_object(FamilyConfig, yaml.safe_load((conf_dir() / "family" / "tiny.yaml").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("scale", "macs"), [("s1", 66_256), ("s2", 194_960), ("s3", 704_016), ("s4", 1_298_816), ("s5", 3_123_264)]
+)
+def test_the_tiny_family(tiny: FamilyConfig, scale: str, macs: int) -> None:
+    config = tiny.scales[scale]
+    network = build(config, classes=8, channels=1)
+    assert network(torch.zeros(2, 1, config.input_size, config.input_size)).shape == (2, 8)
+    assert count_macs(network, config.input_size, 1) == macs
+    assert network.training
+    assert count_parameters(network) == sum(p.numel() for p in network.parameters())
+
+
+def test_the_papers_count() -> None:
+    """EfficientNet-B0 at 224: 0.399e9, batch norm included."""
+    network = build(ScaleConfig("efficientnet_b0", 224), classes=1000, channels=3)
+    assert count_macs(network, 224, 3) / 1e9 == pytest.approx(0.399, abs=5e-4)
+
+
+def test_fused_attention_is_counted_and_left_fused() -> None:
+    network = build(ScaleConfig("test_vit", 160), classes=10, channels=3)
+    blocks = [module for module in network.modules() if hasattr(module, "fused_attn")]
+    for block in blocks:
+        block.fused_attn = False
+    open_count = count_macs(network, 160, 3)
+    for block in blocks:
+        block.fused_attn = True
+    assert count_macs(network, 160, 3) == open_count
+    assert all(block.fused_attn for block in blocks)
+
+
+def test_an_operation_that_cannot_be_counted_is_named() -> None:
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.scaled_dot_product_attention(x * self.scale, x, x)
+
+    with pytest.raises(WeeError, match="cannot count aten::scaled_dot_product_attention in Attends"):
+        count_macs(Attends(), 8, 1)
+
+
+def test_a_model_that_timm_does_not_have_is_named() -> None:
+    with pytest.raises(WeeError, match="no model in timm 'tset_efficientnet'"):
+        build(ScaleConfig("tset_efficientnet", 24), 8, 1)
+
+
+def test_an_override_that_the_model_does_not_take_is_named() -> None:
+    with pytest.raises(WeeError, match="does not take .*widht"):
+        build(ScaleConfig("test_vit", 160, {"widht": 2}), 8, 1)
+
+
+def test_a_family_needs_scales_that_are_whole() -> None:
+    with pytest.raises(WeeError, match="has no scales"):
+        to_object(FamilyConfig, {"name": "empty"})
+    with pytest.raises(WeeError, match=r"family\.scales\.big\.input_size is not set"):
+        to_object(FamilyConfig, {"name": "mine", "scales": {"big": {"model": "resnet18"}}})
+    with pytest.raises(WeeError, match=r"no key 'family\.scales\.big\.input_siez'"):
+        to_object(FamilyConfig, {"name": "mine", "scales": {"big": {"model": "resnet18", "input_siez": 3}}})
+
+
+def test_scales_inherit_from_their_family(tiny: FamilyConfig) -> None:
+    assert tiny.scales["s2"].model == "test_efficientnet"
+    assert tiny.scales["s2"].kwargs == {"depth_multiplier": 1, "channel_multiplier": 0.5}
+    plain = {"name": "mixed", "model": "a", "kwargs": {"x": 1}, "scales": {"own": {"model": "b", "input_size": 8}}}
+    assert to_object(FamilyConfig, plain).scales["own"].kwargs == {}

@@ -1,0 +1,216 @@
+"""Tables, fronts and files of sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.sweep_tables import fill_store
+from wee.config.common import EnsembleConfig
+from wee.errors import WeeError
+from wee.method import Metric, RiskCoverage, Stages, Task, Window, summarise
+from wee.store import Address
+from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.fronts import averaged, fronts
+from wee.sweep.load import load
+from wee.sweep.results import find_sweeps, read_table, read_tables, save
+from wee.sweep.summary import si, summary
+from wee.sweep.table import COLUMNS, Plan, compute
+
+
+def plan(**changes: object) -> Plan:
+    parts = {
+        "ensemble": EnsembleConfig(),
+        "policy": PolicyConfig(["single", "ensemble", "window", "threshold", "random"], [0.2, 0.5], [0.3]),
+        "window": WindowConfig([0, 0.2, "all"]),
+        "score": ScoreConfig("msp", ["same", "energy"]),
+        "task": TaskConfig(["cov@20", "risk@50"], ["aurc", "accuracy", "nll"]),
+        **changes,
+    }
+    return Plan(**parts)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    store = fill_store(tmp_path_factory.mktemp("store"))
+    tables = []
+    for scale in ("s1", "s2"):
+        members, missing = load(store, "toy", "made", scale, [0, 1], ["val", "test"], [])
+        assert members is not None
+        assert not missing
+        tables.append(compute(members, plan(), lambda n: None))
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_every_number_has_a_row(table: pd.DataFrame) -> None:
+    assert list(table.columns) == COLUMNS
+    settings = 2 + 1 + 2 * (2 * 3 + 2 + 1)  # members; ensemble; orders of windows x tasks, thresholds, random
+    numbers = 2 + 2 * 3  # without a score; by two scores
+    assert len(table) == 2 * settings * 2 * numbers
+    assert not table.value.isna().any()
+    keys = [c for c in COLUMNS if c not in ("tau", "low", "high", "samples", "groups", "macs", "value")]
+    assert not table.duplicated(keys).any()
+    assert set(table.groups) == {100}
+    assert set(table.samples) == {300}
+
+
+def test_a_row_is_what_the_method_says(table: pd.DataFrame, tmp_path: Path) -> None:
+    store = fill_store(tmp_path)
+    members, _ = load(store, "toy", "made", "s2", [0, 1], ["val", "test"], [])
+    assert members is not None
+    stages = {}
+    for split, entries in members.entries.items():
+        found = summarise([entries[1].logits, entries[0].logits], entries[0].labels, [(0,), (0, 1)], ["msp", "energy"])
+        stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], entries[0].ids)
+    rule = Window(Task.parse("cov@20"), 0.2).fit(stages["val"])
+    outcome = stages["test"].at(rule(stages["test"]))
+    curve = RiskCoverage.of(outcome.scores["energy"], outcome.correct)
+    (row,) = table.query(
+        "scale == 's2' and members == '1+0' and policy == 'window' and width == 0.2 and task == 'cov@20' "
+        "and split == 'test' and metric == 'risk@50' and eval_score == 'energy'"
+    ).itertuples()
+    assert row.value == Metric.parse("risk@50").of_curve(curve)
+    assert row.macs == outcome.cost.mean()
+    assert (row.tau, row.low, row.high) == (rule.intervals[0].tau, rule.intervals[0].low, rule.intervals[0].high)
+
+
+def test_the_ends_of_a_window_are_the_single_model_and_the_ensemble(table: pd.DataFrame) -> None:
+    key = ["scale", "split", "metric", "eval_score"]
+    table = table.assign(first=table.members.str[0])
+    single = table[table.policy == "single"].set_index([*key, "first"])["value"]
+    ensemble = table[table.policy == "ensemble"].set_index(key)["value"]
+    windows = table[table.policy == "window"]
+    compared = 0
+    for row in windows[windows.width.isin([0, "all"])].itertuples():
+        place = (row.scale, row.split, row.metric, row.eval_score)
+        same = single.loc[(*place, row.first)] if row.width == 0 else ensemble.loc[place]
+        assert row.value == float(np.ravel(same)[0])
+        compared += 1
+    assert compared == 2 * 2 * 2 * 2 * 2 * 8
+
+
+def test_points_average_the_orders(table: pd.DataFrame) -> None:
+    where = "scale == 's1' and policy == 'window' and width == 0.2 and task == 'cov@20'"
+    where += " and metric == 'aurc' and eval_score == 'msp'"
+    (point,) = averaged(table).query(where).itertuples()
+    rows = table.query(where)
+    assert point.count == 2
+    assert point.value == rows[rows.split == "test"].value.mean()
+    assert point.value_val == rows[rows.split == "val"].value.mean()
+
+
+def test_fronts_are_chosen_on_validation_and_reported_on_test(table: pd.DataFrame) -> None:
+    found = fronts(table)
+    points = averaged(table)
+    checked = 0
+    for key, front in found.groupby(["metric", "eval_score", "score", "policy"], dropna=False):
+        metric = Metric.parse(str(key[0]))
+        sign = 1 if metric.higher_is_better else -1
+        same = points[(points.metric == key[0]) & (points.policy == key[3])]
+        same = same[(same.eval_score == key[1]) | (same.eval_score.isna() & pd.isna(key[1]))]
+        same = same[(same.score == key[2]) | (same.score.isna() & pd.isna(key[2]))]
+        if metric.task is not None:
+            same = same[same.task.isna() | (same.task == key[0])]
+        for row in front.itertuples():
+            beaten = same[(same.macs_val < row.macs_val) & (sign * same.value_val >= sign * row.value_val)]
+            assert beaten.empty
+            (test_value,) = same[(same.macs_val == row.macs_val) & (same.value_val == row.value_val)].value.unique()[:1]
+            assert np.isfinite(test_value)
+            checked += 1
+        assert front.hypervolume.nunique() == 1
+        assert (front.hypervolume >= 0).all()
+    assert checked > 50
+
+
+def test_three_members_in_all_orders(tmp_path: Path) -> None:
+    store = fill_store(tmp_path, members=3, scales=("s1",), count=60)
+    members, _ = load(store, "toy", "made", "s1", [0, 1, 2], ["val", "test"], [])
+    assert members is not None
+    some = plan(
+        ensemble=EnsembleConfig(3, 3), policy=PolicyConfig(["ensemble", "window"]), window=WindowConfig(["all"])
+    )
+    table = compute(members, some, lambda n: None)
+    assert set(table[table.policy == "window"].members) == {"0+1+2", "0+2+1", "1+0+2", "1+2+0", "2+0+1", "2+1+0"}
+    assert set(table[table.policy == "ensemble"].members) == {"0+1+2"}
+    assert set(table.macs) == {3e6}
+    assert (table.groupby(["split", "metric", "eval_score"], dropna=False).value.nunique() == 1).all()
+
+
+def test_other_samples_cannot_make_an_ensemble(tmp_path: Path) -> None:
+    fill_store(tmp_path, members=1)
+    store = fill_store(tmp_path, members=2, count=200, seed=5)
+    with pytest.raises(WeeError, match="2 entries fit toy/made/s1/member 0/val"):
+        load(store, "toy", "made", "s1", [0, 1], ["val", "test"], [])
+    mixed = [
+        entry.key for entry in store.find(Address("toy", "made", "s1", 0, "val")) if entry.manifest["shape"][0] == 300
+    ]
+    with pytest.raises(WeeError, match="are not about the same samples"):
+        load(store, "toy", "made", "s1", [0, 1], ["val"], mixed)
+
+
+def test_what_is_missing_is_listed(tmp_path: Path) -> None:
+    store = fill_store(tmp_path, members=1)
+    members, missing = load(store, "toy", "made", "s1", [0, 1], ["val", "test"], [])
+    assert members is None
+    assert [str(address) for address in missing] == ["toy/made/s1/member 1/val", "toy/made/s1/member 1/test"]
+
+
+def test_a_table_comes_back(table: pd.DataFrame, tmp_path: Path) -> None:
+    save(tmp_path / "x", table, fronts(table), {"a": 1})
+    back = read_table(tmp_path / "x")
+    assert back.width.dropna().unique().tolist() == [0.0, 0.2, "all"]
+    pd.testing.assert_frame_equal(back.fillna(np.nan), table.fillna(np.nan), check_dtype=False)
+    again, first = (fronts(one).fillna(np.nan) for one in (back, table))
+    pd.testing.assert_frame_equal(again, first, check_dtype=False)
+
+
+def test_tables_are_read_together(table: pd.DataFrame, tmp_path: Path) -> None:
+    half = table[table.scale == "s1"]
+    save(tmp_path / "a", table, table[:0], {})
+    save(tmp_path / "b", half, table[:0], {})
+    assert len(read_tables([tmp_path / "a", tmp_path / "b"])) == len(table)
+    save(tmp_path / "c", half.assign(value=half.value + 1), table[:0], {})
+    with pytest.raises(WeeError, match="give different values"):
+        read_tables([tmp_path / "a", tmp_path / "c"])
+
+
+def test_a_sweep_is_never_overwritten(table: pd.DataFrame, tmp_path: Path) -> None:
+    save(tmp_path / "a", table, table[:0], {"first": True})
+    save(tmp_path / "a", table[:5], table[:0], {"first": False})
+    assert len(read_table(tmp_path / "a")) == len(table)
+
+
+def test_sweeps_are_found(table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("sweeps")
+    with pytest.raises(WeeError, match="there is no sweep in sweeps yet"):
+        find_sweeps(root, ["newest"])
+    save(root / "demo" / "a", table, table[:0], {})
+    save(root / "other" / "b", table, table[:0], {})
+    assert find_sweeps(root, ["demo"]) == [root / "demo" / "a"]
+    assert find_sweeps(root, ["sweeps/*/*"]) == [root / "demo" / "a", root / "other" / "b"]
+    assert find_sweeps(root, ["newest"])[0] in (root / "demo" / "a", root / "other" / "b")
+    assert find_sweeps(root, [str(root / "demo" / "a" / "table.csv")]) == [root / "demo" / "a" / "table.csv"]
+    with pytest.raises(WeeError, match="no sweep 'dmo' in sweeps, and no such file. Known: demo, other"):
+        find_sweeps(root, ["dmo"])
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(WeeError, match="is not a table of a sweep: it has no column dataset"):
+        read_table(tmp_path)
+    with pytest.raises(WeeError, match="there is no table at"):
+        read_table(tmp_path / "none.csv")
+
+
+def test_the_summary_shows_each_scale(table: pd.DataFrame) -> None:
+    shown = summary(table, ["cov@20", "risk@50"])
+    assert shown.row_count == 6
+    assert list(shown.columns[1].cells) == ["single", "ensemble", "window 0.2"] * 2
+
+
+def test_si() -> None:
+    assert [si(x) for x in (12.0, 66_256, 3_123_264, 1.021e9)] == ["12", "66.3 k", "3.12 M", "1.02 G"]

@@ -1,0 +1,94 @@
+"""The command line as its users meet it: help, completion, errors, multiruns."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Wee
+from wee.cli import STAGES
+
+
+def test_the_front_lists_the_stages(tmp_path: Path, wee: Wee) -> None:
+    for arguments in ([], ["--help"]):
+        told = wee(*arguments, cwd=tmp_path).stdout
+        assert all(name in told for name in STAGES)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in STAGES), ["sweep", "--cfg", "job"]])
+def test_help_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
+    heavy = ["torch", "lightning", "timm", "pandas", "matplotlib", "sklearn", "numpy"]
+    heavy = heavy[:-1] if arguments[0] != "--help" else heavy
+    script = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: sys.stderr.write('HEAVY:' + ','.join(m for m in {heavy!r} if m in sys.modules)))\n"
+        "from wee.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.endswith("HEAVY:")
+
+
+def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
+    told = wee("sweep", "--help", "window.width=0.3", cwd=tmp_path).stdout
+    assert "* paper" in told
+    assert "Every width of the paper's comparison" in told
+    assert "window: {width: 0.3}" in told.replace("\n  ", " {").replace("0.3\n", "0.3}\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("wee ", ["train", "evaluate", "sweep", "figure"]),
+        ("wee sw", ["sweep"]),
+        ("wee sweep win", ["window.", "window="]),
+        ("wee sweep window=", ["window=grid", "window=paper"]),
+        ("wee train trainer.st", ["trainer.steps="]),
+    ],
+)
+def test_completion(tmp_path: Path, line: str, offered: list[str]) -> None:
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "-m", "wee", "-sc", "query=bash"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == offered
+
+
+def test_the_completion_script_is_for_wee(tmp_path: Path, wee: Wee) -> None:
+    assert wee("-sc", "install=bash", cwd=tmp_path).stdout.rstrip().endswith("hydra_bash_completion wee")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["swep"], "wee: there is no stage 'swep'; did you mean 'sweep'?"),
+        (["sweep", "family=nosuch"], "wee sweep: there is no family 'nosuch'. Known: tiny."),
+        (["sweep", "widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
+        (["sweep", "+widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
+        (["sweep", "window.width=1.5"], "window.width is 1.5: it must be a number in [0, 1]"),
+        (["sweep", "scale=s9"], "there is no scale 's9' of family tiny."),
+        (["sweep", "task.names=[cov5]"], "there is no metric 'cov5'."),
+        (["sweep"], "20 entries are not in outputs/store"),
+        (["sweep", "scale=s3"], "Make them: wee evaluate dataset=digits family=tiny scale=s3\n"),
+        (["evaluate", "scale=s3", "member=1"], "train it: wee train dataset=digits family=tiny scale=s3 member=1\n"),
+        (["figure"], "there is no sweep in outputs/sweeps yet; make one: wee sweep"),
+        (["train", "trainer.steps=many"], "Value 'many' of type 'str' could not be converted to Integer"),
+    ],
+)
+def test_errors_are_one_clear_message(tmp_path: Path, wee: Wee, arguments: list[str], message: str) -> None:
+    done = wee(*arguments, cwd=tmp_path, code=1)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "outputs" / "store").exists()
+
+
+def test_debugging_shows_the_traceback(tmp_path: Path) -> None:
+    environment = {**os.environ, "HYDRA_FULL_ERROR": "1"}
+    command = [sys.executable, "-m", "wee", "sweep", "window.width=2"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

@@ -1,0 +1,79 @@
+"""Every config of every group composes, for every stage that has the group, and fits its typed root."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from wee.cli import STAGES
+from wee.config.common import conf_dir
+from wee.config.runner import stage
+from wee.config.typed import to_object
+
+CHOICES = [
+    (group.name, file.stem)
+    for group in sorted(conf_dir().iterdir())
+    if group.is_dir() and group.name not in ("hydra", "experiment")
+    for file in sorted(group.glob("*.yaml"))
+]
+
+
+def composed(name: str, *overrides: str) -> object:
+    root = stage(name).root
+    ConfigStore.instance().store(name=f"{name}_schema", node=root)
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return to_object(root, compose(name, overrides=list(overrides)))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_defaults_compose(name: str) -> None:
+    assert isinstance(composed(name), stage(name).root)
+
+
+PAIRS = [
+    (name, group, option)
+    for name, (group, option) in itertools.product(STAGES, CHOICES)
+    if group in {field.name for field in dataclasses.fields(stage(name).root)}
+]
+
+
+@pytest.mark.parametrize(("name", "group", "option"), PAIRS)
+def test_every_choice_composes(name: str, group: str, option: str) -> None:
+    found = composed(name, f"{group}=[{option}]" if group == "ood" else f"{group}={option}")
+    assert isinstance(found, stage(name).root)
+
+
+@pytest.mark.parametrize("file", sorted((conf_dir() / "experiment").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_experiment_composes(file: Path) -> None:
+    target = next(
+        (line.split()[-1] for line in file.read_text().splitlines() if line.startswith("# for: wee")), "sweep"
+    )
+    composed(target, f"+experiment={file.stem}")
+
+
+@pytest.mark.parametrize("file", sorted(conf_dir().rglob("*.yaml")), ids=lambda file: file.stem)
+def test_no_path_is_absolute(file: Path) -> None:
+    def leaves(node: object) -> list[str]:
+        if isinstance(node, dict):
+            return [leaf for value in node.values() for leaf in leaves(value)]
+        return [str(node)]
+
+    values = leaves(OmegaConf.to_container(OmegaConf.load(file)))
+    assert not [value for value in values if value.startswith(("/", "~"))]
+
+
+def test_every_group_belongs_to_a_stage() -> None:
+    assert {group for group, _ in CHOICES} == {group for _, group, _ in PAIRS}
+
+
+def test_every_choice_says_what_it_is() -> None:
+    """Help shows the first comment of each file."""
+    for group, option in CHOICES:
+        first = (conf_dir() / group / f"{option}.yaml").read_text().splitlines()[0]
+        assert first.startswith("# "), f"{group}/{option}.yaml has no comment"
