@@ -79,7 +79,7 @@ def msp(outputs: Outputs) -> Tensor:
 
 def entropy(outputs: Outputs) -> Tensor:
     """Negative entropy of the mean prediction, sum p log p, in [-log classes, 0]; p = 0 contributes 0."""
-    return torch.special.xlogy(outputs.probs, outputs.probs).sum(1)
+    return _sum_p_log_p(outputs.probs)
 
 
 def mean_msp(outputs: Outputs) -> Tensor:
@@ -89,7 +89,7 @@ def mean_msp(outputs: Outputs) -> Tensor:
 
 def mean_entropy(outputs: Outputs) -> Tensor:
     """Mean of the members' own negative entropies, in [-log classes, 0]."""
-    return _mean([torch.special.xlogy(member.probs, member.probs).sum(1) for member in outputs.members])
+    return _mean([_sum_p_log_p(member.probs) for member in outputs.members])
 
 
 def max_logit(outputs: Outputs) -> Tensor:
@@ -100,6 +100,11 @@ def max_logit(outputs: Outputs) -> Tensor:
 def energy(outputs: Outputs) -> Tensor:
     """Mean of the members' logsumexp: the negative free energy of Liu et al., at temperature 1."""
     return _mean([member.logsumexp for member in outputs.members])
+
+
+def _sum_p_log_p(probs: Tensor) -> Tensor:
+    total: Tensor = torch.special.xlogy(probs, probs).sum(1)
+    return total
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
