@@ -1,0 +1,127 @@
+"""The embedded data: the same on every machine, split by original, honest about what depends on what."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from wee.config.common import conf_dir
+from wee.data.base import Split, Transform
+from wee.data.config import CorruptionConfig, DigitsConfig, labelled, ood_sets
+from wee.data.corrupt import corrupt
+from wee.data.digits import Drawn
+from wee.errors import WeeError
+from wee.method import NO_LABEL
+
+
+def config(**changes: Any) -> DigitsConfig:
+    plain = yaml.safe_load((conf_dir() / "dataset" / "digits.yaml").read_text())
+    found = labelled({**plain, **changes})
+    assert isinstance(found, DigitsConfig)
+    return found
+
+
+def ood(name: str) -> Split:
+    plain = yaml.safe_load((conf_dir() / "ood" / f"{name}.yaml").read_text())
+    plain[name].pop("corruption")
+    return ood_sets(plain)[name].split("test")
+
+
+@pytest.mark.parametrize(
+    ("split", "count", "digest"),
+    [
+        ("train", 19272, "2d94a41030268816"),
+        ("val", 10240, "f8a158354285e6d5"),
+        ("test", 10240, "c8573ce35c6dcd5d"),
+        ("digits_heldout", 10266, "d2701d4464b23b6e"),
+        ("photos", 10240, "7d920aa6af7460ba"),
+    ],
+)
+def test_the_images_are_the_same_on_every_machine(split: str, count: int, digest: str) -> None:
+    found = config().split(split) if split in ("train", "val", "test") else ood(split)
+    assert isinstance(found, Drawn)
+    assert len(found) == count
+    assert found.images.shape == (count, 1, 24, 24)
+    assert hashlib.sha256(found.images.tobytes()).hexdigest()[:16] == digest
+    assert len(np.unique(found.ids)) == count
+
+
+def test_no_original_is_in_two_splits() -> None:
+    groups = [set(config().split(name).groups.tolist()) for name in ("train", "val", "test")]
+    assert [len(group) for group in groups] == [803, 320, 320]
+    assert len(set.union(*groups)) == 803 + 320 + 320
+
+
+def test_every_draw_knows_its_original() -> None:
+    val = config().split("val")
+    assert val.ids[33] == val.groups[33] + b"-1"
+    for group in np.unique(val.groups)[:5]:
+        assert len(np.unique(val.labels[val.groups == group])) == 1
+
+
+def test_ood_samples_have_no_label() -> None:
+    heldout = ood("digits_heldout")
+    assert set(heldout.labels) == {0, 1}
+    assert set(heldout.unlabelled().labels) == {NO_LABEL}
+    batch = heldout.unlabelled().dataset(Transform(24, [0.3], [0.5])).__getitems__([0])  # type: ignore[attr-defined]
+    assert batch["label"].tolist() == [NO_LABEL]
+    assert set(ood("photos").labels) == {NO_LABEL}
+
+
+def test_another_config_is_another_identity() -> None:
+    val = config().split("val").identity
+    assert val != config(seed=1).split("val").identity
+    assert val != config().split("test").identity
+    assert val == config(label="Another name on figures").split("val").identity
+
+
+def test_too_many_originals_are_refused() -> None:
+    with pytest.raises(WeeError, match="wants 1444 originals, but digits .* have 1443"):
+        config(base_images={"train": 804, "val": 320, "test": 320}).split("val")
+
+
+def test_a_split_that_is_not_there_is_named() -> None:
+    with pytest.raises(WeeError, match="no split 'tst' of data set digits; did you mean 'test'"):
+        config().split("tst")
+
+
+def test_a_set_without_classes_cannot_be_trained_on() -> None:
+    with pytest.raises(WeeError, match="has no classes to learn"):
+        labelled({"name": "photos", "kind": "photos"})
+
+
+def test_without_corruption_a_draw_is_the_enlarged_image() -> None:
+    still = CorruptionConfig(
+        size=16, rotation=0, scale=[1, 1], shear=0, shift=0, contrast=[1, 1], occluder=0, noise=[1e-9, 1e-9]
+    )
+    image = np.zeros((1, 8, 8))
+    image[0, 3, 4] = 1
+    drawn = corrupt(image, [0], still)[0, 0]
+    assert drawn.shape == (16, 16)
+    assert np.unravel_index(drawn.argmax(), drawn.shape) in [(6, 8), (6, 9), (7, 8), (7, 9)]
+    assert drawn.sum() / 255 == pytest.approx(4, abs=0.05)  # a pixel covers four
+
+
+def test_a_shift_moves_the_image() -> None:
+    moved = replace(
+        CorruptionConfig(), rotation=0.0, scale=[1, 1], shear=0.0, shift=0.5, contrast=[1, 1], occluder=0.0, noise=[1e-9, 1e-9]
+    )
+    image = np.zeros((200, 8, 8))
+    image[:, 3:5, 3:5] = 1
+    centres = [np.argwhere(d[0] > 128).mean(0) for d in corrupt(image, [1], moved)]
+    spread = (np.array(centres) - 11.5) / 12
+    assert np.abs(spread).max() <= 0.55
+    assert np.abs(spread).max() > 0.4
+
+
+def test_pixels_are_resized_and_normalised() -> None:
+    batch = config().split("val").dataset(Transform(12, [0.3], [0.5])).__getitems__([5, 7])  # type: ignore[attr-defined]
+    assert batch["image"].shape == (2, 1, 12, 12)
+    assert batch["index"].tolist() == [5, 7]
+    assert -0.6 <= batch["image"].min()
+    assert batch["image"].max() <= 1.4

@@ -1,0 +1,108 @@
+"""What a data set is to the rest of wee: labels, ids and groups at once, images when they are asked for."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from wee.method.prefixes import NO_LABEL
+
+
+class Batch(TypedDict):
+    """Samples on their way to a network.
+
+    `index` is each sample's place in its split: it travels with the sample, so that nothing has to trust the
+    order in which a sampler, or several processes, hand samples out.
+    """
+
+    image: Tensor
+    label: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What is done to an image before a network sees it; part of the identity of its logits.
+
+    Attributes:
+        size: side of the square input in pixels.
+        mean, std: of the normalisation, one a channel.
+        interpolation: of the resizing, antialiased.
+    """
+
+    size: int
+    mean: Sequence[float]
+    std: Sequence[float]
+    interpolation: str = "bilinear"
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies it."""
+        return asdict(self)
+
+
+class Split(ABC):
+    """One split of a data set.
+
+    Attributes:
+        identity: what fixes its samples, as plain data; equal identities mean equal samples.
+        ids: an id for every sample [N], bytes; unique.
+        groups: what samples depend on together (the image that several draws come from) [N], bytes.
+        labels: true classes [N], int64; `NO_LABEL` where there is none.
+    """
+
+    identity: dict[str, Any]
+    ids: NDArray[np.bytes_]
+    groups: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def unlabelled(self) -> Self:
+        """The same samples as members of no class: what a labelled set is to a model that knows other classes."""
+        found = copy.copy(self)
+        found.labels = np.full_like(self.labels, NO_LABEL)
+        return found
+
+    @abstractmethod
+    def dataset(self, transform: Transform) -> Dataset[Any]:
+        """The samples as a map-style torch data set whose items, collated, are a `Batch`."""
+
+
+class ArrayImages(Dataset[Any]):
+    """Images that fit in memory: transformed once, handed out a batch at a time.
+
+    Args:
+        images: uint8 [N, channels, height, width].
+        labels: [N].
+        transform: resize and normalise.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Transform) -> None:
+        pixels = torch.from_numpy(images).float() / 255
+        if pixels.shape[-1] != transform.size:
+            size = (transform.size, transform.size)
+            pixels = torch.nn.functional.interpolate(pixels, size, mode=transform.interpolation, antialias=True)
+        mean, std = (torch.tensor(list(v)).view(1, -1, 1, 1) for v in (transform.mean, transform.std))
+        self.images = (pixels - mean) / std
+        self.labels = torch.from_numpy(labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """A whole batch; torch's loader asks for one where this method exists."""
+        chosen = torch.as_tensor(indices)
+        return {"image": self.images[chosen], "label": self.labels[chosen], "index": chosen}

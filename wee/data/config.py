@@ -1,0 +1,179 @@
+"""Typed configs of the data sets. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from wee.config.common import as_list
+from wee.config.typed import to_objects
+from wee.errors import WeeError
+
+if TYPE_CHECKING:
+    from wee.data.base import Split
+
+
+@dataclass
+class DatasetConfig:
+    """Fields of every data set.
+
+    Attributes:
+        name: in the store, in tables and in messages.
+        label: on figures; the name where it is empty.
+        kind: which of `KINDS` it is.
+    """
+
+    name: str = MISSING
+    label: str = ""
+    kind: str = MISSING
+
+    def split(self, name: str) -> Split:
+        """One split of the data: "train", "val" or "test". Cheap: no image is read or drawn before it is asked for.
+
+        Raises:
+            WeeError: the data set has no such split.
+        """
+        raise NotImplementedError
+
+
+@dataclass
+class LabelledConfig(DatasetConfig):
+    """Fields of a data set with classes, on which members are trained.
+
+    Attributes:
+        classes: how many there are.
+        channels: of an image.
+        mean, std: pixel values are normalised by (x - mean) / std, with x in [0, 1]; one number or one a channel.
+    """
+
+    classes: int = MISSING
+    channels: int = 3
+    mean: Any = 0.5
+    std: Any = 0.5
+
+
+@dataclass
+class CorruptionConfig:
+    """How hard one draw of an image is made.
+
+    Attributes:
+        size: pixels of the square result.
+        rotation: largest angle either way, in degrees.
+        scale: smallest and largest magnification, drawn log-uniformly.
+        shear: largest horizontal shear either way.
+        shift: largest shift either way, in half-widths of the image.
+        contrast: smallest and largest factor on pixel values.
+        occluder: largest side of the grey square laid over the image, as a share of its width.
+        noise: smallest and largest standard deviation of the Gaussian noise, one for an image.
+    """
+
+    size: int = 24
+    rotation: float = 25.0
+    scale: list[float] = field(default_factory=lambda: [0.75, 1.15])
+    shear: float = 0.25
+    shift: float = 0.2
+    contrast: list[float] = field(default_factory=lambda: [0.5, 1.0])
+    occluder: float = 0.45
+    noise: list[float] = field(default_factory=lambda: [0.05, 0.35])
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "contrast", "noise"):
+            ends = getattr(self, name)
+            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
+                raise WeeError(f"corruption.{name} is {ends}: give its smallest and its largest value, both positive")
+
+
+@dataclass
+class DigitsConfig(LabelledConfig):
+    """Scanned digits (scikit-learn's `load_digits`), made hard by corruption.
+
+    Attributes:
+        digits: which of 0 to 9 there are; they become classes 0, 1, .. in this order.
+        base_images: how many of the 8x8 originals go to each split; none is in two.
+        draws: corrupted draws of each original, by split.
+        seed: of the split and of the draws.
+        corruption: how a draw is made.
+    """
+
+    kind: str = "digits"
+    channels: int = 1
+    classes: int = 0  # counted from the digits
+    digits: list[int] = MISSING
+    base_images: dict[str, int] = MISSING
+    draws: dict[str, int] = MISSING
+    seed: int = 0
+    corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+
+    def __post_init__(self) -> None:
+        self.classes = len(self.digits)
+        if not self.digits or not set(self.digits) <= set(range(10)):
+            raise WeeError(f"digits are {self.digits}: choose one or more of 0 to 9")
+
+    def split(self, name: str) -> Split:
+        """One split; drawn when its images are asked for."""
+        from wee.data.digits import digits
+
+        return digits(self, name)
+
+
+@dataclass
+class PhotosConfig(DatasetConfig):
+    """Grey patches of scikit-learn's two sample photographs, under the same corruption as the digits.
+
+    Attributes:
+        region: side in pixels of the square regions that the photographs are cut into.
+        draws: corrupted draws of each region.
+        seed: of the draws.
+        corruption: how a draw is made.
+    """
+
+    kind: str = "photos"
+    region: int = 40
+    draws: int = 32
+    seed: int = 0
+    corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+
+    def split(self, name: str) -> Split:
+        """The test split; there is no other."""
+        from wee.data.digits import photos
+
+        return photos(self, name)
+
+
+KINDS: dict[str, type[DatasetConfig]] = {"digits": DigitsConfig, "photos": PhotosConfig}
+"""Every kind of data set, by the name that its config gives as `kind`."""
+
+
+def labelled(config: Any, where: str = "dataset") -> LabelledConfig:
+    """A data set with classes, from its composed config.
+
+    Raises:
+        WeeError: the config does not fit its kind, or the kind has no classes.
+    """
+    found = to_objects(KINDS, config, where)
+    if not isinstance(found, LabelledConfig):
+        raise WeeError(f"{where} {found.name} has no classes to learn; its kind, {found.kind}, serves as an OOD set alone")
+    return found
+
+
+def ood_sets(config: Any) -> dict[str, DatasetConfig]:
+    """The OOD sets of a composed config, by name.
+
+    Raises:
+        WeeError: a config does not fit its kind.
+    """
+    return {str(name): to_objects(KINDS, config[name], f"ood.{name}") for name in config or {}}
+
+
+def mean_and_std(config: LabelledConfig) -> tuple[list[float], list[float]]:
+    """The normalisation of a data set, one number a channel."""
+    both = []
+    for name in ("mean", "std"):
+        values = [float(value) for value in as_list(getattr(config, name))]
+        values = values * config.channels if len(values) == 1 else values
+        if len(values) != config.channels:
+            raise WeeError(f"dataset.{name} has {len(values)} numbers for {config.channels} channels")
+        both.append(values)
+    return both[0], both[1]
