@@ -61,7 +61,7 @@ def test_a_users_own_folder_counts(tmp_path: Path) -> None:
         (WindowConfig, {"width": [0.2, "wide"]}, "window.width is 'wide'"),
         (WindowConfig, {"widht": 0.1}, "no key 'widht'; did you mean 'width'"),
         (ScoreConfig, {"exit": "mps"}, "no score 'mps'; did you mean 'msp'"),
-        (ScoreConfig, {"exit": []}, "no score is chosen"),
+        (ScoreConfig, {"exit": []}, "score.exit is empty"),
         (PolicyConfig, {"names": ["windw"]}, "no policy 'windw'; did you mean 'window'"),
         (PolicyConfig, {"names": "random", "probability": 2}, "policy.probability is 2"),
         (TaskConfig, {"names": [], "metrics": []}, "task.names is empty"),

@@ -7,20 +7,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan
+from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.curves import curve_points, draw_curves
-from wee.sweep.load import load
 from wee.sweep.table import compute
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     store = fill_store(tmp_path_factory.mktemp("store"))
-    loaded = [load(store, "toy", "made", scale, [0, 1], ["val", "test"], [])[0] for scale in ("s1", "s2")]
-    return pd.concat([compute(one, plan(), lambda n: None) for one in loaded if one is not None], ignore_index=True)
+    tables = [compute(pool(store, scale), plan(), lambda n: None).table() for scale in ("s1", "s2")]
+    return pd.concat(tables, ignore_index=True)
 
 
 def test_points_are_test_means_with_their_spread(table: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wee.errors import WeeError
-from wee.method import RiskCoverage, Task
+from wee.method import RiskCoverage
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=60)
 
@@ -31,7 +31,7 @@ def test_the_curve_is_its_definition(samples: list[tuple[int, bool]], percent: i
     assert curve.coverage_at(at) == (by_risk / n, by_risk)
     area = sum((risk[i] + risk[i + 1]) / 2 / n for i in range(n))
     assert curve.aurc == pytest.approx(area)
-    assert Task("risk", percent).tau(curve) == ranked[min(by_coverage, n - 1)][0]
+    assert curve.threshold(by_coverage) == ranked[min(by_coverage, n - 1)][0]
 
 
 def test_cov_looks_past_the_noisy_start() -> None:

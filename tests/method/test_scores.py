@@ -29,9 +29,14 @@ def test_scores_are_their_definitions(logits: np.ndarray) -> None:
             "entropy": negative_entropy(p.mean(0)),
             "max_logit": logits.max(2).mean(0),
             "energy": logsumexp(logits, axis=2).mean(0),
+            "margin": np.sort(p.mean(0))[:, -1] - np.sort(p.mean(0))[:, -2],
+            "gini": (p.mean(0) ** 2).sum(1),
             "mean_msp": p.max(2).mean(0),
             "mean_entropy": negative_entropy(p).mean(0),
+            "expected_entropy": negative_entropy(p).mean(0),
+            "mutual_information": -(negative_entropy(p).mean(0) - negative_entropy(p.mean(0))),
         }
+        expected["mutual_information"] = -np.abs(expected["mutual_information"])
     outputs = Outputs([torch.from_numpy(z) for z in logits])
     assert expected.keys() == SCORES.keys()
     for name, values in expected.items():
@@ -60,3 +65,11 @@ def test_the_log_probability_of_the_truth_is_finite_where_its_probability_is_not
 def test_an_unknown_score_is_named_with_its_neighbour() -> None:
     with pytest.raises(WeeError, match="no score 'enrgy'; did you mean 'energy'"):
         get_score("enrgy")
+
+
+def test_a_users_own_function_is_a_score() -> None:
+    assert get_score("wee.method.scores:energy") is SCORES["energy"]
+    with pytest.raises(WeeError, match="there is no score 'wee.method.scores:enrgy'"):
+        get_score("wee.method.scores:enrgy")
+    with pytest.raises(WeeError, match="there is no score 'nowhere:score'"):
+        get_score("nowhere:score")

@@ -53,7 +53,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert (entry.labels == LABELS).all()
     assert (entry.ids == IDS).all()
     assert (entry.groups == GROUPS).all()
-    assert entry.macs == 5.0
+    assert entry.macs == [5.0]
     assert entry.address == ADDRESS
     entry.verify()
     assert LogitStore(tmp_path).get(ADDRESS, {"weights": "aa"}) is not None

@@ -11,14 +11,14 @@ import pytest
 from tests.sweep_tables import fill_store
 from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
-from wee.method import Metric, RiskCoverage, Stages, Task, Window, summarise
-from wee.store import Address
+from wee.method import Metric, Ranking, Stages, Task, Window, summarise
+from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, fronts
-from wee.sweep.load import load
+from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
 from wee.sweep.summary import si, summary
-from wee.sweep.table import COLUMNS, Plan, compute
+from wee.sweep.table import COLUMNS, KEYS, Plan, compute
 
 
 def plan(**changes: object) -> Plan:
@@ -33,15 +33,18 @@ def plan(**changes: object) -> Plan:
     return Plan(**parts)  # type: ignore[arg-type]
 
 
+def pool(store: LogitStore, *scales: str, members: int = 2, splits: tuple[str, ...] = ("val", "test")) -> Pool:
+    found, missing = read_pool(store, "toy", "made", list(scales), list(range(members)), splits, [])
+    assert found is not None, missing
+    return found
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     store = fill_store(tmp_path_factory.mktemp("store"))
     tables = []
     for scale in ("s1", "s2"):
-        members, missing = load(store, "toy", "made", scale, [0, 1], ["val", "test"], [])
-        assert members is not None
-        assert not missing
-        tables.append(compute(members, plan(), lambda n: None))
+        tables.append(compute(pool(store, scale), plan(), lambda n: None).table())
     return pd.concat(tables, ignore_index=True)
 
 
@@ -51,28 +54,26 @@ def test_every_number_has_a_row(table: pd.DataFrame) -> None:
     numbers = 2 + 2 * 3  # without a score; by two scores
     assert len(table) == 2 * settings * 2 * numbers
     assert not table.value.isna().any()
-    keys = [c for c in COLUMNS if c not in ("tau", "low", "high", "samples", "groups", "macs", "value")]
-    assert not table.duplicated(keys).any()
+    assert not table.duplicated(KEYS).any()
     assert set(table.groups) == {100}
     assert set(table.samples) == {300}
 
 
 def test_a_row_is_what_the_method_says(table: pd.DataFrame, tmp_path: Path) -> None:
     store = fill_store(tmp_path)
-    members, _ = load(store, "toy", "made", "s2", [0, 1], ["val", "test"], [])
-    assert members is not None
+    networks = pool(store, "s2")
     stages = {}
-    for split, entries in members.entries.items():
-        found = summarise([entries[1].logits, entries[0].logits], entries[0].labels, [(0,), (0, 1)], ["msp", "energy"])
-        stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], entries[0].ids)
+    for split, samples in networks.samples.items():
+        logits = [networks.networks[k].logits[split] for k in (1, 0)]
+        found = summarise(logits, samples.labels, [(0,), (0, 1)], ["msp", "energy"])
+        stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
     rule = Window(Task.parse("cov@20"), 0.2).fit(stages["val"])
     outcome = stages["test"].at(rule(stages["test"]))
-    curve = RiskCoverage.of(outcome.scores["energy"], outcome.correct)
     (row,) = table.query(
         "scale == 's2' and members == '1+0' and policy == 'window' and width == 0.2 and task == 'cov@20' "
         "and split == 'test' and metric == 'risk@50' and eval_score == 'energy'"
     ).itertuples()
-    assert row.value == Metric.parse("risk@50").of_curve(curve)
+    assert row.value == Metric.parse("risk@50").of_ranking(Ranking(outcome, "energy"))
     assert row.macs == outcome.cost.mean()
     assert (row.tau, row.low, row.high) == (rule.intervals[0].tau, rule.intervals[0].low, rule.intervals[0].high)
 
@@ -127,12 +128,10 @@ def test_fronts_are_chosen_on_validation_and_reported_on_test(table: pd.DataFram
 
 def test_three_members_in_all_orders(tmp_path: Path) -> None:
     store = fill_store(tmp_path, members=3, scales=("s1",), count=60)
-    members, _ = load(store, "toy", "made", "s1", [0, 1, 2], ["val", "test"], [])
-    assert members is not None
     some = plan(
         ensemble=EnsembleConfig(3, 3), policy=PolicyConfig(["ensemble", "window"]), window=WindowConfig(["all"])
     )
-    table = compute(members, some, lambda n: None)
+    table = compute(pool(store, "s1", members=3), some, lambda n: None).table()
     assert set(table[table.policy == "window"].members) == {"0+1+2", "0+2+1", "1+0+2", "1+2+0", "2+0+1", "2+1+0"}
     assert set(table[table.policy == "ensemble"].members) == {"0+1+2"}
     assert set(table.macs) == {3e6}
@@ -143,23 +142,23 @@ def test_other_samples_cannot_make_an_ensemble(tmp_path: Path) -> None:
     fill_store(tmp_path, members=1)
     store = fill_store(tmp_path, members=2, count=200, seed=5)
     with pytest.raises(WeeError, match="2 entries fit toy/made/s1/member 0/val"):
-        load(store, "toy", "made", "s1", [0, 1], ["val", "test"], [])
+        read_pool(store, "toy", "made", ["s1"], [0, 1], ["val", "test"], [])
     mixed = [
         entry.key for entry in store.find(Address("toy", "made", "s1", 0, "val")) if entry.manifest["shape"][0] == 300
     ]
     with pytest.raises(WeeError, match="are not about the same samples"):
-        load(store, "toy", "made", "s1", [0, 1], ["val"], mixed)
+        read_pool(store, "toy", "made", ["s1"], [0, 1], ["val"], mixed)
 
 
 def test_what_is_missing_is_listed(tmp_path: Path) -> None:
     store = fill_store(tmp_path, members=1)
-    members, missing = load(store, "toy", "made", "s1", [0, 1], ["val", "test"], [])
-    assert members is None
+    found, missing = read_pool(store, "toy", "made", ["s1"], [0, 1], ["val", "test"], [])
+    assert found is None
     assert [str(address) for address in missing] == ["toy/made/s1/member 1/val", "toy/made/s1/member 1/test"]
 
 
 def test_a_table_comes_back(table: pd.DataFrame, tmp_path: Path) -> None:
-    save(tmp_path / "x", table, fronts(table), {"a": 1})
+    save(tmp_path / "x", {"table.csv": table, "fronts.csv": fronts(table)}, {"a": 1})
     back = read_table(tmp_path / "x")
     assert back.width.dropna().unique().tolist() == [0.0, 0.2, "all"]
     pd.testing.assert_frame_equal(back.fillna(np.nan), table.fillna(np.nan), check_dtype=False)
@@ -169,17 +168,17 @@ def test_a_table_comes_back(table: pd.DataFrame, tmp_path: Path) -> None:
 
 def test_tables_are_read_together(table: pd.DataFrame, tmp_path: Path) -> None:
     half = table[table.scale == "s1"]
-    save(tmp_path / "a", table, table[:0], {})
-    save(tmp_path / "b", half, table[:0], {})
+    save(tmp_path / "a", {"table.csv": table}, {})
+    save(tmp_path / "b", {"table.csv": half}, {})
     assert len(read_tables([tmp_path / "a", tmp_path / "b"])) == len(table)
-    save(tmp_path / "c", half.assign(value=half.value + 1), table[:0], {})
+    save(tmp_path / "c", {"table.csv": half.assign(value=half.value + 1)}, {})
     with pytest.raises(WeeError, match="give different values"):
         read_tables([tmp_path / "a", tmp_path / "c"])
 
 
 def test_a_sweep_is_never_overwritten(table: pd.DataFrame, tmp_path: Path) -> None:
-    save(tmp_path / "a", table, table[:0], {"first": True})
-    save(tmp_path / "a", table[:5], table[:0], {"first": False})
+    save(tmp_path / "a", {"table.csv": table}, {"first": True})
+    save(tmp_path / "a", {"table.csv": table[:5]}, {"first": False})
     assert len(read_table(tmp_path / "a")) == len(table)
 
 
@@ -188,8 +187,8 @@ def test_sweeps_are_found(table: pd.DataFrame, tmp_path: Path, monkeypatch: pyte
     root = Path("sweeps")
     with pytest.raises(WeeError, match="there is no sweep in sweeps yet"):
         find_sweeps(root, ["newest"])
-    save(root / "demo" / "a", table, table[:0], {})
-    save(root / "other" / "b", table, table[:0], {})
+    save(root / "demo" / "a", {"table.csv": table}, {})
+    save(root / "other" / "b", {"table.csv": table}, {})
     assert find_sweeps(root, ["demo"]) == [root / "demo" / "a"]
     assert find_sweeps(root, ["sweeps/*/*"]) == [root / "demo" / "a", root / "other" / "b"]
     assert find_sweeps(root, ["newest"])[0] in (root / "demo" / "a", root / "other" / "b")
@@ -207,7 +206,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_summary_shows_each_scale(table: pd.DataFrame) -> None:
-    shown = summary(table, ["cov@20", "risk@50"])
+    shown = summary(table, [Metric.parse("cov@20"), Metric.parse("risk@50")])
     assert shown.row_count == 6
     assert list(shown.columns[1].cells) == ["single", "ensemble", "window 0.2"] * 2
 

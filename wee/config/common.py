@@ -68,13 +68,33 @@ class EnsembleConfig:
         members: the members there are: a count (2 means 0 and 1) or a list of numbers.
         orders: in which order a cascade runs them: "all" (every permutation of every choice of M members; the paper
             averages both orders of two), "given" (as numbered), or a list of orders such as [[0, 1], [1, 0]].
+        scales: null for cascades within each scale; for stages of different scales, a list of them in order such as
+            [s1, s3], or of "family/scale", or a list of such lists.
+        exits: of a multi-exit network: the exits that a cascade uses, counted from 1, such as [3, 5], or a list of such
+            lists; null for every pair with the last.
+        combine: "average" the outputs of the stages so far, or "replace" them by the latest stage's.
+        temperature: scale every member's logits by a temperature fitted on the validation set before they are mixed.
     """
 
     size: int = 2
     members: Any = 2
     orders: Any = "all"
+    scales: Any = None
+    exits: Any = None
+    combine: str = "average"
+    temperature: bool = False
 
     def __post_init__(self) -> None:
+        if self.combine not in ("average", "replace"):
+            raise unknown("value of ensemble.combine", self.combine, ["average", "replace"])
+        self.scales = as_lists("ensemble.scales", self.scales)
+        self.exits = as_lists("ensemble.exits", self.exits)
+        for exits in self.exits:
+            if (
+                any(isinstance(e, bool) or not isinstance(e, int) or e < 1 for e in exits)
+                or sorted(set(exits)) != exits
+            ):
+                raise WeeError(f"ensemble.exits: {exits} is no ascending list of exits, counted from 1")
         if isinstance(self.members, int) and not isinstance(self.members, bool):
             self.members = list(range(self.members))
         self.members = as_list(self.members)
@@ -107,6 +127,17 @@ def as_list(value: Any) -> list[Any]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return list(value)
     return [value]
+
+
+def as_lists(key: str, value: Any) -> list[list[Any]]:
+    """Nothing, a list, or a list of lists, as a list of lists."""
+    if value is None:
+        return []
+    outer = as_list(value)
+    inner = [as_list(one) for one in outer] if any(isinstance(one, (list, tuple)) for one in outer) else [outer]
+    if not all(inner):
+        raise WeeError(f"{key} has an empty list in it")
+    return inner
 
 
 def choose(what: str, value: Any, existing: Sequence[Any], of: str = "") -> list[Any]:

@@ -154,7 +154,9 @@ def labelled(config: Any, where: str = "dataset") -> LabelledConfig:
     """
     found = to_objects(KINDS, config, where)
     if not isinstance(found, LabelledConfig):
-        raise WeeError(f"{where} {found.name} has no classes to learn; its kind, {found.kind}, serves as an OOD set alone")
+        raise WeeError(
+            f"{where} {found.name} has no classes to learn; its kind, {found.kind}, serves as an OOD set alone"
+        )
     return found
 
 

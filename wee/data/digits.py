@@ -73,7 +73,9 @@ def digits(config: DigitsConfig, name: str) -> Split:
     mine = np.flatnonzero(np.isin(targets, config.digits))
     wanted = sum(config.base_images.values())
     if wanted > len(mine):
-        raise WeeError(f"{config.name}.base_images wants {wanted} originals, but digits {config.digits} have {len(mine)}")
+        raise WeeError(
+            f"{config.name}.base_images wants {wanted} originals, but digits {config.digits} have {len(mine)}"
+        )
     order = np.random.RandomState([config.seed, 0]).permutation(len(mine))
     splits = list(config.base_images)
     start = sum(config.base_images[s] for s in splits[: splits.index(name)])

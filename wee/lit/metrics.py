@@ -8,9 +8,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
-from wee.method.curves import RiskCoverage
-from wee.method.prefixes import summarise
-from wee.method.tasks import Metric as Quantity
+from wee.method import Metric as Quantity
+from wee.method import Ranking, Stages, summarise
 
 
 class SelectiveClassification(Metric):
@@ -42,10 +41,9 @@ class SelectiveClassification(Metric):
         logits = dim_zero_cat(self.logits).cpu().numpy()
         labels = dim_zero_cat(self.labels).cpu().numpy()
         prefix = summarise([logits], labels, [(0,)], [self.score])[0,]
-        curve = RiskCoverage.of(prefix.scores[self.score], prefix.correct)
-        plain = {"accuracy": prefix.correct, "top5_error": ~prefix.top5, "top1_error": ~prefix.correct}
-        values = {}
+        outcome = Stages([prefix], [1.0], np.arange(len(labels)).astype("S")).at(np.zeros(len(labels), dtype=np.int64))
+        ranking, values = Ranking(outcome, self.score), {}
         for quantity in self.quantities:
-            value = quantity.of_curve(curve) if quantity.ranks else 100 * float(np.mean(plain[quantity.name]))
+            value = quantity.of_ranking(ranking) if quantity.ranks else quantity.of_outcome(outcome)
             values[quantity.name] = torch.tensor(value, dtype=torch.float64)
         return values

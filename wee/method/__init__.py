@@ -14,8 +14,10 @@ Small, pure and typed. Nothing here knows of Hydra, of Lightning or of files; us
 1.2
 """
 
+from wee.method.bootstrap import bootstrap, interval
 from wee.method.cascades import Outcome, Stages
-from wee.method.curves import RiskCoverage
+from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
+from wee.method.detection import aupr, auroc, fpr_at
 from wee.method.policies import (
     Ensemble,
     Interval,
@@ -28,24 +30,30 @@ from wee.method.policies import (
     Window,
     percentile_rank,
     quantile,
+    stream_window,
     window,
 )
 from wee.method.prefixes import NO_LABEL, Prefix, summarise
 from wee.method.scores import SCORES, Outputs, Score, get_score
-from wee.method.tasks import Metric, Task
+from wee.method.tasks import Metric, Ranking, Task
+from wee.method.temperature import fit_temperature
 
 __all__ = [
+    "CONVENTIONS",
     "NO_LABEL",
     "SCORES",
+    "Convention",
     "Ensemble",
     "Interval",
     "IntervalRule",
     "Metric",
+    "Mixture",
     "Outcome",
     "Outputs",
     "Policy",
     "Prefix",
     "Random",
+    "Ranking",
     "RiskCoverage",
     "Rule",
     "Score",
@@ -54,9 +62,16 @@ __all__ = [
     "Stages",
     "Task",
     "Window",
+    "aupr",
+    "auroc",
+    "bootstrap",
+    "fit_temperature",
+    "fpr_at",
     "get_score",
+    "interval",
     "percentile_rank",
     "quantile",
+    "stream_window",
     "summarise",
     "window",
 ]

@@ -21,12 +21,13 @@ class Outcome:
     Attributes:
         exits: the stage at which every sample leaves [N], counted from 0.
         scores: its final confidence by score name, each [N].
-        label, correct, top5, log_prob, brier: of the final prediction [N]; see `Prefix`.
+        confidence, label, correct, top5, log_prob, brier: of the final prediction [N]; see `Prefix`.
         cost: what every sample cost [N], in the unit of the stages' costs (MACs).
     """
 
     exits: Ints
     scores: Mapping[str, Floats]
+    confidence: Floats
     label: Ints
     correct: Bools
     top5: Bools
@@ -81,5 +82,5 @@ class Stages:
             return result
 
         scores = {name: gather("scores", name) for name in self.prefixes[0].scores}
-        rest = {field: gather(field) for field in ("label", "correct", "top5", "log_prob", "brier")}
+        rest = {field: gather(field) for field in ("confidence", "label", "correct", "top5", "log_prob", "brier")}
         return Outcome(exits=exits, scores=scores, cost=np.asarray(self.cost, dtype=np.float64)[exits], **rest)

@@ -17,7 +17,7 @@ import numpy as np
 
 from wee.errors import WeeError
 from wee.method.cascades import Stages
-from wee.method.curves import RiskCoverage
+from wee.method.curves import Convention
 from wee.method.prefixes import Floats, Ints
 from wee.method.tasks import Task
 
@@ -129,11 +129,13 @@ class Window:
         width: the share of validation samples inside, one number for all stages or one for each but the
             last. Two widths are names rather than quantiles: with 0 nothing goes on, with "all" everything.
         score: the confidence to decide by.
+        convention: how the threshold is read off the validation curve.
     """
 
     task: Task
     width: Width | Sequence[Width] = 0.2
     score: str = "msp"
+    convention: Convention = "paper"
 
     def __post_init__(self) -> None:
         for width in self.widths(1):
@@ -149,8 +151,22 @@ class Window:
         _same_length(len(validation), widths)
         intervals = []
         for prefix, width in zip(validation.prefixes[:-1], widths, strict=True):
-            curve = RiskCoverage.of(prefix.scores[self.score], prefix.correct)
-            intervals.append(window(curve.scores[::-1], self.task.tau(curve), width))
+            tau = self.task.tau(prefix, self.score, self.convention)
+            intervals.append(window(np.sort(prefix.scores[self.score]), tau, width))
+        return IntervalRule(self.score, intervals)
+
+    def adjust(self, rule: IntervalRule, id_stream: Stages, ood_stream: Stages) -> IntervalRule:
+        """The rule moved to an unlabelled stream that is half ID and half OOD: the same thresholds, other windows.
+
+        Args:
+            rule: as fitted on the validation set.
+            id_stream, ood_stream: what is known of the stream; labels are not looked at, sets may differ in size.
+        """
+        intervals = []
+        for stage, (interval, width) in enumerate(zip(rule.intervals, self.widths(len(rule.intervals)), strict=True)):
+            assert interval.tau is not None
+            ours, theirs = (stages.prefixes[stage].scores[self.score] for stages in (id_stream, ood_stream))
+            intervals.append(stream_window(ours, theirs, interval.tau, width))
         return IntervalRule(self.score, intervals)
 
 
@@ -232,6 +248,34 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
         return Interval(np.inf, -np.inf, tau, rank)
     low, high = (quantile(ascending, min(max(rank + side * width / 2, 0.0), 1.0)) for side in (-1, 1))
     return Interval(low, high, tau, rank)
+
+
+def stream_window(id_scores: Floats, ood_scores: Floats, tau: float, width: Width) -> Interval:
+    """The window of a width around a threshold in a stream that is half ID and half OOD, by weights.
+
+    Each set counts one half, whatever its size; with sets of equal size this is `window` over all their scores.
+
+    Args:
+        id_scores: confidences [n], in any order.
+        ood_scores: confidences [m].
+        tau: the operating threshold.
+        width: the share of the stream inside, in [0, 1], or "all".
+    """
+    check_width(width)
+    scores = np.concatenate([id_scores, ood_scores])
+    order = np.argsort(scores, kind="stable")
+    ascending = scores[order]
+    weight = np.where(order < len(id_scores), 1 / (2 * len(id_scores)), 1 / (2 * len(ood_scores)))
+    before = np.concatenate([[0.0], np.cumsum(weight)])
+    left, right = (int(np.searchsorted(ascending, tau, side)) for side in ("left", "right"))
+    rank = float(before[left] + before[right]) / 2 + (right > left) / (2 * len(scores))
+    if width == "all":
+        return Interval(-np.inf, np.inf, tau, rank)
+    if width == 0:
+        return Interval(np.inf, -np.inf, tau, rank)
+    positions = before[:-1] / (1 - weight[-1])
+    low, high = np.interp(np.clip([rank - width / 2, rank + width / 2], 0, 1), positions, ascending)
+    return Interval(float(low), float(high), tau, rank)
 
 
 def percentile_rank(ascending: Floats, value: float) -> float:

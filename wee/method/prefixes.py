@@ -34,6 +34,7 @@ class Prefix:
 
     Attributes:
         scores: confidence of every sample by score name, each [N]; higher = keep.
+        confidence: probability of the predicted class [N], in (0, 1].
         label: predicted class [N].
         correct: whether it is the true one [N]; False where there is no true class.
         top5: whether the true class is among the five most probable [N].
@@ -42,6 +43,7 @@ class Prefix:
     """
 
     scores: Mapping[str, Floats]
+    confidence: Floats
     label: Ints
     correct: Bools
     top5: Bools
@@ -57,6 +59,7 @@ def summarise(
     labels: NDArray[np.integer],
     sets: Collection[tuple[int, ...]],
     scores: Collection[str] = ("msp",),
+    temperatures: Sequence[float] | None = None,
 ) -> dict[tuple[int, ...], Prefix]:
     """Score sets of members in one pass over their logits, in chunks.
 
@@ -65,6 +68,7 @@ def summarise(
         labels: true classes [N], `NO_LABEL` for a sample that has none.
         sets: the sets of members wanted, as tuples of indices into `logits`.
         scores: names of the scores wanted.
+        temperatures: what to divide each member's logits by; None for nothing.
 
     Returns:
         A `Prefix` for every set.
@@ -79,13 +83,18 @@ def summarise(
     chunk = max(1, CHUNK_VALUES // classes)
     for start in range(0, max(count, 1), chunk):
         rows = slice(start, start + chunk)
-        loaded = {m: Member(torch.from_numpy(np.array(logits[m][rows], dtype=np.float64))) for m in needed}
+        loaded = {m: Member(_load(logits[m][rows], temperatures[m] if temperatures else 1.0)) for m in needed}
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64))
         for members, done in parts.items():
             outputs = Outputs.of([loaded[m] for m in members])
             values = {name: score(outputs).numpy() for name, score in functions.items()}
             done.append(Prefix(values, *_judge(outputs, truth)))
     return {members: _join(done) for members, done in parts.items()}
+
+
+def _load(logits: NDArray[np.floating], temperature: float) -> torch.Tensor:
+    z = torch.from_numpy(np.array(logits, dtype=np.float64))
+    return z if temperature == 1 else z.div_(temperature)
 
 
 def _check(logits: Sequence[NDArray[np.floating]], labels: NDArray[np.integer]) -> tuple[int, int]:
@@ -105,8 +114,8 @@ def _check(logits: Sequence[NDArray[np.floating]], labels: NDArray[np.integer]) 
     return count, classes
 
 
-def _judge(outputs: Outputs, truth: torch.Tensor) -> tuple[Ints, Bools, Bools, Floats, Floats]:
-    """Label, correct, top5, log_prob and brier of one chunk."""
+def _judge(outputs: Outputs, truth: torch.Tensor) -> tuple[Floats, Ints, Bools, Bools, Floats, Floats]:
+    """Confidence, label, correct, top5, log_prob and brier of one chunk."""
     probs = outputs.probs
     known = truth != NO_LABEL
     safe = truth.clamp(min=0)
@@ -119,12 +128,12 @@ def _judge(outputs: Outputs, truth: torch.Tensor) -> tuple[Ints, Bools, Bools, F
     log_prob = torch.where(known, outputs.log_prob(safe), nan)
     brier = torch.where(known, probs.square().sum(1) - 2 * true_prob[:, 0] + 1, nan)
     found = ((rank == 0) & known, (rank < 5) & known)
-    return label, found[0].numpy(), found[1].numpy(), log_prob.numpy(), brier.numpy()
+    return probs.amax(1).numpy(), label, found[0].numpy(), found[1].numpy(), log_prob.numpy(), brier.numpy()
 
 
 def _join(parts: Sequence[Prefix]) -> Prefix:
     if len(parts) == 1:
         return parts[0]
     scores = {name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores}
-    fields = ("label", "correct", "top5", "log_prob", "brier")
+    fields = ("confidence", "label", "correct", "top5", "log_prob", "brier")
     return Prefix(scores, *(np.concatenate([getattr(part, field) for part in parts]) for field in fields))

@@ -8,6 +8,7 @@ Source: Xia and Bouganis, ICCV 2023, section 2; `energy` is Liu et al., NeurIPS 
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from wee.errors import unknown
+from wee.errors import WeeError, unknown
 
 Score = Callable[["Outputs"], Tensor]
 """A score maps the outputs of m members on n samples to n confidences."""
@@ -82,6 +83,17 @@ def entropy(outputs: Outputs) -> Tensor:
     return _sum_p_log_p(outputs.probs)
 
 
+def margin(outputs: Outputs) -> Tensor:
+    """The largest minus the second largest probability of the mean prediction, in [0, 1]."""
+    top = outputs.probs.topk(2, dim=1).values
+    return top[:, 0] - top[:, 1]
+
+
+def gini(outputs: Outputs) -> Tensor:
+    """Sum of the squared probabilities of the mean prediction, in [1/classes, 1] (Granese et al., NeurIPS 2021: Doctor)."""
+    return outputs.probs.square().sum(1)
+
+
 def mean_msp(outputs: Outputs) -> Tensor:
     """Mean of the members' own maximum softmax probabilities, in (0, 1]."""
     return _mean([member.probs.amax(1) for member in outputs.members])
@@ -100,6 +112,19 @@ def max_logit(outputs: Outputs) -> Tensor:
 def energy(outputs: Outputs) -> Tensor:
     """Mean of the members' logsumexp: the negative free energy of Liu et al., at temperature 1."""
     return _mean([member.logsumexp for member in outputs.members])
+
+
+def expected_entropy(outputs: Outputs) -> Tensor:
+    """The members' mean negative entropy, in [-log classes, 0]: aleatoric uncertainty, for ensembles of two or more."""
+    return mean_entropy(outputs)
+
+
+def mutual_information(outputs: Outputs) -> Tensor:
+    """Minus the members' disagreement: expected entropy minus entropy of the mean, in [-log classes, 0].
+
+    Epistemic uncertainty, for ensembles of two or more; one network always has 0 (Houlsby et al., 2011: BALD).
+    """
+    return (entropy(outputs) - mean_entropy(outputs)).clamp_(max=0)
 
 
 def _sum_p_log_p(probs: Tensor) -> Tensor:
@@ -123,19 +148,32 @@ SCORES: Mapping[str, Score] = {
     "entropy": entropy,
     "max_logit": max_logit,
     "energy": energy,
+    "margin": margin,
+    "gini": gini,
     "mean_msp": mean_msp,
     "mean_entropy": mean_entropy,
+    "expected_entropy": expected_entropy,
+    "mutual_information": mutual_information,
 }
 """The scores by name. `msp`, `entropy`, `max_logit` and `energy` are the paper's four."""
 
+ENSEMBLE_SCORES = ("expected_entropy", "mutual_information")
+"""Scores that say something about two or more members only: they rank ensembles, and decide no exit."""
+
 
 def get_score(name: str) -> Score:
-    """The score of that name.
+    """The score of that name: one of `SCORES`, or a user's own function, named as "module:function".
 
     Raises:
         WeeError: there is none; the message lists those that exist.
     """
-    try:
+    if name in SCORES:
         return SCORES[name]
-    except KeyError:
-        raise unknown("score", name, SCORES) from None
+    module, colon, function = name.partition(":")
+    if not colon:
+        raise unknown("score", name, SCORES, "A function of your own is named as module:function.")
+    try:
+        found: Score = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise WeeError(f"there is no score '{name}': {error}") from None
+    return found

@@ -1,32 +1,41 @@
-"""Tasks and metrics, named by a kind and a parameter: `cov@5`, `risk@80`, `aurc`.
+"""Tasks and metrics, named by a kind and a parameter: `cov@5`, `risk@80`, `fpr@95`, `aurc`.
 
-A task is what a system is operated for, and fixes an operating threshold: Cov@r (the largest coverage at
-a risk of r per cent) and Risk@c (the risk at a coverage of c per cent). Every task is a metric; `aurc`,
-`accuracy`, `top1_error`, `top5_error`, `nll` and `brier` are metrics without a threshold. Values are in per cent,
-except for `aurc`, `nll` and `brier`.
+A task is what a system is operated for, and fixes an operating threshold: Cov@r (the largest coverage at a risk of r
+per cent), Risk@c (the risk at a coverage of c per cent), FPR@t (the share of OOD samples accepted where t per cent of ID
+samples are). Every task is a metric; others are listed in `PLAIN` and `RANKING`. On data that has OOD samples in it, Risk@c and the areas
+are those of SCOD.
+
+Values are in per cent; not so the areas `aurc` and `augrc`, `nll`, and `brier`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from wee.errors import WeeError, unknown
 from wee.method.cascades import Outcome
-from wee.method.curves import RiskCoverage
+from wee.method.curves import Convention, Mixture, RiskCoverage
+from wee.method.detection import aupr, auroc, fpr_at, recall_threshold
+from wee.method.prefixes import Floats, Prefix
 
 _NUMBER = re.compile(r"(?P<kind>[a-z_0-9]+)@(?P<at>\d+(\.\d*)?|\.\d+)")
+
+CALIBRATION_BINS = 15
+"""Of equal width, for the expected calibration error (Guo et al., ICML 2017)."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """An operating point of selective classification.
+    """An operating point.
 
     Attributes:
-        kind: "cov" or "risk".
-        at: its parameter in per cent, in [0, 100]: the risk of "cov", the coverage of "risk".
+        kind: "cov", "risk" or "fpr".
+        at: its parameter in per cent, in [0, 100]: the risk of "cov", the coverage of "risk", the share of ID samples of "fpr".
 
     Example:
         >>> Task.parse("cov@5")
@@ -38,7 +47,7 @@ class Task:
     kind: str
     at: float
 
-    KINDS = ("cov", "risk")
+    KINDS = ("cov", "risk", "fpr")
 
     @classmethod
     def parse(cls, name: str) -> Task:
@@ -60,23 +69,97 @@ class Task:
 
     @property
     def higher_is_better(self) -> bool:
-        """Coverage is to be large, risk small."""
+        """Coverage is to be large, risk and false positives few."""
         return self.kind == "cov"
 
     def read(self, curve: RiskCoverage) -> tuple[float, int]:
-        """The value of the task on a curve, in per cent, and the point of the curve it is read at."""
+        """The value of a task of selective classification, in per cent, and the point of the curve it is read at.
+
+        Raises:
+            WeeError: the task is about OOD data.
+        """
+        if self.kind == "fpr":
+            raise WeeError(f"{self} is about OOD data; a curve of ID samples alone does not have it")
         value, point = (curve.coverage_at if self.kind == "cov" else curve.risk_at)(self.at / 100)
         return 100 * value, point
 
-    def tau(self, curve: RiskCoverage) -> float:
-        """The operating threshold of the task on a (validation) curve."""
+    def tau(self, validation: Prefix, score: str, convention: Convention = "paper") -> float:
+        """The operating threshold on the validation set (ID samples alone).
+
+        Args:
+            validation: what is known of the validation samples.
+            score: the confidence to threshold.
+            convention: how curves are read.
+        """
+        s = validation.scores[score]
+        if self.kind == "fpr":
+            return recall_threshold(np.sort(s), self.at / 100, convention)
+        curve = RiskCoverage.of(s, validation.correct, convention)
         return curve.threshold(self.read(curve)[1])
 
 
-_PLAIN = {"aurc": False, "accuracy": True, "top1_error": False, "top5_error": False, "nll": False, "brier": False}
-"""Metrics without a parameter, and whether higher is better."""
+@dataclass(frozen=True)
+class Ranking:
+    """An outcome ranked by one confidence, alone or beside the outcome on an OOD set; shared by all metrics read off it.
 
-_IN_PERCENT = ("accuracy", "top1_error", "top5_error")
+    Attributes:
+        outcome: on ID data.
+        score: the confidence.
+        ood: on OOD data, if there is any.
+        convention: how curves are read.
+    """
+
+    outcome: Outcome
+    score: str
+    ood: Outcome | None = None
+    convention: Convention = "paper"
+
+    @property
+    def id_scores(self) -> Floats:
+        """Of the ID samples [N]."""
+        return self.outcome.scores[self.score]
+
+    @property
+    def ood_scores(self) -> Floats:
+        """Of the OOD samples [n].
+
+        Raises:
+            WeeError: there are none.
+        """
+        if self.ood is None:
+            raise WeeError("this metric needs OOD data, and there is none")
+        return self.ood.scores[self.score]
+
+    @cached_property
+    def curve(self) -> RiskCoverage:
+        """Of the ID samples."""
+        return RiskCoverage.of(self.id_scores, self.outcome.correct, self.convention)
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        """Of ID and OOD samples, half and half."""
+        return Mixture.of(self.curve, self.id_scores, self.outcome.correct, self.ood_scores)
+
+    def with_ood(self, ood: Outcome) -> Ranking:
+        """The same ID outcome beside OOD data; what is known of the ID curve is kept."""
+        found = Ranking(self.outcome, self.score, ood, self.convention)
+        if "curve" in self.__dict__:
+            found.__dict__["curve"] = self.curve
+        return found
+
+
+PLAIN: Mapping[str, bool] = {
+    "accuracy": True, "top1_error": False, "top5_error": False, "nll": False, "brier": False, "ece": False,
+}  # fmt: skip
+"""Metrics of the predictions alone, and whether higher is better."""
+
+RANKING: Mapping[str, bool] = {
+    "aurc": False, "augrc": False, "error_auroc": True, "auroc": True, "aupr_in": True, "aupr_out": True,
+}  # fmt: skip
+"""Metrics of a ranking without a parameter, and whether higher is better."""
+
+_DETECTION = ("auroc", "aupr_in", "aupr_out")
+_UNSCALED = ("nll", "brier", "aurc", "augrc")
 
 
 @dataclass(frozen=True)
@@ -98,39 +181,89 @@ class Metric:
         Raises:
             WeeError: there is none of that name.
         """
-        if str(name) in _PLAIN:
+        if str(name) in PLAIN or str(name) in RANKING:
             return cls(str(name))
         match = _NUMBER.fullmatch(str(name))
         if match is None or match["kind"] not in Task.KINDS:
-            raise unknown("metric", name, [*_PLAIN, *(f"{kind}@<per cent>" for kind in Task.KINDS)])
+            raise unknown("metric", name, [*PLAIN, *RANKING, *(f"{kind}@<per cent>" for kind in Task.KINDS)])
         task = Task.parse(name)
         return cls(str(task), task)
 
     @property
     def higher_is_better(self) -> bool:
         """Which direction is good."""
-        return _PLAIN[self.name] if self.task is None else self.task.higher_is_better
+        return {**PLAIN, **RANKING}[self.name] if self.task is None else self.task.higher_is_better
 
     @property
     def ranks(self) -> bool:
         """Whether the metric depends on an evaluation score, or on the predictions alone."""
-        return self.task is not None or self.name == "aurc"
+        return self.name not in PLAIN
 
     @property
     def percent(self) -> bool:
         """Whether the value is in per cent."""
-        return self.task is not None or self.name in _IN_PERCENT
+        return self.name not in _UNSCALED
 
-    def of_curve(self, curve: RiskCoverage) -> float:
-        """The value of a metric that ranks."""
-        return curve.aurc if self.task is None else self.task.read(curve)[0]
+    @property
+    def on_id(self) -> bool:
+        """Whether the metric is about ID data alone."""
+        return self.name not in _DETECTION and (self.task is None or self.task.kind != "fpr")
+
+    @property
+    def on_ood(self) -> bool:
+        """Whether the metric is about ID and OOD data together: OOD detection or SCOD."""
+        if self.task is not None:
+            return self.task.kind in ("fpr", "risk")
+        return self.name in (*_DETECTION, "aurc", "augrc")
+
+    def of_ranking(self, ranking: Ranking) -> float:
+        """The value of a metric that ranks: of SCOD or OOD detection where the ranking has OOD data, else of ID data.
+
+        NaN where it is not defined: the AUROC of errors where there is none, or nothing else.
+        """
+        scale = 100.0 if self.percent else 1.0
+        if self.name in _DETECTION or (self.task is not None and self.task.kind == "fpr"):
+            return scale * self._detection(ranking)
+        if self.name == "error_auroc":
+            correct, s = ranking.outcome.correct, ranking.id_scores
+            return scale * auroc(s[correct], s[~correct]) if correct.any() and not correct.all() else float("nan")
+        if ranking.ood is None:
+            return getattr(ranking.curve, self.name) if self.task is None else self.task.read(ranking.curve)[0]
+        if self.task is None:
+            return float(getattr(ranking.mixture, self.name))
+        if self.task.kind == "cov":
+            raise WeeError(f"{self.name} is about ID data; with OOD data in the stream ask for risk@<per cent> or aurc")
+        return scale * ranking.mixture.risk_at(self.task.at / 100)
+
+    def _detection(self, ranking: Ranking) -> float:
+        ours, theirs = ranking.id_scores, ranking.ood_scores
+        if self.task is not None:
+            return fpr_at(ours, theirs, self.task.at / 100, ranking.convention)
+        measures: dict[str, Callable[[], float]] = {
+            "auroc": lambda: auroc(ours, theirs),
+            "aupr_in": lambda: aupr(ours, theirs),
+            "aupr_out": lambda: aupr(-theirs, -ours),
+        }
+        return measures[self.name]()
 
     def of_outcome(self, outcome: Outcome) -> float:
         """The value of a metric of the predictions alone."""
-        if self.name == "accuracy":
-            return 100 * float(outcome.correct.mean())
-        if self.name == "top1_error":
-            return 100 * float((~outcome.correct).mean())
-        if self.name == "top5_error":
-            return 100 * float((~outcome.top5).mean())
-        return float(np.mean(-outcome.log_prob if self.name == "nll" else outcome.brier))
+        measures: dict[str, Callable[[], float]] = {
+            "accuracy": lambda: 100 * outcome.correct.mean(),
+            "top1_error": lambda: 100 * (~outcome.correct).mean(),
+            "top5_error": lambda: 100 * (~outcome.top5).mean(),
+            "nll": lambda: -outcome.log_prob.mean(),
+            "brier": lambda: outcome.brier.mean(),
+            "ece": lambda: 100 * calibration_error(outcome),
+        }
+        return float(measures[self.name]())
+
+
+def calibration_error(outcome: Outcome) -> float:
+    """Expected calibration error over bins of equal width, in [0, 1]: how far confidence and accuracy are apart.
+
+    Confidence is the probability of the predicted class (Guo et al., ICML 2017).
+    """
+    bins = np.clip(np.ceil(outcome.confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    gap = np.bincount(bins, outcome.confidence - outcome.correct, minlength=CALIBRATION_BINS)
+    return float(np.abs(gap).sum() / len(bins))

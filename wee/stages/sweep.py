@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,14 @@ from wee.config.common import Common, EnsembleConfig, as_list
 from wee.config.console import progress
 from wee.config.failures import report
 from wee.config.runner import Stage, command, stage
-from wee.data.config import labelled
+from wee.data.config import labelled, ood_sets
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
-from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 
 if TYPE_CHECKING:
     from wee.store import Address
-    from wee.sweep.load import Members
+    from wee.sweep.pool import Pool
     from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
@@ -32,111 +32,128 @@ class SweepConfig(Common):
 
     Attributes:
         name: of the sweep, by which `wee figure` finds it.
-        dataset, family, scale: whose logits.
-        ensemble: which members, how many together, in which orders.
+        dataset, ood, family, scale: whose logits, on what.
+        ensemble: which members, how many together, in which orders; across scales; over exits.
         policy, window, score, task: what is done with them, and what is measured.
+        bootstrap: intervals around every number.
         pick: where several entries have one name, which to take: beginnings of entry keys, weights' fingerprints or
             training recipes, or "newest".
     """
 
     dataset: Any = None
+    ood: dict[str, Any] = field(default_factory=dict)
     family: FamilyConfig = MISSING
     ensemble: EnsembleConfig = MISSING
     policy: PolicyConfig = MISSING
     window: WindowConfig = MISSING
     score: ScoreConfig = MISSING
     task: TaskConfig = MISSING
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     name: str = MISSING
     scale: Any = "all"
     pick: Any = None
 
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
+        self.ood = ood_sets(self.ood)
         self.scale = self.family.choose(self.scale)
+        for mix in self.ensemble.scales:
+            self.family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
         self.pick = [] if self.pick is None else [str(one) for one in as_list(self.pick)]
         if "/" in self.name:
             raise WeeError(f"name is '{self.name}': a sweep's name is the name of a folder, without slashes")
 
 
 def sweep(cfg: SweepConfig) -> None:
-    """Compute the table and the fronts, unless the same sweep over the same entries is there already."""
+    """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
     from rich.console import Console
 
     from wee.sweep.results import is_sweep, read_table, save
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
 
-    plan = Plan(cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task)
-    names = [
-        str(metric.name) for metric in plan.metrics if metric.task is not None
-    ]  # bad names fail before any reading
-    scales = _load(cfg)
-    about = {
-        **_identity(cfg, scales),
-        "names": {"name": cfg.name, "dataset": cfg.dataset.name, "family": cfg.family.name},
-    }
+    parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
+    plan = Plan(*parts, ood=list(cfg.ood))  # bad names fail before any reading
+    pools = _read(cfg, plan)
+    about = {**_identity(cfg, pools), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_sweep(folder):
         table = read_table(folder)
         log.info("this sweep over these logits is there already")
     else:
-        table = _compute(scales, plan)
-        from wee.sweep.fronts import fronts
-
-        save(folder, table, fronts(table), about)
-    Console(soft_wrap=True).print(summary(table, names))
-    log.info(f"{folder}: table.csv ({len(table):,} rows), fronts.csv")
+        tables = _compute(pools, plan)
+        table = tables["table.csv"]
+        save(folder, tables, about)
+    Console(soft_wrap=True).print(summary(table, [metric for metric in plan.metrics if metric.task is not None]))
+    files = [
+        f"table.csv ({len(table):,} rows)",
+        *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
+    ]
+    log.info(f"{folder}: {', '.join(files)}")
     report(folder=str(folder), rows=len(table))
 
 
-def _load(cfg: SweepConfig) -> list[Members]:
-    """The members of every scale.
+def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
+    """The networks of every scale, or of every mix of scales.
 
     Raises:
         WeeError: entries are missing; the message has the command that makes them.
     """
     from wee.store import LogitStore
-    from wee.sweep.load import load
-    from wee.sweep.table import SPLITS
+    from wee.sweep.pool import read_pool
 
-    store, loaded = LogitStore(cfg.paths.store), []
-    missing: list[Address] = []
-    for scale in cfg.scale:
-        members, lacking = load(store, cfg.dataset.name, cfg.family.name, scale, cfg.ensemble.members, SPLITS, cfg.pick)
-        missing += lacking
-        loaded += [members] if members is not None else []
+    store, pools = LogitStore(cfg.paths.store), []
+    missing: dict[Address, None] = {}
+    for scales in cfg.ensemble.scales or [[scale] for scale in cfg.scale]:
+        names = (cfg.dataset.name, cfg.family.name, [str(scale) for scale in scales])
+        pool, lacking = read_pool(store, *names, cfg.ensemble.members, plan.splits, cfg.pick)
+        missing |= dict.fromkeys(lacking)
+        pools += [pool] if pool is not None else []
     if missing:
-        scales = list(dict.fromkeys(address.scale for address in missing))
-        numbers = sorted({address.member for address in missing})
-        listed = ", ".join(str(address) for address in missing[:4]) + (", .." if len(missing) > 4 else "")
-        make = command("evaluate", scale=_short(scales, cfg.scale), member=_short(numbers, cfg.ensemble.members))
-        raise WeeError(f"{len(missing)} entries are not in {cfg.paths.store}: {listed}. Make them: {make}")
-    return loaded
+        listed = ", ".join(str(address) for address in list(missing)[:4]) + (", .." if len(missing) > 4 else "")
+        raise WeeError(f"{len(missing)} entries are not in {cfg.paths.store}: {listed}. {_make(cfg, list(missing))}")
+    return pools
 
 
-def _compute(scales: list[Members], plan: Plan) -> Any:
-    import pandas as pd
+def _make(cfg: SweepConfig, missing: list[Address]) -> str:
+    """What to run to make entries."""
+    own = [address for address in missing if address.family == cfg.family.name]
+    if not own:
+        return f"Make them with wee evaluate family={missing[0].family}."
+    scales = list(dict.fromkeys(address.scale for address in own))
+    numbers = sorted({address.member for address in own})
+    make = command("evaluate", scale=_short(scales, cfg.scale), member=_short(numbers, cfg.ensemble.members))
+    return f"Make them: {make}"
 
-    from wee.sweep.table import compute
 
+def _compute(pools: list[Pool], plan: Plan) -> dict[str, Any]:
+    from wee.sweep.differences import differences
+    from wee.sweep.fronts import fronts
+    from wee.sweep.table import Result, compute
+
+    whole = Result([], [])
     with progress("points") as bar:
-        task = bar.add_task("sweeping", total=plan.points() * len(scales))
-        tables = []
-        for members in scales:
-            bar.update(task, description=f"sweeping {members.family}/{members.scale}")
-            tables.append(compute(members, plan, lambda n: bar.advance(task, n)))
-    return pd.concat(tables, ignore_index=True)
+        task = bar.add_task("sweeping", total=sum(plan.points(pool) for pool in pools))
+        for pool in pools:
+            bar.update(task, description=f"sweeping {pool.family}/{pool.scale}")
+            found = compute(pool, plan, lambda n: bar.advance(task, n))
+            whole.rows.extend(found.rows)
+            whole.draws.extend(found.draws)
+    table = whole.table()
+    tables = {"table.csv": table, "fronts.csv": fronts(table)}
+    if plan.bootstrap.resamples:
+        tables["differences.csv"] = differences(table, whole.draws, plan.bootstrap.level)
+    return tables
 
 
-def _identity(cfg: SweepConfig, scales: list[Members]) -> dict[str, Any]:
+def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
     """What fixes every number of a sweep: its settings, and the entries it reads."""
     from importlib.metadata import version
 
-    parts = {name: asdict(getattr(cfg, name)) for name in ("ensemble", "policy", "window", "score", "task")}
-    entries = [
-        [str(entry.address), entry.key] for one in scales for split in one.entries.values() for entry in split.values()
-    ]
-    return {**parts, "scale": cfg.scale, "entries": entries, "wee": version("wee")}
+    names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
+    parts = {name: asdict(getattr(cfg, name)) for name in names}
+    entries = [[str(entry.address), entry.key] for pool in pools for entry in pool.entries]
+    return {**parts, "scale": cfg.scale, "entries": entries, "wee": version("wee"), "layout": 2}
 
 
 def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:

@@ -107,13 +107,14 @@ class Entry:
         return Address(**self.manifest["address"])
 
     @property
-    def macs(self) -> float:
-        """Multiply-accumulates of the member on one sample."""
-        return float(self.manifest["cost"]["macs"])
+    def macs(self) -> list[float]:
+        """Multiply-accumulates of the member on one sample; of a multi-exit network, up to each of its exits."""
+        macs = self.manifest["cost"]["macs"]
+        return [float(one) for one in macs] if isinstance(macs, list) else [float(macs)]
 
     @property
     def logits(self) -> NDArray[np.floating]:
-        """[N, classes], mapped."""
+        """[N, classes], or [exits, N, classes] of a multi-exit network; mapped."""
         return self._map("logits")
 
     @property

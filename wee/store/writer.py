@@ -73,7 +73,7 @@ class EntryWriter:
 
         Args:
             index: place of every sample in the split [n].
-            logits: [n, classes].
+            logits: [n, classes], or [n, exits, classes] of a multi-exit network.
             labels: true classes [n], as they came with the images.
 
         Raises:
@@ -103,7 +103,7 @@ class EntryWriter:
         temporary.rename(path)
         self._buffer.clear()
 
-    def commit(self, cost: Mapping[str, float], provenance: Mapping[str, Any]) -> Entry:
+    def commit(self, cost: Mapping[str, Any], provenance: Mapping[str, Any]) -> Entry:
         """Join the pieces; the entry appears whole.
 
         Args:
@@ -182,9 +182,9 @@ class EntryWriter:
                 )
             index, logits, _ = piece
             if target is None:
-                shape = (len(self._labels), *logits.shape[1:])
+                shape = (*logits.shape[1:-1], len(self._labels), logits.shape[-1])
                 target = np.lib.format.open_memmap(path, mode="w+", dtype=logits.dtype, shape=shape)
-            target[index] = logits
+            target[..., index, :] = np.moveaxis(logits, 0, -2)
         assert target is not None
         target.flush()  # type: ignore[attr-defined]
         return target.shape, target.dtype
@@ -199,7 +199,7 @@ class EntryWriter:
                 f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples"
             )
         if not np.isfinite(logits).all():
-            bad = self._ids[index[~np.isfinite(logits).all(axis=1)][0]].decode()
+            bad = self._ids[index[~np.isfinite(logits).reshape(len(index), -1).all(axis=1)][0]].decode()
             raise WeeError(
                 f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault"
             )

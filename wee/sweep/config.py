@@ -11,7 +11,9 @@ from wee.config.common import as_list
 from wee.errors import WeeError, unknown
 
 POLICIES = ("single", "ensemble", "window", "threshold", "random")
-SCORES = ("msp", "entropy", "max_logit", "energy", "mean_msp", "mean_entropy")
+SCORES = ("msp", "entropy", "max_logit", "energy", "margin", "gini", "mean_msp", "mean_entropy")
+ENSEMBLE_SCORES = ("expected_entropy", "mutual_information")
+CONVENTIONS = ("paper", "strict")
 SAME = "same"
 
 
@@ -20,13 +22,14 @@ class WindowConfig:
     """How wide windows are.
 
     Attributes:
-        width: one width or a list of them: a number in [0, 1], the share of validation samples inside, or "all".
+        width: one width or a list of them: a number in [0, 1], the share of validation samples inside, or "all". In a
+            list, a list is one setting with a width for each stage but the last, such as [[0.7, 0.2], [0.6, 0.2]].
     """
 
     width: Any = 0.2
 
     def __post_init__(self) -> None:
-        self.width = [_share("window.width", width, allow_all=True) for width in as_list(self.width)]
+        self.width = [_width(width) for width in as_list(self.width)]
 
 
 @dataclass
@@ -34,7 +37,7 @@ class ScoreConfig:
     """Which confidences decide and which are evaluated.
 
     Attributes:
-        exit: what samples go on by: one score or a list of them.
+        exit: what samples go on by: one score or a list of them. A function of your own is "module:function".
         evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by.
     """
 
@@ -42,17 +45,26 @@ class ScoreConfig:
     evaluation: Any = SAME
 
     def __post_init__(self) -> None:
-        self.exit = _known("score", as_list(self.exit), SCORES)
-        self.evaluation = _known("score", as_list(self.evaluation), (*SCORES, SAME))
+        self.exit = [_score(name, SCORES) for name in as_list(self.exit)]
+        self.evaluation = [_score(name, (*SCORES, *ENSEMBLE_SCORES, SAME)) for name in as_list(self.evaluation)]
+        for field, names in (("exit", self.exit), ("evaluation", self.evaluation)):
+            if not names:
+                raise WeeError(f"score.{field} is empty; choose from {', '.join(SCORES)}")
 
-    def evaluations(self, exit_score: str | None) -> list[str]:
-        """The evaluation scores for something that goes on by a score; None for what goes on by none."""
+    def evaluations(self, exit_score: str | None, ensemble: bool = False) -> list[str]:
+        """The evaluation scores for something that goes on by a score; None for what goes on by none.
+
+        Args:
+            exit_score: what samples go on by.
+            ensemble: whether all members always run; scores that need several say nothing about anything else.
+        """
         same = self.exit if exit_score is None else [exit_score]
-        return list(dict.fromkeys(one for e in self.evaluation for one in (same if e == SAME else [e])))
+        wanted = dict.fromkeys(one for e in self.evaluation for one in (same if e == SAME else [e]))
+        return [one for one in wanted if ensemble or one not in ENSEMBLE_SCORES]
 
     def needed(self) -> list[str]:
         """Every score that has to be computed."""
-        return list(dict.fromkeys([*self.exit, *self.evaluations(None)]))
+        return list(dict.fromkeys([*self.exit, *self.evaluations(None, ensemble=True)]))
 
 
 @dataclass
@@ -84,16 +96,57 @@ class TaskConfig:
     Attributes:
         names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured.
         metrics: what is measured besides, for instance aurc.
+        convention: "paper" reads curves at the nearest point, as published numbers do; "strict" never exceeds a risk
+            asked for, always reaches a coverage asked for, and accepts or rejects equal scores together.
     """
 
     names: Any = MISSING
     metrics: Any = MISSING
+    convention: str = "paper"
 
     def __post_init__(self) -> None:
+        if self.convention not in CONVENTIONS:
+            raise unknown("convention", self.convention, CONVENTIONS)
         self.names = [str(name) for name in as_list(self.names)]
         self.metrics = [str(name) for name in as_list(self.metrics)]
         if not self.names:
             raise WeeError("task.names is empty: name at least one task, for instance task.names=[cov@5]")
+
+
+@dataclass
+class BootstrapConfig:
+    """Intervals around every number.
+
+    Attributes:
+        resamples: how many; 0 for no intervals.
+        level: share of the resamples inside an interval, in (0, 1).
+        seed: of the draws.
+    """
+
+    resamples: int = 0
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.resamples < 0 or not 0 < self.level < 1:
+            raise WeeError(
+                f"bootstrap.resamples is {self.resamples} and bootstrap.level {self.level}: "
+                "resamples are counted from 0, a level lies between 0 and 1"
+            )
+
+
+def _score(name: Any, existing: tuple[str, ...]) -> str:
+    if name in existing or ":" in str(name):
+        return str(name)
+    if name in ENSEMBLE_SCORES:
+        raise WeeError(f"{name} is about two members or more; it can be evaluated, but decide no exit from one network")
+    raise unknown("score", name, existing, "A function of your own is named as module:function.")
+
+
+def _width(width: Any) -> Any:
+    if isinstance(width, (list, tuple)):
+        return tuple(_share("window.width", one, allow_all=True) for one in width)
+    return _share("window.width", width, allow_all=True)
 
 
 def _known(what: str, names: list[Any], existing: tuple[str, ...]) -> list[str]:

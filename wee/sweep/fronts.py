@@ -8,7 +8,7 @@ import pandas as pd
 from wee.method import Metric
 from wee.method.fronts import hypervolume, nondominated
 
-SETTING = ["scale", "size", "width", "fraction"]
+SETTING = ["scale", "exits", "size", "width", "fraction"]
 """A point of a front: its orders and choices of members are averaged, not picked from."""
 
 _GROUP = ["dataset", "family", "metric", "eval_score", "score", "policy"]

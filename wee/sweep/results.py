@@ -13,19 +13,25 @@ import pandas as pd
 
 from wee.errors import WeeError
 from wee.files import write_json
-from wee.sweep.table import COLUMNS
+from wee.sweep.table import COLUMNS, KEYS
 
-TABLE, FRONTS, ABOUT = "table.csv", "fronts.csv", "sweep.json"
-_TEXT = ("dataset", "family", "scale", "members", "policy", "score", "task", "ood", "split", "metric", "eval_score")
+TABLE, FRONTS, DIFFERENCES, ABOUT = "table.csv", "fronts.csv", "differences.csv", "sweep.json"
+_TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
 
-def save(folder: Path, table: pd.DataFrame, fronts: pd.DataFrame, about: Mapping[str, Any]) -> None:
-    """Keep a sweep: all of it appears in one rename."""
+def save(folder: Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]) -> None:
+    """Keep a sweep: all of it appears in one rename.
+
+    Args:
+        folder: of the sweep; nothing in an existing one is touched.
+        tables: by file name.
+        about: what made them.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir()
-    table.to_csv(temporary / TABLE, index=False)
-    fronts.to_csv(temporary / FRONTS, index=False)
+    for name, table in tables.items():
+        table.to_csv(temporary / name, index=False)
     write_json(temporary / ABOUT, about)
     try:
         temporary.rename(folder)
@@ -61,8 +67,11 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def parse_width(text: Any) -> Any:
-    """A width as it stands in a file: a number, "all", or nothing."""
-    return text if text == "all" or pd.isna(text) else float(text)
+    """A width as it stands in a file: a number, "all", one for each stage ("0.7+0.2"), or nothing."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return text
 
 
 def read_tables(paths: list[Path]) -> pd.DataFrame:
@@ -72,9 +81,8 @@ def read_tables(paths: list[Path]) -> pd.DataFrame:
         WeeError: two tables give different values for the same setting.
     """
     table = pd.concat([read_table(path).assign(source=str(path)) for path in paths], ignore_index=True)
-    keys = [column for column in COLUMNS if column not in ("tau", "low", "high", "samples", "groups", "macs", "value")]
     table["_value"] = table["value"].round(9)
-    rivals = table.drop_duplicates([*keys, "_value"]).duplicated(keys, keep=False)
+    rivals = table.drop_duplicates([*KEYS, "_value"]).duplicated(KEYS, keep=False)
     different = table.loc[rivals[rivals].index, "source"].unique() if rivals.any() else []
     if len(different):
         row = table.loc[rivals[rivals].index[0]]
@@ -82,7 +90,7 @@ def read_tables(paths: list[Path]) -> pd.DataFrame:
             f"{' and '.join(different[:2])} give different values for {row.metric} of {row.scale}, {row.policy}: "
             f"they are not sweeps over the same logits; give one of them: sweeps=[{different[0]}]"
         )
-    return table.drop_duplicates(keys).drop(columns=["source", "_value"]).reset_index(drop=True)
+    return table.drop_duplicates(KEYS).drop(columns=["source", "_value"]).reset_index(drop=True)
 
 
 def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.table import Table
 
 from wee.method import Metric
-from wee.sweep.fronts import averaged
 
 
-def summary(table: pd.DataFrame, tasks: list[str]) -> Table:
+def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     """Single model, ensemble and window cascade of each scale: average MACs and every task.
 
     Args:
         table: of a sweep.
-        tasks: the columns.
+        tasks: the columns; those of OOD data get one for each OOD set.
     """
-    points = averaged(table)
-    score = table.eval_score.dropna().iloc[0]
-    points = points[
-        (points.eval_score == score) & (points.score.isna() | (points.score == score)) & points.metric.isin(tasks)
-    ]
-    points = points[points.task.isna() | (points.task == points.metric)]
-    widths = [w for w in points.width.dropna().unique() if w not in (0.0, "all")]
+    rows = table[(table.split == "test") & ~table.adjusted.astype(bool)]
+    score = rows.eval_score.dropna().iloc[0]
+    rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == score))]
+    rows = rows[rows.task.isna() | (rows.task == rows.metric)]
+    oods = list(rows.ood.dropna().unique())
+    columns = [(task.name, None) for task in tasks if task.on_id]
+    columns += [(task.name, ood) for task in tasks if not task.on_id for ood in oods]
+    higher = {task.name: task.higher_is_better for task in tasks}
+    widths = [w for w in rows.width.dropna().unique() if w not in (0.0, "all")]
     width = 0.2 if 0.2 in widths else next(iter(widths), None)
+
     shown = Table(title=f"test, {score}; means over members and orders", title_justify="left", header_style="bold")
     for column in ("scale", "policy", "MACs"):
         shown.add_column(column, justify="left" if column != "MACs" else "right", no_wrap=True)
-    for task in tasks:
-        arrow = "↑" if Metric.parse(task).higher_is_better else "↓"
-        shown.add_column(f"{task} {arrow}", justify="right", no_wrap=True)
-    for scale in points.scale.unique():
+    for name, ood in columns:
+        arrow = "↑" if higher[name] else "↓"
+        shown.add_column(f"{name} {arrow}" + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
+    for (scale, exits), own in rows.groupby(["scale", "exits"], dropna=False, sort=False):
+        section = 0
         for policy in ("single", "ensemble", "window"):
-            own = points[(points.scale == scale) & (points.policy == policy)]
-            own = own if policy != "window" else own[own.width == width]
-            if len(own):
-                name = f"window {width:g}" if policy == "window" else policy
-                values = [f"{_one(own[own.metric == task].value):.2f}" for task in tasks]
-                shown.add_row(str(scale), name, si(own.macs.mean()), *values, end_section=policy == "window")
+            picked = own[(own.policy == policy) & ((own.width == width) if policy == "window" else True)]
+            if len(picked):
+                name = f"window {width}" if policy == "window" else policy
+                values = [_mean(picked, task, ood) for task, ood in columns]
+                label = str(scale) if pd.isna(exits) else f"{scale} exit {exits}"
+                shown.add_row(label, name, si(picked.macs_id.mean()), *values)
+                section += 1
+        if section:
+            shown.add_section()
     return shown
+
+
+def _mean(rows: pd.DataFrame, metric: str, ood: str | None) -> str:
+    values = rows[(rows.metric == metric) & (rows.ood.isna() if ood is None else rows.ood == ood)].value
+    return f"{values.mean():.2f}" if len(values) else "-"
 
 
 def si(number: float) -> str:
@@ -49,7 +60,3 @@ def si(number: float) -> str:
         if number >= factor:
             return f"{number / factor:.3g}{prefix}"
     return f"{number:.3g}"
-
-
-def _one(values: Any) -> float:
-    return float(values.iloc[0]) if len(values) else float("nan")

@@ -3,39 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from wee.config.common import EnsembleConfig
-from wee.method import IntervalRule, Metric, Outcome, Prefix, RiskCoverage, Stages, Task, summarise
-from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
-from wee.sweep.load import Members
-from wee.sweep.settings import Setting, cascade_settings, ensemble_settings, orders, single_settings
+from wee.errors import WeeError
+from wee.method import (
+    Convention,
+    IntervalRule,
+    Metric,
+    Outcome,
+    Prefix,
+    Ranking,
+    Rule,
+    Stages,
+    Task,
+    Window,
+    fit_temperature,
+    interval,
+    summarise,
+)
+from wee.method import bootstrap as resample
+from wee.method.bootstrap import group_numbers
+from wee.method.prefixes import Floats, Ints
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.pool import Pool
+from wee.sweep.settings import Order, Setting, exit_name, member_name, orders, settings
 
 COLUMNS = [
-    "dataset", "family", "scale", "members", "size", "policy", "width", "fraction", "score", "task",
-    "tau", "low", "high", "ood", "adjusted", "split", "samples", "groups", "macs", "metric", "eval_score", "value",
+    "dataset", "family", "scale", "members", "exits", "size", "policy", "width", "fraction", "score", "task",
+    "tau", "low", "high", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
+    "metric", "eval_score", "value", "lower", "upper",
 ]  # fmt: skip
-"""What a row says. One setting of one cascade: dataset to task. Where its window came to lie: tau, low, high (of the
-first stage). What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the
-unlabelled stream), split, its samples and their groups of dependent samples. What came of it: macs, the average
-over the samples; metric, the score it ranks by, and the value."""
+"""What a row says. One setting of one cascade: dataset to task. Where its first stage's window came to lie: tau, low,
+high. What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream),
+split, its samples and their groups of dependent samples. What came of it: macs, the average over the samples (with an
+OOD set, half ID and half OOD: macs_id, macs_ood); metric, the score it ranks by, the value, and its bootstrap interval."""
 
-SPLITS = ("val", "test")
+KEYS = [c for c in COLUMNS[: COLUMNS.index("tau")]] + ["ood", "adjusted", "split", "metric", "eval_score"]
+"""What tells two rows apart."""
+
+ID_SPLITS = ("val", "test")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep is to compute."""
+    """What a sweep is to compute.
+
+    Raises:
+        WeeError: a task or metric does not exist, or one needs OOD data and there is none.
+    """
 
     ensemble: EnsembleConfig
     policy: PolicyConfig
     window: WindowConfig
     score: ScoreConfig
     task: TaskConfig
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    ood: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for metric in self.metrics:
+            if not metric.on_id and not self.ood:
+                raise WeeError(
+                    f"{metric.name} is about OOD data, and ood is empty: choose OOD sets, for instance ood=[photos]"
+                )
 
     @property
     def tasks(self) -> list[Task]:
@@ -47,112 +82,186 @@ class Plan:
         """What is measured: the tasks, and what is asked for besides, each once."""
         return list({m.name: m for m in map(Metric.parse, [*self.task.names, *self.task.metrics])}.values())
 
-    def cascades(self) -> list[tuple[tuple[int, ...], list[Setting]]]:
-        """Which members run in which order, with which settings."""
-        alone: list[tuple[tuple[int, ...], list[Setting]]] = [
-            ((member,), single_settings(self.policy)) for member in self.ensemble.members
-        ]
-        if self.ensemble.size == 1:
-            return alone
-        ordered = orders(self.ensemble)
-        sets = dict.fromkeys(tuple(sorted(order)) for order in ordered)
-        together = [(members, ensemble_settings(self.policy)) for members in sets]
-        settings = list(cascade_settings(self.policy, self.window, self.score, self.tasks))
-        return [*alone, *together, *((order, settings) for order in ordered)]
+    @property
+    def splits(self) -> list[str]:
+        """The splits of the store that are read."""
+        return [*ID_SPLITS, *(f"ood-{name}" for name in self.ood)]
 
-    def points(self) -> int:
-        """Settings to run on each scale."""
-        return sum(len(settings) for _, settings in self.cascades())
+    @property
+    def convention(self) -> Convention:
+        """How curves are read."""
+        return cast("Convention", self.task.convention)
+
+    def settings(self, order: Order) -> list[Setting]:
+        """What is done with networks in an order."""
+        parts = (self.policy, self.window, self.score, self.tasks, self.convention)
+        return list(settings(order.role, len(order.nodes), *parts))
+
+    def points(self, pool: Pool) -> int:
+        """Settings to run on a pool."""
+        return sum(len(self.settings(order)) for order in orders(pool, self.ensemble))
 
 
-def compute(members: Members, plan: Plan, done: Callable[[int], None]) -> pd.DataFrame:
-    """The rows of one scale.
+@dataclass(frozen=True)
+class Result:
+    """Rows of a table, and the resampled values of each (None where no intervals are asked for, or on validation)."""
+
+    rows: list[dict[str, Any]]
+    draws: list[Floats | None]
+
+    def table(self) -> pd.DataFrame:
+        """The rows as a table."""
+        return pd.DataFrame(self.rows, columns=COLUMNS)
+
+
+def compute(pool: Pool, plan: Plan, done: Callable[[int], None]) -> Result:
+    """The rows of one pool.
 
     Args:
-        members: their logits.
+        pool: its networks' logits.
         plan: what to compute.
-        done: called with the number of settings of every cascade that is finished.
+        done: called with the number of settings of every order that is finished.
     """
-    cascades = plan.cascades()
-    sets = sorted(
-        {tuple(sorted(order[: k + 1])) for order, settings in cascades if settings for k in range(len(order))}
-    )
-    summaries = {split: _summarise(members, split, sets, plan.score.needed()) for split in SPLITS}
-    groups = {split: len(np.unique(next(iter(members.entries[split].values())).groups)) for split in SPLITS}
-    rows: list[dict[str, Any]] = []
-    for order, settings in cascades:
-        stages = {split: _stages(members, split, order, summaries[split]) for split in SPLITS}
-        name = {
-            "dataset": members.dataset,
-            "family": members.family,
-            "scale": members.scale,
-            "members": "+".join(map(str, order)),
-            "size": len(order),
-        }
-        for setting in settings:
-            rule = setting.build.fit(stages["val"])
-            named = {**name, **_describe(setting, rule)}
-            for split in SPLITS:
-                outcome = stages[split].at(rule(stages[split]))
-                told = {
-                    "split": split,
-                    "samples": len(outcome.exits),
-                    "groups": groups[split],
-                    "macs": outcome.cost.mean(),
-                }
-                for metric, score, value in measure(outcome, plan.metrics, plan.score.evaluations(setting.score)):
-                    rows.append({**named, **told, "metric": metric, "eval_score": score, "value": value})
-        done(len(settings))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    ordered = [(order, plan.settings(order)) for order in orders(pool, plan.ensemble)]
+    ordered = [(order, found) for order, found in ordered if found]
+    replaces = pool.multi_exit or plan.ensemble.combine == "replace"
+    sets = sorted({_set(order.nodes, k, replaces) for order, _ in ordered for k in range(len(order.nodes))})
+    temperatures = _temperatures(pool) if plan.ensemble.temperature else None
+    summaries = {split: _summarise(pool, split, sets, plan.score.needed(), temperatures) for split in plan.splits}
+    groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+    result = Result([], [])
+    for order, found in ordered:
+        stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
+        for setting in found:
+            _run(pool, order, setting, stages, groups, plan, result)
+        done(len(found))
+    return result
+
+
+def _run(
+    pool: Pool,
+    order: Order,
+    setting: Setting,
+    stages: Mapping[str, Stages],
+    groups: Mapping[str, Ints],
+    plan: Plan,
+    to: Result,
+) -> None:
+    """One setting on every split and OOD set."""
+    rule = setting.build.fit(stages["val"])
+    name = _name(pool, order, setting)
+    scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
+
+    def tell(
+        where: dict[str, Any], applied: Rule, outcome: Outcome, ood: Outcome | None, ood_groups: Ints | None
+    ) -> None:
+        macs_id, macs_ood = outcome.cost.mean(), None if ood is None else ood.cost.mean()
+        macs = macs_id if macs_ood is None else (macs_id + macs_ood) / 2
+        own = groups[where["split"]]
+        counts = {"samples": len(own), "groups": int(own.max()) + 1}
+        if ood is not None and ood_groups is not None:
+            counts = {"samples": len(own) + len(ood_groups), "groups": counts["groups"] + int(ood_groups.max()) + 1}
+        row = {**name, **_place(applied), **where, **counts, "macs": macs, "macs_id": macs_id, "macs_ood": macs_ood}
+        on_test = where["split"] == "test"
+        count = plan.bootstrap.resamples if on_test else 0
+        for metrics, score, values, draws in measure(
+            outcome, ood, plan.metrics, scores, plan.convention, own, ood_groups, count, plan.bootstrap.seed
+        ):
+            for k, metric in enumerate(metrics):
+                low, high = (None, None) if draws is None else interval(draws[k], plan.bootstrap.level)
+                number = {"metric": metric.name, "eval_score": score, "value": values[k], "lower": low, "upper": high}
+                to.rows.append({**row, **number})
+                to.draws.append(None if draws is None else draws[k].astype(np.float32))
+
+    outcomes = {}
+    for split in ID_SPLITS:
+        outcomes[split] = stages[split].at(rule(stages[split]))
+        tell({"split": split, "ood": None, "adjusted": False}, rule, outcomes[split], None, None)
+    for ood in plan.ood:
+        theirs = stages[f"ood-{ood}"]
+        own = groups[f"ood-{ood}"]
+        where = {"split": "test", "ood": ood}
+        tell({**where, "adjusted": False}, rule, outcomes["test"], theirs.at(rule(theirs)), own)
+        if isinstance(setting.build, Window) and isinstance(rule, IntervalRule):
+            moved = setting.build.adjust(rule, stages["test"], theirs)
+            ours = stages["test"].at(moved(stages["test"]))
+            tell({**where, "adjusted": True}, moved, ours, theirs.at(moved(theirs)), own)
 
 
 def measure(
-    outcome: Outcome, metrics: Sequence[Metric], scores: Sequence[str]
-) -> Iterator[tuple[str, str | None, float]]:
-    """Every metric of an outcome, as (metric, evaluation score, value); those that rank, by every score."""
-    for metric in metrics:
-        if not metric.ranks:
-            yield metric.name, None, metric.of_outcome(outcome)
-    for score in scores:
-        curve = RiskCoverage.of(outcome.scores[score], outcome.correct)
-        for metric in metrics:
-            if metric.ranks:
-                yield metric.name, score, metric.of_curve(curve)
+    outcome: Outcome,
+    ood: Outcome | None,
+    metrics: Sequence[Metric],
+    scores: Sequence[str],
+    convention: Convention,
+    id_groups: Ints,
+    ood_groups: Ints | None,
+    resamples: int,
+    seed: int,
+) -> Iterator[tuple[list[Metric], str | None, list[float], Floats | None]]:
+    """Every metric of an outcome: those of the predictions alone, then those that rank, by each score.
+
+    Yields:
+        (metrics, evaluation score, values, resampled values [metrics, resamples] if asked for).
+    """
+    wanted = [metric for metric in metrics if (metric.on_id if ood is None else metric.on_ood)]
+    plain = [metric for metric in wanted if not metric.ranks]
+    ranked = [metric for metric in wanted if metric.ranks]
+
+    def draws(ranking: Ranking, own: list[Metric]) -> Floats | None:
+        return resample(ranking, own, id_groups, ood_groups, resamples, seed) if resamples else None
+
+    if plain:
+        first = Ranking(outcome, next(iter(outcome.scores)))
+        yield plain, None, [metric.of_outcome(outcome) for metric in plain], draws(first, plain)
+    for score in scores if ranked else ():
+        ranking = Ranking(outcome, score, ood, convention)
+        yield ranked, score, [metric.of_ranking(ranking) for metric in ranked], draws(ranking, ranked)
+
+
+def _set(nodes: tuple[int, ...], stage: int, replaces: bool) -> tuple[int, ...]:
+    """The networks whose outputs are mixed at a stage."""
+    return (nodes[stage],) if replaces else tuple(sorted(nodes[: stage + 1]))
+
+
+def _temperatures(pool: Pool) -> list[float]:
+    labels = pool.samples["val"].labels
+    return [fit_temperature(network.logits["val"], labels) for network in pool.networks]
 
 
 def _summarise(
-    members: Members, split: str, sets: Sequence[tuple[int, ...]], scores: Sequence[str]
+    pool: Pool, split: str, sets: Sequence[tuple[int, ...]], scores: Sequence[str], temperatures: list[float] | None
 ) -> dict[tuple[int, ...], Prefix]:
-    entries = members.entries[split]
-    numbers = sorted(entries)
-    place = {number: k for k, number in enumerate(numbers)}
-    found = summarise(
-        [entries[number].logits for number in numbers],
-        entries[numbers[0]].labels,
-        [tuple(place[m] for m in members) for members in sets],
-        scores,
-    )
-    return dict(zip(sets, found.values(), strict=True))
+    logits = [network.logits[split] for network in pool.networks]
+    return summarise(logits, pool.samples[split].labels, sets, scores, temperatures)
 
 
-def _stages(members: Members, split: str, order: tuple[int, ...], prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:
-    cost = np.cumsum([members.macs[member] for member in order])
-    chosen = [prefixes[tuple(sorted(order[: k + 1]))] for k in range(len(order))]
-    return Stages(chosen, cost.tolist(), next(iter(members.entries[split].values())).ids)
+def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:
+    macs = [pool.networks[node].macs for node in order.nodes]
+    cost = macs if pool.multi_exit else np.cumsum(macs).tolist()
+    chosen = [prefixes[_set(order.nodes, k, replaces)] for k in range(len(order.nodes))]
+    return Stages(chosen, cost, pool.samples[split].ids)
 
 
-def _describe(setting: Setting, rule: Any) -> dict[str, Any]:
-    """A setting's columns, and where its window came to lie."""
-    interval = rule.intervals[0] if isinstance(rule, IntervalRule) else None
+def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
+    """The columns that name a setting."""
+    networks = [pool.networks[node] for node in order.nodes]
     return {
+        "dataset": pool.dataset,
+        "family": pool.family,
+        "scale": pool.scale,
+        "members": member_name(networks),
+        "exits": exit_name(networks),
+        "size": len(order.nodes),
         "policy": setting.policy,
         "width": setting.width,
         "fraction": setting.fraction,
         "score": setting.score,
         "task": None if setting.task is None else str(setting.task),
-        "tau": None if interval is None else interval.tau,
-        "low": None if interval is None else interval.low,
-        "high": None if interval is None else interval.high,
-        "ood": None,
-        "adjusted": False,
     }
+
+
+def _place(rule: Rule) -> dict[str, Any]:
+    """Where the first stage's window came to lie."""
+    first = rule.intervals[0] if isinstance(rule, IntervalRule) else None
+    return {key: None if first is None else getattr(first, key) for key in ("tau", "low", "high")}

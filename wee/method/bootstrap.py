@@ -1,0 +1,135 @@
+"""Bootstrap intervals: how much a number would move with other samples.
+
+Samples that depend on each other (several draws of one image, several cuts of one photograph) are drawn together, as
+one group: drawn one by one they make intervals several times too narrow. The same seed draws the same groups whatever is
+measured, so that two policies can be compared draw by draw.
+
+Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, sections 8 and 13 (percentile intervals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.errors import WeeError
+from wee.method.cascades import Outcome
+from wee.method.curves import descending
+from wee.method.prefixes import Floats, Ints
+from wee.method.tasks import Metric, Ranking
+
+
+def group_numbers(groups: NDArray[np.bytes_]) -> Ints:
+    """The groups of samples [N] as numbers from 0 on."""
+    return np.unique(groups, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def resamples(groups: Ints, count: int, seed: int) -> Iterator[Ints]:
+    """How often each sample is drawn, [N], once for each resample.
+
+    Args:
+        groups: the group of each sample [N], numbered from 0.
+        count: of resamples.
+        seed: of the draws.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    total = int(groups.max()) + 1
+    for _ in range(count):
+        drawn = np.bincount(rng.integers(total, size=total), minlength=total)
+        yield drawn[groups]
+
+
+def bootstrap(
+    ranking: Ranking,
+    metrics: Sequence[Metric],
+    id_groups: Ints,
+    ood_groups: Ints | None = None,
+    count: int = 1000,
+    seed: int = 0,
+) -> Floats:
+    """Every metric on every resample.
+
+    Args:
+        ranking: the outcome and its score; its OOD data, if any, is resampled too, independently.
+        metrics: what to measure.
+        id_groups: the group of each ID sample [N].
+        ood_groups: the group of each OOD sample, where there are any.
+        count: of resamples.
+        seed: of the draws.
+
+    Returns:
+        [metrics, count].
+
+    Raises:
+        WeeError: there is OOD data without groups.
+    """
+    # Sorted once: a resample of sorted samples is sorted.
+    ours = _sorted(ranking.outcome, ranking.score)
+    theirs = None if ranking.ood is None else _sorted(ranking.ood, ranking.score)
+    if theirs is not None and ood_groups is None:
+        raise WeeError("a bootstrap with OOD data needs the groups of its samples")
+    values = np.empty((len(metrics), count))
+    id_draws = resamples(id_groups[ours[1]], count, seed)
+    ood_draws = None if theirs is None or ood_groups is None else resamples(ood_groups[theirs[1]], count, seed + 1)
+    for k, drawn in enumerate(id_draws):
+        id_part = _take(ours[0], drawn)
+        ood_part = None if theirs is None or ood_draws is None else _take(theirs[0], next(ood_draws))
+        again = Ranking(id_part, ranking.score, ood_part, ranking.convention)
+        for m, metric in enumerate(metrics):
+            values[m, k] = metric.of_ranking(again) if metric.ranks else metric.of_outcome(id_part)
+    return values
+
+
+def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
+    """The percentile interval of resampled values; NaN where none is defined.
+
+    Args:
+        values: of one number on every resample.
+        level: the share of them inside, in (0, 1).
+    """
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def at_macs(macs: Floats, values: Floats, wanted: float) -> Floats:
+    """Values between the points of a curve, linear in the logarithm of MACs.
+
+    Args:
+        macs: of the points [n], ascending.
+        values: at the points [n, ...].
+        wanted: where to read, within the points.
+
+    Returns:
+        [...]; NaN outside the curve.
+    """
+    if not macs[0] <= wanted <= macs[-1]:
+        return np.full(values.shape[1:], np.nan)
+    above = min(max(int(np.searchsorted(macs, wanted)), 1), len(macs) - 1)
+    if len(macs) == 1:
+        return np.asarray(values[0])
+    left, right = np.log(macs[above - 1]), np.log(macs[above])
+    share = (np.log(wanted) - left) / (right - left)
+    return np.asarray((1 - share) * values[above - 1] + share * values[above])
+
+
+def _sorted(outcome: Outcome, score: str) -> tuple[Outcome, Ints]:
+    order = descending(outcome.scores[score])
+    return _pick(outcome, order, score), order
+
+
+def _take(outcome: Outcome, drawn: Ints) -> Outcome:
+    """Each sample as often as it was drawn."""
+    return _pick(outcome, np.repeat(np.arange(len(drawn)), drawn))
+
+
+def _pick(outcome: Outcome, index: Ints, score: str | None = None) -> Outcome:
+    fields = ("exits", "confidence", "label", "correct", "top5", "log_prob", "brier", "cost")
+    names = outcome.scores if score is None else [score]
+    scores = {name: outcome.scores[name][index] for name in names}
+    return replace(outcome, scores=scores, **{field: getattr(outcome, field)[index] for field in fields})

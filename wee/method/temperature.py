@@ -1,0 +1,55 @@
+"""Temperature scaling: one number a network, fitted on the validation set, that makes its confidence fit its accuracy.
+
+Stages of unlike architectures are unlike in confidence; scaled, their softmax outputs mix better.
+
+Source: Guo et al., ICML 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wee.method.prefixes import CHUNK_VALUES
+
+COLDEST, HOTTEST = 0.02, 50.0
+"""Where the search ends: a network that is always right wants a temperature of zero."""
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """The temperature T that minimises the negative log-likelihood of softmax(logits / T).
+
+    The likelihood is concave in 1 / T; Newton's method with bisection finds the one optimum, to 1e-10.
+
+    Args:
+        logits: [N, classes]; may be memory-mapped.
+        labels: true classes [N].
+
+    Returns:
+        T, in [0.02, 50].
+    """
+    low, high, beta = 1 / HOTTEST, 1 / COLDEST, 1.0
+    for _ in range(100):
+        slope, curvature = _derivatives(logits, labels, beta)
+        low, high = (beta, high) if slope < 0 else (low, beta)
+        newton = beta - slope / curvature if curvature > 0 else np.inf
+        following = newton if low < newton < high else (low + high) / 2
+        if abs(following - beta) <= 1e-10 * beta:
+            break
+        beta = following
+    return 1 / float(beta)
+
+
+def _derivatives(logits: NDArray[np.floating], labels: NDArray[np.integer], beta: float) -> tuple[float, float]:
+    """First and second derivative of the mean negative log-likelihood in beta = 1 / T."""
+    chunk = max(1, CHUNK_VALUES // logits.shape[1])
+    slope = curvature = 0.0
+    for start in range(0, len(labels), chunk):
+        z = torch.from_numpy(np.array(logits[start : start + chunk], dtype=np.float64))
+        truth = torch.from_numpy(np.array(labels[start : start + chunk], dtype=np.int64))
+        p = (beta * z).softmax(1)
+        mean = (p * z).sum(1)
+        slope += float((mean - z.gather(1, truth[:, None])[:, 0]).sum())
+        curvature += float((p * (z - mean[:, None]).square()).sum())
+    return slope / len(labels), curvature / len(labels)

@@ -1,0 +1,142 @@
+"""What a sweep reads of the store: the networks that cascades are made of, checked, and about the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.errors import WeeError
+from wee.store import Address, Entry, LogitStore
+
+
+@dataclass(frozen=True)
+class Network:
+    """Something that can be a stage: a member, or one exit of a multi-exit member.
+
+    Attributes:
+        family, scale, member: the member.
+        exit: counted from 1; None where the member has one output.
+        macs: of one sample; of an exit, up to that exit.
+        logits: [N, classes] by split, mapped.
+    """
+
+    family: str
+    scale: str
+    member: int
+    exit: int | None
+    macs: float
+    logits: Mapping[str, NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a split: true classes, ids and groups, [N] each."""
+
+    labels: NDArray[np.int64]
+    ids: NDArray[np.bytes_]
+    groups: NDArray[np.bytes_]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Networks that cascades are made of, and the samples that all of them have seen.
+
+    Attributes:
+        dataset, family, scale: as they stand in tables.
+        networks: in the order of scales, members and exits.
+        samples: by split.
+        entries: that were read.
+    """
+
+    dataset: str
+    family: str
+    scale: str
+    networks: Sequence[Network]
+    samples: Mapping[str, Samples]
+    entries: Sequence[Entry]
+
+    @property
+    def multi_exit(self) -> bool:
+        """Whether the networks are exits."""
+        return self.networks[0].exit is not None
+
+
+def read_pool(
+    store: LogitStore,
+    dataset: str,
+    family: str,
+    scales: Sequence[str],
+    members: Sequence[int],
+    splits: Sequence[str],
+    pick: Sequence[str],
+) -> tuple[Pool | None, list[Address]]:
+    """Find, verify and compare the entries that cascades over some scales need.
+
+    Args:
+        store: where to look.
+        dataset: the ID data.
+        family: of scales that do not name their own.
+        scales: one, or several for cascades across scales; "scale" or "family/scale".
+        members: their numbers.
+        splits: on which samples.
+        pick: which to take where several entries have one name; see `LogitStore.pick`.
+
+    Returns:
+        The pool, and no address; or None, and the addresses of what is missing.
+
+    Raises:
+        WeeError: an entry is damaged, or several fit, or networks have not seen the same samples.
+    """
+    found: dict[Address, Entry] = {}
+    missing = []
+    owners = [tuple(scale.split("/", 1)) if "/" in scale else (family, scale) for scale in dict.fromkeys(scales)]
+    for owner, own_scale in owners:
+        for member in members:
+            for split in splits:
+                address = Address(dataset, owner, own_scale, member, split)
+                entry = store.pick(address, pick)
+                if entry is None:
+                    missing.append(address)
+                else:
+                    found[address] = entry
+    if missing:
+        return None, missing
+    samples = {
+        split: _samples([entry for address, entry in found.items() if address.split == split]) for split in splits
+    }
+    networks = []
+    for owner, own_scale in owners:
+        for member in members:
+            entries = {split: found[Address(dataset, owner, own_scale, member, split)] for split in splits}
+            networks += _networks(owner, own_scale, member, entries)
+    families = list(dict.fromkeys(owner for owner, _ in owners))
+    label = ">".join(scales)
+    return Pool(dataset, "+".join(families), label, networks, samples, list(found.values())), []
+
+
+def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]) -> list[Network]:
+    """A member as one network, or as one for each exit."""
+    first = next(iter(entries.values()))
+    logits = {split: entry.logits for split, entry in entries.items()}
+    if first.logits.ndim == 2:
+        return [Network(family, scale, member, None, first.macs[0], logits)]
+    return [
+        Network(family, scale, member, k + 1, macs, {split: z[k] for split, z in logits.items()})
+        for k, macs in enumerate(first.macs)
+    ]
+
+
+def _samples(entries: Sequence[Entry]) -> Samples:
+    first = entries[0]
+    for entry in entries:
+        entry.verify()
+        same = all(np.array_equal(getattr(first, name), getattr(entry, name)) for name in ("ids", "labels"))
+        if not same or first.logits.shape[-1] != entry.logits.shape[-1]:
+            raise WeeError(
+                f"{first.address} and {entry.address} are not about the same samples and classes "
+                f"({first.logits.shape} and {entry.logits.shape}): they cannot be stages of one cascade"
+            )
+    return Samples(first.labels, first.ids, first.groups)
