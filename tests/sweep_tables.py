@@ -22,7 +22,7 @@ def fill_store(
                 logits = (rng.normal(size=(count, 5)) + (1.5 + place) * np.eye(5)[labels]).astype(np.float32)
                 ids = np.array([f"{split}-{i}" for i in range(count)], dtype=np.bytes_)
                 groups = np.array([f"{split}-{i // 3}" for i in range(count)], dtype=np.bytes_)
-                identity = {"weights": f"{seed}{place}{member}", "samples": split}
+                identity = {"weights": f"{seed}{place}{member}", "samples": f"{split}{seed}"}
                 with store.writer(
                     Address("toy", "made", scale, member, split), identity, labels, ids, groups
                 ) as writer:

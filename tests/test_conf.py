@@ -24,6 +24,12 @@ CHOICES = [
 ]
 
 
+def needs(name: str) -> list[str]:
+    """Overrides without which a stage cannot run."""
+    names = ["dataset.name=d", "family.name=f"]
+    return [*names, "file=f.npz", "scale=s", "macs=1"] if name == "import" else []
+
+
 def composed(name: str, *overrides: str) -> object:
     root = stage(name).root
     ConfigStore.instance().store(name=f"{name}_schema", node=root)
@@ -33,7 +39,7 @@ def composed(name: str, *overrides: str) -> object:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_defaults_compose(name: str) -> None:
-    assert isinstance(composed(name), stage(name).root)
+    assert isinstance(composed(name, *needs(name)), stage(name).root)
 
 
 PAIRS = [
@@ -45,7 +51,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("name", "group", "option"), PAIRS)
 def test_every_choice_composes(name: str, group: str, option: str) -> None:
-    found = composed(name, f"{group}=[{option}]" if group == "ood" else f"{group}={option}")
+    found = composed(name, *needs(name), f"{group}=[{option}]" if group == "ood" else f"{group}={option}")
     assert isinstance(found, stage(name).root)
 
 

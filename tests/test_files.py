@@ -48,6 +48,21 @@ def test_a_lock_from_another_machine_is_dead_when_it_is_silent(tmp_path: Path, m
     lock.release()
 
 
+def test_a_live_lock_is_not_broken_with_a_dead_ones_token(tmp_path: Path) -> None:
+    """Between seeing a dead holder and breaking its lock, another process may have taken it over."""
+    path = tmp_path / "lock"
+    path.write_text(f"{os.uname().nodename}:999999999:dead")
+    late = Lock(path)
+    dead = late._dead()
+    assert dead is not None
+    live = Lock(path)
+    assert live.acquire()
+    late._break(dead)
+    assert path.read_text() == live._token
+    assert not late.acquire()
+    live.release()
+
+
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
     write_atomically(tmp_path / "deep" / "file", "text")
     assert (tmp_path / "deep" / "file").read_text() == "text"

@@ -14,9 +14,13 @@ import sys
 STAGES = {
     "train": "train members of a family, and keep their weights",
     "evaluate": "run trained members over images, and keep their logits in the store",
+    "import": "make store entries of logits that somebody else computed",
     "sweep": "trace cascades over stored logits: tables and Pareto fronts",
     "figure": "draw figures from the tables of one or many sweeps",
 }
+
+MODULES = {"import": "importing"}
+"""Stages whose module has another name than they."""
 
 _HELP = """\
 wee: window-based early-exit cascades.
@@ -53,7 +57,7 @@ def main() -> None:
 def _run(stage: str, arguments: list[str]) -> None:
     # As a module and as __main__, so that processes which re-run this one (DDP) run the same stage.
     sys.argv = ["wee", *arguments]
-    runpy.run_module(f"wee.stages.{stage}", run_name="__main__", alter_sys=True)
+    runpy.run_module(f"wee.stages.{MODULES.get(stage, stage)}", run_name="__main__", alter_sys=True)
 
 
 def _complete(arguments: list[str]) -> None:
@@ -74,7 +78,7 @@ def _complete(arguments: list[str]) -> None:
 def _hydra(stage: str, arguments: list[str]) -> None:
     """Run a stage under wee's own name, which Hydra puts into its completion script."""
     sys.argv = ["wee", *arguments]
-    importlib.import_module(f"wee.stages.{stage}").STAGE.main()
+    importlib.import_module(f"wee.stages.{MODULES.get(stage, stage)}").STAGE.main()
 
 
 def _out(text: str) -> None:

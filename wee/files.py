@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import threading
 import time
@@ -36,6 +37,38 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
+def commit_folder(temporary: Path, folder: Path) -> bool:
+    """Make a finished folder appear under its name in one step; give way to one that is there already.
+
+    Args:
+        temporary: the finished folder, beside or below the place; gone afterwards.
+        folder: where it is to appear.
+
+    Returns:
+        Whether it appeared; False if another was there first.
+    """
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        shutil.rmtree(temporary)
+        return False
+    return True
+
+
+def temporary_folder(folder: Path) -> Path:
+    """A new folder beside the place where it is to appear."""
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary.mkdir(parents=True)
+    return temporary
+
+
 class Lock:
     """A lock file that works on shared folders: it is there or not, and its holder keeps touching it.
 
@@ -59,9 +92,10 @@ class Lock:
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self._create():
-            if not self._dead():
+            dead = self._dead()
+            if dead is None:
                 return False
-            self._break()
+            self._break(dead)
             if not self._create():
                 return False
         self._held = True
@@ -106,25 +140,25 @@ class Lock:
         except FileNotFoundError:
             return ""
 
-    def _dead(self) -> bool:
+    def _dead(self) -> str | None:
+        """The holder's token if it is dead."""
         token = self._read()
         host, _, rest = token.partition(":")
         if host == socket.gethostname():
             process = rest.partition(":")[0]
             if process.isdigit() and not _alive(int(process)):
-                return True
+                return token
         # Has the file been touched while we watched? (Other machines' clocks may differ, so ours alone counts.)
         try:
             touched = self.path.stat().st_mtime
         except FileNotFoundError:
-            return False
+            return None
         if self._seen is None or self._seen[:2] != (token, touched):
             self._seen = (token, touched, time.monotonic())
-        return time.monotonic() - self._seen[2] > PATIENCE
+        return token if time.monotonic() - self._seen[2] > PATIENCE else None
 
-    def _break(self) -> None:
+    def _break(self, dead: str) -> None:
         """Remove a dead holder's lock. Of several who try, one succeeds; a live lock taken by mistake is put back."""
-        dead = self._read()
         aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.dead")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)

@@ -78,6 +78,18 @@ def test_another_config_is_another_identity() -> None:
     assert val != config(seed=1).split("val").identity
     assert val != config().split("test").identity
     assert val == config(label="Another name on figures").split("val").identity
+    assert val == config().identity("val")
+
+
+def test_an_identity_is_about_its_own_split() -> None:
+    """More draws of the test images change neither the training nor the validation images; the order of keys nothing."""
+    more = config(draws={"train": 24, "val": 32, "test": 64})
+    assert more.identity("train") == config().identity("train")
+    assert more.identity("test") != config().identity("test")
+    turned = config(base_images={"test": 320, "val": 320, "train": 803})
+    for split in ("train", "val", "test"):
+        assert turned.identity(split) == config().identity(split)
+        assert (turned.split(split).ids == config().split(split).ids).all()
 
 
 def test_too_many_originals_are_refused() -> None:

@@ -17,11 +17,17 @@ def network(out: int = 2) -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3, out))
 
 
+def load(folder: Path, into: nn.Module) -> str:
+    state, found = checkpoint.read(folder)
+    checkpoint.load(state, into, folder)
+    return found
+
+
 def test_weights_come_back(tmp_path: Path) -> None:
     kept = checkpoint.save(tmp_path / "m", network(), {"name": "m"})
     other = network()
     nn.init.zeros_(other[0].weight)  # type: ignore[index, arg-type]
-    assert checkpoint.load(tmp_path / "m", other) == kept["fingerprint"]
+    assert load(tmp_path / "m", other) == kept["fingerprint"]
     for name, tensor in network().state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor)
     assert {path.name for path in (tmp_path / "m").iterdir()} == {"weights.safetensors", "member.json"}
@@ -44,17 +50,17 @@ def test_fingerprints_tell_weights_apart() -> None:
     assert print_ != checkpoint.fingerprint({name.replace("0", "9"): tensor for name, tensor in state.items()})
 
 
-def test_damage_is_found(tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "m", network(), {})
+def test_changed_weights_are_told_and_are_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kept = checkpoint.save(tmp_path / "m", network(), {})
     path = tmp_path / "m" / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
-    with pytest.raises(WeeError, match="is damaged: its weights have the fingerprint"):
-        checkpoint.load(tmp_path / "m", network())
+    assert load(tmp_path / "m", network()) != kept["fingerprint"]
+    assert "has changed since it was written" in caplog.text
     path.write_bytes(b"no safetensors")
     with pytest.raises(WeeError, match="cannot be read"):
-        checkpoint.load(tmp_path / "m", network())
+        load(tmp_path / "m", network())
     (tmp_path / "m" / "member.json").write_text("{")
     with pytest.raises(WeeError, match=r"member\.json is damaged"):
         checkpoint.about(tmp_path / "m")
@@ -63,12 +69,12 @@ def test_damage_is_found(tmp_path: Path) -> None:
 def test_another_architecture_is_named_by_its_keys(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "m", network(), {})
     with pytest.raises(WeeError, match=r"of another shape: 3\.bias, 3\.weight"):
-        checkpoint.load(tmp_path / "m", network(out=5))
+        load(tmp_path / "m", network(out=5))
     with pytest.raises(WeeError, match=r"missing: weight; not wanted: 0\.bias"):
-        checkpoint.load(tmp_path / "m", nn.Linear(2, 2, bias=False))
+        load(tmp_path / "m", nn.Linear(2, 2, bias=False))
 
 
 def test_an_absent_member_is_absent(tmp_path: Path) -> None:
     assert checkpoint.about(tmp_path / "m") is None
     with pytest.raises(WeeError, match="there is no member in"):
-        checkpoint.load(tmp_path / "m", network())
+        load(tmp_path / "m", network())

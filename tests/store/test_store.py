@@ -196,6 +196,46 @@ def test_wrong_batches_are_refused(tmp_path: Path, change: dict[str, Any], messa
         writer.add(**batch)
 
 
+def test_two_holders_do_not_spoil_each_others_entry(tmp_path: Path) -> None:
+    """Should a lock ever be taken for dead while its holder lives."""
+    first = open_writer(tmp_path, piece_samples=10)
+    first.add(np.arange(20), LOGITS[:20], LABELS[:20])
+    first._lock.path.unlink()
+    write(tmp_path)
+    first.add(np.arange(20, 50), LOGITS[20:], LABELS[20:])
+    entry = first.commit({"macs": 1.0}, provenance())
+    assert (entry.logits == LOGITS).all()
+    entry.verify()
+
+
+def test_a_piece_that_goes_missing_is_not_taken_for_zeros(tmp_path: Path) -> None:
+    with open_writer(tmp_path, piece_samples=10) as writer:
+        for start in range(0, 50, 10):
+            part = np.arange(start, start + 10)
+            writer.add(part, LOGITS[part], LABELS[part])
+        min((partial_folder(writer.folder) / "pieces").glob("*.npz")).unlink()
+        with pytest.raises(WeeError, match="pieces have gone missing"):
+            writer.commit({"macs": 1.0}, provenance())
+    assert LogitStore(tmp_path).find(ADDRESS) == []
+
+
+def test_a_slow_piece_is_written_before_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wee.store.writer.PIECE_SECONDS", -1.0)
+    with open_writer(tmp_path) as writer:
+        writer.add(np.arange(5), LOGITS[:5], LABELS[:5])
+        assert len(list((partial_folder(writer.folder) / "pieces").glob("*.npz"))) == 1
+
+
+def test_logits_of_exits_are_kept_exit_by_exit(tmp_path: Path) -> None:
+    exits = np.stack([LOGITS, LOGITS + 1, LOGITS + 2])
+    with open_writer(tmp_path, piece_samples=7) as writer:
+        for part in np.array_split(np.random.default_rng(2).permutation(N), 5):
+            writer.add(part, np.moveaxis(exits, 0, 1)[part], LABELS[part])
+        entry = writer.commit({"macs": [1.0, 2.0, 3.0]}, provenance())
+    assert (entry.logits == exits).all()
+    assert entry.macs == [1.0, 2.0, 3.0]
+
+
 def test_ids_must_be_unique(tmp_path: Path) -> None:
     with pytest.raises(WeeError, match="an id of its own"):
         LogitStore(tmp_path).writer(ADDRESS, {}, LABELS, np.full(N, b"same"), GROUPS)

@@ -150,6 +150,30 @@ def test_other_samples_cannot_make_an_ensemble(tmp_path: Path) -> None:
         read_pool(store, "toy", "made", ["s1"], [0, 1], ["val"], mixed)
 
 
+def test_splits_of_different_weights_do_not_belong_together(tmp_path: Path) -> None:
+    """What a killed evaluation of new weights leaves must not be mixed with the old."""
+    store = fill_store(tmp_path, members=1, scales=("s1",))
+    (old,) = store.find(Address("toy", "made", "s1", 0, "val"))
+    (tmp_path / "aside").mkdir()
+    old.folder.rename(tmp_path / "aside" / "val")
+    fill_store(tmp_path, members=1, scales=("s1",), seed=7)
+    for entry in store.find(Address("toy", "made", "s1", 0, "test")):
+        if entry.manifest["identity"]["weights"] == "700":
+            entry.folder.rename(tmp_path / "aside" / "test")
+    with pytest.raises(WeeError, match="differ in their weights"):
+        read_pool(store, "toy", "made", ["s1"], [0], ["val", "test"], [])
+
+
+def test_only_expected_entries_are_read(tmp_path: Path) -> None:
+    fill_store(tmp_path, members=1)
+    store = fill_store(tmp_path, members=1, seed=5)
+    found, _ = read_pool(
+        store, "toy", "made", ["s1"], [0], ["val", "test"], [], lambda address: {"samples": f"{address.split}5"}
+    )
+    assert found is not None
+    assert {entry.manifest["identity"]["weights"] for entry in found.entries} == {"500"}
+
+
 def test_what_is_missing_is_listed(tmp_path: Path) -> None:
     store = fill_store(tmp_path, members=1)
     found, missing = read_pool(store, "toy", "made", ["s1"], [0, 1], ["val", "test"], [])

@@ -43,6 +43,15 @@ class RuntimeConfig:
     workers: int = 0
     threads: int = 0
 
+    def __post_init__(self) -> None:
+        if self.devices not in (1, "1", [0], "auto") or self.num_nodes != 1:
+            raise WeeError(
+                f"runtime.devices is {self.devices} and runtime.num_nodes {self.num_nodes}: so far wee runs each job on one "
+                "device; start several commands, or a multirun with a launcher, and they share the work"
+            )
+        if self.devices == "auto":
+            self.devices = 1
+
 
 @dataclass
 class CostConfig:
@@ -158,9 +167,11 @@ def choose(what: str, value: Any, existing: Sequence[Any], of: str = "") -> list
     if value == "all":
         return list(existing)
     chosen = list(dict.fromkeys(as_list(value)))
+    by_name = {str(one): one for one in existing}
     for one in chosen:
-        if one not in existing:
+        if str(one) not in by_name:
             raise unknown(what, one, [*existing, "all"], of=of)
+    chosen = [by_name[str(one)] for one in chosen]
     if not chosen:
         raise WeeError(f"no {what} is chosen; choose from {', '.join(map(str, existing))}, or all")
     return chosen

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from wee.config.runner import output_dir
 from wee.errors import WeeError
 
 log = logging.getLogger("wee")
@@ -33,12 +34,15 @@ class Failures:
 
     @contextlib.contextmanager
     def of(self, what: str) -> Iterator[None]:
-        """Note a `WeeError` raised inside, tell it at once, and go on."""
+        """Note an exception raised inside, tell it at once, and go on; one that nobody foresaw is told with its traceback."""
         try:
             yield
         except WeeError as error:
             self.messages.append(f"{what}: {error}")
             log.error(f"failed: {self.messages[-1]}")
+        except Exception as error:
+            self.messages.append(f"{what}: {type(error).__name__}: {error}")
+            log.error(f"failed: {what}: {traceback.format_exc().strip()}")
 
     def tell(self) -> None:
         """Tell all failures once more.
@@ -56,4 +60,4 @@ class Failures:
 def report(**counts: Any) -> None:
     """Leave what a job did beside its log, as `report.json` in Hydra's output folder."""
     if HydraConfig.initialized():
-        (Path(HydraConfig.get().runtime.output_dir) / "report.json").write_text(json.dumps(counts, indent=1) + "\n")
+        (output_dir() / "report.json").write_text(json.dumps(counts, indent=1) + "\n")

@@ -20,7 +20,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException, MissingConfigException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wee.config.common import Common, conf_dir
@@ -98,7 +98,9 @@ class Stage(Generic[C]):
 
 def stage(name: str) -> Stage[Any]:
     """The stage of that name."""
-    found: Stage[Any] = importlib.import_module(f"wee.stages.{name}").STAGE
+    from wee.cli import MODULES
+
+    found: Stage[Any] = importlib.import_module(f"wee.stages.{MODULES.get(name, name)}").STAGE
     return found
 
 
@@ -114,18 +116,28 @@ def command(name: str, **fields: Any) -> str:
         "wee evaluate scale=s1 'member=[0,1]'"
     """
     overrides: dict[str, str] = {}
+    flags: list[str] = []
     if HydraConfig.initialized():
         job = HydraConfig.get()
-        overrides = {
-            group: job.runtime.choices[group] for group in ("dataset", "family") if group in job.runtime.choices
-        }
+        flags = [f"--config-dir={folder}" for folder in FOLDERS[1:]]
         known = {field.name for field in dataclasses.fields(stage(name).root)}
+        defaults = _default_choices(name)
+        for group, choice in job.runtime.choices.items():
+            if group in known and (group in ("dataset", "family") or str(choice) != defaults.get(group, str(choice))):
+                overrides[group] = str(choice)
         for override in job.overrides.task:
             key, _, value = override.partition("=")
-            if key.lstrip("+").split(".")[0] in known:
+            first = key.lstrip("+~").split(".")[0]
+            if first in known or (first == "experiment" and job.job.name == name):
                 overrides[key] = value
     overrides |= {key: _written(value) for key, value in fields.items() if value is not None}
-    return shlex.join(["wee", name, *(f"{key}={value}" for key, value in overrides.items())])
+    return shlex.join(["wee", name, *flags, *(f"{key}={value}" if value else key for key, value in overrides.items())])
+
+
+def _default_choices(name: str) -> dict[str, str]:
+    """The choices that a stage's primary config makes."""
+    defaults = OmegaConf.load(conf_dir() / f"{name}.yaml").defaults
+    return {str(k): str(v) for one in defaults if isinstance(one, DictConfig) for k, v in one.items_ex(resolve=False)}
 
 
 def _written(value: Any) -> str:

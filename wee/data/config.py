@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
 from wee.config.common import as_list
 from wee.config.typed import to_objects
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 
 if TYPE_CHECKING:
     from wee.data.base import Split
+
+
+_VERSION = 1  # of the embedded drawing: raise it when the same config would give other images
+_ORDER = ("train", "val", "test")  # in which originals are dealt out
 
 
 @dataclass
@@ -31,6 +35,14 @@ class DatasetConfig:
 
     def split(self, name: str) -> Split:
         """One split of the data: "train", "val" or "test". Cheap: no image is read or drawn before it is asked for.
+
+        Raises:
+            WeeError: the data set has no such split.
+        """
+        raise NotImplementedError
+
+    def identity(self, split: str) -> dict[str, Any] | None:
+        """What fixes the samples of a split, as plain data, from the config alone; None where nobody knows.
 
         Raises:
             WeeError: the data set has no such split.
@@ -111,6 +123,21 @@ class DigitsConfig(LabelledConfig):
         if not self.digits or not set(self.digits) <= set(range(10)):
             raise WeeError(f"digits are {self.digits}: choose one or more of 0 to 9")
 
+    def dealt(self, split: str) -> tuple[int, int]:
+        """Where a split's originals begin in the shuffled deck, and how many there are."""
+        if split not in self.base_images or split not in self.draws:
+            raise unknown("split", split, self.base_images, of=f"data set {self.name}")
+        splits = sorted(
+            self.base_images, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+        )
+        return sum(self.base_images[one] for one in splits[: splits.index(split)]), self.base_images[split]
+
+    def identity(self, split: str) -> dict[str, Any]:
+        """What fixes the samples of a split."""
+        parts = {"kind": self.kind, "digits": self.digits, "split": split, "dealt": list(self.dealt(split))}
+        drawing = {"draws": self.draws[split], "seed": self.seed, "corruption": asdict(self.corruption)}
+        return {**parts, **drawing, "version": _VERSION}
+
     def split(self, name: str) -> Split:
         """One split; drawn when its images are asked for."""
         from wee.data.digits import digits
@@ -135,6 +162,13 @@ class PhotosConfig(DatasetConfig):
     seed: int = 0
     corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
 
+    def identity(self, split: str) -> dict[str, Any]:
+        """What fixes the samples of the test split; there is no other."""
+        if split != "test":
+            raise unknown("split", split, ["test"], of=f"data set {self.name}")
+        drawing = {"region": self.region, "draws": self.draws, "seed": self.seed, "corruption": asdict(self.corruption)}
+        return {"kind": self.kind, "split": split, **drawing, "version": _VERSION}
+
     def split(self, name: str) -> Split:
         """The test split; there is no other."""
         from wee.data.digits import photos
@@ -142,7 +176,31 @@ class PhotosConfig(DatasetConfig):
         return photos(self, name)
 
 
-KINDS: dict[str, type[DatasetConfig]] = {"digits": DigitsConfig, "photos": PhotosConfig}
+@dataclass
+class StoredConfig(LabelledConfig):
+    """A data set that is known by its logits in the store alone.
+
+    Attributes:
+        ood: which OOD sets in the store to use: one, a list, "all", or an empty list.
+    """
+
+    kind: str = "stored"
+    classes: int = 0
+    ood: Any = "all"
+
+    def identity(self, split: str) -> None:
+        """Unknown."""
+
+    def split(self, name: str) -> Split:
+        """There is none.
+
+        Raises:
+            WeeError: always.
+        """
+        raise WeeError(f"of data set {self.name} there are logits in the store, but no images")
+
+
+KINDS: dict[str, type[DatasetConfig]] = {"digits": DigitsConfig, "photos": PhotosConfig, "stored": StoredConfig}
 """Every kind of data set, by the name that its config gives as `kind`."""
 
 

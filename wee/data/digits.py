@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache, cached_property
 from typing import Any
 
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from wee.data.base import ArrayImages, Split, Transform
-from wee.data.config import CorruptionConfig, DatasetConfig, DigitsConfig, PhotosConfig
+from wee.data.config import CorruptionConfig, DigitsConfig, PhotosConfig
 from wee.data.corrupt import corrupt
-from wee.errors import WeeError, unknown
+from wee.errors import WeeError
 from wee.method.prefixes import NO_LABEL
 
-_VERSION = 1  # of the drawing below: raise it when the same config would give other images
 _STREAMS = {"train": 1, "val": 2, "test": 3}
 _BASE_IMAGES = 1797
 
@@ -67,8 +65,7 @@ def digits(config: DigitsConfig, name: str) -> Split:
     Raises:
         WeeError: there is no such split, or there are fewer originals than the splits want.
     """
-    if name not in config.base_images:
-        raise unknown("split", name, config.base_images, of=f"data set {config.name}")
+    first, count = config.dealt(name)
     targets = _digit_targets()
     mine = np.flatnonzero(np.isin(targets, config.digits))
     wanted = sum(config.base_images.values())
@@ -77,13 +74,11 @@ def digits(config: DigitsConfig, name: str) -> Split:
             f"{config.name}.base_images wants {wanted} originals, but digits {config.digits} have {len(mine)}"
         )
     order = np.random.RandomState([config.seed, 0]).permutation(len(mine))
-    splits = list(config.base_images)
-    start = sum(config.base_images[s] for s in splits[: splits.index(name)])
-    chosen = np.sort(mine[order[start : start + config.base_images[name]]])
+    chosen = np.sort(mine[order[first : first + count]])
     classes = np.full(10, NO_LABEL)
     classes[config.digits] = np.arange(len(config.digits))
     return Drawn(
-        identity=_identity(config, name),
+        identity=config.identity(name),
         base=lambda: _digit_images()[chosen],
         names=[f"digit-{i:04d}" for i in chosen],
         labels=classes[targets[chosen]].astype(np.int64),
@@ -99,14 +94,13 @@ def photos(config: PhotosConfig, name: str) -> Split:
     Raises:
         WeeError: the split is not "test", or a region does not divide into 8x8 blocks or fit a photograph.
     """
-    if name != "test":
-        raise unknown("split", name, ["test"], of=f"data set {config.name}")
     if config.region % 8 or not 0 < config.region <= 424:
         raise WeeError(f"{config.name}.region is {config.region}: it must be a multiple of 8, from 8 to 424")
+    identity = config.identity(name)
     rows, columns = 427 // config.region, 640 // config.region
     names = [f"photo-{p}-{r:02d}-{c:02d}" for p in range(2) for r in range(rows) for c in range(columns)]
     return Drawn(
-        identity=_identity(config, name),
+        identity=identity,
         base=lambda: _photo_patches(config.region),
         names=names,
         labels=np.full(len(names), NO_LABEL, dtype=np.int64),
@@ -114,11 +108,6 @@ def photos(config: PhotosConfig, name: str) -> Split:
         seed=[config.seed, 5],
         corruption=config.corruption,
     )
-
-
-def _identity(config: DatasetConfig, split: str) -> dict[str, Any]:
-    fields = {key: value for key, value in asdict(config).items() if key not in ("name", "label", "mean", "std")}
-    return {**fields, "split": split, "version": _VERSION}
 
 
 @cache

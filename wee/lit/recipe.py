@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +53,16 @@ class Recipe:
 
     def common(self) -> dict[str, Any]:
         """What all members and scales that are trained together share: data and training."""
-        return {"train": self.dataset.split("train").identity, "trainer": self.trainer.identity()}
+        return {"train": self.dataset.identity("train"), "trainer": self.trainer.identity()}
 
     def identity(self) -> dict[str, Any]:
         """All that decides the weights, as plain data."""
         network = {
-            "architecture": self.network(),
+            "architecture": self.architecture.identity(),
             "transform": self.transform.describe(),
             "classes": self.dataset.classes,
         }
         return {**self.common(), **network, "member": self.member}
-
-    def network(self) -> dict[str, Any]:
-        """The architecture, as plain data."""
-        return {key: value for key, value in asdict(self.architecture).items() if key != "label"}
 
     def folder(self, checkpoints: str) -> Path:
         """Where the member lies, below the folder of checkpoints."""
@@ -83,7 +79,7 @@ class Recipe:
         """
         return {
             "weights": weights,
-            "architecture": self.network(),
+            "architecture": self.architecture.identity(),
             "transform": self.transform.describe(),
             "samples": split.identity,
             "precision": precision,

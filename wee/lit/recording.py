@@ -12,9 +12,10 @@ from wee.config.common import RuntimeConfig
 from wee.data.base import Split
 from wee.lit.loaders import ordered_loader
 from wee.lit.record import Recorder, StoreWriter
-from wee.lit.training import quiet_trainer, versions
+from wee.lit.training import quiet_trainer
 from wee.models.network import Network
 from wee.store import Entry, EntryWriter
+from wee.versions import versions
 
 log = logging.getLogger("wee")
 

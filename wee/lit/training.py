@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import platform
 import time
 import warnings
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from wee.lit.member import MemberModule
 from wee.lit.recipe import Recipe
 from wee.models import checkpoint
 from wee.models.build import build
+from wee.versions import versions
 
 
 class _Steps(lightning.Callback):
@@ -106,11 +106,3 @@ def quiet_trainer(
         use_distributed_sampler=True,
         **options,
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions worth remembering beside a result."""
-    from importlib.metadata import version
-
-    names = ("wee", "torch", "timm", "lightning", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -121,7 +121,7 @@ class RiskCoverage:
 
     @cached_property
     def augrc(self) -> float:
-        """Area under the generalised curve (the share of all samples that are accepted errors), in [0, 1/2]; lower is better."""
+        """Area under the generalised curve (accepted errors as a share of all samples), in [0, 1/2]; lower is better."""
         return _area(self.risk * self.coverage, self.coverage)
 
 

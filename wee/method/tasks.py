@@ -2,8 +2,8 @@
 
 A task is what a system is operated for, and fixes an operating threshold: Cov@r (the largest coverage at a risk of r
 per cent), Risk@c (the risk at a coverage of c per cent), FPR@t (the share of OOD samples accepted where t per cent of ID
-samples are). Every task is a metric; others are listed in `PLAIN` and `RANKING`. On data that has OOD samples in it, Risk@c and the areas
-are those of SCOD.
+samples are). Every task is a metric; others are listed in `PLAIN` and `RANKING`.
+On data that has OOD samples in it, Risk@c and the areas are those of SCOD.
 
 Values are in per cent; not so the areas `aurc` and `augrc`, `nll`, and `brier`.
 """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import uuid
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from wee.errors import WeeError
-from wee.files import write_json
+from wee.files import commit_folder, temporary_folder, write_json
+
+log = logging.getLogger("wee")
 
 WEIGHTS, ABOUT = "weights.safetensors", "member.json"
 
@@ -43,17 +44,10 @@ def save(folder: Path, network: nn.Module, about: Mapping[str, Any]) -> dict[str
     """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     complete = {**about, "fingerprint": fingerprint(state)}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.mkdir()
+    temporary = temporary_folder(folder)
     save_file(state, temporary / WEIGHTS)
     write_json(temporary / ABOUT, complete)
-    try:
-        temporary.rename(folder)
-    except OSError:
-        shutil.rmtree(temporary)
-        if not (folder / ABOUT).is_file():
-            raise
+    commit_folder(temporary, folder)
     return complete
 
 
@@ -68,29 +62,42 @@ def about(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def load(folder: Path, network: nn.Module) -> str:
-    """Put a member's weights into a network of its architecture.
+def read(folder: Path) -> tuple[dict[str, Tensor], str]:
+    """A member's weights, and their fingerprint, computed from what was read.
 
-    Returns:
-        Their fingerprint, computed from what was read.
+    Weights that are not those that were written are used as what they are, with a warning: their logits are new entries.
 
     Raises:
-        WeeError: the weights are missing or damaged, or belong to another architecture; the message names the keys.
+        WeeError: the weights are missing or cannot be read.
     """
     known = about(folder)
     path = folder / WEIGHTS
     if known is None or not path.is_file():
         raise WeeError(f"there is no member in {folder}: {ABOUT if known is None else WEIGHTS} is missing")
     try:
-        state = load_file(path)
+        state: dict[str, Tensor] = load_file(path)
     except Exception as error:
         raise WeeError(f"{path} cannot be read ({error}); move {folder} away and train the member again") from None
     found = fingerprint(state)
     if found != known["fingerprint"]:
-        raise WeeError(
-            f"{path} is damaged: its weights have the fingerprint {found}, but {known['fingerprint']} was written; "
-            f"move {folder} away and train the member again"
+        log.warning(
+            f"{path} has changed since it was written (fingerprint {found}, then {known['fingerprint']}): if you did not "
+            f"change it, it is damaged; move {folder} away and train the member again"
         )
+    return state, found
+
+
+def load(state: Mapping[str, Tensor], network: nn.Module, where: object) -> None:
+    """Put weights into a network of their architecture.
+
+    Args:
+        state: the weights.
+        network: takes them.
+        where: they come from, for messages.
+
+    Raises:
+        WeeError: they belong to another architecture; the message names the keys.
+    """
     wanted = network.state_dict()
     different = [k for k in wanted.keys() & state.keys() if wanted[k].shape != state[k].shape]
     if different or wanted.keys() != state.keys():
@@ -100,6 +107,5 @@ def load(folder: Path, network: nn.Module) -> str:
             "of another shape": different,
         }
         told = "; ".join(f"{what}: {', '.join(sorted(keys)[:5])}" for what, keys in lists.items() if keys)
-        raise WeeError(f"the weights in {path} are of another architecture ({told})")
+        raise WeeError(f"the weights in {where} are of another architecture ({told})")
     network.load_state_dict(state)
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -28,6 +28,10 @@ class ScaleConfig:
     kwargs: dict[str, Any] = field(default_factory=dict)
     label: str = ""
 
+    def identity(self) -> dict[str, Any]:
+        """The architecture, as plain data."""
+        return {key: value for key, value in asdict(self).items() if key != "label"}
+
     def __post_init__(self) -> None:
         if self.input_size < 1:
             raise WeeError(f"input_size is {self.input_size}: it is a number of pixels")
@@ -42,6 +46,7 @@ class FamilyConfig:
         label: on figures; the name where it is empty.
         model, kwargs: of the scales that do not name a model of their own.
         scales: by name, in the order of their cost; each a `ScaleConfig`.
+        stored: whether the family is known by its logits in the store alone, and has the scales that are there.
     """
 
     name: str = MISSING
@@ -49,9 +54,10 @@ class FamilyConfig:
     model: str = ""
     kwargs: dict[str, Any] = field(default_factory=dict)
     scales: dict[str, Any] = field(default_factory=dict)
+    stored: bool = False
 
     def __post_init__(self) -> None:
-        if not self.scales:
+        if not self.scales and not self.stored:
             raise WeeError(f"family {self.name} has no scales")
         for name, scale in self.scales.items():
             self.scales[name] = self._scale(str(name), dict(scale or {}))

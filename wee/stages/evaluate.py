@@ -92,11 +92,12 @@ def evaluate(cfg: EvaluateConfig) -> None:
     jobs: deque[Job] = deque()
     for recipe in recipes:
         with failures.of(recipe.name):
-            about = checkpoint.about(recipe.folder(cfg.paths.checkpoints))
-            if about is None:
+            folder = recipe.folder(cfg.paths.checkpoints)
+            if checkpoint.about(folder) is None:
                 make = command("train", scale=recipe.scale, member=recipe.member)
                 raise WeeError(f"it is not trained with this config; train it: {make}")
-            jobs.extend(Job(recipe, about["fingerprint"], split) for split in splits)
+            _, weights = checkpoint.read(folder)
+            jobs.extend(Job(recipe, weights, split) for split in splits)
 
     networks = _Networks(cfg)
     total = sum(len(splits[job.split]) for job in jobs)
@@ -156,9 +157,10 @@ class _Networks:
         if self.latest is None or self.latest[0] != recipe.name:
             channels = self.cfg.dataset.channels
             module = build(recipe.architecture, self.cfg.dataset.classes, channels)
-            checkpoint.load(recipe.folder(self.cfg.paths.checkpoints), module)
+            folder = recipe.folder(self.cfg.paths.checkpoints)
+            checkpoint.load(checkpoint.read(folder)[0], module, folder)
             macs = count_macs(module, recipe.transform.size, channels)
-            cost = {"macs": macs, "parameters": count_parameters(module)}
+            cost = {self.cfg.cost.measure: macs, "parameters": count_parameters(module)}
             self.latest = (recipe.name, Network(module, recipe.transform, cost))
         return self.latest[1]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from wee.config.common import Common, EnsembleConfig, as_list
+from wee.config.common import Common, EnsembleConfig, as_list, choose
 from wee.config.console import progress
 from wee.config.failures import report
 from wee.config.runner import Stage, command, stage
-from wee.data.config import labelled, ood_sets
+from wee.data.config import StoredConfig, labelled, ood_sets
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
@@ -56,6 +56,8 @@ class SweepConfig(Common):
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
         self.ood = ood_sets(self.ood)
+        if self.family.stored:
+            self._find_stored()
         self.scale = self.family.choose(self.scale)
         for mix in self.ensemble.scales:
             self.family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
@@ -63,12 +65,42 @@ class SweepConfig(Common):
         if "/" in self.name:
             raise WeeError(f"name is '{self.name}': a sweep's name is the name of a folder, without slashes")
 
+    def expected(self, address: Address) -> dict[str, Any]:
+        """What the config says of an entry's identity: the samples, and the architecture."""
+        split = address.split.removeprefix("ood-")
+        source, name = (self.ood[split], "test") if split != address.split else (self.dataset, split)
+        found = {"samples": source.identity(name)} if source.identity(name) is not None else {}
+        if address.family == self.family.name and not self.family.stored:
+            found["architecture"] = self.family.scales[address.scale].identity()
+        return found
+
+    def _find_stored(self) -> None:
+        """Scales and OOD sets of logits that are known by their names in the store."""
+        from wee.models.config import ScaleConfig
+        from wee.store.store import LogitStore
+
+        scales, oods = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
+        if not scales:
+            raise WeeError(
+                f"{self.paths.store} has nothing of family {self.family.name} on data set {self.dataset.name}; "
+                f"import logits: wee import file=FILE dataset.name={self.dataset.name} family.name={self.family.name} "
+                "scale=NAME macs=NUMBER"
+            )
+        self.family.scales = {scale: ScaleConfig("", 1) for scale in scales}
+        if isinstance(self.dataset, StoredConfig) and (oods or self.dataset.ood != "all"):
+            chosen = (
+                choose("OOD set", self.dataset.ood, oods, of=f"data set {self.dataset.name}")
+                if self.dataset.ood
+                else []
+            )
+            self.ood = {name: StoredConfig(name=name) for name in chosen}
+
 
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
     from rich.console import Console
 
-    from wee.sweep.results import is_sweep, read_table, save
+    from wee.sweep.results import is_sweep, read_table, save, touch
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
 
@@ -79,6 +111,7 @@ def sweep(cfg: SweepConfig) -> None:
     folder = _folder(cfg, about)
     if is_sweep(folder):
         table = read_table(folder)
+        touch(folder)
         log.info("this sweep over these logits is there already")
     else:
         tables = _compute(pools, plan)
@@ -100,18 +133,29 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
         WeeError: entries are missing; the message has the command that makes them.
     """
     from wee.store import LogitStore
+    from wee.store.entry import Damaged
     from wee.sweep.pool import read_pool
 
     store, pools = LogitStore(cfg.paths.store), []
     missing: dict[Address, None] = {}
     for scales in cfg.ensemble.scales or [[scale] for scale in cfg.scale]:
         names = (cfg.dataset.name, cfg.family.name, [str(scale) for scale in scales])
-        pool, lacking = read_pool(store, *names, cfg.ensemble.members, plan.splits, cfg.pick)
+        try:
+            pool, lacking = read_pool(store, *names, cfg.ensemble.members, plan.splits, cfg.pick, cfg.expected)
+        except Damaged as error:
+            if error.address is None:
+                raise
+            raise WeeError(f"{error}. {_make(cfg, [error.address])}") from None
         missing |= dict.fromkeys(lacking)
         pools += [pool] if pool is not None else []
     if missing:
         listed = ", ".join(str(address) for address in list(missing)[:4]) + (", .." if len(missing) > 4 else "")
         raise WeeError(f"{len(missing)} entries are not in {cfg.paths.store}: {listed}. {_make(cfg, list(missing))}")
+    for one in cfg.pick:
+        if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
+            raise WeeError(
+                f"pick={one} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
+            )
     return pools
 
 

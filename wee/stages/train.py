@@ -55,8 +55,12 @@ def train(cfg: TrainConfig) -> None:
     splits = {name: cfg.dataset.split(name) for name in ("train", "val")}
     recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
     folders = {recipe.name: recipe.folder(cfg.paths.checkpoints) for recipe in recipes}
-    new = [recipe for recipe in recipes if checkpoint.about(folders[recipe.name]) is None]
     trained, steps, failures = [], 0, Failures()
+    new = []
+    for recipe in recipes:
+        with failures.of(recipe.name):
+            if checkpoint.about(folders[recipe.name]) is None:
+                new.append(recipe)
     if new:
         import torch
 

@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,16 @@ class Address:
 
 
 class Damaged(WeeError):
-    """An entry whose files are not what was written."""
+    """An entry whose files are not what was written.
+
+    Args:
+        message: what is wrong.
+        address: of the entry, where the message does not say how to make it again.
+    """
+
+    def __init__(self, message: str, address: Address | None = None) -> None:
+        super().__init__(message)
+        self.address = address
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,11 @@ class Entry:
         again = self.manifest["provenance"]["command"]
         return Damaged(f"the entry {self.address} ({self.folder}) is damaged: {what}. Make it again: {again}")
 
+    def is_called(self, prefix: str) -> bool:
+        """Whether its key, its weights' fingerprint or its training recipe begins so."""
+        names = (self.key, self.manifest["identity"].get("weights"), self.manifest["provenance"].get("recipe"))
+        return any(str(name).startswith(prefix) for name in names)
+
     def describe(self) -> str:
         """One line that tells it from others of its name."""
         made = self.manifest["provenance"]
@@ -175,8 +189,3 @@ def checksums(path: Path) -> list[int]:
 def manifest_checksum(manifest: Mapping[str, Any]) -> int:
     """The CRC-32 of a manifest, its own checksum left out."""
     return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())
-
-
-def describe_address(address: Address) -> dict[str, Any]:
-    """An address as plain data."""
-    return asdict(address)

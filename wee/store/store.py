@@ -48,14 +48,25 @@ class LogitStore:
         if not folder.is_dir():
             return None
         try:
-            entry = Entry.open(folder)
-            entry.verify()
+            return _verified(folder)
+        except Damaged:
+            self._set_aside(folder)
+        return None
+
+    def _set_aside(self, folder: Path) -> None:
+        """Move a damaged entry away, unless somebody is at it already or it is whole by now."""
+        lock = Lock(_lock_path(folder))
+        if not lock.acquire():
+            return
+        try:
+            _verified(folder)
         except Damaged as error:
-            aside = folder.with_name(f"{folder.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-            folder.rename(aside)
-            log.warning(f"{error}\nIt is set aside as {aside}, and made again now.")
-            return None
-        return entry
+            if folder.is_dir():
+                aside = folder.with_name(f"{folder.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+                folder.rename(aside)
+                log.warning(f"{error}\nIt is set aside as {aside}, and made again now.")
+        finally:
+            lock.release()
 
     def writer(
         self,
@@ -81,7 +92,7 @@ class LogitStore:
         if not len(labels) == len(ids) == len(groups) or len(np.unique(ids)) != len(ids):
             raise WeeError(f"{address}: every sample needs a label, an id of its own and a group")
         folder = self.folder(address, identity)
-        lock = Lock(folder.with_name(f"{folder.name}.lock"))
+        lock = Lock(_lock_path(folder))
         if not lock.acquire():
             raise Busy(lock.holder())
         try:
@@ -94,29 +105,50 @@ class LogitStore:
             lock.release()
             raise
 
+    def names(self, dataset: str, family: str) -> tuple[list[str], list[str]]:
+        """The scales of a family that have entries for a data set, cheapest first, and the OOD sets among the entries."""
+        folder = self.root / dataset / family
+        costs: dict[str, float] = {}
+        oods: dict[str, None] = {}
+        for path in sorted(folder.glob("*/*/*")) if folder.is_dir() else []:
+            match = re.fullmatch(rf"(.+)-[0-9a-f]{{{KEY_LENGTH}}}", path.name)
+            if match is not None and path.is_dir():
+                costs.setdefault(path.parts[-3], max(Entry.open(path).macs))
+                if match[1].startswith("ood-"):
+                    oods[match[1].removeprefix("ood-")] = None
+        return sorted(costs, key=lambda scale: (costs[scale], scale)), list(oods)
+
     def find(self, address: Address) -> list[Entry]:
         """Every entry of that name, whatever made it, oldest first."""
         pattern = re.compile(re.escape(address.split) + rf"-[0-9a-f]{{{KEY_LENGTH}}}")
         folder = self.root / address.folder
         found = [p for p in folder.iterdir() if pattern.fullmatch(p.name)] if folder.is_dir() else []
-        entries = [Entry.open(path) for path in sorted(found)]
+        entries = []
+        for path in sorted(found):
+            try:
+                entries.append(Entry.open(path))
+            except Damaged as error:
+                raise Damaged(str(error), address) from None
         return sorted(entries, key=lambda entry: str(entry.manifest["provenance"].get("created", "")))
 
-    def pick(self, address: Address, pick: Sequence[str] = ()) -> Entry | None:
+    def pick(
+        self, address: Address, pick: Sequence[str] = (), expected: Mapping[str, Any] | None = None
+    ) -> Entry | None:
         """The one entry of that name; None where there is none.
 
         Args:
             address: what it is called.
+            expected: parts of its identity that must be so, for instance the samples.
             pick: where several fit, which to take: beginnings of entry keys, of weights' fingerprints or of training
                 recipes, or "newest".
 
         Raises:
             WeeError: several fit; the message names them and how to choose.
         """
-        entries = self.find(address)
+        entries = [entry for entry in self.find(address) if _as_expected(entry, expected or {})]
         wanted = [p for p in pick if p != "newest"]
         if len(entries) > 1 and wanted:
-            entries = [entry for entry in entries if any(_fits(entry, p) for p in wanted)] or entries
+            entries = [entry for entry in entries if any(entry.is_called(p) for p in wanted)] or entries
         if len(entries) > 1 and "newest" in pick:
             entries = entries[-1:]
         if len(entries) > 1:
@@ -131,6 +163,16 @@ class LogitStore:
         return entries[0] if entries else None
 
 
-def _fits(entry: Entry, prefix: str) -> bool:
-    names = (entry.key, entry.manifest["identity"].get("weights"), entry.manifest["provenance"].get("recipe"))
-    return any(str(name).startswith(prefix) for name in names)
+def _verified(folder: Path) -> Entry:
+    entry = Entry.open(folder)
+    entry.verify()
+    return entry
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _as_expected(entry: Entry, expected: Mapping[str, Any]) -> bool:
+    identity = entry.manifest["identity"]
+    return all(name not in identity or identity[name] == value for name, value in expected.items())

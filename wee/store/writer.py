@@ -1,18 +1,17 @@
 """Writing an entry in pieces, so that a killed run loses no more than the piece it was writing.
 
-While an entry is made, its pieces lie in a folder beside the place where it will appear. A piece is one
-file, written under another name and renamed; it holds logits, labels and the places of its samples in the
-split, and the zip format's own checksums. When nothing is missing the pieces are joined, and the entry
-appears in one rename.
+While an entry is made, its pieces lie in a folder beside the place where it will appear. A piece is one file, written
+under another name and renamed; it holds logits and the places of its samples in the split, and the zip format's own
+checksums. When nothing is missing the pieces are joined, and the entry appears in one rename.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import shutil
+import time
 import uuid
 import zipfile
 from collections.abc import Mapping
@@ -24,13 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.files import Lock, write_atomically
+from wee.files import Lock, commit_folder, write_atomically
 from wee.store.entry import FORMAT, MANIFEST, Address, Entry, checksums, manifest_checksum
 
 log = logging.getLogger("wee")
 
 PIECE_BYTES = 2**24
 """About how many bytes of logits make a piece, where nobody says otherwise."""
+
+PIECE_SECONDS = 20.0
+"""A piece is written after this time however small it is: no kill loses more work."""
 
 
 class EntryWriter:
@@ -57,7 +59,8 @@ class EntryWriter:
         self._labels, self._ids, self._groups = labels, ids, groups
         self._lock, self._piece_samples = lock, piece_samples
         self._pieces = partial_folder(folder) / "pieces"
-        self._buffer: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        self._flushed = time.monotonic()
+        self._buffer: list[tuple[NDArray[Any], NDArray[Any]]] = []
         self._there = np.zeros(len(labels), dtype=np.bool_)
         self._pieces.mkdir(parents=True, exist_ok=True)
         self._take_up()
@@ -82,26 +85,31 @@ class EntryWriter:
         self._check(index, logits, labels)
         new = ~self._there[index]
         _, first = np.unique(index[new], return_index=True)
-        index, logits, labels = index[new][first], logits[new][first], labels[new][first]
+        index, logits = index[new][first], logits[new][first]
         if len(index):
             self._there[index] = True
-            self._buffer.append((index, logits, labels))
-        if sum(len(part[0]) for part in self._buffer) >= self._samples_a_piece(logits):
+            self._buffer.append((index, logits))
+        full = sum(len(part[0]) for part in self._buffer) >= self._samples_a_piece(logits)
+        if full or time.monotonic() - self._flushed > PIECE_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Write what has been taken since the last piece."""
         if not self._buffer:
             return
-        index, logits, labels = (np.concatenate(parts) for parts in zip(*self._buffer, strict=True))
+        index, logits = (np.concatenate(parts) for parts in zip(*self._buffer, strict=True))
+        if self.folder.is_dir():  # somebody who took us for dead has finished the entry: theirs is as good
+            self._buffer.clear()
+            return
         path = self._pieces / f"{uuid.uuid4().hex}.npz"
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as file:
-            np.savez(file, index=index.astype(np.int64), logits=logits, labels=labels.astype(np.int64))
+            np.savez(file, index=index.astype(np.int64), logits=logits)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)
         self._buffer.clear()
+        self._flushed = time.monotonic()
 
     def commit(self, cost: Mapping[str, Any], provenance: Mapping[str, Any]) -> Entry:
         """Join the pieces; the entry appears whole.
@@ -116,6 +124,9 @@ class EntryWriter:
         self.flush()
         if len(self.missing):
             raise WeeError(f"{self.address}: {len(self.missing):,} of {len(self._labels):,} samples have no logits yet")
+        if self.folder.is_dir():
+            shutil.rmtree(self._pieces.parent, ignore_errors=True)
+            return Entry.open(self.folder)
         joined = self._pieces.parent / f"entry-{uuid.uuid4().hex[:8]}"
         joined.mkdir()
         shape, dtype = self._join(joined / "logits.npy")
@@ -135,8 +146,7 @@ class EntryWriter:
         manifest = json.loads(json.dumps(manifest))
         complete = {**manifest, "crc32": manifest_checksum(manifest)}
         write_atomically(joined / MANIFEST, json.dumps(complete, indent=1) + "\n")
-        with contextlib.suppress(OSError):  # somebody else's identical entry is as good
-            joined.rename(self.folder)
+        commit_folder(joined, self.folder)
         entry = Entry.open(self.folder)
         shutil.rmtree(self._pieces.parent, ignore_errors=True)
         return entry
@@ -174,18 +184,21 @@ class EntryWriter:
 
     def _join(self, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
         target: NDArray[Any] | None = None
+        covered = np.zeros(len(self._labels), dtype=np.bool_)
         for piece_path in sorted(self._pieces.glob("*.npz")):
             piece = _read_piece(piece_path)
             if piece is None:
                 raise WeeError(
                     f"{self.address}: the piece {piece_path} was damaged after it was written; run the command again"
                 )
-            index, logits, _ = piece
+            index, logits = piece
+            covered[index] = True
             if target is None:
                 shape = (*logits.shape[1:-1], len(self._labels), logits.shape[-1])
                 target = np.lib.format.open_memmap(path, mode="w+", dtype=logits.dtype, shape=shape)
             target[..., index, :] = np.moveaxis(logits, 0, -2)
-        assert target is not None
+        if target is None or not covered.all():
+            raise WeeError(f"{self.address}: pieces have gone missing from {self._pieces}; run the command again")
         target.flush()  # type: ignore[attr-defined]
         return target.shape, target.dtype
 
@@ -218,9 +231,9 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.partial")
 
 
-def _read_piece(path: Path) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]] | None:
+def _read_piece(path: Path) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
     try:
         with np.load(path, allow_pickle=False) as piece:
-            return piece["index"], piece["logits"], piece["labels"]
+            return piece["index"], piece["logits"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

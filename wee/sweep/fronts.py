@@ -70,4 +70,6 @@ def fronts(table: pd.DataFrame) -> pd.DataFrame:
             reference = {"hypervolume": volume, "ref_macs": dearest, "ref_value": worst}
             found.append(chosen.sort_values("macs").assign(**reference))
     columns = [*_GROUP, "task", *SETTING, "macs", "value", "spread", "count", "macs_val", "value_val"]
+    if not found:
+        return pd.DataFrame(columns=[*columns, "hypervolume", "ref_macs", "ref_value"])
     return pd.concat(found, ignore_index=True)[[*columns, "hypervolume", "ref_macs", "ref_value"]]

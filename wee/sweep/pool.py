@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,7 @@ def read_pool(
     members: Sequence[int],
     splits: Sequence[str],
     pick: Sequence[str],
+    expected: Callable[[Address], Mapping[str, Any]] = lambda address: {},
 ) -> tuple[Pool | None, list[Address]]:
     """Find, verify and compare the entries that cascades over some scales need.
 
@@ -83,6 +85,7 @@ def read_pool(
         members: their numbers.
         splits: on which samples.
         pick: which to take where several entries have one name; see `LogitStore.pick`.
+        expected: parts of the identity that an entry must have.
 
     Returns:
         The pool, and no address; or None, and the addresses of what is missing.
@@ -97,7 +100,7 @@ def read_pool(
         for member in members:
             for split in splits:
                 address = Address(dataset, owner, own_scale, member, split)
-                entry = store.pick(address, pick)
+                entry = store.pick(address, pick, expected(address))
                 if entry is None:
                     missing.append(address)
                 else:
@@ -111,6 +114,7 @@ def read_pool(
     for owner, own_scale in owners:
         for member in members:
             entries = {split: found[Address(dataset, owner, own_scale, member, split)] for split in splits}
+            _same_network(list(entries.values()))
             networks += _networks(owner, own_scale, member, entries)
     families = list(dict.fromkeys(owner for owner, _ in owners))
     label = ">".join(scales)
@@ -129,11 +133,24 @@ def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]
     ]
 
 
+def _same_network(entries: Sequence[Entry]) -> None:
+    """A threshold set with one network says nothing about another: all splits must be of the same."""
+    first = entries[0]
+    for entry in entries[1:]:
+        for name in ("weights", "architecture", "transform", "precision"):
+            if first.manifest["identity"].get(name) != entry.manifest["identity"].get(name):
+                raise WeeError(
+                    f"{first.address} and {entry.address} differ in their {name}: {first.describe()} and {entry.describe()}. "
+                    "Evaluate both again with the same config, or choose entries of one recipe with pick=..."
+                )
+
+
 def _samples(entries: Sequence[Entry]) -> Samples:
     first = entries[0]
     for entry in entries:
         entry.verify()
         same = all(np.array_equal(getattr(first, name), getattr(entry, name)) for name in ("ids", "labels"))
+        same &= first.manifest["identity"].get("samples") == entry.manifest["identity"].get("samples")
         if not same or first.logits.shape[-1] != entry.logits.shape[-1]:
             raise WeeError(
                 f"{first.address} and {entry.address} are not about the same samples and classes "

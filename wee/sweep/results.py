@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import uuid
+import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.files import write_json
+from wee.files import commit_folder, temporary_folder, write_json
 from wee.sweep.table import COLUMNS, KEYS
 
 TABLE, FRONTS, DIFFERENCES, ABOUT = "table.csv", "fronts.csv", "differences.csv", "sweep.json"
@@ -27,18 +26,16 @@ def save(folder: Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, A
         tables: by file name.
         about: what made them.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.mkdir()
+    temporary = temporary_folder(folder)
     for name, table in tables.items():
         table.to_csv(temporary / name, index=False)
     write_json(temporary / ABOUT, about)
-    try:
-        temporary.rename(folder)
-    except OSError:
-        shutil.rmtree(temporary)
-        if not is_sweep(folder):
-            raise
+    commit_folder(temporary, folder)
+
+
+def touch(folder: Path) -> None:
+    """Make a sweep the newest one."""
+    os.utime(folder / ABOUT)
 
 
 def is_sweep(folder: Path) -> bool:
@@ -116,7 +113,7 @@ def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:
             if runs:
                 found.append(max(runs, key=_age))
                 continue
-        matches = [Path(one)] if Path(one).exists() else sorted(Path().glob(one)) if not Path(one).is_absolute() else []
+        matches = [Path(one)] if Path(one).exists() else [Path(match) for match in sorted(glob.glob(one))]
         if not matches:
             names = sorted(folder.name for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
             known = f" Known: {', '.join(names)}." if names else ""
@@ -129,9 +126,3 @@ def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:
 
 def _age(folder: Path) -> float:
     return (folder / ABOUT).stat().st_mtime
-
-
-def read_about(folder: Path) -> dict[str, Any]:
-    """What made a sweep."""
-    about: dict[str, Any] = json.loads((folder / ABOUT).read_text())
-    return about

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from wee.method import Metric
 
+_WIDEST = 6  # columns of numbers
+
 
 def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     """Single model, ensemble and window cascade of each scale: average MACs and every task.
@@ -19,16 +21,21 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     """
     rows = table[(table.split == "test") & ~table.adjusted.astype(bool)]
     score = rows.eval_score.dropna().iloc[0]
-    rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == score))]
+    exits = [str(name) for name in rows.score.dropna().unique()]
+    decides = score if score in exits or not exits else exits[0]
+    rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == decides))]
     rows = rows[rows.task.isna() | (rows.task == rows.metric)]
     oods = list(rows.ood.dropna().unique())
-    columns = [(task.name, None) for task in tasks if task.on_id]
-    columns += [(task.name, ood) for task in tasks if not task.on_id for ood in oods]
+    columns: list[tuple[str, str | None]] = [(task.name, None) for task in tasks if task.on_id]
+    with_ood: list[tuple[str, str | None]] = [(task.name, ood) for task in tasks if task.on_ood for ood in oods]
+    if len(columns) + len(with_ood) <= _WIDEST:
+        columns += with_ood
     higher = {task.name: task.higher_is_better for task in tasks}
     widths = [w for w in rows.width.dropna().unique() if w not in (0.0, "all")]
     width = 0.2 if 0.2 in widths else next(iter(widths), None)
 
-    shown = Table(title=f"test, {score}; means over members and orders", title_justify="left", header_style="bold")
+    by = score if decides == score else f"{score} (exits on {decides})"
+    shown = Table(title=f"test, {by}; means over members and orders", title_justify="left", header_style="bold")
     for column in ("scale", "policy", "MACs"):
         shown.add_column(column, justify="left" if column != "MACs" else "right", no_wrap=True)
     for name, ood in columns:

@@ -66,6 +66,7 @@ class Plan:
     ood: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        _ = self.tasks
         for metric in self.metrics:
             if not metric.on_id and not self.ood:
                 raise WeeError(
