@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("wee", deadline=None)  # machines are noisy; speed is measured in the benchmark
+settings.load_profile("wee")
 
 SMALL = (
     "dataset.base_images={train:120,val:60,test:60}",

@@ -44,7 +44,7 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("wee ", ["train", "evaluate", "sweep", "figure"]),
+        ("wee ", ["train", "evaluate", "import", "sweep", "figure"]),
         ("wee sw", ["sweep"]),
         ("wee sweep win", ["window.", "window="]),
         ("wee sweep window=", ["window=grid", "window=paper"]),
@@ -66,13 +66,13 @@ def test_the_completion_script_is_for_wee(tmp_path: Path, wee: Wee) -> None:
     ("arguments", "message"),
     [
         (["swep"], "wee: there is no stage 'swep'; did you mean 'sweep'?"),
-        (["sweep", "family=nosuch"], "wee sweep: there is no family 'nosuch'. Known: tiny."),
+        (["sweep", "family=nosuch"], "wee sweep: there is no family 'nosuch'. Known: "),
         (["sweep", "widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
         (["sweep", "+widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
         (["sweep", "window.width=1.5"], "window.width is 1.5: it must be a number in [0, 1]"),
         (["sweep", "scale=s9"], "there is no scale 's9' of family tiny."),
-        (["sweep", "task.names=[cov5]"], "there is no metric 'cov5'."),
-        (["sweep"], "20 entries are not in outputs/store"),
+        (["sweep", "task.names=[cov5]"], "there is no task 'cov5'."),
+        (["sweep"], "40 entries are not in outputs/store"),
         (["sweep", "scale=s3"], "Make them: wee evaluate dataset=digits family=tiny scale=s3\n"),
         (["evaluate", "scale=s3", "member=1"], "train it: wee train dataset=digits family=tiny scale=s3 member=1\n"),
         (["figure"], "there is no sweep in outputs/sweeps yet; make one: wee sweep"),

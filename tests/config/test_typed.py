@@ -25,7 +25,7 @@ from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
         ("window.widht=0.2", "no key 'window.widht'; did you mean 'window.width'"),
         ("+window.widht=0.2", "no key 'window.widht'; did you mean 'window.width'"),
         ("trainer=tiny", "no key 'trainer'"),
-        ("family=nosuch", "no family 'nosuch'. Known: tiny"),
+        ("family=nosuch", "no family 'nosuch'. Known: .*tiny"),
         ("window=1.5", "no window '1.5'. .* A value goes into a field: window.width=1.5"),
         ("+experiment=dmo", "no experiment 'dmo'; did you mean 'demo'"),
     ],

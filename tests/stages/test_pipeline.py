@@ -58,10 +58,31 @@ def test_a_changed_key_runs_what_depends_on_it(folder: Path, wee: Wee) -> None:
     assert last_report(folder, "evaluate") == {
         "recorded": {"tiny/s1 member 0 on ood-photos": 320}, "already_there": 2, "images": 320, "failures": [],
     }  # fmt: skip
-    told = wee("sweep", "scale=s1", cwd=folder, code=1).stderr
+    told = wee("sweep", *SMALL, "scale=s1", "ood=none", cwd=folder, code=1).stderr
     assert "3 entries fit digits/tiny/s1/member 0/val" in told
+    other = wee("sweep", "scale=s1", "ood=none", cwd=folder, code=1).stderr
+    assert "(3 of that name are there, but of other samples or another architecture)" in other
     assert "pick=" in told
     assert "Traceback" not in told
+
+
+def test_a_changed_checkpoint_is_a_new_entry(folder: Path, wee: Wee) -> None:
+    from safetensors.torch import load_file, save_file
+
+    (path,) = (folder / "outputs" / "checkpoints" / "digits" / "tiny" / "s1").glob("0-*/weights.safetensors")
+    save_file({name: tensor * 2 for name, tensor in load_file(path).items()}, path)
+    told = wee("evaluate", "scale=s1", "member=0", "ood=none", *SMALL, *QUICK, cwd=folder).stderr
+    assert "has changed since it was written" in told
+    assert last_report(folder, "evaluate")["images"] == 600
+    assert len(LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, "val"))) == 2
+
+
+def test_one_member_that_fails_stops_no_other(folder: Path, wee: Wee) -> None:
+    """Whatever it fails with: a transformer of another input size raises inside timm."""
+    bad = ("+family.scales.bad.model=test_vit", "+family.scales.bad.input_size=24", "scale=[bad,s1]", "member=0")
+    done = wee("train", *bad, *SMALL, "trainer.steps=2", cwd=folder, code=1)
+    assert "failed: tiny/bad member 0" in done.stderr
+    assert last_report(folder, "train")["trained"] == ["tiny/s1 member 0"]
 
 
 def test_the_store_says_what_made_an_entry(trained: Path) -> None:
@@ -69,7 +90,8 @@ def test_the_store_says_what_made_an_entry(trained: Path) -> None:
     entry.verify()
     assert entry.manifest["cost"]["macs"] == 194_960
     made = entry.manifest["provenance"]
-    assert made["command"].startswith("wee evaluate dataset=digits family=tiny scale=s2 ")
+    assert made["command"].startswith("wee evaluate dataset=digits family=tiny ")
+    assert {"scale=s2", "member=1"} <= set(made["command"].split())
     assert "trainer.steps=12" in made["command"]
     assert made["versions"]["torch"]
     assert entry.logits.shape == (300, 8)
@@ -89,7 +111,7 @@ def test_a_flipped_byte_is_told_and_made_again(folder: Path, wee: Wee) -> None:
     content[1000] ^= 4
     (entry.folder / "logits.npy").write_bytes(content)
 
-    told = wee("sweep", *SCALES, cwd=folder, code=1).stderr
+    told = wee("sweep", *SMALL, *SCALES, cwd=folder, code=1).stderr
     assert "is damaged: in logits.npy, bytes 0 to" in told
     again = told.split("Make it again: ")[1].strip()
     assert again == entry.manifest["provenance"]["command"]
@@ -101,7 +123,7 @@ def test_a_flipped_byte_is_told_and_made_again(folder: Path, wee: Wee) -> None:
     assert last_report(folder, "evaluate")["images"] == 300
     (entry,) = LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, "test"))
     np.testing.assert_allclose(entry.logits, before, rtol=1e-5, atol=1e-5)
-    wee("sweep", *SCALES, cwd=folder)
+    wee("sweep", *SMALL, *SCALES, cwd=folder)
 
 
 KILL = """
@@ -162,9 +184,13 @@ def test_two_processes_share_the_work(folder: Path) -> None:
 
 
 def test_a_sweep_and_its_figure(folder: Path, wee: Wee) -> None:
-    first = wee("sweep", *SCALES, "window.width=[0,0.2,all]", "task.names=[cov@20,risk@50]", "name=t", cwd=folder)
+    first = wee(
+        "sweep", *SMALL, *SCALES, "window.width=[0,0.2,all]", "task.names=[cov@20,risk@50]", "name=t", cwd=folder
+    )
     assert "window 0.2" in first.stdout
-    again = wee("sweep", *SCALES, "window.width=[0,0.2,all]", "task.names=[cov@20,risk@50]", "name=t", cwd=folder)
+    again = wee(
+        "sweep", *SMALL, *SCALES, "window.width=[0,0.2,all]", "task.names=[cov@20,risk@50]", "name=t", cwd=folder
+    )
     assert "there already" in again.stderr
     assert again.stdout == first.stdout
     (table,) = (folder / "outputs" / "sweeps" / "t").glob("*/table.csv")
@@ -186,13 +212,12 @@ def test_a_sweep_opens_no_model_and_no_image(folder: Path, wee: Wee) -> None:
         "atexit.register(lambda: sys.stderr.write('HEAVY:' + ','.join(n for n in names if n in sys.modules)))\n"
         "from wee.cli import main; main()"
     )
-    done = wee("sweep", *SCALES, "policy=paper", cwd=folder, script=script)
+    done = wee("sweep", *SMALL, *SCALES, "policy=paper", cwd=folder, script=script)
     assert done.stderr.endswith("HEAVY:")
 
 
 def test_a_multirun_goes_on_after_failures(folder: Path, wee: Wee) -> None:
-    done = wee(
-        "sweep", "-m", *SCALES, "policy=paper", "family=tiny,nosuch", "score=msp,energy", "window.width=0.2,1.5",
+    done = wee("sweep", "-m", *SMALL, *SCALES, "policy=paper", "family=tiny,nosuch", "score=msp,energy", "window.width=0.2,1.5",
         cwd=folder, code=1,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
@@ -203,14 +228,14 @@ def test_a_multirun_goes_on_after_failures(folder: Path, wee: Wee) -> None:
 
 
 def test_a_job_that_fails_at_work_stops_no_other(folder: Path, wee: Wee) -> None:
-    done = wee("sweep", "-m", "policy=paper", "scale=s5,s1", cwd=folder, code=1)
-    assert done.stderr.count("4 entries are not in outputs/store") == 2
+    done = wee("sweep", "-m", *SMALL, "policy=paper", "scale=s5,s1", cwd=folder, code=1)
+    assert done.stderr.count("8 entries are not in outputs/store") == 2
     assert "1 of 2 jobs failed" in done.stderr
     assert len(list((folder / "outputs" / "sweeps" / "digits-tiny").iterdir())) == 1
 
 
 def test_figures_read_the_tables_of_a_multirun(folder: Path, wee: Wee) -> None:
-    wee("sweep", "-m", "policy=paper", "scale=s1,s2", "task.names=[cov@20]", "name=both", cwd=folder)
+    wee("sweep", "-m", *SMALL, "policy=paper", "scale=s1,s2", "task.names=[cov@20]", "name=both", cwd=folder)
     wee("figure", "sweeps=outputs/sweeps/both/*", "figure.panels=[cov@20]", cwd=folder)
     assert set(pd.read_csv(folder / "outputs" / "figures" / "sc.csv").scale) == {"s1", "s2"}
 

@@ -122,7 +122,10 @@ def command(name: str, **fields: Any) -> str:
         flags = [f"--config-dir={folder}" for folder in FOLDERS[1:]]
         known = {field.name for field in dataclasses.fields(stage(name).root)}
         defaults = _default_choices(name)
-        for group, choice in job.runtime.choices.items():
+        for group in [
+            name for name in ("dataset", "family", "ensemble", "trainer", "ood") if name in job.runtime.choices
+        ]:
+            choice = job.runtime.choices[group]
             if group in known and (group in ("dataset", "family") or str(choice) != defaults.get(group, str(choice))):
                 overrides[group] = str(choice)
         for override in job.overrides.task:

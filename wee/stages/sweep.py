@@ -150,7 +150,11 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
         pools += [pool] if pool is not None else []
     if missing:
         listed = ", ".join(str(address) for address in list(missing)[:4]) + (", .." if len(missing) > 4 else "")
-        raise WeeError(f"{len(missing)} entries are not in {cfg.paths.store}: {listed}. {_make(cfg, list(missing))}")
+        others = len(store.find(next(iter(missing))))
+        note = f" ({others} of that name are there, but of other samples or another architecture)" if others else ""
+        raise WeeError(
+            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(cfg, list(missing))}"
+        )
     for one in cfg.pick:
         if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
             raise WeeError(
