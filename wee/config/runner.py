@@ -126,7 +126,9 @@ def command(name: str, **fields: Any) -> str:
             name for name in ("dataset", "family", "ensemble", "trainer", "ood") if name in job.runtime.choices
         ]:
             choice = job.runtime.choices[group]
-            if group in known and (group in ("dataset", "family") or str(choice) != defaults.get(group, str(choice))):
+            if group in known and (
+                group in ("dataset", "family") or defaults.get(group, "$") not in (str(choice), "$")
+            ):
                 overrides[group] = str(choice)
         for override in job.overrides.task:
             key, _, value = override.partition("=")
@@ -140,7 +142,8 @@ def command(name: str, **fields: Any) -> str:
 def _default_choices(name: str) -> dict[str, str]:
     """The choices that a stage's primary config makes."""
     defaults = OmegaConf.load(conf_dir() / f"{name}.yaml").defaults
-    return {str(k): str(v) for one in defaults if isinstance(one, DictConfig) for k, v in one.items_ex(resolve=False)}
+    pairs = (pair for one in defaults if isinstance(one, DictConfig) for pair in one.items_ex(resolve=False))
+    return {str(group): "$" if "${" in str(choice) else str(choice) for group, choice in pairs}
 
 
 def _written(value: Any) -> str:

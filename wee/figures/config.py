@@ -10,7 +10,7 @@ from omegaconf import MISSING
 from wee.config.common import as_list
 from wee.errors import WeeError, unknown
 
-KINDS = ("curves",)
+KINDS = ("curves", "tradeoff", "widths", "sizes", "hypervolume")
 FORMATS = ("pdf", "png", "svg")
 
 
@@ -20,12 +20,19 @@ class FigureConfig:
 
     Attributes:
         name: of its files.
-        kind: "curves": a metric against average MACs, a panel a metric, a curve a policy over the scales.
+        kind: "curves": a metric against average MACs, through the scales; a curve a policy. "tradeoff": one scale, through
+            the widths and thresholds. "widths" and "sizes": as curves, a curve a width or an ensemble size.
+            "hypervolume": the area that each policy's front dominates.
         panels: metrics, one a panel.
+        ood: OOD sets, a panel each: null for ID data, one, a list, or "all" in the tables.
         policies: the curves, from single, ensemble, window, threshold, random.
-        width: of the window that is drawn.
-        fraction: of the single threshold or random exit that is drawn.
-        score: the confidence that results are ranked by, and that samples go on by.
+        adjusted: draw windows adjusted to the unlabelled stream as well, dotted.
+        score: the confidence that results are ranked by.
+        exit: the confidence that samples go on by; null for the same.
+        width: of the window; a list for "widths".
+        fraction: of the single threshold or random exit.
+        size: networks in a cascade, where tables have several; a list for "sizes".
+        scale: of a "tradeoff": a scale, or "middle".
         columns: panels side by side.
         panel_size: of one panel, width and height in inches.
         formats: some of pdf, png, svg.
@@ -35,10 +42,15 @@ class FigureConfig:
     name: str = MISSING
     kind: str = "curves"
     panels: Any = MISSING
+    ood: Any = None
     policies: Any = field(default_factory=lambda: ["single", "ensemble", "window"])
+    adjusted: bool = False
+    score: str = "msp"
+    exit: str | None = None
     width: Any = 0.2
     fraction: float = 0.2
-    score: str = "msp"
+    size: Any = None
+    scale: str = "middle"
     columns: int = 2
     panel_size: list[float] = field(default_factory=lambda: [1.72, 1.5])
     formats: Any = field(default_factory=lambda: ["pdf", "png"])
@@ -55,3 +67,13 @@ class FigureConfig:
                 raise unknown("format", one, FORMATS)
         if not self.panels or self.columns < 1:
             raise WeeError("a figure needs at least one panel and one column")
+        for key, kind in (("width", "widths"), ("size", "sizes")):
+            if isinstance(getattr(self, key), (list, tuple)) != (self.kind == kind):
+                raise WeeError(
+                    f"figure.{key} is {getattr(self, key)}: a list of them is for figure.kind={kind}, and only there"
+                )
+
+    @property
+    def exit_score(self) -> str:
+        """The confidence that samples go on by."""
+        return self.score if self.exit is None else self.exit

@@ -53,20 +53,34 @@ class Look:
     colour: str
     marker: str
     dash: Any = "-"
+    order: float = 2
 
 
 LOOKS: Mapping[str, Look] = {
     "single": Look("single models", "#555555", "o"),
     "ensemble": Look("ensembles", "#D55E00", "s", (0, (4, 1.5))),
-    "window": Look("window cascades", "#0072B2", "^"),
+    "window": Look("window cascades", "#0072B2", "^", order=3),
+    "adjusted": Look("adjusted windows", "#0072B2", "x", (0, (1, 1)), order=2.5),
     "threshold": Look("single threshold", "#CC79A7", "v", (0, (1, 1))),
     "random": Look("random exit", "#E69F00", "D", (0, (3, 1, 1, 1))),
 }
 
 
+def shade_colour(share: float) -> tuple[float, float, float]:
+    """The colour of a place in a sequence of lines, from light to dark; told apart without colour by lightness."""
+    light, dark = (0.64, 0.82, 0.93), (0.03, 0.19, 0.42)
+    red, green, blue = ((1 - share) * a + share * b for a, b in zip(light, dark, strict=True))
+    return red, green, blue
+
+
 def metric_label(name: str) -> str:
-    """A metric as it stands on an axis, with its unit and the direction that is good."""
+    """A metric as it stands on an axis, with its unit."""
     kind, _, at = name.partition("@")
-    words = {"cov": f"Cov@{at} (%)", "risk": f"Risk@{at} (%)", "aurc": "AURC", "accuracy": "accuracy (%)", "nll": "NLL"}
-    words |= {"top1_error": "top-1 error (%)", "top5_error": "top-5 error (%)", "brier": "Brier score"}
-    return words.get(kind, name)
+    if at:
+        return f"{ {'cov': 'Cov', 'risk': 'Risk', 'fpr': 'FPR'}[kind] }@{at} (%)"
+    words = {
+        "aurc": "AURC", "augrc": "AUGRC", "accuracy": "accuracy (%)", "nll": "NLL", "brier": "Brier score", "ece": "ECE (%)",
+        "top1_error": "top-1 error (%)", "top5_error": "top-5 error (%)", "error_auroc": "error AUROC (%)",
+        "auroc": "AUROC (%)", "aupr_in": "AUPR, ID (%)", "aupr_out": "AUPR, OOD (%)",
+    }  # fmt: skip
+    return words.get(name, name)

@@ -18,6 +18,8 @@ from wee.lit.metrics import SelectiveClassification
 class MemberModule(lightning.LightningModule):
     """Cross-entropy training of one network, with the metrics of selective classification on validation.
 
+    Of a multi-exit network, the losses of all exits are added, and the metrics are the last one's.
+
     Args:
         network: images to logits.
         config: optimiser and schedule.
@@ -37,15 +39,22 @@ class MemberModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch."""
-        loss: Tensor = self.loss(self(batch["image"]), batch["label"])
+        loss = self._loss(self(batch["image"]), batch["label"])
         self.log("train/loss", loss)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect one batch's logits."""
         logits = self(batch["image"])
+        logits = logits if logits.ndim == 2 else logits[:, -1]
         self.metrics.update(logits, batch["label"])
         self.log("val/nll", nn.functional.cross_entropy(logits, batch["label"]), batch_size=len(logits))
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy; of a multi-exit network, the sum over its exits [n, exits, classes]."""
+        exits = [logits] if logits.ndim == 2 else list(logits.unbind(1))
+        total: Tensor = torch.stack([self.loss(one, labels) for one in exits]).sum()
+        return total
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics."""

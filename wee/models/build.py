@@ -11,6 +11,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
+import wee.models.msdnet  # noqa: F401  (enters itself into timm's registry)
 from wee.errors import WeeError, unknown
 from wee.models.config import ScaleConfig
 
@@ -33,6 +34,12 @@ def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
     except TypeError as error:
         raise WeeError(f"timm's {scale.model} does not take {scale.kwargs}: {error}") from None
     return network
+
+
+def count_exit_macs(network: nn.Module, size: int, channels: int) -> float | list[float]:
+    """MACs of a network, or up to each exit of a multi-exit network (one that has `up_to`); see `count_macs`."""
+    parts: Any = getattr(network, "up_to", None)
+    return count_macs(network, size, channels) if parts is None else [count_macs(p, size, channels) for p in parts()]
 
 
 def count_macs(network: nn.Module, size: int, channels: int) -> float:

@@ -16,9 +16,9 @@ class Network:
     Attributes:
         module: images to logits.
         transform: what it is to see of an image.
-        cost: on one sample, by measure ("macs", "parameters").
+        cost: on one sample, by measure ("macs", "parameters"); a list where there are exits.
     """
 
     module: nn.Module
     transform: Transform
-    cost: dict[str, float]
+    cost: dict[str, float | list[float]]

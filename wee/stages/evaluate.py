@@ -149,7 +149,7 @@ class _Networks:
         import torch
 
         from wee.models import checkpoint
-        from wee.models.build import build, count_macs, count_parameters
+        from wee.models.build import build, count_exit_macs, count_parameters
         from wee.models.network import Network
 
         if self.cfg.runtime.threads:
@@ -159,7 +159,7 @@ class _Networks:
             module = build(recipe.architecture, self.cfg.dataset.classes, channels)
             folder = recipe.folder(self.cfg.paths.checkpoints)
             checkpoint.load(checkpoint.read(folder)[0], module, folder)
-            macs = count_macs(module, recipe.transform.size, channels)
+            macs = count_exit_macs(module, recipe.transform.size, channels)
             cost = {self.cfg.cost.measure: macs, "parameters": count_parameters(module)}
             self.latest = (recipe.name, Network(module, recipe.transform, cost))
         return self.latest[1]

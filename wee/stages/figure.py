@@ -37,23 +37,24 @@ def figure(cfg: FigureStageConfig) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from wee.figures.curves import curve_points, draw_curves
+    from wee.figures.draw import draw
+    from wee.figures.points import points
     from wee.sweep.results import find_sweeps, read_tables
 
     found = find_sweeps(Path(cfg.paths.sweeps), [str(one) for one in as_list(cfg.sweeps)])
     log.info(f"from {', '.join(map(str, found))}")
-    points = curve_points(read_tables(found), cfg.figure)
-    drawn = draw_curves(points, cfg.figure)
+    numbers = points(read_tables(found), cfg.figure)
+    drawn = draw(numbers, cfg.figure)
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{cfg.name}.{one}" for one in cfg.figure.formats]
     for file in files:
         stamp = {"CreationDate": None} if file.suffix == ".pdf" else {"Date": None} if file.suffix == ".svg" else {}
         drawn.savefig(file, dpi=cfg.figure.dpi, metadata=stamp)
-    numbers = folder / f"{cfg.name}.csv"
-    points.to_csv(numbers, index=False)
-    log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {numbers}")
-    report(files=[str(file) for file in [*files, numbers]], sweeps=[str(one) for one in found])
+    listed = folder / f"{cfg.name}.csv"
+    numbers.to_csv(listed, index=False)
+    log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {listed}")
+    report(files=[str(file) for file in [*files, listed]], sweeps=[str(one) for one in found])
 
 
 STAGE = Stage("figure", FigureStageConfig, figure)

@@ -67,7 +67,9 @@ def settings(
         yield Setting("ensemble", Ensemble())
     if "window" in wanted:
         for s, task, width in itertools.product(score.exit, tasks, window.width):
-            build = Window(task, _widths(width, stages), s, cast("Convention", convention))
+            if isinstance(width, tuple) and len(width) != stages - 1:
+                continue  # for a cascade of another length; check_widths has seen that there is one
+            build = Window(task, width, s, cast("Convention", convention))
             yield Setting("window", build, s, task, width=width_name(width))
     if "threshold" in wanted:
         for s, q in itertools.product(score.exit, policy.quantile):
@@ -82,13 +84,19 @@ def width_name(width: Width | tuple[Width, ...]) -> Width | str:
     return "+".join(f"{w:g}" if isinstance(w, float) else str(w) for w in width) if isinstance(width, tuple) else width
 
 
-def _widths(width: Width | tuple[Width, ...], stages: int) -> Width | tuple[Width, ...]:
-    if isinstance(width, tuple) and len(width) != stages - 1:
-        raise WeeError(
-            f"window.width has {list(width)} for a cascade of {stages} stages: give {stages - 1} widths, "
-            "one for each stage but the last, or one number for all"
-        )
-    return width
+def check_widths(window: WindowConfig, orders: Sequence[Order]) -> None:
+    """Refuse widths for a number of stages that no cascade has.
+
+    Raises:
+        WeeError: there is such a width.
+    """
+    lengths = sorted({len(order.nodes) for order in orders if order.role == "cascade"})
+    for width in window.width:
+        if isinstance(width, tuple) and len(width) + 1 not in lengths:
+            raise WeeError(
+                f"window.width has {list(width)}, for a cascade of {len(width) + 1} stages, but cascades have "
+                f"{', '.join(map(str, lengths)) or 'none'}: give one width for each stage but the last, or one number for all"
+            )
 
 
 def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:

@@ -31,7 +31,7 @@ from wee.method.bootstrap import group_numbers
 from wee.method.prefixes import Floats, Ints
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
-from wee.sweep.settings import Order, Setting, exit_name, member_name, orders, settings
+from wee.sweep.settings import Order, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
     "dataset", "family", "scale", "members", "exits", "size", "policy", "width", "fraction", "score", "task",
@@ -123,7 +123,9 @@ def compute(pool: Pool, plan: Plan, done: Callable[[int], None]) -> Result:
         plan: what to compute.
         done: called with the number of settings of every order that is finished.
     """
-    ordered = [(order, plan.settings(order)) for order in orders(pool, plan.ensemble)]
+    found_orders = orders(pool, plan.ensemble)
+    check_widths(plan.window, found_orders)
+    ordered = [(order, plan.settings(order)) for order in found_orders]
     ordered = [(order, found) for order, found in ordered if found]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
     sets = sorted({_set(order.nodes, k, replaces) for order, _ in ordered for k in range(len(order.nodes))})
