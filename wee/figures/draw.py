@@ -108,13 +108,13 @@ def _notes(axis: Axes, points: pd.DataFrame) -> None:
 def _bars(axis: Axes, points: pd.DataFrame) -> None:
     """One dot and bar a policy, the best on top."""
     ordered = points.sort_values("value")
-    for place, point in enumerate(ordered.itertuples()):
-        look = LOOKS[str(point.look)]
-        axis.plot([0, point.value], [place, place], color=look.colour, linewidth=2.4, solid_capstyle="butt")
-        axis.plot([point.value], [place], color=look.colour, marker=look.marker, markersize=4)
+    for place, (name, value) in enumerate(zip(ordered.look, ordered.value.astype(float), strict=True)):
+        look = LOOKS[str(name)]
+        axis.plot([0, value], [place, place], color=look.colour, linewidth=2.4, solid_capstyle="butt")
+        axis.plot([value], [place], color=look.colour, marker=look.marker, markersize=4)
         axis.annotate(
-            f"{point.value:.3g}",
-            (point.value, place),
+            f"{value:.3g}",
+            (value, place),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",

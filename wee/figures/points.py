@@ -224,9 +224,9 @@ def _line(
         "high": ("value", "max"),
     }
     found = rows.groupby(keys, sort=False, dropna=False).agg(**aggregates, count=("value", "size")).reset_index()
-    words = found[along[0]].map(str) if notes else ""
+    words = [str(word) if notes else "" for word in found[along[0]]]
     if notes and along == ["exits"]:
-        words = words.map(lambda exits: f"exit {exits}" if exits else line.rstrip("s"))
+        words = [f"exit {exits}" if exits else line.rstrip("s") for exits in words]
     found = found.assign(line=line, look=look, note=words, shade=np.nan if shade is None else shade)
     return found.sort_values(["dataset", "family", "macs"], kind="stable")
 
