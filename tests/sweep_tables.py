@@ -6,26 +6,31 @@ from pathlib import Path
 
 import numpy as np
 
+from wee.method import NO_LABEL
 from wee.store import Address, LogitStore
 
 
 def fill_store(
-    root: Path, members: int = 2, scales: tuple[str, ...] = ("s1", "s2"), count: int = 300, seed: int = 0
+    root: Path,
+    members: int = 2,
+    scales: tuple[str, ...] = ("s1", "s2"),
+    count: int = 300,
+    seed: int = 0,
+    ood: bool = False,
 ) -> LogitStore:
     """Members of made-up scales: the later the scale, the better and the dearer."""
     store = LogitStore(root)
     for place, scale in enumerate(scales):
         for member in range(members):
-            for split, stream in (("val", 1), ("test", 2)):
+            for split, stream in (("val", 1), ("test", 2), ("ood-far", 3)) if ood else (("val", 1), ("test", 2)):
                 labels = np.random.default_rng([seed, stream]).integers(5, size=count)
+                truth = np.full(count, NO_LABEL) if split == "ood-far" else labels
                 rng = np.random.default_rng([seed, place, member, stream])
                 logits = (rng.normal(size=(count, 5)) + (1.5 + place) * np.eye(5)[labels]).astype(np.float32)
                 ids = np.array([f"{split}-{i}" for i in range(count)], dtype=np.bytes_)
                 groups = np.array([f"{split}-{i // 3}" for i in range(count)], dtype=np.bytes_)
                 identity = {"weights": f"{seed}{place}{member}", "samples": f"{split}{seed}"}
-                with store.writer(
-                    Address("toy", "made", scale, member, split), identity, labels, ids, groups
-                ) as writer:
-                    writer.add(np.arange(count), logits, labels)
+                with store.writer(Address("toy", "made", scale, member, split), identity, truth, ids, groups) as writer:
+                    writer.add(np.arange(count), logits, truth)
                     writer.commit({"macs": 1e6 * 3**place}, {"command": "wee evaluate", "created": f"2026-{seed}"})
     return store

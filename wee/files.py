@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write plain data as JSON, atomically."""
     write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+CHUNK = 2**22
+"""Bytes that share a checksum."""
+
+
+def checksums(path: Path) -> list[int]:
+    """The CRC-32 of every `CHUNK` bytes of a file."""
+    with path.open("rb") as file:
+        return [zlib.crc32(block) for block in iter(lambda: file.read(CHUNK), b"")]
 
 
 def commit_folder(temporary: Path, folder: Path) -> bool:

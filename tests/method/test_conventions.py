@@ -77,7 +77,9 @@ def test_scod_weighs_both_sets_the_same(samples: list[tuple[int, bool]], ood: li
     assert once.risk_at(0.8) == pytest.approx((wrong + false) / (accepted.mean() + false))
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.lists(st.integers(0, 9), min_size=1), st.integers(0, 100))
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=30), st.lists(st.integers(0, 9), min_size=1), st.integers(0, 100)
+)
 def test_strict_fpr_accepts_at_least_the_share(ours: list[int], theirs: list[int], percent: int) -> None:
     id_scores, ood_scores = np.array(ours, dtype=float), np.array(theirs, dtype=float)
     thresholds = [t for t in sorted(set(ours), reverse=True) if (id_scores >= t).mean() >= percent / 100]
@@ -101,7 +103,9 @@ def test_nothing_is_accepted_where_every_risk_is_too_large() -> None:
     assert coverage == 0
     assert curve.threshold(point) == np.inf
     n = 2
-    prefix = Prefix({"msp": curve.scores}, np.ones(n), np.zeros(n, int), *(np.zeros(n, bool),) * 2, np.zeros(n), np.zeros(n))
+    prefix = Prefix(
+        {"msp": curve.scores}, np.ones(n), np.zeros(n, int), *(np.zeros(n, bool),) * 2, np.zeros(n), np.zeros(n)
+    )
     stages = Stages([prefix, prefix], [1.0, 2.0], np.arange(n).astype("S"))
     rule = Window(Task.parse("cov@5"), 0.2, convention="strict").fit(stages)
     assert rule.intervals[0].rank == 1.0

@@ -34,7 +34,11 @@ def test_an_empty_set_is_refused() -> None:
         aupr(np.array([np.nan]), np.array([1.0]))
 
 
-@given(st.lists(st.integers(0, 9).map(float), min_size=2, max_size=30), st.integers(0, 9), st.sampled_from([0.1, 0.2, 0.5, 1.0]))
+@given(
+    st.lists(st.integers(0, 9).map(float), min_size=2, max_size=30),
+    st.integers(0, 9),
+    st.sampled_from([0.1, 0.2, 0.5, 1.0]),
+)
 def test_a_stream_of_equal_halves_is_a_plain_window(scores: list[float], tau: int, width: float) -> None:
     ours = np.array(scores)
     theirs = ours[::-1] + 0.5

@@ -59,7 +59,9 @@ def test_dependent_samples_widen_an_interval() -> None:
 def test_the_interval_of_a_mean_is_the_textbooks() -> None:
     rng = np.random.default_rng(0)
     correct = rng.random(2000) < 0.8
-    values = bootstrap(Ranking(outcome(rng.random(2000), correct), "msp"), [Metric.parse("accuracy")], np.arange(2000), count=500)
+    values = bootstrap(
+        Ranking(outcome(rng.random(2000), correct), "msp"), [Metric.parse("accuracy")], np.arange(2000), count=500
+    )
     low, high = interval(values[0])
     error = 100 * 1.96 * np.sqrt(correct.mean() * (1 - correct.mean()) / 2000)
     assert (high - low) / 2 == pytest.approx(error, rel=0.15)

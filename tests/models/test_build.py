@@ -63,7 +63,7 @@ def test_an_operation_that_cannot_be_counted_is_named() -> None:
 
 
 def test_a_model_that_timm_does_not_have_is_named() -> None:
-    with pytest.raises(WeeError, match="no model in timm 'tset_efficientnet'"):
+    with pytest.raises(WeeError, match="no model in timm 'tset_efficientnet'; did you mean 'test_efficientnet'"):
         build(ScaleConfig("tset_efficientnet", 24), 8, 1)
 
 

@@ -38,7 +38,9 @@ def test_the_imagenet_settings_have_their_published_sizes(scale: str, macs: list
 @pytest.mark.parametrize("mode", ["even", "lin_grow"])
 def test_an_exit_depends_on_nothing_later(mode: str) -> None:
     torch.manual_seed(0)
-    network = MSDNet(4, 1, blocks=3, base=2, step=1, step_mode=mode, channels=4, growth=4, scale_factors=[1, 2], stem="small")
+    network = MSDNet(
+        4, 1, blocks=3, base=2, step=1, step_mode=mode, channels=4, growth=4, scale_factors=[1, 2], stem="small"
+    )
     network.eval()
     images = torch.randn(2, 1, 16, 16)
     whole = network(images)
@@ -47,7 +49,9 @@ def test_an_exit_depends_on_nothing_later(mode: str) -> None:
         assert torch.equal(network(images, exits), whole[:, :exits])
 
 
-@pytest.mark.parametrize("setting", [{"step_mode": "odd"}, {"growth": 3}, {"bottleneck_factors": [1]}, {"stem": "none"}])
+@pytest.mark.parametrize(
+    "setting", [{"step_mode": "odd"}, {"growth": 3}, {"bottleneck_factors": [1]}, {"stem": "none"}]
+)
 def test_impossible_settings_are_refused(setting: dict[str, object]) -> None:
     with pytest.raises(WeeError, match="MSDNet: "):
         MSDNet(4, 1, **setting)  # type: ignore[arg-type]

@@ -46,7 +46,9 @@ def test_two_commands_give_the_golden_values(tmp_path: Path, wee: Wee) -> None:
         for ood in ("near_ood", "far_ood"):
             own, expected = rows[rows.ood == ood], case["result"][ood]
             flat = {**expected, **expected["scod"]}
-            compared += _compare(own[~own.adjusted.astype(bool)], flat, (expected["macs"] + case["result"]["id"]["macs"]) / 2)
+            compared += _compare(
+                own[~own.adjusted.astype(bool)], flat, (expected["macs"] + case["result"]["id"]["macs"]) / 2
+            )
             if policy == "window":
                 moved = expected["adjusted"]
                 macs = (moved["id_macs"] + moved["ood_macs"]) / 2
@@ -73,7 +75,10 @@ def _compare(rows: Any, expected: dict[str, Any], macs: float) -> int:
 
 def arrays(members: int = 2, count: int = 20, classes: int = 4) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    found = {f"{name}_logits": rng.normal(size=(members, count, classes)).astype(np.float32) for name in ("val", "test", "far")}
+    found = {
+        f"{name}_logits": rng.normal(size=(members, count, classes)).astype(np.float32)
+        for name in ("val", "test", "far")
+    }
     return found | {f"{name}_labels": rng.integers(classes, size=count) for name in ("val", "test")}
 
 
@@ -202,7 +207,9 @@ def test_members_of_different_lengths_are_told(tmp_path: Path) -> None:
         (["file=f.npz"], "macs is not set; give it a value: macs=..."),
     ],
 )
-def test_nothing_is_written_when_anything_is_wrong(tmp_path: Path, wee: Wee, arguments: list[str], message: str) -> None:
+def test_nothing_is_written_when_anything_is_wrong(
+    tmp_path: Path, wee: Wee, arguments: list[str], message: str
+) -> None:
     np.savez(tmp_path / "f.npz", **arrays())
     (tmp_path / "f.csv").write_text("1,2\n")
     done = wee("import", *arguments, *NAMED, "scale=s1", cwd=tmp_path, code=1)
@@ -221,9 +228,15 @@ def test_exits_are_swept_from_the_command_line(tmp_path: Path, wee: Wee) -> None
     table = read_table(path)
     compared = 0
     for case in golden["cases"]:
-        width = "+".join(f"{w:g}" for w in case["widths"]) if len(case.get("widths", [])) > 1 else case.get("widths", [None])[0]
+        width = (
+            "+".join(f"{w:g}" for w in case["widths"])
+            if len(case.get("widths", [])) > 1
+            else case.get("widths", [None])[0]
+        )
         exits = "+".join(str(e + 1) for e in case["exits"])
-        rows = table[(table.exits == exits) & (table.task == case.get("task")) & (table.width == width) & (table.split == "test")]
+        rows = table[
+            (table.exits == exits) & (table.task == case.get("task")) & (table.width == width) & (table.split == "test")
+        ]
         for metric in ("cov@5", "aurc"):
             for row in rows[rows.metric == metric].itertuples():
                 assert row.value == pytest.approx(case["result"]["id"][metric]["msp"], abs=1e-4)

@@ -77,6 +77,29 @@ def test_a_changed_checkpoint_is_a_new_entry(folder: Path, wee: Wee) -> None:
     assert len(LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, "val"))) == 2
 
 
+def test_members_of_different_recipes_are_not_mixed_unawares(folder: Path, wee: Wee) -> None:
+    other = ("scale=s1", *SMALL, "trainer.batch_size=64", "trainer.steps=3", "ood=none")
+    train = [one for one in other if one != "ood=none"]
+    wee("train", "member=0", *train, cwd=folder)
+    wee("evaluate", "member=0", *other, cwd=folder)
+    told = wee("sweep", *SMALL, "scale=s1", "ood=none", "policy=paper", cwd=folder, code=1).stderr
+    recipe = told.split("for instance pick=")[1].split(",")[0]
+    refused = wee("sweep", *SMALL, "scale=s1", "ood=none", "policy=paper", f"pick={recipe}", cwd=folder, code=1).stderr
+    assert "chooses a training recipe, but digits/tiny/s1/member 1/" in refused
+    mixed = wee("sweep", *SMALL, "scale=s1", "ood=none", "policy=paper", "pick=newest", cwd=folder).stderr
+    assert "these members were trained by 2 different recipes" in mixed
+
+
+def test_a_damaged_sweep_is_made_again(folder: Path, wee: Wee) -> None:
+    command = ("sweep", *SMALL, "scale=s1", "ood=none", "policy=paper")
+    first = wee(*command, cwd=folder)
+    (table,) = (folder / "outputs" / "sweeps").rglob("table.csv")
+    table.write_text(table.read_text()[:2000])
+    again = wee(*command, cwd=folder)
+    assert "is damaged; it is set aside" in again.stderr
+    assert again.stdout == first.stdout
+
+
 def test_one_member_that_fails_stops_no_other(folder: Path, wee: Wee) -> None:
     """Whatever it fails with: a transformer of another input size raises inside timm."""
     bad = ("+family.scales.bad.model=test_vit", "+family.scales.bad.input_size=24", "scale=[bad,s1]", "member=0")

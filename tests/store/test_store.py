@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wee.errors import WeeError
+from wee.files import CHUNK
 from wee.store import Address, Entry, EntryWriter, LogitStore
-from wee.store.entry import CHUNK, Damaged
+from wee.store.entry import Damaged
 from wee.store.store import Busy
 from wee.store.writer import partial_folder
 

@@ -187,6 +187,21 @@ def check_member(member: object) -> None:
         raise WeeError(f"{member!r} is no member: members are numbered 0, 1, 2, ..")
 
 
+def short(values: list[Any], everything: list[Any]) -> Any:
+    """Values as a user would write them on a command line: nothing where all are meant, one without a list."""
+    return None if values == everything else values[0] if len(values) == 1 else values
+
+
+def check_name(key: str, name: str) -> None:
+    """Refuse what cannot be the name of a file or folder.
+
+    Raises:
+        WeeError: it is empty or leads elsewhere.
+    """
+    if not name or name.startswith(".") or "/" in name:
+        raise WeeError(f"{key} is '{name}': it names a file or folder, and has no slashes and no dot in front")
+
+
 def conf_dir() -> Path:
     """The folder of Hydra configs: inside the package where wee is installed, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]

@@ -42,7 +42,8 @@ class Failures:
             log.error(f"failed: {self.messages[-1]}")
         except Exception as error:
             self.messages.append(f"{what}: {type(error).__name__}: {error}")
-            log.error(f"failed: {what}: {traceback.format_exc().strip()}")
+            log.error(f"failed: {self.messages[-1]} (the traceback is in the log in {_log_folder()})")
+            log.info(traceback.format_exc(), extra={"file_only": True})
 
     def tell(self) -> None:
         """Tell all failures once more.
@@ -55,6 +56,10 @@ class Failures:
         if self.messages:
             listed = "\n".join(f"  {message}" for message in self.messages)
             raise WeeError(f"{len(self.messages)} pieces of work failed; the rest is done and kept.\n{listed}")
+
+
+def _log_folder() -> str:
+    return str(output_dir()) if HydraConfig.initialized() else "the console"
 
 
 def report(**counts: Any) -> None:

@@ -44,8 +44,8 @@ def stage_help(stage: str, overrides: Sequence[str], config_dir: str | None) -> 
     choices = {group: str(choice) for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
     groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
-    experiments = _group("+experiment", "", folders)
-    return _TEXT.format(stage=stage, groups=f"{groups}\n{experiments}", config=_yaml(chosen))
+    experiments = "\n" + _group("+experiment", "", folders) if stage == "sweep" else ""
+    return _TEXT.format(stage=stage, groups=f"{groups}{experiments}", config=_yaml(chosen))
 
 
 def _yaml(config: DictConfig) -> str:

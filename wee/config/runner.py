@@ -22,6 +22,7 @@ from hydra.errors import CompactHydraException, HydraException, MissingConfigExc
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from wee.config.common import Common, conf_dir
 from wee.config.help import stage_help
@@ -72,7 +73,7 @@ class Stage(Generic[C]):
             if self._help():
                 return
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)(job)()
-        except (WeeError, HydraException, OmegaConfBaseException) as error:
+        except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
                 raise
             _tell(f"wee {self.name}: {_words(error)}")
@@ -150,6 +151,17 @@ def _written(value: Any) -> str:
     return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
+def job_suffix() -> str:
+    """What tells the files of a multirun's jobs apart: "-0", "-1", ..; nothing in a single run."""
+    job = HydraConfig.get()
+    return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
+
+
+def overrides() -> list[str]:
+    """The overrides of this job, as they were written."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
 def output_dir() -> Path:
     """Where Hydra puts this job's log and config."""
     return Path(HydraConfig.get().runtime.output_dir)
@@ -168,6 +180,8 @@ def _job(stage: Stage[C], cfg: DictConfig) -> Any:
         return stage.work(to_object(stage.root, cfg))
     except (WeeError, HydraException, OmegaConfBaseException) as error:
         failure = JobError(_words(error))
+    except OSError as error:
+        failure = JobError(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
     except SystemExit as error:  # would end the whole multirun
         failure = JobError(f"the job asked to exit with {error.code}")
     except Exception:

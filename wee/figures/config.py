@@ -65,8 +65,8 @@ class FigureConfig:
         for one in self.formats:
             if one not in FORMATS:
                 raise unknown("format", one, FORMATS)
-        if not self.panels or self.columns < 1:
-            raise WeeError("a figure needs at least one panel and one column")
+        if not self.panels or not self.formats or self.columns < 1 or self.dpi < 1:
+            raise WeeError("a figure needs at least one panel, one format, one column, and one dot per inch")
         for key, kind in (("width", "widths"), ("size", "sizes")):
             if isinstance(getattr(self, key), (list, tuple)) != (self.kind == kind):
                 raise WeeError(

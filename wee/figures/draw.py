@@ -133,7 +133,7 @@ def _title(axis: Axes, points: pd.DataFrame) -> None:
     ood = points.ood.iloc[0]
     words = f"{metric_label(metric.name)} {'↑' if metric.higher_is_better else '↓'}"
     if isinstance(ood, str):
-        words += f", {ood.replace('_', ' ')}"
+        words = f"{ood.replace('_', ' ')}\n{words}"
     axis.set_title(words, loc="left", pad=3)
 
 

@@ -84,7 +84,7 @@ def points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
 def _curves(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
     for policy in config.policies:
         own = _need(_policy(rows, policy, panel, config), policy, panel, config)
-        sizes = sorted(own["size"].unique())
+        sizes = sorted(int(size) for size in own["size"].unique())
         if len(sizes) > 1:
             raise WeeError(f"these sweeps have cascades of {sizes} networks; choose with figure.size={sizes[0]}")
         notes = policy == "single"
@@ -245,5 +245,6 @@ def _need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, w
     ood = f" ood=[{panel.ood}]" if panel.ood else ""
     raise WeeError(
         f"these sweeps have no {panel.name} of policy {policy}{parts.get(policy, '')}, ranked by {config.score}; "
-        f"make one that has: wee sweep score={config.score}{task}{needed}{ood}"
+        f"sweep it (wee sweep score={config.score}{task}{needed}{ood} name=NAME, then sweeps=NAME), or draw what is there "
+        "(figure.width, figure.score, figure.fraction, figure.panels choose)"
     )

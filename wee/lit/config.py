@@ -55,6 +55,8 @@ class TrainerConfig:
         for name in ("steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise WeeError(f"trainer.{name} is {getattr(self, name)}: it must be 1 or more")
+        if self.lr <= 0 or self.weight_decay < 0:
+            raise WeeError(f"trainer.lr is {self.lr} and trainer.weight_decay {self.weight_decay}: rates are positive")
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise WeeError(f"trainer.{name} is {getattr(self, name)}: it lies in [0, 1)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import warnings
 from typing import Any
@@ -28,7 +29,9 @@ def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
         WeeError: timm has no such model, or the model does not take the overrides.
     """
     if not timm.is_model(scale.model):
-        raise unknown("model in timm", scale.model, timm.list_models(f"*{scale.model.split('_')[0]}*")[:20])
+        raise unknown(
+            "model in timm", scale.model, difflib.get_close_matches(scale.model, timm.list_models(), n=8, cutoff=0.5)
+        )
     try:
         network: nn.Module = timm.create_model(scale.model, num_classes=classes, in_chans=channels, **scale.kwargs)
     except TypeError as error:

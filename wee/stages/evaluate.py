@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from wee.config.common import Common, CostConfig, EnsembleConfig, RuntimeConfig, choose
+from wee.config.common import Common, CostConfig, EnsembleConfig, RuntimeConfig, choose, short
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, command, stage
@@ -89,6 +89,7 @@ def evaluate(cfg: EvaluateConfig) -> None:
     splits |= {f"ood-{name}": ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
     recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
 
+    _check_trained(cfg, recipes)
     jobs: deque[Job] = deque()
     for recipe in recipes:
         with failures.of(recipe.name):
@@ -135,6 +136,30 @@ def evaluate(cfg: EvaluateConfig) -> None:
     log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
     report(recorded=recorded, already_there=there, images=samples, failures=failures.messages)
     failures.tell()
+
+
+def _check_trained(cfg: EvaluateConfig, recipes: list[Recipe]) -> None:
+    """One message where no member at all is there.
+
+    Raises:
+        WeeError: none of the members is trained with this config.
+    """
+    folders = [recipe.folder(cfg.paths.checkpoints) for recipe in recipes]
+    if any(folder.is_dir() for folder in folders):
+        return
+    others = [
+        path for folder in folders for path in folder.parent.glob(f"{folder.name.split('-')[0]}-*") if path.is_dir()
+    ]
+    note = (
+        f" (there are {len(others)} that were trained otherwise: repeat the overrides they were trained with)"
+        if others
+        else ""
+    )
+    scales, members = list(dict.fromkeys(r.scale for r in recipes)), list(dict.fromkeys(r.member for r in recipes))
+    raise WeeError(
+        f"none of the {len(recipes)} members is trained with this config{note}; train them: "
+        + command("train", scale=short(scales, list(cfg.family.scales)), member=short(members, cfg.ensemble.members))
+    )
 
 
 class _Networks:

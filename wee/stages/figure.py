@@ -9,9 +9,10 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from wee.config.common import Common, as_list
+from wee.config.common import Common, as_list, check_name
 from wee.config.failures import report
-from wee.config.runner import Stage, stage
+from wee.config.runner import Stage, job_suffix, stage
+from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 
 log = logging.getLogger("wee")
@@ -31,6 +32,11 @@ class FigureStageConfig(Common):
     sweeps: Any = "newest"
     name: str = MISSING
 
+    def __post_init__(self) -> None:
+        check_name("name", self.name)
+        if not as_list(self.sweeps):
+            raise WeeError("sweeps is empty: name a sweep, or give newest")
+
 
 def figure(cfg: FigureStageConfig) -> None:
     """Draw, and write what was drawn as numbers beside it."""
@@ -41,17 +47,18 @@ def figure(cfg: FigureStageConfig) -> None:
     from wee.figures.points import points
     from wee.sweep.results import find_sweeps, read_tables
 
+    name = cfg.name + job_suffix()
     found = find_sweeps(Path(cfg.paths.sweeps), [str(one) for one in as_list(cfg.sweeps)])
     log.info(f"from {', '.join(map(str, found))}")
     numbers = points(read_tables(found), cfg.figure)
     drawn = draw(numbers, cfg.figure)
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{cfg.name}.{one}" for one in cfg.figure.formats]
+    files = [folder / f"{name}.{one}" for one in cfg.figure.formats]
     for file in files:
         stamp = {"CreationDate": None} if file.suffix == ".pdf" else {"Date": None} if file.suffix == ".svg" else {}
         drawn.savefig(file, dpi=cfg.figure.dpi, metadata=stamp)
-    listed = folder / f"{cfg.name}.csv"
+    listed = folder / f"{name}.csv"
     numbers.to_csv(listed, index=False)
     log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {listed}")
     report(files=[str(file) for file in [*files, listed]], sweeps=[str(one) for one in found])

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from wee.config.common import Common, EnsembleConfig, as_list, choose
+from wee.config.common import Common, EnsembleConfig, as_list, check_name, choose, short
 from wee.config.console import progress
 from wee.config.failures import report
-from wee.config.runner import Stage, command, stage
+from wee.config.runner import Stage, command, overrides, stage
 from wee.data.config import StoredConfig, labelled, ood_sets
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 
 if TYPE_CHECKING:
-    from wee.store import Address
+    from collections.abc import Sequence
+
+    from wee.store import Address, Entry
     from wee.sweep.pool import Pool
     from wee.sweep.table import Plan
 
@@ -62,8 +64,7 @@ class SweepConfig(Common):
         for mix in self.ensemble.scales:
             self.family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
         self.pick = [] if self.pick is None else [str(one) for one in as_list(self.pick)]
-        if "/" in self.name:
-            raise WeeError(f"name is '{self.name}': a sweep's name is the name of a folder, without slashes")
+        check_name("name", self.name)
 
     def expected(self, address: Address) -> dict[str, Any]:
         """What the config says of an entry's identity: the samples, and the architecture."""
@@ -100,7 +101,7 @@ def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
     from rich.console import Console
 
-    from wee.sweep.results import is_sweep, read_table, save, touch
+    from wee.sweep.results import is_whole, read_table, save, touch
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
 
@@ -109,7 +110,7 @@ def sweep(cfg: SweepConfig) -> None:
     pools = _read(cfg, plan)
     about = {**_identity(cfg, pools), "name": cfg.name}
     folder = _folder(cfg, about)
-    if is_sweep(folder):
+    if is_whole(folder):
         table = read_table(folder)
         touch(folder)
         log.info("this sweep over these logits is there already")
@@ -144,7 +145,8 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
             pool, lacking = read_pool(store, *names, cfg.ensemble.members, plan.splits, cfg.pick, cfg.expected)
         except Damaged as error:
             if error.address is None:
-                raise
+                elsewhere = [one for one in overrides() if one.startswith("paths.") and one not in str(error)]
+                raise WeeError(" ".join([str(error), *elsewhere])) from None
             raise WeeError(f"{error}. {_make(cfg, [error.address])}") from None
         missing |= dict.fromkeys(lacking)
         pools += [pool] if pool is not None else []
@@ -160,7 +162,26 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
             raise WeeError(
                 f"pick={one} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
             )
+    _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
     return pools
+
+
+def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
+    """Members that were trained differently may be compared on purpose; never unawares, or against a pick.
+
+    Raises:
+        WeeError: a training recipe is picked, and some member has no entry of it.
+    """
+    recipes = dict.fromkeys(entry.recipe for entry in entries if entry.recipe)
+    picked = {recipe for recipe in recipes for one in pick if one != "newest" and recipe.startswith(one)}
+    for entry in entries:
+        if picked and entry.recipe not in picked:
+            raise WeeError(
+                f"pick={','.join(pick)} chooses a training recipe, but {entry.address} has only {entry.describe()}; "
+                "train and evaluate that member with the same config"
+            )
+    if len(recipes) > 1:
+        log.warning(f"these members were trained by {len(recipes)} different recipes ({', '.join(recipes)})")
 
 
 def _make(cfg: SweepConfig, missing: list[Address]) -> str:
@@ -170,7 +191,9 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
         return f"Make them with wee evaluate family={missing[0].family}."
     scales = list(dict.fromkeys(address.scale for address in own))
     numbers = sorted({address.member for address in own})
-    make = command("evaluate", scale=_short(scales, cfg.scale), member=_short(numbers, cfg.ensemble.members))
+    make = command(
+        "evaluate", scale=short(scales, list(cfg.family.scales)), member=short(numbers, cfg.ensemble.members)
+    )
     return f"Make them: {make}"
 
 
@@ -208,11 +231,6 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     from wee.identity import key_of
 
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
-
-
-def _short(values: list[Any], everything: list[Any]) -> Any:
-    """Values as a user would write them on a command line: nothing where all are meant, one without a list."""
-    return None if values == everything else values[0] if len(values) == 1 else values
 
 
 STAGE = Stage("sweep", SweepConfig, sweep)

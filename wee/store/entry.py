@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
+from wee.files import CHUNK, checksums
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 ARRAYS = ("logits", "labels", "ids", "groups")
-CHUNK = 2**22
-"""Bytes that share a checksum."""
-
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -168,22 +166,22 @@ class Entry:
         return Damaged(f"the entry {self.address} ({self.folder}) is damaged: {what}. Make it again: {again}")
 
     def is_called(self, prefix: str) -> bool:
-        """Whether its key, its weights' fingerprint or its training recipe begins so."""
-        names = (self.key, self.manifest["identity"].get("weights"), self.manifest["provenance"].get("recipe"))
+        """Whether its key, its weights' fingerprint, its training recipe or its precision begins so."""
+        identity = self.manifest["identity"]
+        names = (self.key, identity.get("weights"), self.recipe, identity.get("precision"))
         return any(str(name).startswith(prefix) for name in names)
+
+    @property
+    def recipe(self) -> str:
+        """The key of how its member was trained; empty where nobody knows."""
+        return str(self.manifest["provenance"].get("recipe") or "")
 
     def describe(self) -> str:
         """One line that tells it from others of its name."""
-        made = self.manifest["provenance"]
-        details = [f"weights {self.manifest['identity'].get('weights', '?')}"]
+        made, identity = self.manifest["provenance"], self.manifest["identity"]
+        details = [f"{name} {identity[name]}" for name in ("weights", "precision") if identity.get(name)]
         details += [f"{name} {made[name]}" for name in ("recipe", "created") if made.get(name)]
         return f"{self.key} ({', '.join(details)})"
-
-
-def checksums(path: Path) -> list[int]:
-    """The CRC-32 of every `CHUNK` bytes of a file."""
-    with path.open("rb") as file:
-        return [zlib.crc32(block) for block in iter(lambda: file.read(CHUNK), b"")]
 
 
 def manifest_checksum(manifest: Mapping[str, Any]) -> int:

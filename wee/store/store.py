@@ -153,14 +153,20 @@ class LogitStore:
             entries = entries[-1:]
         if len(entries) > 1:
             listed = "\n".join(f"  {entry.describe()}" for entry in entries)
-            recipes = {str(entry.manifest["provenance"].get("recipe")) for entry in entries}
-            best = entries[-1].manifest["provenance"].get("recipe") if len(recipes) == len(entries) else entries[-1].key
             raise WeeError(
                 f"{len(entries)} entries fit {address}:\n{listed}\n"
-                f"Choose by the beginning of a key, of a weights' fingerprint or of a training recipe, "
-                f"for instance pick={best}, or pick=newest."
+                "Choose by the beginning of a key, of a weights' fingerprint, of a training recipe or of a precision: one, or "
+                f"a list where several are needed; for instance pick={_telling(entries)}, or pick=newest."
             )
         return entries[0] if entries else None
+
+
+def _telling(entries: Sequence[Entry]) -> str:
+    """What tells the newest of some entries from the others, and serves for a whole sweep if anything does."""
+    for names in ([e.recipe for e in entries], [str(e.manifest["identity"].get("precision", "")) for e in entries]):
+        if names[-1] and names.count(names[-1]) == 1:
+            return names[-1]
+    return entries[-1].key
 
 
 def _verified(folder: Path) -> Entry:

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.files import Lock, commit_folder, write_atomically
-from wee.store.entry import FORMAT, MANIFEST, Address, Entry, checksums, manifest_checksum
+from wee.files import Lock, checksums, commit_folder, write_atomically
+from wee.store.entry import FORMAT, MANIFEST, Address, Entry, manifest_checksum
 
 log = logging.getLogger("wee")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import glob
+import json
+import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,10 @@ from typing import Any
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.files import commit_folder, temporary_folder, write_json
+from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.sweep.table import COLUMNS, KEYS
+
+log = logging.getLogger("wee")
 
 TABLE, FRONTS, DIFFERENCES, ABOUT = "table.csv", "fronts.csv", "differences.csv", "sweep.json"
 _TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
@@ -29,8 +34,25 @@ def save(folder: Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, A
     temporary = temporary_folder(folder)
     for name, table in tables.items():
         table.to_csv(temporary / name, index=False)
-    write_json(temporary / ABOUT, about)
+    files = {path.name: checksums(path) for path in sorted(temporary.glob("*.csv"))}
+    write_json(temporary / ABOUT, {**about, "files": files})
     commit_folder(temporary, folder)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a sweep whose tables are what was written; a damaged one is set aside, and said so."""
+    if not is_sweep(folder):
+        return False
+    try:
+        files = json.loads((folder / ABOUT).read_text())["files"]
+        whole = all((folder / name).is_file() and checksums(folder / name) == wanted for name, wanted in files.items())
+    except (ValueError, KeyError):
+        whole = False
+    if not whole:
+        aside = folder.with_name(f".{folder.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+        folder.rename(aside)
+        log.warning(f"the sweep {folder} is damaged; it is set aside as {aside}, and made again now")
+    return whole
 
 
 def touch(folder: Path) -> None:

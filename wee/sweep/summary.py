@@ -10,6 +10,7 @@ from rich.table import Table
 from wee.method import Metric
 
 _WIDEST = 6  # columns of numbers
+_MOST_WIDTHS = 3
 
 
 def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
@@ -21,8 +22,8 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     """
     rows = table[(table.split == "test") & ~table.adjusted.astype(bool)]
     score = rows.eval_score.dropna().iloc[0]
-    exits = [str(name) for name in rows.score.dropna().unique()]
-    decides = score if score in exits or not exits else exits[0]
+    deciding = [str(name) for name in rows.score.dropna().unique()]
+    decides = score if score in deciding or not deciding else deciding[0]
     rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == decides))]
     rows = rows[rows.task.isna() | (rows.task == rows.metric)]
     oods = list(rows.ood.dropna().unique())
@@ -31,9 +32,8 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     if len(columns) + len(with_ood) <= _WIDEST:
         columns += with_ood
     higher = {task.name: task.higher_is_better for task in tasks}
-    widths = [w for w in rows.width.dropna().unique() if w not in (0.0, "all")]
-    width = 0.2 if 0.2 in widths else next(iter(widths), None)
-
+    widths = list(rows.width.dropna().unique())
+    shown_widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
     by = score if decides == score else f"{score} (exits on {decides})"
     shown = Table(title=f"test, {by}; means over members and orders", title_justify="left", header_style="bold")
     for column in ("scale", "policy", "MACs"):
@@ -43,7 +43,8 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
         shown.add_column(f"{name} {arrow}" + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
     for (scale, exits), own in rows.groupby(["scale", "exits"], dropna=False, sort=False):
         section = 0
-        for policy in ("single", "ensemble", "window"):
+        lines = [("single", None), ("ensemble", None), *(("window", width) for width in shown_widths)]
+        for policy, width in lines:
             picked = own[(own.policy == policy) & ((own.width == width) if policy == "window" else True)]
             if len(picked):
                 name = f"window {width}" if policy == "window" else policy
@@ -53,6 +54,12 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
                 section += 1
         if section:
             shown.add_section()
+    hidden = len(widths) - len(shown_widths)
+    more = [f"{hidden} other widths"] if hidden else []
+    more += [f"exit score {name}" for name in deciding if name != decides]
+    more += [name for name in ("random", "threshold") if (table.policy == name).any()]
+    shown.caption = f"also in table.csv: {', '.join(more)}" if more else None
+    shown.caption_justify = "left"
     return shown
 
 
