@@ -149,7 +149,7 @@ def _legend(figure: Figure, axes: list[Axes]) -> None:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     width = figure.get_size_inches()[0]
-    across = max(1, min(len(handles), int(width / (0.55 + 0.055 * max(len(label) for label in handles)))))
+    across = max(1, min(len(handles), int(width / (0.4 + 0.048 * max(len(label) for label in handles)))))
     rows = math.ceil(len(handles) / across)
     figure.set_size_inches(width, figure.get_size_inches()[1] + 0.16 * (rows - 1))
     figure.legend(
