@@ -3,11 +3,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEE := $(BIN)/wee
 
+# What `make figures` draws: another data set or family once its logits are in the store.
+DATASET ?= digits
+FAMILY ?= tiny
+EXITS ?= msdnet_small
+SIZED ?= [s1,s2,s3]
+NAME = $(DATASET)-$(FAMILY)
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo figures test lint format clean logits
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume
 
 help:  ## list these targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed  ## a .venv with wee and its tools, at the versions that CI runs
 
@@ -21,6 +29,34 @@ demo: install  ## the whole path on embedded images: train, evaluate, sweep, dra
 	$(WEE) evaluate
 	$(WEE) sweep +experiment=demo
 	$(WEE) figure sweeps=demo name=demo
+
+figures: teaser sc scod ood policy window size msdnet hypervolume  ## every figure, from the embedded images
+
+teaser sc scod ood policy window hypervolume: logits  ## one figure: its sweep, then the drawing
+	$(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(FAMILY)
+	$(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
+
+size: logits  ## cascades of one to four members
+ifeq ($(DATASET),digits)
+	$(WEE) train ensemble=quartet family=$(FAMILY) 'scale=$(SIZED)'
+	$(WEE) evaluate ensemble=quartet family=$(FAMILY) 'scale=$(SIZED)' ood=none
+endif
+	$(WEE) sweep -m +experiment=$@ dataset=$(DATASET) family=$(FAMILY) 'scale=$(SIZED)' ensemble.size=2,3,4
+	$(WEE) figure figure=$@ 'sweeps=outputs/sweeps/$@-$(NAME)/*' name=$@-$(NAME)
+
+msdnet: install  ## cascades of the exits of a multi-exit network
+ifeq ($(DATASET),digits)
+	$(WEE) train family=$(EXITS)
+	$(WEE) evaluate family=$(EXITS) ood=none
+endif
+	$(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(EXITS)
+	$(WEE) figure figure=$@ sweeps=$@-$(DATASET)-$(EXITS) name=$@-$(DATASET)-$(EXITS)
+
+logits: install
+ifeq ($(DATASET),digits)
+	$(WEE) train family=$(FAMILY)
+	$(WEE) evaluate family=$(FAMILY)
+endif
 
 test: install  ## run the tests
 	$(BIN)/pytest -n 2
