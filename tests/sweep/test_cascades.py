@@ -210,7 +210,7 @@ def test_intervals_hold_their_values_and_differences_are_paired(store: LogitStor
     test = table[table.split == "test"]
     assert (test.lower <= test.upper).all()
     accuracy = test[test.metric == "accuracy"]
-    assert ((accuracy.lower < accuracy.value) & (accuracy.value < accuracy.upper)).all()
+    assert ((accuracy.lower <= accuracy.value) & (accuracy.value <= accuracy.upper)).all()
     assert table[table.split == "val"].lower.isna().all()
 
     draws = [one for result in results for one in result.draws]
