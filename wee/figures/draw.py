@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from wee.figures.config import FigureConfig
 from wee.figures.style import LOOKS, RC, metric_label, shade_colour
 from wee.method import Metric
+from wee.units import si
 
 
 def draw(points: pd.DataFrame, config: FigureConfig) -> Figure:
@@ -156,11 +157,3 @@ def _legend(figure: Figure, axes: list[Axes]) -> None:
         list(handles.values()), list(handles), loc="outside upper center", ncols=across, frameon=False,
         handlelength=2.0, columnspacing=1.2,
     )  # fmt: skip
-
-
-def si(number: float) -> str:
-    """A number with a prefix: 100 k, 1.5 M, 1 G."""
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= factor:
-            return f"{number / factor:g} {prefix}"
-    return f"{number:g}"

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from wee.config.common import Common, CostConfig, EnsembleConfig, RuntimeConfig, choose, short
+from wee.config.common import CostConfig, short
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, command, stage
-from wee.data.config import labelled, ood_sets
+from wee.data.config import ood_sets
 from wee.errors import WeeError
-from wee.lit.config import TrainerConfig
-from wee.models.config import FamilyConfig
+from wee.stages.members import MembersConfig
 
 if TYPE_CHECKING:
     from wee.data.base import Split
@@ -28,41 +27,26 @@ log = logging.getLogger("wee")
 
 
 @dataclass
-class EvaluateConfig(Common):
-    """What `wee evaluate` can be told.
+class EvaluateConfig(MembersConfig):
+    """What `wee evaluate` can be told, beside which members.
 
     Attributes:
-        dataset: the ID data; its val and test splits are evaluated.
-        ood: OOD sets, by name; all of them are evaluated.
-        family: architectures to choose from.
-        scale, member: which to evaluate: one, a list, or "all".
-        ensemble: which members there are.
-        trainer: how they were trained, which is how their weights are found.
+        ood: OOD sets, by name; all of them are evaluated, beside the val and test splits of the ID data.
         cost: what is counted.
-        runtime: devices.
         batch_size: images run at once.
         precision: of the forward passes, as Lightning's Trainer takes it.
         piece_samples: samples written at a time; null for pieces of about 16 MiB.
     """
 
-    dataset: Any = None
     ood: dict[str, Any] = field(default_factory=dict)
-    family: FamilyConfig = MISSING
-    ensemble: EnsembleConfig = MISSING
-    trainer: TrainerConfig = MISSING
     cost: CostConfig = MISSING
-    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-    scale: Any = "all"
-    member: Any = "all"
     batch_size: int = 512
     precision: str = "32-true"
     piece_samples: int | None = None
 
     def __post_init__(self) -> None:
-        self.dataset = labelled(self.dataset)
+        super().__post_init__()
         self.ood = ood_sets(self.ood)
-        self.scale = self.family.choose(self.scale)
-        self.member = choose("member", self.member, self.ensemble.members)
         for name in ("batch_size", "piece_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:

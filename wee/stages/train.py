@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from wee.config.common import Common, EnsembleConfig, RuntimeConfig, choose
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, output_dir, stage
-from wee.data.config import labelled
-from wee.lit.config import TrainerConfig
-from wee.models.config import FamilyConfig
+from wee.stages.members import MembersConfig
 
 log = logging.getLogger("wee")
 
 
 @dataclass
-class TrainConfig(Common):
-    """What `wee train` can be told.
-
-    Attributes:
-        dataset: what to train on.
-        family: architectures to choose from.
-        scale, member: which to train: one, a list, or "all".
-        ensemble: which members there are.
-        trainer: how to train.
-        runtime: on what.
-    """
-
-    dataset: Any = None
-    family: FamilyConfig = MISSING
-    ensemble: EnsembleConfig = MISSING
-    trainer: TrainerConfig = MISSING
-    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-    scale: Any = "all"
-    member: Any = "all"
-
-    def __post_init__(self) -> None:
-        self.dataset = labelled(self.dataset)
-        self.scale = self.family.choose(self.scale)
-        self.member = choose("member", self.member, self.ensemble.members)
+class TrainConfig(MembersConfig):
+    """What `wee train` can be told."""
 
 
 def train(cfg: TrainConfig) -> None:

@@ -19,7 +19,6 @@ from wee.files import CHUNK, checksums
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-ARRAYS = ("logits", "labels", "ids", "groups")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 

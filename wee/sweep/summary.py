@@ -8,6 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from wee.method import Metric
+from wee.units import si
 
 _WIDEST = 6  # columns of numbers
 _MOST_WIDTHS = 3
@@ -66,11 +67,3 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
 def _mean(rows: pd.DataFrame, metric: str, ood: str | None) -> str:
     values = rows[(rows.metric == metric) & (rows.ood.isna() if ood is None else rows.ood == ood)].value
     return f"{values.mean():.2f}" if len(values) else "-"
-
-
-def si(number: float) -> str:
-    """A number with three digits and a prefix: 66.1 k, 3.12 M, 1.02 G."""
-    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= factor:
-            return f"{number / factor:.3g}{prefix}"
-    return f"{number:.3g}"
