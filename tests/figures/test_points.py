@@ -78,7 +78,7 @@ def test_a_tradeoff_runs_through_the_parameters(table: pd.DataFrame) -> None:
 
 def test_widths_and_sizes(table: pd.DataFrame, tmp_path: Path) -> None:
     widths = points(table, FigureConfig("f", kind="widths", panels=["cov@20"], width=[0.1, 0.2]))
-    assert list(dict.fromkeys(widths.line)) == ["0", "0.1", "0.2"]
+    assert list(dict.fromkeys(widths.line)) == ["single models", "width 0.1", "width 0.2"]
     store = fill_store(tmp_path, members=3, scales=("s1",), count=60)
     trio = plan(ensemble=EnsembleConfig(3, 3), policy=PolicyConfig(["single", "window"]), window=WindowConfig([0.2]))
     pair = plan(ensemble=EnsembleConfig(2, 3), policy=PolicyConfig(["single", "window"]), window=WindowConfig([0.2]))

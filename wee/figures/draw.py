@@ -13,13 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from wee.figures.config import FigureConfig
+from wee.figures.labels import Labels
 from wee.figures.style import LOOKS, RC, metric_label, shade_colour
 from wee.method import Metric
 from wee.units import si
 
 
-def draw(points: pd.DataFrame, config: FigureConfig) -> Figure:
+def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = None) -> Figure:
     """The figure of some points; see `wee.figures.points.points`."""
+    labels = labels or Labels()
     names = list(points.panel.unique())
     columns = min(config.columns, len(names))
     rows = math.ceil(len(names) / columns)
@@ -29,8 +31,8 @@ def draw(points: pd.DataFrame, config: FigureConfig) -> Figure:
         axes: list[Axes] = list(grid.ravel())
         for axis, name in zip(axes, names, strict=False):
             own = points[points.panel == name]
-            _bars(axis, own) if config.kind == "hypervolume" else _lines(axis, own, config)
-            _title(axis, own)
+            _bars(axis, own) if config.kind == "hypervolume" else _lines(axis, own, config, labels)
+            _title(axis, own, labels)
         for axis in axes[len(names) :]:
             axis.set_visible(False)
         if config.kind != "hypervolume":
@@ -41,7 +43,7 @@ def draw(points: pd.DataFrame, config: FigureConfig) -> Figure:
     return figure
 
 
-def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig) -> None:
+def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, labels: Labels) -> None:
     families = list(points.family.unique())
     logarithmic = config.kind != "tradeoff"
     for line in points.line.unique():
@@ -68,7 +70,7 @@ def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig) -> None:
             else:
                 style.setdefault("markeredgewidth", 0)
             spread = np.abs(own[["low", "high"]].to_numpy().T - own.value.to_numpy())
-            label = line if len(families) == 1 else f"{family}: {line}"
+            label = line if len(families) == 1 else f"{labels.family(str(family))}: {line}"
             axis.errorbar(
                 own.macs, own.value, yerr=spread, elinewidth=0.6, capsize=1.2, capthick=0.6, label=label, **style
             )
@@ -80,7 +82,7 @@ def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig) -> None:
     else:
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
-    _notes(axis, points)
+    _notes(axis, points, labels)
 
 
 def _ticks(axis: Axes, points: pd.DataFrame) -> None:
@@ -90,12 +92,12 @@ def _ticks(axis: Axes, points: pd.DataFrame) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _notes(axis: Axes, points: pd.DataFrame) -> None:
+def _notes(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
     """Words beside points, on the side where no better curve runs."""
     side = -1 if Metric.parse(str(points.metric.iloc[0])).higher_is_better else 1
     for _, point in points[points.note.fillna("") != ""].iterrows():
         axis.annotate(
-            str(point.note).replace("_", "-"),
+            _note(point, labels),
             (point.macs, point.value),
             xytext=(3.5, 3 * side),
             textcoords="offset points",
@@ -129,12 +131,18 @@ def _bars(axis: Axes, points: pd.DataFrame) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(4))
 
 
-def _title(axis: Axes, points: pd.DataFrame) -> None:
+def _note(point: Any, labels: Labels) -> str:
+    """What is written beside a point: a scale by its label, anything else as it is."""
+    named = "scale" in point and point.scale == point.note
+    return labels.scale(str(point.family), str(point.note)) if named else str(point.note)
+
+
+def _title(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
     metric = Metric.parse(str(points.metric.iloc[0]))
     ood = points.ood.iloc[0]
     words = f"{metric_label(metric.name)} {'↑' if metric.higher_is_better else '↓'}"
     if isinstance(ood, str):
-        words = f"{ood.replace('_', ' ')}\n{words}"
+        words = f"{labels.ood(ood)}\n{words}"
     axis.set_title(words, loc="left", pad=3)
 
 

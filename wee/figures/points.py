@@ -96,11 +96,15 @@ def _curves(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[
 
 def _widths(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
     yield _line(
-        _need(_policy(rows, "single", panel, config), "single", panel, config), "0", "single", ["scale"], notes=True
+        _need(_policy(rows, "single", panel, config), "single", panel, config),
+        "single models",
+        "single",
+        ["scale"],
+        notes=True,
     )
     for k, width in enumerate(config.width):
         own = _need(_policy(rows, "window", panel, config, width=width), "window", panel, config, width)
-        yield _line(own, f"{width}", "window", ["scale"], shade=(k + 1) / len(config.width))
+        yield _line(own, f"width {width}", "window", ["scale"], shade=(k + 1) / len(config.width))
 
 
 def _sizes(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:

@@ -112,12 +112,12 @@ def sweep(cfg: SweepConfig) -> None:
     folder = _folder(cfg, about)
     if is_whole(folder):
         table = read_table(folder)
-        touch(folder)
+        touch(folder, _labels(cfg))
         log.info("this sweep over these logits is there already")
     else:
         tables = _compute(pools, plan)
         table = tables["table.csv"]
-        save(folder, tables, about)
+        save(folder, tables, {**about, "labels": _labels(cfg)})
     Console(soft_wrap=True).print(summary(table, [metric for metric in plan.metrics if metric.task is not None]))
     files = [
         f"table.csv ({len(table):,} rows)",
@@ -225,6 +225,14 @@ def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
     parts = {name: asdict(getattr(cfg, name)) for name in names}
     entries = [[str(entry.address), entry.key] for pool in pools for entry in pool.entries]
     return {**parts, "scale": cfg.scale, "entries": entries, "wee": version("wee"), "layout": 2}
+
+
+def _labels(cfg: SweepConfig) -> dict[str, dict[str, str]]:
+    """What things are called on figures, where their configs say so."""
+    scales = {f"{cfg.family.name}/{name}": scale.label for name, scale in cfg.family.scales.items()}
+    oods = {name: ood.label for name, ood in cfg.ood.items()}
+    kinds = {"families": {cfg.family.name: cfg.family.label}, "scales": scales, "oods": oods}
+    return {kind: {name: label for name, label in named.items() if label} for kind, named in kinds.items()}
 
 
 def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:

@@ -55,9 +55,21 @@ def is_whole(folder: Path) -> bool:
     return whole
 
 
-def touch(folder: Path) -> None:
-    """Make a sweep the newest one."""
+def touch(folder: Path, labels: Mapping[str, Mapping[str, str]]) -> None:
+    """Make a sweep the newest one, and its labels those of today's configs: they are no part of what it is."""
+    about = json.loads((folder / ABOUT).read_text())
+    if about.get("labels") != labels:
+        write_json(folder / ABOUT, {**about, "labels": labels})
     os.utime(folder / ABOUT)
+
+
+def read_labels(path: Path) -> dict[str, dict[str, str]]:
+    """What things in a sweep are called on figures, by kind and name; nothing for a table of elsewhere."""
+    about = (path if path.is_dir() else path.parent) / ABOUT
+    if not about.is_file():
+        return {}
+    found: dict[str, dict[str, str]] = json.loads(about.read_text()).get("labels", {})
+    return found
 
 
 def is_sweep(folder: Path) -> bool:
