@@ -42,6 +42,11 @@ CHUNK = 2**22
 """Bytes that share a checksum."""
 
 
+def checksums_of(content: bytes) -> list[int]:
+    """The CRC-32 of every `CHUNK` bytes."""
+    return [zlib.crc32(memoryview(content)[start : start + CHUNK]) for start in range(0, len(content), CHUNK)]
+
+
 def checksums(path: Path) -> list[int]:
     """The CRC-32 of every `CHUNK` bytes of a file."""
     with path.open("rb") as file:

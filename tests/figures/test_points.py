@@ -27,7 +27,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         ood=["far"],
     )
     splits = ("val", "test", "ood-far")
-    return pd.concat([compute(pool(store, s, splits=splits), wanted, lambda n: None).table() for s in ("s1", "s2")])
+    return pd.concat([compute(pool(store, s, splits=splits), wanted).table() for s in ("s1", "s2")])
 
 
 def test_points_are_test_means_with_their_spread(table: pd.DataFrame) -> None:
@@ -82,7 +82,7 @@ def test_widths_and_sizes(table: pd.DataFrame, tmp_path: Path) -> None:
     store = fill_store(tmp_path, members=3, scales=("s1",), count=60)
     trio = plan(ensemble=EnsembleConfig(3, 3), policy=PolicyConfig(["single", "window"]), window=WindowConfig([0.2]))
     pair = plan(ensemble=EnsembleConfig(2, 3), policy=PolicyConfig(["single", "window"]), window=WindowConfig([0.2]))
-    both = pd.concat([compute(pool(store, "s1", members=3), p, lambda n: None).table() for p in (trio, pair)])
+    both = pd.concat([compute(pool(store, "s1", members=3), p).table() for p in (trio, pair)])
     sizes = points(both, FigureConfig("f", kind="sizes", panels=["cov@20"], size=[1, 2, 3]))
     assert list(sizes.line) == ["M = 1", "M = 2", "M = 3"]
     assert sizes["count"].tolist() == [6, 6, 6]  # members, in either sweep; pairs and triples in every order

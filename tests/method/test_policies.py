@@ -24,7 +24,7 @@ from wee.method import (
     summarise,
     window,
 )
-from wee.method.policies import draws
+from wee.method.draws import draws
 
 NUMBERS = st.lists(st.integers(-9, 9).map(lambda k: k / 4), min_size=1, max_size=40)
 COV = Task.parse("cov@5")

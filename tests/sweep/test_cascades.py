@@ -35,7 +35,7 @@ def small(**changes: object) -> Plan:
 
 
 def run(found: Pool, wanted: Plan) -> pd.DataFrame:
-    return compute(found, wanted, lambda n: None).table()
+    return compute(found, wanted).table()
 
 
 def test_stages_of_different_scales_have_their_own_macs(store: LogitStore) -> None:
@@ -205,7 +205,7 @@ def test_intervals_hold_their_values_and_differences_are_paired(store: LogitStor
     wanted = small(
         bootstrap=BootstrapConfig(60), task=TaskConfig(["cov@20"], ["accuracy"]), window=WindowConfig([0, 0.2])
     )
-    results = [compute(pool(store, scale), wanted, lambda n: None) for scale in ("s1", "s2", "s3")]
+    results = [compute(pool(store, scale), wanted) for scale in ("s1", "s2", "s3")]
     table = pd.concat([result.table() for result in results], ignore_index=True)
     test = table[table.split == "test"]
     assert (test.lower <= test.upper).all()

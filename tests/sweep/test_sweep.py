@@ -44,7 +44,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     store = fill_store(tmp_path_factory.mktemp("store"))
     tables = []
     for scale in ("s1", "s2"):
-        tables.append(compute(pool(store, scale), plan(), lambda n: None).table())
+        tables.append(compute(pool(store, scale), plan()).table())
     return pd.concat(tables, ignore_index=True)
 
 
@@ -131,7 +131,7 @@ def test_three_members_in_all_orders(tmp_path: Path) -> None:
     some = plan(
         ensemble=EnsembleConfig(3, 3), policy=PolicyConfig(["ensemble", "window"]), window=WindowConfig(["all"])
     )
-    table = compute(pool(store, "s1", members=3), some, lambda n: None).table()
+    table = compute(pool(store, "s1", members=3), some).table()
     assert set(table[table.policy == "window"].members) == {"0+1+2", "0+2+1", "1+0+2", "1+2+0", "2+0+1", "2+1+0"}
     assert set(table[table.policy == "ensemble"].members) == {"0+1+2"}
     assert set(table.macs) == {3e6}

@@ -33,7 +33,8 @@ class Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         """The column's text."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} {self.unit}/s" if speed else "", style="dim")
+        unit = task.fields.get("unit", self.unit)
+        return Text(f"{speed:,.0f} {unit}/s" if speed else "", style="dim")
 
 
 def progress(unit: str) -> Progress:

@@ -14,6 +14,11 @@ Small, pure and typed. Nothing here knows of Hydra, of Lightning or of files; us
 1.2
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from wee.method.bootstrap import bootstrap, interval
 from wee.method.cascades import Outcome, Stages
 from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
@@ -33,10 +38,31 @@ from wee.method.policies import (
     stream_window,
     window,
 )
-from wee.method.prefixes import NO_LABEL, Prefix, summarise
-from wee.method.scores import SCORES, Outputs, Score, get_score
+from wee.method.prefixes import NO_LABEL, Prefix
+from wee.method.ranking import Ranked
 from wee.method.tasks import Metric, Ranking, Task
-from wee.method.temperature import fit_temperature
+
+if TYPE_CHECKING:
+    from wee.method.scores import SCORES, Outputs, Score, get_score
+    from wee.method.scoring import summarise
+    from wee.method.temperature import fit_temperature
+
+_TORCH = {
+    "SCORES": "scores",
+    "Outputs": "scores",
+    "Score": "scores",
+    "get_score": "scores",
+    "summarise": "scoring",
+    "fit_temperature": "temperature",
+}
+"""What reads logits, and needs torch: imported at its first use, because what has been scored needs torch no more."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _TORCH:
+        return getattr(importlib.import_module(f"wee.method.{_TORCH[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "CONVENTIONS",
@@ -53,6 +79,7 @@ __all__ = [
     "Policy",
     "Prefix",
     "Random",
+    "Ranked",
     "Ranking",
     "RiskCoverage",
     "Rule",

@@ -10,15 +10,12 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, sections 8
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.method.cascades import Outcome
-from wee.method.curves import descending
-from wee.method.prefixes import Floats, Ints
+from wee.method.ranking import Floats, Ints
 from wee.method.tasks import Metric, Ranking
 
 
@@ -66,20 +63,17 @@ def bootstrap(
     Raises:
         WeeError: there is OOD data without groups.
     """
-    # Sorted once: a resample of sorted samples is sorted.
-    ours = _sorted(ranking.outcome, ranking.score)
-    theirs = None if ranking.ood is None else _sorted(ranking.ood, ranking.score)
-    if theirs is not None and ood_groups is None:
+    if ranking.ood is not None and ood_groups is None:
         raise WeeError("a bootstrap with OOD data needs the groups of its samples")
     values = np.empty((len(metrics), count))
-    id_draws = resamples(id_groups[ours[1]], count, seed)
-    ood_draws = None if theirs is None or ood_groups is None else resamples(ood_groups[theirs[1]], count, seed + 1)
-    for k, drawn in enumerate(id_draws):
-        id_part = _take(ours[0], drawn)
-        ood_part = None if theirs is None or ood_draws is None else _take(theirs[0], next(ood_draws))
-        again = Ranking(id_part, ranking.score, ood_part, ranking.convention)
+    id_draws = resamples(id_groups, count, seed)
+    ood_draws = None if ood_groups is None else resamples(ood_groups, count, seed + 1)
+    for k, times in enumerate(id_draws):
+        ood_times = None if ood_draws is None else next(ood_draws)
+        # A resample of sorted samples is sorted: nothing is sorted here.
+        again = Ranking(ranking.outcome, ranking.score, ranking.ood, ranking.convention, times, ood_times)
         for m, metric in enumerate(metrics):
-            values[m, k] = metric.of_ranking(again) if metric.ranks else metric.of_outcome(id_part)
+            values[m, k] = metric.of_ranking(again) if metric.ranks else metric.of_outcome(ranking.outcome, times)
     return values
 
 
@@ -116,20 +110,3 @@ def at_macs(macs: Floats, values: Floats, wanted: float) -> Floats:
     left, right = np.log(macs[above - 1]), np.log(macs[above])
     share = (np.log(wanted) - left) / (right - left)
     return np.asarray((1 - share) * values[above - 1] + share * values[above])
-
-
-def _sorted(outcome: Outcome, score: str) -> tuple[Outcome, Ints]:
-    order = descending(outcome.scores[score])
-    return _pick(outcome, order, score), order
-
-
-def _take(outcome: Outcome, drawn: Ints) -> Outcome:
-    """Each sample as often as it was drawn."""
-    return _pick(outcome, np.repeat(np.arange(len(drawn)), drawn))
-
-
-def _pick(outcome: Outcome, index: Ints, score: str | None = None) -> Outcome:
-    fields = ("exits", "confidence", "label", "correct", "top5", "log_prob", "brier", "cost")
-    names = outcome.scores if score is None else [score]
-    scores = {name: outcome.scores[name][index] for name in names}
-    return replace(outcome, scores=scores, **{field: getattr(outcome, field)[index] for field in fields})

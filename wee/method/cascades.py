@@ -5,39 +5,127 @@ Source: Xia and Bouganis, ICCV 2023, section 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.method.prefixes import Bools, Floats, Ints, Prefix
+from wee.method.draws import draws
+from wee.method.prefixes import Prefix
+from wee.method.ranking import Bools, Floats, Ints, Memo, Order, Ranked
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a cascade finally says about N samples, and what it cost.
+class Outcome(Memo):
+    """What a cascade finally says about N samples, and what it cost. Computed where it is asked for.
 
-    Attributes:
+    Args:
+        stages: of the cascade.
         exits: the stage at which every sample leaves [N], counted from 0.
-        scores: its final confidence by score name, each [N].
-        confidence, label, correct, top5, log_prob, brier: of the final prediction [N]; see `Prefix`.
-        cost: what every sample cost [N], in the unit of the stages' costs (MACs).
     """
 
-    exits: Ints
-    scores: Mapping[str, Floats]
-    confidence: Floats
-    label: Ints
-    correct: Bools
-    top5: Bools
-    log_prob: Floats
-    brier: Floats
-    cost: Floats
+    def __init__(self, stages: Stages, exits: NDArray[np.integer]) -> None:
+        self.stages, self.exits = stages, exits
+
+    def __len__(self) -> int:
+        return len(self.exits)
+
+    @property
+    def scores(self) -> Mapping[str, Floats]:
+        """Final confidence by score name, each [N]."""
+        return _Scores(self)
+
+    @cached_property
+    def confidence(self) -> Floats:
+        """Probability of the predicted class [N], in (0, 1]."""
+        return cast("Floats", self._gather("confidence"))
+
+    @cached_property
+    def label(self) -> Ints:
+        """Predicted class [N]."""
+        return cast("Ints", self._gather("label"))
+
+    @cached_property
+    def correct(self) -> Bools:
+        """Whether it is the true one [N]."""
+        return cast("Bools", self._gather("correct"))
+
+    @cached_property
+    def top5(self) -> Bools:
+        """Whether the true class is among the five most probable [N]."""
+        return cast("Bools", self._gather("top5"))
+
+    @cached_property
+    def log_prob(self) -> Floats:
+        """Log probability of the true class [N]; NaN where there is none."""
+        return cast("Floats", self._gather("log_prob"))
+
+    @cached_property
+    def brier(self) -> Floats:
+        """Squared distance of the probabilities from the one-hot truth [N]; NaN where there is none."""
+        return cast("Floats", self._gather("brier"))
+
+    @cached_property
+    def cost(self) -> Floats:
+        """What every sample cost [N], in the unit of the stages' costs (MACs)."""
+        each: Floats = np.asarray(self.stages.cost, dtype=np.float64)[self.exits]
+        return each
+
+    @cached_property
+    def mean_cost(self) -> float:
+        """What a sample costs on average."""
+        share = np.bincount(self.exits, minlength=len(self.stages)) / len(self)
+        return float((share * np.asarray(self.stages.cost)).sum())
+
+    def score(self, name: str) -> Floats:
+        """Final confidence [N]."""
+        columns = [prefix.scores[name] for prefix in self.stages.prefixes]
+        return cast("Floats", self.once(("score", name), lambda: self._pick(columns)))
+
+    def ranked(self, score: str) -> Ranked:
+        """The samples by descending final confidence."""
+        return self.once(("ranked", score), lambda: self.stages.order(score).select(self.exits))
+
+    def ranked_beside(self, ood: Outcome, score: str) -> Ranked:
+        """The samples, and after them another outcome's, by descending final confidence."""
+
+        def make() -> tuple[Outcome, Ranked]:
+            order = self.stages.order_beside(ood.stages, score)
+            return ood, order.select(np.concatenate([self.exits, ood.exits]))
+
+        return self.once(("beside", id(ood), score), make)[1]
+
+    def _gather(self, field: str) -> Any:
+        return self._pick([getattr(prefix, field) for prefix in self.stages.prefixes])
+
+    def _pick(self, columns: Sequence[NDArray[Any]]) -> Any:
+        result = columns[0].copy()
+        for stage, column in enumerate(columns[1:], start=1):
+            np.copyto(result, column, where=self.exits == stage)
+        return result
+
+
+class _Scores(Mapping[str, Floats]):
+    """An outcome's scores by name, each gathered when it is asked for."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def __getitem__(self, name: str) -> Floats:
+        return self._outcome.score(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._outcome.stages.prefixes[0].scores)
+
+    def __len__(self) -> int:
+        return len(self._outcome.stages.prefixes[0].scores)
 
 
 @dataclass(frozen=True)
-class Stages:
+class Stages(Memo):
     """The stages of a cascade on one set of N samples.
 
     Attributes:
@@ -67,20 +155,33 @@ class Stages:
     def __len__(self) -> int:
         return len(self.prefixes)
 
-    def at(self, exits: Ints) -> Outcome:
+    def at(self, exits: NDArray[np.integer]) -> Outcome:
         """What every sample ends with, given the stage at which it leaves.
 
         Args:
             exits: stages [N], each in 0 .. len(self) - 1.
         """
+        return Outcome(self, exits)
 
-        def gather(field: str, score: str | None = None) -> np.ndarray:
-            columns = [getattr(p, field) if score is None else p.scores[score] for p in self.prefixes]
-            result = columns[0].copy()
-            for stage, column in enumerate(columns[1:], start=1):
-                np.copyto(result, column, where=exits == stage)
-            return result
+    def order(self, score: str) -> Order:
+        """All stages' confidences together, sorted once."""
+        return self.once(("order", score), lambda: Order(*self._columns(score)))
 
-        scores = {name: gather("scores", name) for name in self.prefixes[0].scores}
-        rest = {field: gather(field) for field in ("confidence", "label", "correct", "top5", "log_prob", "brier")}
-        return Outcome(exits=exits, scores=scores, cost=np.asarray(self.cost, dtype=np.float64)[exits], **rest)
+    def order_beside(self, ood: Stages, score: str) -> Order:
+        """The same, of these samples and, after them, of another set's."""
+
+        def make() -> tuple[Stages, Order]:
+            (own, wrong), (theirs, _) = self._columns(score), ood._columns(score)
+            # To accept a sample that is of no class is always wrong.
+            return ood, Order(np.concatenate([own, theirs]), np.concatenate([wrong, np.ones_like(theirs, np.bool_)]))
+
+        return self.once(("beside", id(ood), score), make)[1]  # the other set is kept, so that its id stays its own
+
+    def draws(self, seed: int, stage: int) -> Floats:
+        """A uniform number in [0, 1) for every sample [N], fixed by its id, a seed and a stage."""
+        return self.once(("draws", seed, stage), lambda: draws(self.ids, seed, stage))
+
+    def _columns(self, score: str) -> tuple[Floats, Bools]:
+        """Confidences and whether predictions are wrong [N, stages]."""
+        scores = np.stack([prefix.scores[score] for prefix in self.prefixes], axis=1)
+        return scores, ~np.stack([prefix.correct for prefix in self.prefixes], axis=1)

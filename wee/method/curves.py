@@ -15,14 +15,15 @@ ACCV 2022 (SCOD); Traub et al., NeurIPS 2024 (AUGRC).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from wee.errors import WeeError
-from wee.method.prefixes import Bools, Floats, Ints
+from wee.method.ranking import Bools, Floats, Ints, Ranked, counts, shares
 
 Convention = Literal["paper", "strict"]
 CONVENTIONS: tuple[Convention, ...] = ("paper", "strict")
@@ -36,12 +37,11 @@ class RiskCoverage:
     """A risk-coverage curve. Point 0 accepts nothing.
 
     Attributes:
-        scores: confidences in descending order [N].
-        accepted: how many samples each point accepts [P + 1], ascending from 0; every number in the paper's convention,
-            those that split no ties in the strict one.
-        coverage: share accepted at each point [P + 1], in [0, 1].
-        risk: share of errors among the accepted [P + 1], in [0, 1].
-        convention: how points are read.
+        ranked: the samples by descending confidence.
+        convention: where the points lie and how they are read.
+
+    Raises:
+        WeeError: there is no such convention.
 
     Example:
         >>> curve = RiskCoverage.of(np.array([0.9, 0.2, 0.7]), np.array([True, False, False]))
@@ -51,11 +51,12 @@ class RiskCoverage:
         (0.6666666666666666, 3)
     """
 
-    scores: Floats
-    accepted: Ints
-    coverage: Floats
-    risk: Floats
+    ranked: Ranked
     convention: Convention = "paper"
+
+    def __post_init__(self) -> None:
+        if self.convention not in CONVENTIONS:
+            raise WeeError(f"there is no convention {self.convention!r}; choose paper or strict")
 
     @classmethod
     def of(cls, scores: Floats, correct: Bools, convention: Convention = "paper") -> RiskCoverage:
@@ -71,15 +72,41 @@ class RiskCoverage:
         """
         if scores.shape != correct.shape:
             raise WeeError(f"a curve needs a score and a correctness a sample; got {scores.shape} and {correct.shape}")
-        order = descending(scores)
-        ranked = scores[order]
-        accepted = _points(ranked, convention)
-        errors = _running(~correct[order], accepted)
-        risk = np.divide(errors, accepted, out=np.zeros(len(accepted)), where=accepted > 0)
-        return cls(ranked, accepted, accepted / len(scores), risk, convention)
+        return cls(Ranked.of(scores, ~correct), convention)
 
     def __len__(self) -> int:
-        return len(self.scores)
+        return len(self.ranked)
+
+    @property
+    def scores(self) -> Floats:
+        """Confidences in descending order [N]."""
+        return self.ranked.scores
+
+    @cached_property
+    def accepted(self) -> Ints:
+        """How many samples each point accepts [P + 1], ascending from 0.
+
+        Every number in the paper's convention, those that split no equal confidences in the strict one.
+        """
+        return _points(self.ranked, self.convention)
+
+    @cached_property
+    def coverage(self) -> Floats:
+        """The share accepted at each point [P + 1], in [0, 1]."""
+        every = shares(len(self))
+        return every if len(self.accepted) == len(every) else every[self.accepted]
+
+    @cached_property
+    def errors(self) -> Ints:
+        """How many of the accepted are wrong, at each point [P + 1]."""
+        return _running(self.ranked.wrong, self.accepted)
+
+    @cached_property
+    def risk(self) -> Floats:
+        """The share of errors among the accepted at each point [P + 1], in [0, 1]; 0 where nothing is accepted."""
+        risk = np.zeros(len(self.accepted))
+        np.divide(self.errors[1:], self.accepted[1:], out=risk[1:])
+        return risk
 
     def risk_at(self, coverage: float) -> tuple[float, int]:
         """The risk at a coverage in [0, 1], and the point it is read at.
@@ -87,7 +114,9 @@ class RiskCoverage:
         paper: the point whose coverage is nearest. strict: the first whose coverage is no less.
         """
         if self.convention == "paper":
-            point = int(np.argmin(np.abs(self.coverage - coverage)))
+            # The nearest is no further off than rounding: a few points around it are all that need be looked at.
+            first = min(max(int(coverage * len(self)) - 2, 0), len(self))
+            point = first + int(np.argmin(np.abs(self.coverage[first : first + 6] - coverage)))
         else:
             point = int(np.searchsorted(self.coverage, min(coverage, self.coverage[-1]), "left"))
         return float(self.risk[point]), point
@@ -122,7 +151,7 @@ class RiskCoverage:
     @cached_property
     def augrc(self) -> float:
         """Area under the generalised curve (accepted errors as a share of all samples), in [0, 1/2]; lower is better."""
-        return _area(self.risk * self.coverage, self.coverage)
+        return _area(self.errors / len(self), self.coverage)
 
 
 @dataclass(frozen=True)
@@ -130,12 +159,15 @@ class Mixture:
     """The curve of a stream that is half ID and half OOD, by weights: each set counts one half, whatever its size.
 
     Attributes:
-        curve: of the mixture; its coverage is the accepted weight.
+        sort: gives both sets' samples by descending confidence, and whether each is an OOD one [N]; not every number
+            needs them.
         id_curve: of the ID samples alone, by which Risk@c finds its threshold.
+        ood_scores: of the OOD samples, in any order.
     """
 
-    curve: RiskCoverage
+    sort: Callable[[], tuple[Ranked, Bools]]
     id_curve: RiskCoverage
+    ood_scores: Floats
 
     @classmethod
     def of(cls, id_curve: RiskCoverage, id_scores: Floats, id_correct: Bools, ood_scores: Floats) -> Mixture:
@@ -145,69 +177,70 @@ class Mixture:
             WeeError: there are no OOD samples, or a score is NaN.
         """
         scores = np.concatenate([id_scores, ood_scores])
-        order = descending(scores)
-        is_ood = order >= len(id_scores)
-        wrong = is_ood.copy()
-        wrong[~is_ood] = ~id_correct[order[~is_ood]]
-        ranked = scores[order]
-        accepted = _points(ranked, id_curve.convention)
-        n_id, n_ood = len(id_scores), len(ood_scores)
-        if n_ood == 0:
-            raise WeeError("a mixture needs OOD samples; there are none")
-        oods = _running(is_ood, accepted)
-        errors = _running(wrong, accepted) - oods
-        weight = (accepted - oods) / (2 * n_id) + oods / (2 * n_ood)
-        cost = errors / (2 * n_id) + oods / (2 * n_ood)
-        risk = np.divide(cost, weight, out=np.zeros(len(weight)), where=weight > 0)
-        return cls(RiskCoverage(ranked, accepted, weight, risk, id_curve.convention), id_curve)
+        wrong = np.concatenate([~id_correct, np.ones(len(ood_scores), dtype=np.bool_)])
+        ranked = Ranked.of(scores, wrong)
+        return cls(lambda: (ranked, ranked.samples >= len(id_scores)), id_curve, ood_scores)
 
-    @property
+    def __post_init__(self) -> None:
+        if len(self.ood_scores) == 0:
+            raise WeeError("a mixture needs OOD samples; there are none")
+
+    @cached_property
+    def _curve(self) -> tuple[Floats, Floats]:
+        """Accepted weight, and accepted weight in error, at every point."""
+        ranked, is_ood = self.sort()
+        accepted = _points(ranked, self.id_curve.convention)
+        oods = _running(is_ood, accepted)
+        errors = _running(ranked.wrong, accepted) - oods
+        return self._weights(accepted - oods, errors, oods)
+
+    def _weights(self, ids: Any, errors: Any, oods: Any) -> tuple[Any, Any]:
+        """Accepted weight and weight in error, of numbers of ID samples, of wrong ones among them, and of OOD samples."""
+        theirs = oods * (1 / (2 * len(self.ood_scores)))
+        own = 1 / (2 * len(self.id_curve))
+        return ids * own + theirs, errors * own + theirs
+
+    @cached_property
     def aurc(self) -> float:
         """Area under the mixture's risk-coverage curve."""
-        return self.curve.aurc
+        weight, cost = self._curve
+        risk = np.zeros(len(weight))
+        np.divide(cost[1:], weight[1:], out=risk[1:])
+        return _area(risk, weight)
 
-    @property
+    @cached_property
     def augrc(self) -> float:
         """Area under the mixture's generalised curve."""
-        return self.curve.augrc
+        weight, cost = self._curve
+        return _area(cost, weight)
 
     def risk_at(self, coverage: float) -> float:
-        """The risk in the mixture at the threshold that covers this share of the ID samples."""
-        point = self.id_curve.risk_at(coverage)[1]
-        theta = self.id_curve.threshold(point)
-        if self.curve.convention == "paper":
-            return float(self.curve.risk[int(np.argmin(np.abs(self.curve.scores - theta)))])
-        count = int((self.curve.scores >= theta).sum())
-        return float(self.curve.risk[np.searchsorted(self.curve.accepted, count, "left")])
+        """The risk in the mixture at the threshold that covers this share of the ID samples.
+
+        paper: at the first point that comes as near to the threshold as any, where whatever exceeds it is accepted; strict:
+        where it is accepted too.
+        """
+        theta = self.id_curve.threshold(self.id_curve.risk_at(coverage)[1])
+        inclusive = self.id_curve.convention == "strict"
+        ids = self.id_curve.ranked.above(theta, inclusive)
+        oods = np.count_nonzero(self.ood_scores >= theta if inclusive else self.ood_scores > theta)
+        errors = np.count_nonzero(self.id_curve.ranked.wrong[:ids])
+        weight, cost = self._weights(ids, errors, oods)
+        return cost / weight if weight else 0.0
 
 
-def descending(scores: Floats) -> Ints:
-    """The order of descending confidence; equal scores keep their order.
-
-    Raises:
-        WeeError: there is no score, or one is NaN.
-    """
-    if len(scores) == 0:
-        raise WeeError("a curve needs a score and a correctness a sample; there are none")
-    if np.isnan(scores).any():
-        raise WeeError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are NaN; NaN cannot be ranked")
-    return np.argsort(-scores, kind="stable")
-
-
-def _points(ranked: Floats, convention: Convention) -> Ints:
+def _points(ranked: Ranked, convention: Convention) -> Ints:
     """How many samples are accepted at each point."""
-    if convention == "paper":
-        return np.arange(len(ranked) + 1)
-    if convention != "strict":
-        raise WeeError(f"there is no convention {convention!r}; choose paper or strict")
-    ends = np.flatnonzero(ranked[:-1] != ranked[1:]) + 1
-    return np.concatenate([[0], ends, [len(ranked)]]).astype(np.int64)
+    if convention == "paper" or not ranked.tied:
+        return counts(len(ranked))
+    return np.concatenate([[0], ranked.ends])
 
 
 def _running(flags: Bools, accepted: Ints) -> Ints:
     """How many of the first samples have a flag, for each number of samples."""
-    total: Ints = np.concatenate([[0], np.cumsum(flags)])[accepted]
-    return total
+    total = np.zeros(len(flags) + 1, dtype=np.int64)
+    np.cumsum(flags, out=total[1:])
+    return total if len(accepted) == len(total) else total[accepted]
 
 
 def _area(height: Floats, along: Floats) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wee.errors import WeeError
 from wee.method.curves import Convention
-from wee.method.prefixes import Floats
+from wee.method.ranking import Bools, Floats, Ints, Ranked
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
@@ -28,11 +28,7 @@ def auroc(positive: Floats, negative: Floats) -> float:
         >>> auroc(np.array([3.0, 2.0]), np.array([1.0, 2.0]))
         0.875
     """
-    _check(positive, negative)
-    ordered = np.sort(negative)
-    below = np.searchsorted(ordered, positive, "left").sum(dtype=np.float64)
-    up_to = np.searchsorted(ordered, positive, "right").sum(dtype=np.float64)
-    return float((below + up_to) / (2 * len(positive) * len(negative)))
+    return ranked_auroc(*_rank(positive, negative))
 
 
 def aupr(positive: Floats, negative: Floats) -> float:
@@ -51,11 +47,7 @@ def aupr(positive: Floats, negative: Floats) -> float:
         >>> aupr(np.array([3.0, 1.0]), np.array([2.0]))
         0.8333333333333333
     """
-    _check(positive, negative)
-    thresholds, counts = np.unique(positive, return_counts=True)
-    found = len(positive) - np.searchsorted(np.sort(positive), thresholds, "left")
-    false = len(negative) - np.searchsorted(np.sort(negative), thresholds, "left")
-    return float((counts / len(positive) * (found / (found + false))).sum())
+    return ranked_aupr(*_rank(positive, negative))
 
 
 def fpr_at(positive: Floats, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
@@ -71,15 +63,49 @@ def fpr_at(positive: Floats, negative: Floats, tpr: float, convention: Conventio
     Raises:
         WeeError: one of the sets is empty, or a score is NaN.
     """
-    _check(positive, negative)
-    ascending = np.sort(positive)
-    if convention == "paper":
-        observed = np.unique(np.concatenate([positive, negative]))
-        recall = (len(positive) - np.searchsorted(ascending, observed, "left")) / len(positive)
-        threshold = observed[np.argmin(np.abs(recall - tpr))]
-    else:
-        threshold = recall_threshold(ascending, tpr, "strict")
-    return float((negative >= threshold).mean())
+    return ranked_fpr_at(Ranked.of(positive, np.zeros(len(positive), dtype=np.bool_)), negative, tpr, convention)
+
+
+def ranked_auroc(positive: Bools, ends: Ints) -> float:
+    """`auroc` of sorted samples.
+
+    Args:
+        positive: whether each sample is a positive, by descending score [N].
+        ends: how many samples can be accepted without splitting equal scores, ascending, N the last.
+    """
+    found = _found(positive, ends)
+    twice = ((found[1:] + found[:-1]) * np.diff(_from_zero(ends) - found)).sum()
+    count = int(found[-1])
+    return float(twice / (2 * count * (len(positive) - count)))
+
+
+def ranked_aupr(positive: Bools, ends: Ints) -> float:
+    """`aupr` of sorted samples, as `ranked_auroc` takes them."""
+    found = _found(positive, ends)
+    return float((np.diff(found) * (found[1:] / ends)).sum() / found[-1])
+
+
+def ranked_fpr_at(positive: Ranked, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
+    """`fpr_at` of sorted positives.
+
+    Where ID recall is nearest to `tpr` it is the same down to the next ID score, and the smallest observed score so far
+    accepts every OOD sample above that one.
+    """
+    if len(positive) == 0 or len(negative) == 0 or np.isnan(negative).any():
+        _check(positive.scores, negative)
+    if convention == "strict":
+        return float((negative >= recall_threshold(positive.ascending, tpr, "strict")).mean())
+    n, s = len(positive), positive.scores
+    below = min(int(tpr * n), n)
+    # Numbers of ID samples that some threshold accepts, nearest to what is asked for from either side.
+    fewer = positive.above(s[below]) if below < n else n
+    candidates = {fewer, n if fewer == n else positive.above(s[fewer], inclusive=True)}
+    following = max(candidates)
+    candidates.add(n if following == n else positive.above(s[following], inclusive=True))
+    if 0 in candidates and not (negative > s[0]).any():
+        candidates.remove(0)  # no observed score accepts no ID sample
+    count = min(candidates, key=lambda k: (abs(k / n - tpr), -k))
+    return float((negative > s[count]).mean()) if count < n else 1.0
 
 
 def recall_threshold(ascending: Floats, tpr: float, convention: Convention = "paper") -> float:
@@ -98,6 +124,23 @@ def recall_threshold(ascending: Floats, tpr: float, convention: Convention = "pa
     else:
         accepted = int(np.searchsorted(shares, min(tpr, 1.0), "left")) + 1
     return float(ascending[count - accepted])
+
+
+def _rank(positive: Floats, negative: Floats) -> tuple[Bools, Ints]:
+    _check(positive, negative)
+    is_positive = np.arange(len(positive) + len(negative)) < len(positive)
+    ranked = Ranked.of(np.concatenate([positive, negative]), ~is_positive)
+    return ~ranked.wrong, ranked.ends
+
+
+def _found(positive: Bools, ends: Ints) -> Ints:
+    """How many positives are accepted, at 0 and at every end."""
+    found = np.cumsum(positive, dtype=np.int64)
+    return _from_zero(found if len(ends) == len(found) else found[ends - 1])
+
+
+def _from_zero(numbers: Ints) -> Ints:
+    return np.concatenate([[0], numbers])
 
 
 def _check(positive: Floats, negative: Floats) -> None:

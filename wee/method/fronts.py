@@ -9,7 +9,7 @@ from __future__ import annotations
 import moocore
 import numpy as np
 
-from wee.method.prefixes import Bools, Floats
+from wee.method.ranking import Bools, Floats
 
 
 def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:

@@ -18,7 +18,8 @@ import numpy as np
 from wee.errors import WeeError
 from wee.method.cascades import Stages
 from wee.method.curves import Convention
-from wee.method.prefixes import Floats, Ints
+from wee.method.prefixes import Prefix
+from wee.method.ranking import Floats, Ints
 from wee.method.tasks import Task
 
 Width = float | Literal["all"]
@@ -152,7 +153,7 @@ class Window:
         intervals = []
         for prefix, width in zip(validation.prefixes[:-1], widths, strict=True):
             tau = self.task.tau(prefix, self.score, self.convention)
-            intervals.append(window(np.sort(prefix.scores[self.score]), tau, width))
+            intervals.append(window(prefix.ranked(self.score).ascending, tau, width))
         return IntervalRule(self.score, intervals)
 
     def adjust(self, rule: IntervalRule, id_stream: Stages, ood_stream: Stages) -> IntervalRule:
@@ -165,8 +166,8 @@ class Window:
         intervals = []
         for stage, (interval, width) in enumerate(zip(rule.intervals, self.widths(len(rule.intervals)), strict=True)):
             assert interval.tau is not None
-            ours, theirs = (stages.prefixes[stage].scores[self.score] for stages in (id_stream, ood_stream))
-            intervals.append(stream_window(ours, theirs, interval.tau, width))
+            stream = Stream.beside(id_stream.prefixes[stage], ood_stream.prefixes[stage], self.score)
+            intervals.append(stream.window(interval.tau, width))
         return IntervalRule(self.score, intervals)
 
 
@@ -188,7 +189,7 @@ class SingleThreshold:
 
     def fit(self, validation: Stages) -> IntervalRule:
         """The rule for any data set."""
-        ordered = (np.sort(prefix.scores[self.score]) for prefix in validation.prefixes[:-1])
+        ordered = (prefix.ranked(self.score).ascending for prefix in validation.prefixes[:-1])
         return IntervalRule(self.score, [Interval(-np.inf, quantile(s, self.quantile)) for s in ordered])
 
 
@@ -219,7 +220,7 @@ class Random:
         exits = np.zeros(len(stages.ids), dtype=np.int64)
         running = np.ones(len(stages.ids), dtype=np.bool_)
         for stage in range(len(stages) - 1):
-            running &= draws(stages.ids, self.seed, stage) < self.probability
+            running &= stages.draws(self.seed, stage) < self.probability
             exits += running
         return exits
 
@@ -261,21 +262,39 @@ def stream_window(id_scores: Floats, ood_scores: Floats, tau: float, width: Widt
         tau: the operating threshold.
         width: the share of the stream inside, in [0, 1], or "all".
     """
-    check_width(width)
-    scores = np.concatenate([id_scores, ood_scores])
-    order = np.argsort(scores, kind="stable")
-    ascending = scores[order]
-    weight = np.where(order < len(id_scores), 1 / (2 * len(id_scores)), 1 / (2 * len(ood_scores)))
-    before = np.concatenate([[0.0], np.cumsum(weight)])
-    left, right = (int(np.searchsorted(ascending, tau, side)) for side in ("left", "right"))
-    rank = float(before[left] + before[right]) / 2 + (right > left) / (2 * len(scores))
-    if width == "all":
-        return Interval(-np.inf, np.inf, tau, rank)
-    if width == 0:
-        return Interval(np.inf, -np.inf, tau, rank)
-    positions = before[:-1] / (1 - weight[-1])
-    low, high = np.interp(np.clip([rank - width / 2, rank + width / 2], 0, 1), positions, ascending)
-    return Interval(float(low), float(high), tau, rank)
+    return Stream(id_scores, ood_scores).window(tau, width)
+
+
+class Stream:
+    """The confidences of a stream that is half ID and half OOD, sorted once for all windows; see `stream_window`."""
+
+    def __init__(self, id_scores: Floats, ood_scores: Floats) -> None:
+        scores = np.concatenate([id_scores, ood_scores])
+        order = np.argsort(scores, kind="stable")
+        weight = np.where(order < len(id_scores), 1 / (2 * len(id_scores)), 1 / (2 * len(ood_scores)))
+        self._ascending = scores[order]
+        self._before = np.concatenate([[0.0], np.cumsum(weight)])
+        self._positions = self._before[:-1] / (1 - weight[-1])
+
+    @classmethod
+    def beside(cls, id_prefix: Prefix, ood_prefix: Prefix, score: str) -> Stream:
+        """What a set of members says about both sets."""
+        key = ("stream", id(ood_prefix), score)  # the OOD prefix is kept, so that its id stays its own
+        make = lambda: (ood_prefix, cls(id_prefix.scores[score], ood_prefix.scores[score]))  # noqa: E731
+        return id_prefix.once(key, make)[1]
+
+    def window(self, tau: float, width: Width) -> Interval:
+        """The window of a width around a threshold."""
+        check_width(width)
+        left, right = (int(np.searchsorted(self._ascending, tau, side)) for side in ("left", "right"))
+        rank = float(self._before[left] + self._before[right]) / 2 + (right > left) / (2 * len(self._ascending))
+        if width == "all":
+            return Interval(-np.inf, np.inf, tau, rank)
+        if width == 0:
+            return Interval(np.inf, -np.inf, tau, rank)
+        ends = np.clip([rank - width / 2, rank + width / 2], 0, 1)
+        low, high = np.interp(ends, self._positions, self._ascending)
+        return Interval(float(low), float(high), tau, rank)
 
 
 def percentile_rank(ascending: Floats, value: float) -> float:
@@ -296,27 +315,6 @@ def quantile(ascending: Floats, q: float) -> float:
     fraction = position - below
     low, high = float(ascending[below]), float(ascending[above])
     return low if low == high else low + (high - low) * fraction
-
-
-def draws(ids: np.ndarray, seed: int, stage: int) -> Floats:
-    """A uniform number in [0, 1) for every id [N], fixed by (id, seed, stage)."""
-    ids = np.ascontiguousarray(ids, dtype=np.bytes_)
-    characters = ids.view(np.uint8).reshape(len(ids), ids.dtype.itemsize)
-    key = np.full(len(ids), seed % 2**64, dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        key = _mix(key ^ _mix(np.full(len(ids), stage, dtype=np.uint64)))
-        for column in characters.T:  # numpy pads short ids with zeros: those must not count
-            key = np.where(column > 0, _mix(key ^ column.astype(np.uint64)), key)
-    return (key >> np.uint64(11)).astype(np.float64) / 2**53
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """The splitmix64 step (Steele et al., OOPSLA 2014): a bijection that spreads every bit over all."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = x ^ (x >> np.uint64(31))
-    return mixed
 
 
 def check_width(width: object) -> None:

@@ -13,7 +13,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wee.errors import WeeError, unknown
@@ -49,6 +51,28 @@ class Outputs:
         """The mean of the members' softmax outputs, [n, classes]: what the ensemble predicts."""
         return _mean([member.probs for member in self.members])
 
+    @cached_property
+    def peak(self) -> Tensor:
+        """The largest mean probability [n]."""
+        return self.probs.amax(1)
+
+    @cached_property
+    def label(self) -> NDArray[np.int64]:
+        """The most probable class [n], the first of equals."""
+        if self.probs.device.type == "cpu":
+            first: NDArray[np.int64] = self.probs.numpy().argmax(1)  # numpy promises the first, torch does not
+            return first
+        index = torch.arange(self.probs.shape[1], device=self.probs.device)
+        found: NDArray[np.int64] = (
+            torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1).cpu().numpy()
+        )
+        return found
+
+    @cached_property
+    def sum_of_squares(self) -> Tensor:
+        """Of the mean probabilities [n]."""
+        return self.probs.square().sum(1)
+
     def log_prob(self, labels: Tensor) -> Tensor:
         """Log of the mean probability of the labels [n], in [-inf, 0]; finite where `probs` underflows."""
         each = torch.stack([m.logits.gather(1, labels[:, None])[:, 0] - m.logsumexp for m in self.members])
@@ -63,19 +87,35 @@ class Member:
         self.logits = logits.to(torch.float64)
 
     @cached_property
+    def largest(self) -> Tensor:
+        """The largest logit [n]."""
+        return self.logits.amax(1)
+
+    @cached_property
+    def _exponentials(self) -> tuple[Tensor, Tensor]:
+        """exp(z - max z) [n, classes], and its sum [n]: what softmax and logsumexp share."""
+        each = self.logits - self.largest[:, None]
+        if each.device.type == "cpu":
+            np.exp(each.numpy(), out=each.numpy())  # twice as fast as torch's
+        else:
+            each.exp_()
+        return each, each.sum(1)
+
+    @cached_property
     def logsumexp(self) -> Tensor:
         """[n]."""
-        return self.logits.logsumexp(1)
+        return self.largest + self._exponentials[1].log()
 
     @cached_property
     def probs(self) -> Tensor:
-        """[n, classes]."""
-        return self.logits.softmax(1)
+        """Softmax outputs [n, classes]."""
+        each, total = self._exponentials
+        return each.div_(total[:, None])
 
 
 def msp(outputs: Outputs) -> Tensor:
     """Maximum softmax probability of the mean prediction, in (0, 1]."""
-    return outputs.probs.amax(1)
+    return outputs.peak
 
 
 def entropy(outputs: Outputs) -> Tensor:
@@ -91,7 +131,7 @@ def margin(outputs: Outputs) -> Tensor:
 
 def gini(outputs: Outputs) -> Tensor:
     """Sum of the squared probabilities of the mean prediction, in [1/classes, 1] (Granese et al., NeurIPS 2021: Doctor)."""
-    return outputs.probs.square().sum(1)
+    return outputs.sum_of_squares
 
 
 def mean_msp(outputs: Outputs) -> Tensor:
@@ -106,7 +146,7 @@ def mean_entropy(outputs: Outputs) -> Tensor:
 
 def max_logit(outputs: Outputs) -> Tensor:
     """Mean of the members' largest logits."""
-    return _mean([member.logits.amax(1) for member in outputs.members])
+    return _mean([member.largest for member in outputs.members])
 
 
 def energy(outputs: Outputs) -> Tensor:

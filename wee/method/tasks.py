@@ -14,14 +14,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wee.errors import WeeError, unknown
 from wee.method.cascades import Outcome
 from wee.method.curves import Convention, Mixture, RiskCoverage
-from wee.method.detection import aupr, auroc, fpr_at, recall_threshold
-from wee.method.prefixes import Floats, Prefix
+from wee.method.detection import ranked_aupr, ranked_auroc, ranked_fpr_at, recall_threshold
+from wee.method.prefixes import Prefix
+from wee.method.ranking import Bools, Floats, Ints, Ranked
 
 _NUMBER = re.compile(r"(?P<kind>[a-z_0-9]+)@(?P<at>\d+(\.\d*)?|\.\d+)")
 
@@ -91,60 +94,93 @@ class Task:
             score: the confidence to threshold.
             convention: how curves are read.
         """
-        s = validation.scores[score]
+        return validation.once(("tau", self, score, convention), lambda: self._tau(validation, score, convention))
+
+    def _tau(self, validation: Prefix, score: str, convention: Convention) -> float:
+        ranked = validation.ranked(score)
         if self.kind == "fpr":
-            return recall_threshold(np.sort(s), self.at / 100, convention)
-        curve = RiskCoverage.of(s, validation.correct, convention)
+            return recall_threshold(ranked.ascending, self.at / 100, convention)
+        curve = validation.once(("curve", score, convention), lambda: RiskCoverage(ranked, convention))
         return curve.threshold(self.read(curve)[1])
 
 
-@dataclass(frozen=True)
 class Ranking:
     """An outcome ranked by one confidence, alone or beside the outcome on an OOD set; shared by all metrics read off it.
 
-    Attributes:
+    Args:
         outcome: on ID data.
         score: the confidence.
         ood: on OOD data, if there is any.
         convention: how curves are read.
+        times: how often each ID sample counts [N]; None for once. See `wee.method.bootstrap`.
+        ood_times: the same of the OOD samples [n].
     """
 
-    outcome: Outcome
-    score: str
-    ood: Outcome | None = None
-    convention: Convention = "paper"
+    def __init__(
+        self,
+        outcome: Outcome,
+        score: str,
+        ood: Outcome | None = None,
+        convention: Convention = "paper",
+        times: Ints | None = None,
+        ood_times: Ints | None = None,
+    ) -> None:
+        self.outcome, self.score, self.ood, self.convention = outcome, score, ood, convention
+        self._times, self._ood_times = times, ood_times
 
-    @property
-    def id_scores(self) -> Floats:
-        """Of the ID samples [N]."""
-        return self.outcome.scores[self.score]
+    @cached_property
+    def ranked(self) -> Ranked:
+        """The ID samples."""
+        ranked = self.outcome.ranked(self.score)
+        return ranked if self._times is None else ranked.repeat(self._times)
 
-    @property
+    @cached_property
     def ood_scores(self) -> Floats:
-        """Of the OOD samples [n].
+        """Confidences of the OOD samples [n], in any order.
 
         Raises:
             WeeError: there are none.
         """
-        if self.ood is None:
-            raise WeeError("this metric needs OOD data, and there is none")
-        return self.ood.scores[self.score]
+        scores = self._other.scores[self.score]
+        return scores if self._ood_times is None else np.repeat(scores, self._ood_times)
+
+    @cached_property
+    def beside(self) -> Ranked:
+        """The ID and the OOD samples together, OOD samples numbered after the others.
+
+        Raises:
+            WeeError: there is no OOD data.
+        """
+        ranked = self.outcome.ranked_beside(self._other, self.score)
+        if self._times is None or self._ood_times is None:
+            return ranked
+        return ranked.repeat(np.concatenate([self._times, self._ood_times]))
+
+    @cached_property
+    def is_ood(self) -> Bools:
+        """Whether each of the samples `beside` is an OOD one."""
+        return self.beside.samples >= len(self.outcome)
 
     @cached_property
     def curve(self) -> RiskCoverage:
         """Of the ID samples."""
-        return RiskCoverage.of(self.id_scores, self.outcome.correct, self.convention)
+        return RiskCoverage(self.ranked, self.convention)
 
     @cached_property
     def mixture(self) -> Mixture:
         """Of ID and OOD samples, half and half."""
-        return Mixture.of(self.curve, self.id_scores, self.outcome.correct, self.ood_scores)
+        return Mixture(lambda: (self.beside, self.is_ood), self.curve, self.ood_scores)
+
+    @property
+    def _other(self) -> Outcome:
+        if self.ood is None:
+            raise WeeError("this metric needs OOD data, and there is none")
+        return self.ood
 
     def with_ood(self, ood: Outcome) -> Ranking:
-        """The same ID outcome beside OOD data; what is known of the ID curve is kept."""
+        """The same ID outcome beside OOD data; what is known of the ID samples is kept."""
         found = Ranking(self.outcome, self.score, ood, self.convention)
-        if "curve" in self.__dict__:
-            found.__dict__["curve"] = self.curve
+        found.ranked, found.curve = self.ranked, self.curve
         return found
 
 
@@ -225,8 +261,8 @@ class Metric:
         if self.name in _DETECTION or (self.task is not None and self.task.kind == "fpr"):
             return scale * self._detection(ranking)
         if self.name == "error_auroc":
-            correct, s = ranking.outcome.correct, ranking.id_scores
-            return scale * auroc(s[correct], s[~correct]) if correct.any() and not correct.all() else float("nan")
+            right = ~ranking.ranked.wrong
+            return scale * ranked_auroc(right, ranking.ranked.ends) if right.any() and not right.all() else float("nan")
         if ranking.ood is None:
             return getattr(ranking.curve, self.name) if self.task is None else self.task.read(ranking.curve)[0]
         if self.task is None:
@@ -236,34 +272,46 @@ class Metric:
         return scale * ranking.mixture.risk_at(self.task.at / 100)
 
     def _detection(self, ranking: Ranking) -> float:
-        ours, theirs = ranking.id_scores, ranking.ood_scores
         if self.task is not None:
-            return fpr_at(ours, theirs, self.task.at / 100, ranking.convention)
-        measures: dict[str, Callable[[], float]] = {
-            "auroc": lambda: auroc(ours, theirs),
-            "aupr_in": lambda: aupr(ours, theirs),
-            "aupr_out": lambda: aupr(-theirs, -ours),
+            return ranked_fpr_at(ranking.ranked, ranking.ood_scores, self.task.at / 100, ranking.convention)
+        is_id, ends = ~ranking.is_ood, ranking.beside.ends
+        if self.name == "auroc":
+            return ranked_auroc(is_id, ends)
+        if self.name == "aupr_in":
+            return ranked_aupr(is_id, ends)
+        from_below = np.concatenate([len(is_id) - ends[-2::-1], [len(is_id)]])
+        return ranked_aupr(ranking.is_ood[::-1], from_below)
+
+    def of_outcome(self, outcome: Outcome, times: Ints | None = None) -> float:
+        """The value of a metric of the predictions alone.
+
+        Args:
+            outcome: on ID data.
+            times: how often each sample counts [N]; None for once.
+        """
+        if self.name == "ece":
+            return 100 * calibration_error(outcome, times)
+        measures: dict[str, Callable[[], NDArray[Any]]] = {
+            "accuracy": lambda: outcome.correct,
+            "top1_error": lambda: ~outcome.correct,
+            "top5_error": lambda: ~outcome.top5,
+            "nll": lambda: -outcome.log_prob,
+            "brier": lambda: outcome.brier,
         }
-        return measures[self.name]()
-
-    def of_outcome(self, outcome: Outcome) -> float:
-        """The value of a metric of the predictions alone."""
-        measures: dict[str, Callable[[], float]] = {
-            "accuracy": lambda: 100 * outcome.correct.mean(),
-            "top1_error": lambda: 100 * (~outcome.correct).mean(),
-            "top5_error": lambda: 100 * (~outcome.top5).mean(),
-            "nll": lambda: -outcome.log_prob.mean(),
-            "brier": lambda: outcome.brier.mean(),
-            "ece": lambda: 100 * calibration_error(outcome),
-        }
-        return float(measures[self.name]())
+        values, scale = measures[self.name](), 100.0 if self.percent else 1.0
+        return scale * float(values.mean() if times is None else (values * times).sum() / times.sum())
 
 
-def calibration_error(outcome: Outcome) -> float:
+def calibration_error(outcome: Outcome, times: Ints | None = None) -> float:
     """Expected calibration error over bins of equal width, in [0, 1]: how far confidence and accuracy are apart.
 
     Confidence is the probability of the predicted class (Guo et al., ICML 2017).
+
+    Args:
+        outcome: on ID data.
+        times: how often each sample counts [N]; None for once.
     """
     bins = np.clip(np.ceil(outcome.confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
-    gap = np.bincount(bins, outcome.confidence - outcome.correct, minlength=CALIBRATION_BINS)
-    return float(np.abs(gap).sum() / len(bins))
+    gaps = outcome.confidence - outcome.correct
+    gap = np.bincount(bins, gaps if times is None else gaps * times, minlength=CALIBRATION_BINS)
+    return float(np.abs(gap).sum() / (len(bins) if times is None else times.sum()))

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wee.method.prefixes import CHUNK_VALUES
+CHUNK_VALUES = 2**20
+"""Logits looked at in one go. Fixed, so that results do not depend on the machine."""
 
 COLDEST, HOTTEST = 0.02, 50.0
 """Where the search ends: a network that is always right wants a temperature of zero."""

@@ -16,7 +16,7 @@ from wee.config.runner import Stage, command, overrides, stage
 from wee.data.config import StoredConfig, labelled, ood_sets
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,7 @@ class SweepConfig(Common):
         ensemble: which members, how many together, in which orders; across scales; over exits.
         policy, window, score, task: what is done with them, and what is measured.
         bootstrap: intervals around every number.
+        runtime: how logits are scored, where no sweep has done it before.
         pick: where several entries have one name, which to take: beginnings of entry keys, weights' fingerprints or
             training recipes, or "newest".
     """
@@ -51,6 +52,7 @@ class SweepConfig(Common):
     score: ScoreConfig = MISSING
     task: TaskConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
     scale: Any = "all"
     pick: Any = None
@@ -115,7 +117,7 @@ def sweep(cfg: SweepConfig) -> None:
         touch(folder, _labels(cfg))
         log.info("this sweep over these logits is there already")
     else:
-        tables = _compute(pools, plan)
+        tables = _compute(cfg, pools, plan)
         table = tables["table.csv"]
         save(folder, tables, {**about, "labels": _labels(cfg)})
     Console(soft_wrap=True).print(summary(table, [metric for metric in plan.metrics if metric.task is not None]))
@@ -197,17 +199,23 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
     return f"Make them: {make}"
 
 
-def _compute(pools: list[Pool], plan: Plan) -> dict[str, Any]:
+def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
+    from wee.store.derived import Derived
     from wee.sweep.differences import differences
     from wee.sweep.fronts import fronts
+    from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
 
     whole = Result([], [])
     with progress("points") as bar:
+        samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
+        scoring = bar.add_task("scoring", total=samples, unit="samples")
         task = bar.add_task("sweeping", total=sum(plan.points(pool) for pool in pools))
+        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), lambda n: bar.advance(scoring, n))
         for pool in pools:
-            bar.update(task, description=f"sweeping {pool.family}/{pool.scale}")
-            found = compute(pool, plan, lambda n: bar.advance(task, n))
+            for one, word in ((scoring, "scoring"), (task, "sweeping")):
+                bar.update(one, description=f"{word} {pool.family}/{pool.scale}")
+            found = compute(pool, plan, scorer, lambda n: bar.advance(task, n))
             whole.rows.extend(found.rows)
             whole.draws.extend(found.draws)
     table = whole.table()

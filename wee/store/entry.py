@@ -112,6 +112,11 @@ class Entry:
         """What it is called."""
         return Address(**self.manifest["address"])
 
+    @cached_property
+    def checksum(self) -> int:
+        """Of the manifest, and so of everything that was written."""
+        return manifest_checksum(self.manifest)
+
     @property
     def macs(self) -> list[float]:
         """Multiply-accumulates of the member on one sample; of a multi-exit network, up to each of its exits."""
@@ -142,13 +147,18 @@ class Entry:
         array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         return array
 
-    def verify(self) -> None:
+    def verify(self, *names: str) -> None:
         """Compare every byte with what was written.
+
+        Args:
+            names: of the arrays to look at; nothing for all.
 
         Raises:
             Damaged: something differs; the message says what, and the command that makes the entry again.
         """
         for name, expected in self.manifest["files"].items():
+            if names and name.removesuffix(".npy") not in names:
+                continue
             path = self.folder / name
             if not path.is_file():
                 raise self._damaged(f"{name} is missing")

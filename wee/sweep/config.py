@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,34 @@ class PolicyConfig:
         self.names = _known("policy", as_list(self.names), POLICIES)
         self.quantile = [_share("policy.quantile", q) for q in as_list(self.quantile)]
         self.probability = [_share("policy.probability", p) for p in as_list(self.probability)]
+
+
+@dataclass
+class ScoringConfig:
+    """How logits are scored. Nothing here changes what is computed, so nothing here is part of an identity.
+
+    Attributes:
+        threads: that score side by side; 0 for as many as there are processors.
+        accelerator: "auto" takes a CUDA device where there is one; "cpu", or a device as torch names it. (The last bits of
+            an accelerator's scores may differ from a processor's.)
+    """
+
+    threads: int = 0
+    accelerator: str = "auto"
+
+    @property
+    def count(self) -> int:
+        """Threads."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def device(self) -> str:
+        """As torch names it."""
+        import torch
+
+        if self.accelerator == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        return self.accelerator
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pandas as pd
 
 from wee.method import interval
 from wee.method.bootstrap import at_macs
-from wee.method.prefixes import Floats
+from wee.method.ranking import Floats
 
 _PANEL = ["dataset", "family", "ood", "metric", "eval_score"]
 _POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]

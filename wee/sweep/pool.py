@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ class Network:
         exit: counted from 1; None where the member has one output.
         macs: of one sample; of an exit, up to that exit.
         logits: [N, classes] by split, mapped.
+        entries: of the store that they come from, by split.
     """
 
     family: str
@@ -30,6 +31,7 @@ class Network:
     exit: int | None
     macs: float
     logits: Mapping[str, NDArray[np.floating]]
+    entries: Mapping[str, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def read_pool(
     pick: Sequence[str],
     expected: Callable[[Address], Mapping[str, Any]] = lambda address: {},
 ) -> tuple[Pool | None, list[Address]]:
-    """Find, verify and compare the entries that cascades over some scales need.
+    """Find and compare the entries that cascades over some scales need, and verify all but their logits.
 
     Args:
         store: where to look.
@@ -126,9 +128,9 @@ def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]
     first = next(iter(entries.values()))
     logits = {split: entry.logits for split, entry in entries.items()}
     if first.logits.ndim == 2:
-        return [Network(family, scale, member, None, first.macs[0], logits)]
+        return [Network(family, scale, member, None, first.macs[0], logits, entries)]
     return [
-        Network(family, scale, member, k + 1, macs, {split: z[k] for split, z in logits.items()})
+        Network(family, scale, member, k + 1, macs, {split: z[k] for split, z in logits.items()}, entries)
         for k, macs in enumerate(first.macs)
     ]
 
@@ -148,7 +150,7 @@ def _same_network(entries: Sequence[Entry]) -> None:
 def _samples(entries: Sequence[Entry]) -> Samples:
     first = entries[0]
     for entry in entries:
-        entry.verify()
+        entry.verify("labels", "ids", "groups")
         same = all(np.array_equal(getattr(first, name), getattr(entry, name)) for name in ("ids", "labels"))
         same &= first.manifest["identity"].get("samples") == entry.manifest["identity"].get("samples")
         if not same or first.logits.shape[-1] != entry.logits.shape[-1]:

@@ -22,15 +22,14 @@ from wee.method import (
     Stages,
     Task,
     Window,
-    fit_temperature,
     interval,
-    summarise,
 )
 from wee.method import bootstrap as resample
 from wee.method.bootstrap import group_numbers
-from wee.method.prefixes import Floats, Ints
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.method.ranking import Floats, Ints
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
+from wee.sweep.scored import Scorer
 from wee.sweep.settings import Order, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
@@ -115,29 +114,36 @@ class Result:
         return pd.DataFrame(self.rows, columns=COLUMNS)
 
 
-def compute(pool: Pool, plan: Plan, done: Callable[[int], None]) -> Result:
+def compute(
+    pool: Pool, plan: Plan, scorer: Scorer | None = None, done: Callable[[int], None] = lambda points: None
+) -> Result:
     """The rows of one pool.
 
     Args:
         pool: its networks' logits.
         plan: what to compute.
-        done: called with the number of settings of every order that is finished.
+        scorer: gives what networks say; None for one that keeps nothing.
+        done: called with the number of settings that are finished since.
     """
+    scorer = scorer or Scorer(ScoringConfig())
     found_orders = orders(pool, plan.ensemble)
     check_widths(plan.window, found_orders)
     ordered = [(order, plan.settings(order)) for order in found_orders]
     ordered = [(order, found) for order, found in ordered if found]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
     sets = sorted({_set(order.nodes, k, replaces) for order, _ in ordered for k in range(len(order.nodes))})
-    temperatures = _temperatures(pool) if plan.ensemble.temperature else None
-    summaries = {split: _summarise(pool, split, sets, plan.score.needed(), temperatures) for split in plan.splits}
+    temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
+    scores = plan.score.needed()
+    summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
-    result = Result([], [])
+    runs = []
     for order, found in ordered:
         stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
-        for setting in found:
-            _run(pool, order, setting, stages, groups, plan, result)
-        done(len(found))
+        runs += [(pool, order, setting, stages, groups, plan) for setting in found]
+    result = Result([], [])
+    for run in runs:
+        _run(*run, to=result)
+        done(1)
     return result
 
 
@@ -155,88 +161,77 @@ def _run(
     name = _name(pool, order, setting)
     scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
 
-    def tell(
-        where: dict[str, Any], applied: Rule, outcome: Outcome, ood: Outcome | None, ood_groups: Ints | None
-    ) -> None:
-        macs_id, macs_ood = outcome.cost.mean(), None if ood is None else ood.cost.mean()
+    def tell(where: dict[str, Any], applied: Rule, rankings: Mapping[str, Ranking], sets: Sequence[str]) -> None:
+        first = next(iter(rankings.values()))
+        macs_id, macs_ood = first.outcome.mean_cost, None if first.ood is None else first.ood.mean_cost
         macs = macs_id if macs_ood is None else (macs_id + macs_ood) / 2
-        own = groups[where["split"]]
-        counts = {"samples": len(own), "groups": int(own.max()) + 1}
-        if ood is not None and ood_groups is not None:
-            counts = {"samples": len(own) + len(ood_groups), "groups": counts["groups"] + int(ood_groups.max()) + 1}
+        counts = {
+            "samples": sum(len(groups[name]) for name in sets),
+            "groups": sum(int(groups[name].max()) + 1 for name in sets),
+        }
         row = {**name, **_place(applied), **where, **counts, "macs": macs, "macs_id": macs_id, "macs_ood": macs_ood}
-        on_test = where["split"] == "test"
-        count = plan.bootstrap.resamples if on_test else 0
-        for metrics, score, values, draws in measure(
-            outcome, ood, plan.metrics, scores, plan.convention, own, ood_groups, count, plan.bootstrap.seed
-        ):
+        resampling = [groups[name] for name in sets] if where["split"] == "test" and plan.bootstrap.resamples else []
+        for metrics, score, values, draws in measure(rankings, plan.metrics, resampling, plan.bootstrap):
             for k, metric in enumerate(metrics):
                 low, high = (None, None) if draws is None else interval(draws[k], plan.bootstrap.level)
                 number = {"metric": metric.name, "eval_score": score, "value": values[k], "lower": low, "upper": high}
                 to.rows.append({**row, **number})
                 to.draws.append(None if draws is None else draws[k].astype(np.float32))
 
-    outcomes = {}
+    def ranked(outcome: Outcome) -> dict[str, Ranking]:
+        return {score: Ranking(outcome, score, convention=plan.convention) for score in scores}
+
+    def beside(rankings: Mapping[str, Ranking], ood: Outcome) -> dict[str, Ranking]:
+        return {score: ranking.with_ood(ood) for score, ranking in rankings.items()}
+
+    found = {split: ranked(stages[split].at(rule(stages[split]))) for split in ID_SPLITS}
     for split in ID_SPLITS:
-        outcomes[split] = stages[split].at(rule(stages[split]))
-        tell({"split": split, "ood": None, "adjusted": False}, rule, outcomes[split], None, None)
+        tell({"split": split, "ood": None, "adjusted": False}, rule, found[split], [split])
     for ood in plan.ood:
         theirs = stages[f"ood-{ood}"]
-        own = groups[f"ood-{ood}"]
-        where = {"split": "test", "ood": ood}
-        tell({**where, "adjusted": False}, rule, outcomes["test"], theirs.at(rule(theirs)), own)
+        where, sets = {"split": "test", "ood": ood}, ["test", f"ood-{ood}"]
+        tell({**where, "adjusted": False}, rule, beside(found["test"], theirs.at(rule(theirs))), sets)
         if isinstance(setting.build, Window) and isinstance(rule, IntervalRule):
             moved = setting.build.adjust(rule, stages["test"], theirs)
-            ours = stages["test"].at(moved(stages["test"]))
-            tell({**where, "adjusted": True}, moved, ours, theirs.at(moved(theirs)), own)
+            ours = ranked(stages["test"].at(moved(stages["test"])))
+            tell({**where, "adjusted": True}, moved, beside(ours, theirs.at(moved(theirs))), sets)
 
 
 def measure(
-    outcome: Outcome,
-    ood: Outcome | None,
-    metrics: Sequence[Metric],
-    scores: Sequence[str],
-    convention: Convention,
-    id_groups: Ints,
-    ood_groups: Ints | None,
-    resamples: int,
-    seed: int,
+    rankings: Mapping[str, Ranking], metrics: Sequence[Metric], groups: Sequence[Ints], resampling: BootstrapConfig
 ) -> Iterator[tuple[list[Metric], str | None, list[float], Floats | None]]:
     """Every metric of an outcome: those of the predictions alone, then those that rank, by each score.
+
+    Args:
+        rankings: of one outcome, by evaluation score; with OOD data or without.
+        metrics: of them, those are measured that the data allows.
+        groups: of the ID samples, and of the OOD samples if any, to be resampled by; nothing for no intervals.
+        resampling: how.
 
     Yields:
         (metrics, evaluation score, values, resampled values [metrics, resamples] if asked for).
     """
-    wanted = [metric for metric in metrics if (metric.on_id if ood is None else metric.on_ood)]
+    first = next(iter(rankings.values()))
+    wanted = [metric for metric in metrics if (metric.on_id if first.ood is None else metric.on_ood)]
     plain = [metric for metric in wanted if not metric.ranks]
     ranked = [metric for metric in wanted if metric.ranks]
 
     def draws(ranking: Ranking, own: list[Metric]) -> Floats | None:
-        return resample(ranking, own, id_groups, ood_groups, resamples, seed) if resamples else None
+        if not groups:
+            return None
+        return resample(
+            ranking, own, groups[0], groups[1] if groups[1:] else None, resampling.resamples, resampling.seed
+        )
 
     if plain:
-        first = Ranking(outcome, next(iter(outcome.scores)))
-        yield plain, None, [metric.of_outcome(outcome) for metric in plain], draws(first, plain)
-    for score in scores if ranked else ():
-        ranking = Ranking(outcome, score, ood, convention)
+        yield plain, None, [metric.of_outcome(first.outcome) for metric in plain], draws(first, plain)
+    for score, ranking in rankings.items() if ranked else ():
         yield ranked, score, [metric.of_ranking(ranking) for metric in ranked], draws(ranking, ranked)
 
 
 def _set(nodes: tuple[int, ...], stage: int, replaces: bool) -> tuple[int, ...]:
     """The networks whose outputs are mixed at a stage."""
     return (nodes[stage],) if replaces else tuple(sorted(nodes[: stage + 1]))
-
-
-def _temperatures(pool: Pool) -> list[float]:
-    labels = pool.samples["val"].labels
-    return [fit_temperature(network.logits["val"], labels) for network in pool.networks]
-
-
-def _summarise(
-    pool: Pool, split: str, sets: Sequence[tuple[int, ...]], scores: Sequence[str], temperatures: list[float] | None
-) -> dict[tuple[int, ...], Prefix]:
-    logits = [network.logits[split] for network in pool.networks]
-    return summarise(logits, pool.samples[split].labels, sets, scores, temperatures)
 
 
 def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:

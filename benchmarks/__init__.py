@@ -1,0 +1,1 @@
+"""How fast wee is, against baselines timed in the same run: `make bench`, or `python -m benchmarks`."""

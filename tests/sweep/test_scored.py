@@ -1,0 +1,141 @@
+"""What is kept of scoring: found again, never stale, never believed when damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import wee.method
+from tests.sweep.test_cascades import SPLITS, pool, small
+from tests.sweep.test_cascades import store as store
+from wee.method import Outputs, summarise
+from wee.store import LogitStore
+from wee.store.derived import Derived
+from wee.sweep.config import ScoreConfig, ScoringConfig, TaskConfig
+from wee.sweep.pool import Pool
+from wee.sweep.scored import Scorer
+from wee.sweep.table import compute
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What has been scored, call by call."""
+    calls: list[dict[str, Any]] = []
+
+    def watch(logits: Any, labels: Any, sets: Any, scores: Any, *rest: Any) -> Any:
+        calls.append({"sets": sorted(sets), "scores": list(scores)})
+        return summarise(logits, labels, sets, scores, *rest)
+
+    monkeypatch.setitem(wee.method.__dict__, "summarise", watch)
+    return calls
+
+
+def keeping(folder: Path) -> Scorer:
+    return Scorer(ScoringConfig(threads=1), Derived(folder))
+
+
+def run(found: Pool, folder: Path, score: ScoreConfig | None = None) -> pd.DataFrame:
+    wanted = small(task=TaskConfig(["cov@20", "fpr@80"], ["aurc", "nll", "ece"]), ood=["far"])
+    if score is not None:
+        wanted = small(score=score)
+    return compute(found, wanted, keeping(folder)).table()
+
+
+def test_a_second_sweep_reads_no_logits(store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]) -> None:
+    found = pool(store, "s1", splits=SPLITS)
+    first = run(found, tmp_path)
+    assert len(scored) == len(SPLITS)
+    second = run(pool(store, "s1", splits=SPLITS), tmp_path)
+    assert len(scored) == len(SPLITS)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_another_score_is_computed_and_no_other(
+    store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]
+) -> None:
+    found = pool(store, "s1")
+    run(found, tmp_path, ScoreConfig("msp"))
+    run(found, tmp_path, ScoreConfig(["msp", "energy"]))
+    assert [call["scores"] for call in scored] == [["msp"], ["msp"], ["energy"], ["energy"]]
+
+
+def disagreement(outputs: Outputs) -> Any:
+    return outputs.peak
+
+
+def test_a_users_own_score_is_never_believed_to_be_the_same(
+    store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]
+) -> None:
+    name = "tests.sweep.test_scored:disagreement"
+    for _ in range(2):
+        run(pool(store, "s1"), tmp_path, ScoreConfig(name))
+    assert [call["scores"] for call in scored] == [[name]] * 4
+
+
+def test_other_logits_of_the_same_name_are_scored_again(
+    store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]
+) -> None:
+    found = pool(store, "s1")
+    run(found, tmp_path, ScoreConfig("msp"))
+    for entry in found.networks[0].entries.values():
+        entry.__dict__["checksum"] = 1
+    run(found, tmp_path, ScoreConfig("msp"))
+    assert len(scored) == 4
+
+
+def test_what_is_damaged_is_computed_again(
+    store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    found = pool(store, "s1")
+    first = run(found, tmp_path, ScoreConfig("msp"))
+    for path in sorted(tmp_path.rglob("score.npy"))[:1]:
+        content = bytearray(path.read_bytes())
+        content[-3] ^= 4
+        path.write_bytes(content)
+    second = run(found, tmp_path, ScoreConfig("msp"))
+    assert len(scored) == 3
+    assert scored[-1]["scores"] == ["msp"]
+    assert "is damaged" in caplog.text
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_store_that_cannot_be_written_to_is_no_obstacle(
+    store: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    table = run(pool(store, "s1"), tmp_path / "nowhere", ScoreConfig("msp"))
+    assert len(table)
+    assert caplog.text.count("cannot be written to") == 1
+
+
+def test_a_score_is_kept_for_each_temperature(store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]) -> None:
+    found = pool(store, "s1")
+    scorer = keeping(tmp_path)
+    temperatures = scorer.temperatures(found)
+    assert keeping(tmp_path).temperatures(found) == temperatures
+    plain = scorer.prefixes(found, "val", [(0,)], ["msp"])
+    warm = scorer.prefixes(found, "val", [(0,)], ["msp"], [3.0] * len(found.networks))
+    assert len(scored) == 2
+    assert (plain[0,].scores["msp"] > warm[0,].scores["msp"]).all()
+
+
+@pytest.mark.parametrize("classes", [3, 1000])
+def test_threads_do_not_show(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wee.method.scoring.CHUNK_VALUES", 7 * classes)
+    rng = np.random.default_rng(0)
+    logits = [rng.normal(size=(200, classes)).astype(np.float32) * 4 for _ in range(2)]
+    labels = rng.integers(classes, size=200)
+    names = ["msp", "entropy", "max_logit", "energy", "margin", "gini"]
+    one, many = (summarise(logits, labels, [(0,), (0, 1)], names, threads=n) for n in (1, 5))
+    for members, prefix in one.items():
+        for name in names:
+            assert prefix.scores[name].tobytes() == many[members].scores[name].tobytes()
+        for field in ("confidence", "label", "correct", "top5", "log_prob", "brier"):
+            assert getattr(prefix, field).tobytes() == getattr(many[members], field).tobytes()
