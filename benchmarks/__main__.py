@@ -1,0 +1,27 @@
+"""`python -m benchmarks [sweep] [evaluate] [--folder FOLDER]`: all of it, or a part."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import sweep
+from benchmarks.report import Report
+
+PARTS = {"sweep": sweep.run}
+
+
+def main() -> None:
+    """Run what is asked for, and write the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="which parts; all of them where none is named")
+    parser.add_argument("--folder", type=Path, default=Path("outputs/bench"), help="where data and results lie")
+    asked = parser.parse_args()
+    report = Report()
+    for name in asked.parts or PARTS:
+        PARTS[name](asked.folder, report)
+    report.write(asked.folder)
+
+
+if __name__ == "__main__":
+    main()
