@@ -69,13 +69,14 @@ class Recipe:
         place = Path(checkpoints, self.dataset.name, self.family.name, self.scale)
         return place / f"{self.member}-{key_of(self.identity())}"
 
-    def logits_identity(self, weights: str, split: Split, precision: str) -> dict[str, Any]:
+    def logits_identity(self, weights: str, split: Split, precision: str, storage: str) -> dict[str, Any]:
         """What makes an entry of the store: two are the same exactly when all of this is.
 
         Args:
             weights: the fingerprint of the member's weights.
             split: the samples.
             precision: of the forward pass.
+            storage: what logits are kept as.
         """
         return {
             "weights": weights,
@@ -83,5 +84,5 @@ class Recipe:
             "transform": self.transform.describe(),
             "samples": split.identity,
             "precision": precision,
-            "dtype": "float32",
+            "dtype": storage,
         }

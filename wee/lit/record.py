@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning
+import numpy as np
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor, nn
 
@@ -38,12 +39,13 @@ class StoreWriter(BasePredictionWriter):
 
     Args:
         writer: the entry in the making.
+        storage: what logits are kept as, as numpy names it.
         done: called with the number of samples of every batch.
     """
 
-    def __init__(self, writer: EntryWriter, done: Callable[[int], None]) -> None:
+    def __init__(self, writer: EntryWriter, storage: str, done: Callable[[int], None]) -> None:
         super().__init__(write_interval="batch")
-        self.writer, self.done = writer, done
+        self.writer, self.storage, self.done = writer, storage, done
 
     def write_on_batch_end(
         self,
@@ -57,5 +59,7 @@ class StoreWriter(BasePredictionWriter):
     ) -> None:
         """Keep one batch. Lightning's own `batch_indices` are not used: they have been wrong between processes."""
         index, labels = (prediction[name].cpu().numpy() for name in ("index", "label"))
-        self.writer.add(index, prediction["logits"].float().cpu().numpy(), labels)
+        logits = prediction["logits"].float().cpu().numpy()
+        with np.errstate(over="ignore"):  # the writer says which sample does not fit
+            self.writer.add(index, logits.astype(self.storage, copy=False), labels)
         self.done(len(prediction["index"]))

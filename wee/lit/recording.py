@@ -27,11 +27,13 @@ class Recording:
     Attributes:
         batch_size: images run at once.
         precision: as Lightning's Trainer takes it.
+        storage: what logits are kept as, as numpy names it.
         runtime: devices.
     """
 
     batch_size: int
     precision: str
+    storage: str
     runtime: RuntimeConfig
 
 
@@ -58,7 +60,7 @@ def record(
         recorder = Recorder(network.module)
         only = None if len(missing) == len(split) else missing.tolist()
         loader = ordered_loader(split.dataset(network.transform), how.batch_size, how.runtime.workers, only)
-        trainer = quiet_trainer(how.runtime, how.precision, callbacks=[StoreWriter(writer, done)])
+        trainer = quiet_trainer(how.runtime, how.precision, callbacks=[StoreWriter(writer, how.storage, done)])
         trainer.predict(recorder, loader, return_predictions=False)
     created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     return writer.commit(network.cost, {**provenance, "created": created, "versions": versions()})

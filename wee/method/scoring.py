@@ -34,6 +34,7 @@ def summarise(
     sets: Collection[tuple[int, ...]],
     scores: Collection[str] = ("msp",),
     temperatures: Sequence[float] | None = None,
+    rounding: str | None = None,
     threads: int | None = None,
     device: str = "cpu",
     done: Callable[[int], None] = lambda samples: None,
@@ -46,6 +47,7 @@ def summarise(
         sets: the sets of members wanted, as tuples of indices into `logits`.
         scores: names of the scores wanted.
         temperatures: what to divide each member's logits by; None for nothing.
+        rounding: score logits as if they had been stored so: "float16" or "bfloat16"; None for as they are.
         threads: that score chunks side by side; None for as many as there are processors. Results do not depend on it.
         device: where chunks are scored, as torch names it. An accelerator's last bits may differ from a processor's.
         done: called with the number of samples of every chunk that is finished.
@@ -64,7 +66,10 @@ def summarise(
 
     def run(start: int) -> int:
         rows = slice(start, min(start + size, count))
-        read = {m: Member(_load(logits[m][rows], temperatures[m] if temperatures else 1.0, device)) for m in needed}
+        read = {
+            m: Member(_load(logits[m][rows], rounding, temperatures[m] if temperatures else 1.0, device))
+            for m in needed
+        }
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64)).to(device)
         for members, prefix in found.items():
             _fill(prefix, rows, Outputs.of([read[m] for m in members]), functions, truth)
@@ -80,8 +85,13 @@ def summarise(
     return found
 
 
-def _load(logits: NDArray[np.floating], temperature: float, device: str) -> torch.Tensor:
-    z = torch.from_numpy(np.array(logits, dtype=np.float64)).to(device)
+def _load(logits: NDArray[np.floating], rounding: str | None, temperature: float, device: str) -> torch.Tensor:
+    if rounding is None:
+        z = torch.from_numpy(np.array(logits, dtype=np.float64)).to(device)
+    else:
+        z = torch.from_numpy(np.array(logits)).to(getattr(torch, rounding)).to(device, torch.float64)
+        if not z.isfinite().all():
+            raise WeeError(f"some logits are too large for {rounding}")
     return z if temperature == 1 else z.div_(temperature)
 
 

@@ -15,7 +15,7 @@ from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, command, stage
 from wee.data.config import ood_sets
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 from wee.stages.members import MembersConfig
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from wee.models.network import Network
 
 log = logging.getLogger("wee")
+
+
+STORAGES = ("float32", "float16")
 
 
 @dataclass
@@ -35,6 +38,8 @@ class EvaluateConfig(MembersConfig):
         cost: what is counted.
         batch_size: images run at once.
         precision: of the forward passes, as Lightning's Trainer takes it.
+        storage: what logits are kept as: "float32", or "float16", half as large and rounded (what that changes in every
+            number, `wee sweep rounding=float16` tells). Another storage is another entry.
         piece_samples: samples written at a time; null for pieces of about 16 MiB.
     """
 
@@ -42,10 +47,13 @@ class EvaluateConfig(MembersConfig):
     cost: CostConfig = MISSING
     batch_size: int = 512
     precision: str = "32-true"
+    storage: str = "float32"
     piece_samples: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.storage not in STORAGES:
+            raise unknown("storage", self.storage, STORAGES)
         self.ood = ood_sets(self.ood)
         for name in ("batch_size", "piece_samples"):
             value = getattr(self, name)
@@ -180,7 +188,7 @@ def _entry(cfg: EvaluateConfig, job: Job, split: Split) -> tuple[Any, dict[str, 
 
     recipe = job.recipe
     address = Address(cfg.dataset.name, cfg.family.name, recipe.scale, recipe.member, job.split)
-    return address, recipe.logits_identity(job.weights, split, cfg.precision)
+    return address, recipe.logits_identity(job.weights, split, cfg.precision, cfg.storage)
 
 
 def _record(cfg: EvaluateConfig, network: Network, job: Job, split: Split, writer: Any, done: Any) -> None:
@@ -195,7 +203,7 @@ def _record(cfg: EvaluateConfig, network: Network, job: Job, split: Split, write
         "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": recipe.architecture.label},
         "config": {"recipe": recipe.identity(), "batch_size": cfg.batch_size},
     }
-    record(network, split, writer, Recording(cfg.batch_size, cfg.precision, cfg.runtime), provenance, done)
+    record(network, split, writer, Recording(cfg.batch_size, cfg.precision, cfg.storage, cfg.runtime), provenance, done)
 
 
 STAGE = Stage("evaluate", EvaluateConfig, evaluate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from wee.config.console import progress
 from wee.config.failures import report
 from wee.config.runner import Stage, command, overrides, stage
 from wee.data.config import StoredConfig, labelled, ood_sets
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 from wee.models.config import FamilyConfig
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
+
+ROUNDINGS = ("float16", "bfloat16")
 
 
 @dataclass
@@ -39,6 +41,8 @@ class SweepConfig(Common):
         policy, window, score, task: what is done with them, and what is measured.
         bootstrap: intervals around every number.
         runtime: how logits are scored, where no sweep has done it before.
+        rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and tell in storage.csv
+            what that changes in every number; null for not.
         pick: where several entries have one name, which to take: beginnings of entry keys, weights' fingerprints or
             training recipes, or "newest".
     """
@@ -55,6 +59,7 @@ class SweepConfig(Common):
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
     scale: Any = "all"
+    rounding: str | None = None
     pick: Any = None
 
     def __post_init__(self) -> None:
@@ -66,6 +71,8 @@ class SweepConfig(Common):
         for mix in self.ensemble.scales:
             self.family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
         self.pick = [] if self.pick is None else [str(one) for one in as_list(self.pick)]
+        if self.rounding is not None and self.rounding not in ROUNDINGS:
+            raise unknown("rounding", self.rounding, ROUNDINGS)
         check_name("name", self.name)
 
     def expected(self, address: Address) -> dict[str, Any]:
@@ -103,7 +110,7 @@ def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
     from rich.console import Console
 
-    from wee.sweep.results import is_whole, read_table, save, touch
+    from wee.sweep.results import is_whole, read_effects, read_table, save, touch
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
 
@@ -121,6 +128,10 @@ def sweep(cfg: SweepConfig) -> None:
         table = tables["table.csv"]
         save(folder, tables, {**about, "labels": _labels(cfg)})
     Console(soft_wrap=True).print(summary(table, [metric for metric in plan.metrics if metric.task is not None]))
+    if cfg.rounding is not None:
+        from wee.sweep.rounding import effect_summary
+
+        Console(soft_wrap=True).print(effect_summary(read_effects(folder), cfg.rounding))
     files = [
         f"table.csv ({len(table):,} rows)",
         *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
@@ -203,25 +214,34 @@ def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
     from wee.store.derived import Derived
     from wee.sweep.differences import differences
     from wee.sweep.fronts import fronts
+    from wee.sweep.rounding import effect
     from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
 
-    whole = Result([], [])
-    with progress("points") as bar:
-        samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
-        scoring = bar.add_task("scoring", total=samples, unit="samples")
-        task = bar.add_task("sweeping", total=sum(plan.points(pool) for pool in pools))
-        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), lambda n: bar.advance(scoring, n))
+    def swept(rounding: str | None, plan: Plan) -> Result:
+        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
+        whole = Result([], [])
         for pool in pools:
             for one, word in ((scoring, "scoring"), (task, "sweeping")):
                 bar.update(one, description=f"{word} {pool.family}/{pool.scale}")
             found = compute(pool, plan, scorer, lambda n: bar.advance(task, n))
             whole.rows.extend(found.rows)
             whole.draws.extend(found.draws)
+        return whole
+
+    times = 1 if cfg.rounding is None else 2
+    with progress("points") as bar:
+        samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
+        scoring = bar.add_task("scoring", total=times * samples, unit="samples")
+        task = bar.add_task("sweeping", total=times * sum(plan.points(pool) for pool in pools))
+        whole = swept(None, plan)
+        rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
     table = whole.table()
     tables = {"table.csv": table, "fronts.csv": fronts(table)}
     if plan.bootstrap.resamples:
         tables["differences.csv"] = differences(table, whole.draws, plan.bootstrap.level)
+    if rounded is not None:
+        tables["storage.csv"] = effect(table, rounded.table())
     return tables
 
 
@@ -232,7 +252,8 @@ def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
     names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
     parts = {name: asdict(getattr(cfg, name)) for name in names}
     entries = [[str(entry.address), entry.key] for pool in pools for entry in pool.entries]
-    return {**parts, "scale": cfg.scale, "entries": entries, "wee": version("wee"), "layout": 2}
+    rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
+    return {**parts, **rounding, "scale": cfg.scale, "entries": entries, "wee": version("wee"), "layout": 2}
 
 
 def _labels(cfg: SweepConfig) -> dict[str, dict[str, str]]:

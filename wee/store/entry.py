@@ -175,9 +175,9 @@ class Entry:
         return Damaged(f"the entry {self.address} ({self.folder}) is damaged: {what}. Make it again: {again}")
 
     def is_called(self, prefix: str) -> bool:
-        """Whether its key, its weights' fingerprint, its training recipe or its precision begins so."""
+        """Whether its key, its weights' fingerprint, its training recipe, its precision or its dtype begins so."""
         identity = self.manifest["identity"]
-        names = (self.key, identity.get("weights"), self.recipe, identity.get("precision"))
+        names = (self.key, identity.get("weights"), self.recipe, identity.get("precision"), self.manifest["dtype"])
         return any(str(name).startswith(prefix) for name in names)
 
     @property
@@ -189,6 +189,7 @@ class Entry:
         """One line that tells it from others of its name."""
         made, identity = self.manifest["provenance"], self.manifest["identity"]
         details = [f"{name} {identity[name]}" for name in ("weights", "precision") if identity.get(name)]
+        details += [str(self.manifest["dtype"])]
         details += [f"{name} {made[name]}" for name in ("recipe", "created") if made.get(name)]
         return f"{self.key} ({', '.join(details)})"
 

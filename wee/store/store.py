@@ -140,7 +140,7 @@ class LogitStore:
             address: what it is called.
             expected: parts of its identity that must be so, for instance the samples.
             pick: where several fit, which to take: beginnings of entry keys, of weights' fingerprints or of training
-                recipes, or "newest".
+                recipes, precisions or dtypes, or "newest".
 
         Raises:
             WeeError: several fit; the message names them and how to choose.
@@ -155,15 +155,17 @@ class LogitStore:
             listed = "\n".join(f"  {entry.describe()}" for entry in entries)
             raise WeeError(
                 f"{len(entries)} entries fit {address}:\n{listed}\n"
-                "Choose by the beginning of a key, of a weights' fingerprint, of a training recipe or of a precision: one, or "
-                f"a list where several are needed; for instance pick={_telling(entries)}, or pick=newest."
+                "Choose by the beginning of a key, of a weights' fingerprint, of a training recipe, of a precision or dtype: "
+                f"one, or a list where several are needed; for instance pick={_telling(entries)}, or pick=newest."
             )
         return entries[0] if entries else None
 
 
 def _telling(entries: Sequence[Entry]) -> str:
     """What tells the newest of some entries from the others, and serves for a whole sweep if anything does."""
-    for names in ([e.recipe for e in entries], [str(e.manifest["identity"].get("precision", "")) for e in entries]):
+    identities = [entry.manifest["identity"] for entry in entries]
+    precisions, dtypes = ([str(one.get(name, "")) for one in identities] for name in ("precision", "dtype"))
+    for names in ([entry.recipe for entry in entries], precisions, dtypes):
         if names[-1] and names.count(names[-1]) == 1:
             return names[-1]
     return entries[-1].key

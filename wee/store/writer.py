@@ -215,6 +215,11 @@ class EntryWriter:
             bad = self._ids[index[~np.isfinite(logits).reshape(len(index), -1).all(axis=1)][0]].decode()
             raise WeeError(
                 f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault"
+                + (
+                    ", or they are too large for float16 (storage=float32 is wide enough)"
+                    if logits.dtype == "f2"
+                    else ""
+                )
             )
         if (labels != self._labels[index]).any():
             bad = self._ids[index[labels != self._labels[index]][0]].decode()

@@ -139,7 +139,7 @@ def _same_network(entries: Sequence[Entry]) -> None:
     """A threshold set with one network says nothing about another: all splits must be of the same."""
     first = entries[0]
     for entry in entries[1:]:
-        for name in ("weights", "architecture", "transform", "precision"):
+        for name in ("weights", "architecture", "transform", "precision", "dtype"):
             if first.manifest["identity"].get(name) != entry.manifest["identity"].get(name):
                 raise WeeError(
                     f"{first.address} and {entry.address} differ in their {name}: {first.describe()} and {entry.describe()}. "

@@ -19,7 +19,7 @@ from wee.sweep.table import COLUMNS, KEYS
 
 log = logging.getLogger("wee")
 
-TABLE, FRONTS, DIFFERENCES, ABOUT = "table.csv", "fronts.csv", "differences.csv", "sweep.json"
+TABLE, STORAGE, ABOUT = "table.csv", "storage.csv", "sweep.json"
 _TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
 
@@ -95,6 +95,11 @@ def read_table(path: Path) -> pd.DataFrame:
         raise WeeError(f"{path} is not a table of a sweep: it has no column {', '.join(missing)}")
     table["width"] = table["width"].map(parse_width)
     return table
+
+
+def read_effects(folder: Path) -> pd.DataFrame:
+    """What rounded logits change, of a sweep that was asked for it."""
+    return pd.read_csv(folder / STORAGE)
 
 
 def parse_width(text: Any) -> Any:

@@ -27,11 +27,13 @@ class Scorer:
     Attributes:
         config: how.
         kept: where; None for nowhere.
+        rounding: score logits as if they had been stored so; None for as they are.
         done: called with the number of samples of every chunk that is finished.
     """
 
     config: ScoringConfig
     kept: Derived | None = None
+    rounding: str | None = None
     done: Callable[[int], None] = lambda samples: None
 
     def prefixes(
@@ -70,7 +72,7 @@ class Scorer:
                 for part in missing[members]:
                     arrays = _part(prefix, part)
                     found[members, part] = arrays
-                    identity = _identity(pool, split, members, part, temperatures)
+                    identity = self._identity(pool, split, members, part, temperatures)
                     if identity is not None:
                         self.kept.put(f"{pool.dataset}/{split}", identity, arrays)
         return _join(found, sets, scores)
@@ -80,7 +82,7 @@ class Scorer:
         return [self._temperature(pool, place) for place in range(len(pool.networks))]
 
     def _temperature(self, pool: Pool, place: int) -> float:
-        identity = _identity(pool, "val", (place,), _TEMPERATURE, None)
+        identity = self._identity(pool, "val", (place,), _TEMPERATURE, None)
         arrays = None
         if self.kept is not None and identity is not None:
             arrays = self.kept.get(f"{pool.dataset}/val", identity)
@@ -101,7 +103,7 @@ class Scorer:
         found = {}
         for members in sets if self.kept is not None else ():
             for part in (_JUDGED, *scores):
-                identity = _identity(pool, split, members, part, temperatures)
+                identity = self._identity(pool, split, members, part, temperatures)
                 if identity is not None and self.kept is not None:
                     arrays = self.kept.get(f"{pool.dataset}/{split}", identity)
                     if arrays is not None:
@@ -125,8 +127,35 @@ class Scorer:
         scores = list(dict.fromkeys(part for parts in missing.values() for part in parts if part != _JUDGED))
         logits = [network.logits[split] for network in pool.networks]
         return summarise(
-            logits, pool.samples[split].labels, list(missing), scores, temperatures, threads, self.config.device, self.done
-        )  # fmt: skip
+            logits,
+            pool.samples[split].labels,
+            list(missing),
+            scores,
+            temperatures,
+            self.rounding,
+            threads,
+            self.config.device,
+            self.done,
+        )
+
+    def _identity(
+        self, pool: Pool, split: str, members: Set, part: str, temperatures: Sequence[float] | None
+    ) -> dict[str, Any] | None:
+        """What fixes one part of what a set of networks says; None where that is not known, and it must not be kept.
+
+        A user's own score is a function that may change at any time: nobody knows when two results of it are the same.
+        """
+        sources = [_source(pool.networks[place], split) for place in members]
+        if None in sources or part not in (*SCORES, *ENSEMBLE_SCORES, _JUDGED, _TEMPERATURE):
+            return None
+        scaled = None if temperatures is None else [temperatures[place] for place in members]
+        return {
+            "part": part,
+            "networks": sources,
+            "temperatures": scaled,
+            "rounding": self.rounding,
+            "scoring": SCORING,
+        }
 
 
 def _missing(
@@ -148,20 +177,6 @@ def _part(prefix: Prefix, part: str) -> Arrays:
     if part == _JUDGED:
         return {field: getattr(prefix, field) for field in JUDGED}
     return {"score": prefix.scores[part]}
-
-
-def _identity(
-    pool: Pool, split: str, members: Set, part: str, temperatures: Sequence[float] | None
-) -> dict[str, Any] | None:
-    """What fixes one part of what a set of networks says; None where that is not known, and it must not be kept.
-
-    A user's own score is a function that may change at any time: nobody knows when two results of it are the same.
-    """
-    sources = [_source(pool.networks[place], split) for place in members]
-    if None in sources or part not in (*SCORES, *ENSEMBLE_SCORES, _JUDGED, _TEMPERATURE):
-        return None
-    scaled = None if temperatures is None else [temperatures[place] for place in members]
-    return {"part": part, "networks": sources, "temperatures": scaled, "scoring": SCORING}
 
 
 def _source(network: Network, split: str) -> list[Any] | None:
