@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
 from benchmarks.report import Report, Row, seconds
-from wee.method import Metric, Outcome, Ranking, Single, Stages, Task, Window, bootstrap, summarise
+from wee.method import Metric, Outcome, Prefix, Ranking, Stages, Task, Window, bootstrap, summarise
 from wee.store import Address, Entry, LogitStore
 
 TASKS = ["cov@5", "cov@10", "risk@50", "risk@80", "fpr@80", "fpr@95"]
@@ -109,25 +109,25 @@ def growth(folder: Path, report: Report) -> None:
     scoring, sweeping = [], []
     for n in sizes:
         logits, labels = _made(folder, f"growing-{n}", n, 100, 2)
-        scoring.append(_timed(lambda: _score(logits, labels), best_of=2))
-        sweeping.append(_timed(lambda: _settings(_score(logits, labels), 40)) - scoring[-1])
+        scoring.append(_timed(_score, logits, labels, best_of=3))
+        sweeping.append(_timed(_settings, _score(logits, labels), 40))
     report.add(_grown("scoring, 100 classes", "samples", sizes, scoring))
     report.add(_grown("40 settings, 100 classes", "samples", sizes, sweeping))
     classes, times = [100, 250, 500, 1000], []
     for c in classes:
         logits, labels = _made(folder, f"growing-{c}-classes", 25_000, c, 2)
-        times.append(_timed(lambda: _score(logits, labels), best_of=2))
+        times.append(_timed(_score, logits, labels, best_of=3))
     report.add(_grown("scoring, 25,000 samples", "classes", classes, times))
-    members, times = [2, 4], []
-    logits, labels = _made(folder, "growing-members", 25_000, 500, 4)
+    members, times = [1, 2, 4], []
+    logits, labels = _made(folder, "growing-members", 50_000, 500, 4)
     for m in members:
-        times.append(_timed(lambda: _score(logits[:m], labels), best_of=2))
-    report.add(_grown("scoring, 25,000 x 500, each prefix", "members", members, times))
+        times.append(_timed(_score, logits[:m], labels, best_of=3))
+    report.add(_grown("scoring every prefix, 50,000 x 500", "members", members, times))
     counts, times = [40, 80, 160], []
     logits, labels = _made(folder, "growing-25000", 25_000, 100, 2)
     prefixes = _score(logits, labels)
     for count in counts:
-        times.append(_timed(lambda: _settings(prefixes, count)))
+        times.append(_timed(_settings, prefixes, count))
     report.add(_grown("settings, 25,000 samples", "settings", counts, times))
 
 
@@ -155,11 +155,8 @@ def _settings(prefixes: list[Any], count: int) -> None:
 
 def _alone(outcome: Outcome) -> Stages:
     """An outcome as if nothing about it had been sorted."""
-    from wee.method import Prefix
-
     fields = ("confidence", "label", "correct", "top5", "log_prob", "brier")
     prefix = Prefix(dict(outcome.scores), *(getattr(outcome, field) for field in fields))
-    Single()
     return Stages([prefix], [MACS], outcome.stages.ids)
 
 
@@ -195,7 +192,9 @@ def _baseline(folder: Path, table: pd.DataFrame) -> tuple[float, int]:
 def compare(setting: baseline.Windowed, numbers: dict[str, float], table: pd.DataFrame) -> None:
     """Stop unless the baseline and the sweep agree about a setting."""
     rows = table[(table.members == "+".join(map(str, setting.order))) & (table.policy == "window")]
-    rows = rows[(rows.score == setting.score) & (rows.task == setting.task) & (rows.width.astype(str) == str(setting.width))]
+    rows = rows[
+        (rows.score == setting.score) & (rows.task == setting.task) & (rows.width.astype(str) == str(setting.width))
+    ]
     compared = 0
     for row in rows.itertuples():
         kind = "adjusted" if row.adjusted else "plain"
@@ -234,10 +233,10 @@ def _read_once(folder: Path) -> None:
                     pass
 
 
-def _timed(work: Callable[[], Any], best_of: int = 1) -> float:
+def _timed(work: Callable[..., Any], *arguments: Any, best_of: int = 1) -> float:
     times = []
     for _ in range(best_of):
         start = time.perf_counter()
-        work()
+        work(*arguments)
         times.append(time.perf_counter() - start)
     return min(times)

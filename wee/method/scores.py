@@ -38,18 +38,32 @@ class Outputs:
 
     def __init__(self, logits: Sequence[Tensor]) -> None:
         self.members = [Member(z) for z in logits]
+        self.shorter: Outputs | None = None
 
     @classmethod
-    def of(cls, members: Sequence[Member]) -> Outputs:
-        """Outputs of members whose softmax may already be known."""
+    def of(cls, members: Sequence[Member], shorter: Outputs | None = None) -> Outputs:
+        """Outputs of members whose softmax may already be known.
+
+        Args:
+            members: whose.
+            shorter: the outputs of all but the last of them, whose sums are gone on with; None for adding up anew.
+        """
         outputs = cls([])
-        outputs.members = list(members)
+        outputs.members, outputs.shorter = list(members), shorter
         return outputs
 
     @cached_property
     def probs(self) -> Tensor:
         """The mean of the members' softmax outputs, [n, classes]: what the ensemble predicts."""
-        return _mean([member.probs for member in self.members])
+        return self._total if len(self.members) == 1 else self._total / len(self.members)
+
+    @cached_property
+    def _total(self) -> Tensor:
+        """The sum of the members' softmax outputs, in their order."""
+        if len(self.members) == 1:
+            return self.members[0].probs
+        shorter = self.shorter or Outputs.of(self.members[:-1])
+        return shorter._total + self.members[-1].probs
 
     @cached_property
     def peak(self) -> Tensor:
@@ -110,7 +124,17 @@ class Member:
     def probs(self) -> Tensor:
         """Softmax outputs [n, classes]."""
         each, total = self._exponentials
-        return each.div_(total[:, None])
+        return each.div_(total[:, None])  # in place: nothing else reads the exponentials
+
+    @cached_property
+    def peak(self) -> Tensor:
+        """The largest probability [n]."""
+        return self.probs.amax(1)
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """Its negative [n]."""
+        return _sum_p_log_p(self.probs)
 
 
 def msp(outputs: Outputs) -> Tensor:
@@ -136,12 +160,12 @@ def gini(outputs: Outputs) -> Tensor:
 
 def mean_msp(outputs: Outputs) -> Tensor:
     """Mean of the members' own maximum softmax probabilities, in (0, 1]."""
-    return _mean([member.probs.amax(1) for member in outputs.members])
+    return _mean([member.peak for member in outputs.members])
 
 
 def mean_entropy(outputs: Outputs) -> Tensor:
     """Mean of the members' own negative entropies, in [-log classes, 0]."""
-    return _mean([_sum_p_log_p(member.probs) for member in outputs.members])
+    return _mean([member.entropy for member in outputs.members])
 
 
 def max_logit(outputs: Outputs) -> Tensor:

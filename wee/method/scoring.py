@@ -71,8 +71,10 @@ def summarise(
             for m in needed
         }
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64)).to(device)
-        for members, prefix in found.items():
-            _fill(prefix, rows, Outputs.of([read[m] for m in members]), functions, truth)
+        outputs: dict[tuple[int, ...], Outputs] = {}
+        for members in sorted(found, key=len):  # longer sets go on with the sums of shorter ones
+            outputs[members] = Outputs.of([read[m] for m in members], outputs.get(members[:-1]))
+            _fill(found[members], rows, outputs[members], functions, truth)
         return rows.stop - start
 
     workers = 1 if device != "cpu" else threads or len(os.sched_getaffinity(0))
