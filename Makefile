@@ -11,11 +11,12 @@ SIZED ?= [s1,s2,s3]
 NAME = $(DATASET)-$(FAMILY)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures test lint format clean logits
+.PHONY: help install demo figures bench test lint format clean logits
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume
 
 help:  ## list these targets
-	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
+		| sed -E 's/make teaser sc scod ood policy window hypervolume/make NAME    /'
 
 install: $(VENV)/.installed  ## a .venv with wee and its tools, at the versions that CI runs
 
@@ -32,7 +33,7 @@ demo: install  ## the whole path on embedded images: train, evaluate, sweep, dra
 
 figures: teaser sc scod ood policy window size msdnet hypervolume  ## every figure, from the embedded images
 
-teaser sc scod ood policy window hypervolume: logits  ## one figure: its sweep, then the drawing
+teaser sc scod ood policy window hypervolume: logits  ## one figure: teaser, sc, scod, ood, policy, window or hypervolume
 	$(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(FAMILY)
 	$(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
@@ -57,6 +58,9 @@ ifeq ($(DATASET),digits)
 	$(WEE) train family=$(FAMILY)
 	$(WEE) evaluate family=$(FAMILY)
 endif
+
+bench: install  ## how fast, against baselines timed in the same run (2 GB of synthetic logits in outputs/bench)
+	$(BIN)/python -m benchmarks
 
 test: install  ## run the tests
 	$(BIN)/pytest -n 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import sweep
+from benchmarks import evaluate, sweep
 from benchmarks.report import Report
 
-PARTS = {"sweep": sweep.run}
+PARTS = {"sweep": sweep.run, "evaluate": evaluate.run}
 
 
 def main() -> None:

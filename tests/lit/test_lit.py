@@ -64,13 +64,13 @@ def test_logits_stay_with_their_samples(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)).eval()
     with torch.no_grad():
-        expected = network(data.images).numpy()
+        expected = network(data.__getitems__(list(range(41)))["image"]).numpy()
     ids = np.arange(41).astype("S")
     order = np.random.default_rng(1).permutation(41).tolist()
     with LogitStore(tmp_path).writer(Address("d", "f", "s", 0, "val"), {}, data.labels.numpy(), ids, ids) as writer:
         counted: list[int] = []
         trainer = quiet_trainer(
-            RuntimeConfig(accelerator="cpu"), "32-true", callbacks=[StoreWriter(writer, counted.append)]
+            RuntimeConfig(accelerator="cpu"), "32-true", callbacks=[StoreWriter(writer, "float32", counted.append)]
         )
         loader = ordered_loader(data, 16, workers=2, only=order)
         assert trainer.predict(Recorder(network), loader, return_predictions=False) is None

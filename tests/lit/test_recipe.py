@@ -33,10 +33,10 @@ def test_everything_that_decides_weights_is_in_their_identity() -> None:
     assert plain != recipe(dataset=replace(recipe().dataset, mean=0.4)).identity()
 
 
-@pytest.mark.parametrize("change", ["weights", "transform", "architecture", "samples", "precision"])
+@pytest.mark.parametrize("change", ["weights", "transform", "architecture", "samples", "precision", "dtype"])
 def test_everything_that_decides_logits_is_in_their_identity(change: str) -> None:
     plain, other = recipe(), recipe()
-    settings = {"weights": "aa", "split": "val", "precision": "32-true"}
+    settings = {"weights": "aa", "split": "val", "precision": "32-true", "storage": "float32"}
     if change == "transform":
         other = recipe(dataset=replace(plain.dataset, std=0.4))
     elif change == "architecture":
@@ -44,16 +44,17 @@ def test_everything_that_decides_logits_is_in_their_identity(change: str) -> Non
     else:
         settings |= {"weights": "bb"} if change == "weights" else {}
         settings |= {"precision": "bf16-mixed"} if change == "precision" else {}
+        settings |= {"storage": "float16"} if change == "dtype" else {}
         settings |= {"split": "test"} if change == "samples" else {}
 
-    def identity(of: Recipe, weights: str, split: str, precision: str) -> dict[str, Any]:
+    def identity(of: Recipe, weights: str, split: str, precision: str, storage: str) -> dict[str, Any]:
         assert isinstance(of.dataset, DigitsConfig)
-        return of.logits_identity(weights, of.dataset.split(split), precision)
+        return of.logits_identity(weights, of.dataset.split(split), precision, storage)
 
-    before = identity(plain, "aa", "val", "32-true")
+    before = identity(plain, "aa", "val", "32-true", "float32")
     after = identity(other, **settings)
     assert before != after
-    assert before == identity(recipe(), "aa", "val", "32-true")
+    assert before == identity(recipe(), "aa", "val", "32-true", "float32")
     assert change in {key for key in before if before[key] != after[key]}
 
 

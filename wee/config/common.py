@@ -16,10 +16,12 @@ class PathsConfig:
 
     Attributes:
         outputs: everything that runs write.
+        data: where image data sets lie.
         checkpoints, store, sweeps, figures: what each stage leaves there for the next.
     """
 
     outputs: str = "outputs"
+    data: str = "data"
     checkpoints: str = "${paths.outputs}/checkpoints"
     store: str = "${paths.outputs}/store"
     sweeps: str = "${paths.outputs}/sweeps"

@@ -37,29 +37,39 @@ class Transform:
         size: side of the square input in pixels.
         mean, std: of the normalisation, one a channel.
         interpolation: of the resizing, antialiased.
+        crop_pct: the share of the resized image's side that is kept, from its centre.
     """
 
     size: int
     mean: Sequence[float]
     std: Sequence[float]
     interpolation: str = "bilinear"
+    crop_pct: float = 1.0
 
     def describe(self) -> dict[str, Any]:
         """What identifies it."""
         return asdict(self)
+
+    def normalisation(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, [1, channels, 1, 1] each."""
+        mean, std = (torch.tensor(list(v)).view(1, -1, 1, 1) for v in (self.mean, self.std))
+        return mean, std
 
 
 class Split(ABC):
     """One split of a data set.
 
     Attributes:
-        identity: what fixes its samples, as plain data; equal identities mean equal samples.
+        identity: what fixes its samples, as plain data, from the config; with equal files, equal identities mean equal
+            samples.
+        files: fingerprint of the files that the samples come from; None where there are none.
         ids: an id for every sample [N], bytes; unique.
         groups: what samples depend on together (the image that several draws come from) [N], bytes.
         labels: true classes [N], int64; `NO_LABEL` where there is none.
     """
 
     identity: dict[str, Any]
+    files: str | None = None
     ids: NDArray[np.bytes_]
     groups: NDArray[np.bytes_]
     labels: NDArray[np.int64]
@@ -79,7 +89,7 @@ class Split(ABC):
 
 
 class ArrayImages(Dataset[Any]):
-    """Images that fit in memory: transformed once, handed out a batch at a time.
+    """Images that fit in memory: resized once, handed out a batch at a time.
 
     Args:
         images: uint8 [N, channels, height, width].
@@ -88,12 +98,11 @@ class ArrayImages(Dataset[Any]):
     """
 
     def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Transform) -> None:
-        pixels = torch.from_numpy(images).float() / 255
-        if pixels.shape[-1] != transform.size:
-            size = (transform.size, transform.size)
-            pixels = torch.nn.functional.interpolate(pixels, size, mode=transform.interpolation, antialias=True)
-        mean, std = (torch.tensor(list(v)).view(1, -1, 1, 1) for v in (transform.mean, transform.std))
-        self.images = (pixels - mean) / std
+        self.pixels = torch.from_numpy(images)
+        if self.pixels.shape[-1] != transform.size:
+            size, mode = (transform.size, transform.size), transform.interpolation
+            self.pixels = torch.nn.functional.interpolate(self.pixels.float() / 255, size, mode=mode, antialias=True)
+        self.mean, self.std = transform.normalisation()
         self.labels = torch.from_numpy(labels)
 
     def __len__(self) -> int:
@@ -105,4 +114,6 @@ class ArrayImages(Dataset[Any]):
     def __getitems__(self, indices: list[int]) -> Batch:
         """A whole batch; torch's loader asks for one where this method exists."""
         chosen = torch.as_tensor(indices)
-        return {"image": self.images[chosen], "label": self.labels[chosen], "index": chosen}
+        pixels = self.pixels[chosen]
+        pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
+        return {"image": (pixels - self.mean) / self.std, "label": self.labels[chosen], "index": chosen}

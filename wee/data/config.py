@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
@@ -200,7 +203,107 @@ class StoredConfig(LabelledConfig):
         raise WeeError(f"of data set {self.name} there are logits in the store, but no images")
 
 
-KINDS: dict[str, type[DatasetConfig]] = {"digits": DigitsConfig, "photos": PhotosConfig, "stored": StoredConfig}
+@dataclass
+class ValidationConfig:
+    """Where held-out samples come from, on which thresholds and windows are set.
+
+    Attributes:
+        source: "train" or "test": `count` images drawn from there, and taken out of it; else a place of their own.
+        count: how many.
+        seed: of the draw: the same images for every member.
+    """
+
+    source: str = "train"
+    count: int = 0
+    seed: int = 0
+
+
+@dataclass
+class ImagesConfig(LabelledConfig):
+    """Image files on disk.
+
+    Attributes:
+        root: folder of the data set.
+        train, test: places below it, each a folder of class folders, a plain folder, a folder of tar shards, or a file
+            list; of a list of places, the first that is there.
+        validation: where held-out samples come from.
+        classes: how many; 0 to count the class folders.
+        channels: 3 for colour, 1 for grey.
+        group: a pattern with one (group): what it finds in an image's path is what the image depends on with others, for
+            instance the photograph it was cut from; empty where images are independent.
+        memory: whether images are kept in memory: true, false, or "auto": where they are small.
+    """
+
+    kind: str = "images"
+    root: str = MISSING
+    train: Any = "train"
+    test: Any = field(default_factory=lambda: ["test", "val", "validation"])
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    classes: int = 0
+    group: str = ""
+    memory: Any = "auto"
+
+    def __post_init__(self) -> None:
+        if self.memory not in (True, False, "auto"):
+            raise unknown("value of memory", self.memory, ["true", "false", "auto"], of=f"data set {self.name}")
+        if self.channels not in (1, 3):
+            raise WeeError(f"data set {self.name} has {self.channels} channels: images have 3 (colour) or 1 (grey)")
+        if self.group and re.compile(self.group).groups != 1:
+            raise WeeError(f"{self.name}.group is {self.group}: it must have exactly one (group) in it")
+        if not self.classes:
+            self.classes = self._count_classes()
+
+    def find(self, split: str) -> Path:
+        """Where a split lies.
+
+        Raises:
+            WeeError: none of its places is there.
+        """
+        return self.place(as_list(getattr(self, split)))
+
+    def place(self, names: Sequence[str]) -> Path:
+        """The first of some places that is there.
+
+        Raises:
+            WeeError: none is.
+        """
+        for name in names:
+            if (Path(self.root) / name).exists():
+                return Path(self.root) / name
+        looked = ", ".join(str(Path(self.root) / name) for name in names)
+        raise WeeError(f"data set {self.name}: none of these is there: {looked}. Say where it lies: root=FOLDER")
+
+    def identity(self, split: str) -> dict[str, Any]:
+        """What fixes the samples of a split, but for the files themselves: those have a fingerprint of their own."""
+        if split not in _ORDER:
+            raise unknown("split", split, _ORDER, of=f"data set {self.name}")
+        held_out = self.validation
+        cut = held_out.source if held_out.source in ("train", "test") else None
+        parts: dict[str, Any] = {"kind": self.kind, "split": split}
+        if split == "val" or split == cut:
+            parts |= {"validation": asdict(held_out)}
+        return parts
+
+    def split(self, name: str) -> Split:
+        """One split; its images are read when they are asked for."""
+        from wee.data.images import images
+
+        return images(self, name)
+
+    def _count_classes(self) -> int:
+        for name in [*as_list(self.train), *as_list(self.test)]:
+            folder = Path(self.root) / name
+            if folder.is_dir():
+                return sum(one.is_dir() and not one.name.startswith(".") for one in folder.iterdir())
+        return 0
+
+
+KINDS: dict[str, type[DatasetConfig]] = {
+    "digits": DigitsConfig,
+    "photos": PhotosConfig,
+    "images": ImagesConfig,
+    "stored": StoredConfig,
+}
 """Every kind of data set, by the name that its config gives as `kind`."""
 
 

@@ -49,7 +49,8 @@ class Recipe:
     def transform(self) -> Transform:
         """What the network sees of an image."""
         mean, std = mean_and_std(self.dataset)
-        return Transform(self.architecture.input_size, mean, std)
+        scale = self.architecture
+        return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)
 
     def common(self) -> dict[str, Any]:
         """What all members and scales that are trained together share: data and training."""
@@ -78,7 +79,9 @@ class Recipe:
             precision: of the forward pass.
             storage: what logits are kept as.
         """
+        files = {} if split.files is None else {"files": split.files}
         return {
+            **files,
             "weights": weights,
             "architecture": self.architecture.identity(),
             "transform": self.transform.describe(),

@@ -9,7 +9,9 @@ from omegaconf import MISSING
 
 from wee.config.common import choose
 from wee.config.typed import to_object
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 
 @dataclass
@@ -19,6 +21,8 @@ class ScaleConfig:
     Attributes:
         model: its name in timm's registry.
         input_size: side of its square input in pixels.
+        interpolation: of the resizing to it.
+        crop_pct: the share of the resized image's side that is kept, from its centre.
         kwargs: passed to `timm.create_model`.
         label: on figures; the scale's name where it is empty.
     """
@@ -27,14 +31,21 @@ class ScaleConfig:
     input_size: int = MISSING
     kwargs: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    interpolation: str = "bilinear"
+    crop_pct: float = 1.0
 
     def identity(self) -> dict[str, Any]:
         """The architecture, as plain data."""
-        return {key: value for key, value in asdict(self).items() if key != "label"}
+        seen = ("label", "interpolation", "crop_pct")  # of the transform, or of nothing
+        return {key: value for key, value in asdict(self).items() if key not in seen}
 
     def __post_init__(self) -> None:
         if self.input_size < 1:
             raise WeeError(f"input_size is {self.input_size}: it is a number of pixels")
+        if self.interpolation not in INTERPOLATIONS:
+            raise unknown("interpolation", self.interpolation, INTERPOLATIONS)
+        if not 0 < self.crop_pct <= 1:
+            raise WeeError(f"crop_pct is {self.crop_pct}: it is a share, more than 0 and at most 1")
 
 
 @dataclass

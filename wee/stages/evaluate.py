@@ -14,7 +14,7 @@ from wee.config.common import CostConfig, short
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, command, stage
-from wee.data.config import ood_sets
+from wee.data.config import ImagesConfig, ood_sets
 from wee.errors import WeeError, unknown
 from wee.stages.members import MembersConfig
 
@@ -55,6 +55,9 @@ class EvaluateConfig(MembersConfig):
         if self.storage not in STORAGES:
             raise unknown("storage", self.storage, STORAGES)
         self.ood = ood_sets(self.ood)
+        for ood in self.ood.values():
+            if isinstance(ood, ImagesConfig):
+                ood.channels = self.dataset.channels  # members see both alike
         for name in ("batch_size", "piece_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:
