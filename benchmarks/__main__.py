@@ -20,7 +20,7 @@ def main() -> None:
     report = Report()
     for name in asked.parts or PARTS:
         PARTS[name](asked.folder, report)
-    report.write(asked.folder)
+    report.write(asked.folder, "-".join(["bench", *asked.parts]))
 
 
 if __name__ == "__main__":

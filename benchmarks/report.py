@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from wee.machine import processors
 
 
 @dataclass(frozen=True)
@@ -53,21 +54,21 @@ class Report:
         self.rows.append(row)
         Console(stderr=True, soft_wrap=True).print("  ".join(cell for cell in row.cells() if cell), highlight=False)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, name: str = "bench") -> None:
         """Print the table, and keep it as Markdown and as JSON."""
         shown = Table(title=machine(), title_justify="left")
-        for k, name in enumerate(HEADER):
-            shown.add_column(name, justify="right" if k in (1, 3) else "left")
+        for k, column in enumerate(HEADER):
+            shown.add_column(column, justify="right" if k in (1, 3) else "left")
         for row in self.rows:
             shown.add_row(*row.cells())
         Console(soft_wrap=True).print(shown)
         folder.mkdir(parents=True, exist_ok=True)
         lines = ["| " + " | ".join(cells) + " |" for cells in [HEADER, *(row.cells() for row in self.rows)]]
         lines.insert(1, "| --- | ---: | --- | ---: | --- |")
-        (folder / "bench.md").write_text(f"{machine()}\n\n" + "\n".join(lines) + "\n")
+        (folder / f"{name}.md").write_text(f"{machine()}\n\n" + "\n".join(lines) + "\n")
         about = {"machine": machine(), "time": time.strftime("%Y-%m-%d"), "rows": [asdict(row) for row in self.rows]}
-        (folder / "bench.json").write_text(json.dumps(about, indent=1) + "\n")
-        Console(stderr=True, soft_wrap=True).print(f"written: {folder / 'bench.md'}, {folder / 'bench.json'}")
+        (folder / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+        Console(stderr=True, soft_wrap=True).print(f"written: {folder / name}.md, {folder / name}.json")
 
 
 def seconds(value: float) -> str:
@@ -88,5 +89,5 @@ def machine() -> str:
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
-    parts: list[Any] = [f"{len(os.sched_getaffinity(0))} cores ({model})", f"Python {platform.python_version()}"]
+    parts: list[Any] = [f"{processors()} cores ({model})", f"Python {platform.python_version()}"]
     return ", ".join([*parts, f"torch {torch.__version__}", f"numpy {numpy.__version__}"])

@@ -43,7 +43,7 @@ def run(folder: Path, report: Report) -> None:
 
 def whole_sweep(folder: Path, report: Report) -> None:
     """Two orders, five widths, six tasks, four policies, two scores, two OOD sets: as a command, imports included."""
-    shutil.rmtree(folder / "store" / ".scores", ignore_errors=True)
+    shutil.rmtree(folder / "store" / ".scores" / LARGE, ignore_errors=True)
     reading = _timed(lambda: _read_once(folder))
     cold = _sweep(folder)
     warm = _sweep(folder)
@@ -80,8 +80,8 @@ def points(folder: Path, report: Report) -> None:
 
     def sorted_again(task: Task, width: float) -> None:
         outcome = stages["test"].at(Window(task, width).fit(stages["val"])(stages["test"]))
-        prefix = _alone(outcome)
         for metric in metrics:
+            prefix = _alone(outcome)
             metric.of_ranking(Ranking(prefix.at(np.zeros(len(outcome), dtype=int)), "msp"))
 
     outcome = point(tasks[0], 0.2)
@@ -162,7 +162,7 @@ def _alone(outcome: Outcome) -> Stages:
 
 def _sweep(folder: Path) -> tuple[float, int]:
     """Seconds and peak memory in bytes of the whole command."""
-    shutil.rmtree(folder / "sweeps", ignore_errors=True)
+    shutil.rmtree(folder / "sweeps" / "bench", ignore_errors=True)
     command = [sys.executable, "-m", "wee", "sweep", *OVERRIDES, f"paths.outputs={folder}"]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -52,7 +52,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("name", "group", "option"), PAIRS)
 def test_every_choice_composes(name: str, group: str, option: str) -> None:
-    named = [f"{group}.name=x"] if option == "stored" and group != "ood" else []
+    named = [f"{group}.name=x"] if option in ("stored", "folder") and group != "ood" else []
     found = composed(name, *needs(name), *named, f"{group}=[{option}]" if group == "ood" else f"{group}={option}")
     assert isinstance(found, stage(name).root)
 

@@ -35,4 +35,4 @@ def test_labels_are_those_of_the_latest_run(tmp_path: Path) -> None:
     assert read_labels(tmp_path) == {"families": {"a": "New"}}
     assert read_labels(tmp_path / "table.csv") == {"families": {"a": "New"}}
     assert json.loads((tmp_path / ABOUT).read_text())["name"] == "x"
-    assert read_labels(tmp_path / "elsewhere") == {}
+    assert read_labels(tmp_path / "elsewhere" / "table.csv") == {}

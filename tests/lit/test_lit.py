@@ -82,7 +82,7 @@ def test_logits_stay_with_their_samples(tmp_path: Path) -> None:
 @pytest.mark.parametrize("schedule", ["one_cycle", "cosine"])
 def test_schedules_rise_and_fall(schedule: str) -> None:
     config = TrainerConfig("t", steps=40, lr=0.5, schedule=schedule, warmup=0.25, optimizer="sgd")
-    module = MemberModule(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), config)
+    module = MemberModule(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), config, 40)
     built = module.configure_optimizers()
     optimizer, scheduler = built["optimizer"], built["lr_scheduler"]["scheduler"]
     rates = []

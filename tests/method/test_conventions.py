@@ -111,6 +111,18 @@ def test_nothing_is_accepted_where_every_risk_is_too_large() -> None:
     assert rule.intervals[0].rank == 1.0
 
 
+def test_a_fraction_of_a_per_cent_is_no_sample_off() -> None:
+    """99.9 / 100 is more than 999 / 1000 in floating point."""
+    correct = np.ones(1000, dtype=bool)
+    correct[-1] = False
+    ranking = Ranking(outcome(-np.arange(1000.0), correct), "msp", None, "strict")
+    assert Metric.parse("risk@99.9").of_ranking(ranking) == 0.0
+    correct[:] = True
+    correct[993:] = False
+    ranking = Ranking(outcome(-np.arange(1000.0), correct), "msp", None, "strict")
+    assert Metric.parse("cov@0.7").of_ranking(ranking) == 100.0
+
+
 def test_a_convention_that_does_not_exist_is_refused() -> None:
     with pytest.raises(WeeError, match="choose paper or strict"):
         RiskCoverage.of(np.array([1.0]), np.array([True]), "loose")  # type: ignore[arg-type]

@@ -150,3 +150,10 @@ def test_stages_must_agree() -> None:
         Stages(data.prefixes, [1.0], data.ids)
     with pytest.raises(WeeError, match="positive and finite"):
         Stages(data.prefixes, [0.0, 1.0], data.ids)
+
+
+def test_a_stage_that_does_not_exist_is_refused() -> None:
+    data, n = stages(0), 80
+    for exits in (np.full(n, len(data)), np.full(n, -1), np.zeros(n - 1, dtype=int)):
+        with pytest.raises(WeeError, match=f"{n} samples leave at stages 0 to"):
+            data.at(exits)

@@ -14,9 +14,13 @@ from wee.models.build import build, count_macs, count_parameters
 from wee.models.config import FamilyConfig, ScaleConfig
 
 
+def read_family(name: str) -> FamilyConfig:
+    return to_object(FamilyConfig, yaml.safe_load((conf_dir() / "family" / f"{name}.yaml").read_text()))
+
+
 @pytest.fixture(scope="module")
 def tiny() -> FamilyConfig:
-    return to_object(FamilyConfig, yaml.safe_load((conf_dir() / "family" / "tiny.yaml").read_text()))
+    return read_family("tiny")
 
 
 @pytest.mark.parametrize(
@@ -86,3 +90,11 @@ def test_scales_inherit_from_their_family(tiny: FamilyConfig) -> None:
     assert tiny.scales["s2"].kwargs == {"depth_multiplier": 1, "channel_multiplier": 0.5}
     plain = {"name": "mixed", "model": "a", "kwargs": {"x": 1}, "scales": {"own": {"model": "b", "input_size": 8}}}
     assert to_object(FamilyConfig, plain).scales["own"].kwargs == {}
+
+
+def test_the_papers_macs_come_out() -> None:
+    """Xia and Bouganis, ICCV 2023: in units of 1e9."""
+    families = {"efficientnet": [0.399], "mobilenetv2": [0.161, 0.231, 0.314, 0.527, 0.601]}
+    for name, expected in families.items():
+        for scale, macs in zip(read_family(name).scales.values(), expected, strict=False):
+            assert count_macs(build(scale, 1000, 3), scale.input_size, 3) / 1e9 == pytest.approx(macs, abs=5e-4)

@@ -62,7 +62,7 @@ def test_every_exit_is_trained() -> None:
     from wee.lit.member import MemberModule
 
     scale = family("msdnet_small").scales["m1"]
-    module = MemberModule(build(scale, 8, 1), TrainerConfig("t", steps=1, lr=0.1))
+    module = MemberModule(build(scale, 8, 1), TrainerConfig("t", steps=1, lr=0.1), 1)
     batch = {"image": torch.randn(4, 1, 24, 24), "label": torch.arange(4), "index": torch.arange(4)}
     logits = module(batch["image"])
     loss = module._loss(logits, batch["label"])

@@ -145,6 +145,14 @@ def test_scores_about_disagreement_rank_ensembles_alone(store: LogitStore) -> No
         ScoreConfig("mutual_information")
 
 
+def test_disagreement_alone_can_be_asked_for(store: LogitStore) -> None:
+    table = run(pool(store, "s1"), small(score=ScoreConfig("msp", "mutual_information")))
+    ranked = table[table.eval_score.notna()]
+    assert set(ranked.policy) == {"ensemble"}
+    assert set(table[table.eval_score.isna()].metric) == {"accuracy", "nll"}
+    assert set(table.policy) == {"single", "ensemble", "window"}
+
+
 def exits(root: Path) -> Pool:
     store = LogitStore(root)
     rng = np.random.default_rng(0)

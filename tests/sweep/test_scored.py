@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 
 import wee.method
+from tests.conftest import SMALL, Wee
 from tests.sweep.test_cascades import SPLITS, pool, small
 from tests.sweep.test_cascades import store as store
+from wee.errors import WeeError
 from wee.method import Outputs, summarise
 from wee.store import LogitStore
 from wee.store.derived import Derived
@@ -126,6 +129,48 @@ def test_a_score_is_kept_for_each_temperature(store: LogitStore, tmp_path: Path,
     assert (plain[0,].scores["msp"] > warm[0,].scores["msp"]).all()
 
 
+def test_a_temperature_is_that_of_rounded_logits(store: LogitStore, tmp_path: Path) -> None:
+    found = pool(store, "s1")
+    plain, rounded = (Scorer(ScoringConfig(), Derived(tmp_path), how).temperatures(found) for how in (None, "bfloat16"))
+    assert plain != rounded
+    assert plain == pytest.approx(rounded, rel=1e-2)
+
+
+def test_an_accelerators_scores_are_kept_apart(store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]) -> None:
+    found = pool(store, "s1")
+    for accelerator in ("cpu", "auto", "cpu"):
+        Scorer(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).prefixes(found, "val", [(0,)], ["msp"])
+    assert len(scored) == 1
+    assert ScoringConfig(accelerator="cuda:1").kinds == ["cuda"]
+    with pytest.raises(WeeError, match="auto, cpu, cuda"):
+        ScoringConfig(accelerator="gpu")
+    with pytest.raises(WeeError, match="runtime.threads is -1"):
+        ScoringConfig(threads=-1)
+
+
+def test_a_full_disk_is_no_obstacle(
+    store: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(np, "save", full)
+    assert len(run(pool(store, "s1"), tmp_path, ScoreConfig("msp")))
+    assert "no space left" in caplog.text
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".tmp", ".lock"))]
+
+
+def test_a_map_that_was_written_to_keeps_what_was_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "z.npy", rng.normal(size=(3000, 1000)).astype(np.float32))
+    mapped = np.load(tmp_path / "z.npy", mmap_mode="c")
+    mapped *= 2
+    labels = np.zeros(3000, dtype=np.int64)
+    found, expected = (summarise([z], labels, [(0,)])[0,].scores["msp"] for z in (mapped, np.array(mapped)))
+    assert (found == expected).all()
+    assert (mapped == 2 * np.load(tmp_path / "z.npy")).all()
+
+
 @pytest.mark.parametrize("classes", [3, 1000])
 def test_threads_do_not_show(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wee.method.scoring.CHUNK_VALUES", 7 * classes)
@@ -139,3 +184,16 @@ def test_threads_do_not_show(classes: int, monkeypatch: pytest.MonkeyPatch) -> N
             assert prefix.scores[name].tobytes() == many[members].scores[name].tobytes()
         for field in ("confidence", "label", "correct", "top5", "log_prob", "brier"):
             assert getattr(prefix, field).tobytes() == getattr(many[members], field).tobytes()
+
+
+def test_a_sweep_by_a_function_of_ones_own_is_made_again(trained: Path, tmp_path: Path, wee: Wee) -> None:
+    arguments = ("sweep", "scale=s1", *SMALL, "ood=none", "score.exit=mine:own", "name=own")
+    paths = (f"paths.store={trained}/outputs/store", f"paths.sweeps={tmp_path}/sweeps")
+    tables = []
+    for sign in ("", "-"):
+        (tmp_path / "mine.py").write_text(f"def own(outputs):\n    return {sign}outputs.peak\n")
+        script = "import sys; sys.path.insert(0, ''); from wee.cli import main; main()"
+        wee(*arguments, *paths, cwd=tmp_path, script=script)
+        newest = max((tmp_path / "sweeps" / "own").glob("*/table.csv"), key=lambda path: path.stat().st_mtime)
+        tables.append(pd.read_csv(newest))
+    assert (tables[0].value - tables[1].value).abs().max() > 1

@@ -169,7 +169,9 @@ def choose(what: str, value: Any, existing: Sequence[Any], of: str = "") -> list
     if value == "all":
         return list(existing)
     chosen = list(dict.fromkeys(as_list(value)))
-    by_name = {str(one): one for one in existing}
+    # A command line reads 100_160 as a number, and drops the underscore.
+    by_name = {str(one).replace("_", ""): one for one in existing if str(one).replace("_", "").isdigit()}
+    by_name |= {str(one): one for one in existing}
     for one in chosen:
         if str(one) not in by_name:
             raise unknown(what, one, [*existing, "all"], of=of)

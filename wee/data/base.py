@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from wee.data.augmenting import Augment
+from wee.errors import WeeError
 from wee.method.prefixes import NO_LABEL
 
 
@@ -87,6 +89,26 @@ class Split(ABC):
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """The samples as a map-style torch data set whose items, collated, are a `Batch`."""
 
+    def augmented(self, transform: Transform, augment: Augment, seed: int) -> Dataset[Any]:
+        """The same for training; where images are augmented, an item is a place plus the epoch times the number of samples.
+
+        Args:
+            transform: what the network sees.
+            augment: how images are varied.
+            seed: of the variation.
+
+        Raises:
+            WeeError: these images cannot be varied so.
+        """
+        from wee.data.augment import ShiftedImages
+
+        if augment.kind == "none":
+            return self.dataset(transform)
+        plain = self.dataset(transform)
+        if augment.kind != "shift" or not isinstance(plain, ArrayImages) or plain.pixels.is_floating_point():
+            raise WeeError(f"trainer.augment.kind={augment.kind} is not for these images; choose none")
+        return ShiftedImages(plain, seed, augment.padding)
+
 
 class ArrayImages(Dataset[Any]):
     """Images that fit in memory: resized once, handed out a batch at a time.
@@ -111,9 +133,12 @@ class ArrayImages(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         return self.__getitems__([index])
 
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Some of the pixels [n, channels, size, size] as the network sees them."""
+        pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
+        return (pixels - self.mean) / self.std
+
     def __getitems__(self, indices: list[int]) -> Batch:
         """A whole batch; torch's loader asks for one where this method exists."""
         chosen = torch.as_tensor(indices)
-        pixels = self.pixels[chosen]
-        pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
-        return {"image": (pixels - self.mean) / self.std, "label": self.labels[chosen], "index": chosen}
+        return {"image": self.normalise(self.pixels[chosen]), "label": self.labels[chosen], "index": chosen}

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
+from wee.data.augmenting import Augment
 from wee.data.base import ArrayImages, Batch, Split, Transform
 from wee.data.config import ImagesConfig
 from wee.errors import WeeError
@@ -176,6 +177,15 @@ class ImageFiles(Split):
         if self._config.memory is True or (self._config.memory == "auto" and size <= MEMORY_BYTES):
             return ArrayImages(pixels.all(), self.labels, transform)
         return ReadImages(pixels, self.labels, transform)
+
+    def augmented(self, transform: Transform, augment: Augment, seed: int) -> Dataset[Any]:
+        """The images, varied at random."""
+        from wee.data.augment import ResizedCrops
+
+        if augment.kind != "crop":
+            return super().augmented(transform, augment, seed)
+        pixels = Pixels(self._listing, self._chosen, self._config.channels, transform)
+        return ResizedCrops(pixels, self.labels, seed, transform)
 
 
 class Pixels:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
+from wee.data.augmenting import Augment
 from wee.errors import WeeError, unknown
 
 OPTIMIZERS = ("adamw", "sgd")
@@ -19,7 +20,8 @@ class TrainerConfig:
 
     Attributes:
         name: in messages.
-        steps: optimiser steps.
+        steps: optimiser steps; or
+        epochs: passes over the training images.
         batch_size: samples a step, over all devices.
         optimizer: "adamw" or "sgd" (Nesterov momentum).
         lr: the highest learning rate.
@@ -29,12 +31,14 @@ class TrainerConfig:
         warmup: share of the steps in which the rate rises, in [0, 1).
         label_smoothing: of the cross-entropy, in [0, 1).
         precision: as Lightning's Trainer takes it.
+        augment: how training images are varied.
         channels_last: memory layout of images and weights.
         seed: member k is seeded with seed + k.
     """
 
     name: str = MISSING
-    steps: int = MISSING
+    steps: int | None = None
+    epochs: int | None = None
     batch_size: int = 128
     optimizer: str = "adamw"
     lr: float = MISSING
@@ -44,6 +48,7 @@ class TrainerConfig:
     warmup: float = 0.15
     label_smoothing: float = 0.0
     precision: str = "32-true"
+    augment: Augment = field(default_factory=Augment)
     channels_last: bool = True
     seed: int = 0
 
@@ -52,14 +57,26 @@ class TrainerConfig:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         if self.schedule not in SCHEDULES:
             raise unknown("schedule", self.schedule, SCHEDULES)
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise WeeError(f"trainer.{name} is {getattr(self, name)}: it must be 1 or more")
+        if (self.steps is None) == (self.epochs is None):
+            raise WeeError(
+                f"trainer.steps is {self.steps} and trainer.epochs {self.epochs}: give one of them, and null for the other"
+            )
+        for name in ("steps", "epochs", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise WeeError(f"trainer.{name} is {value}: it must be 1 or more")
         if self.lr <= 0 or self.weight_decay < 0:
             raise WeeError(f"trainer.lr is {self.lr} and trainer.weight_decay {self.weight_decay}: rates are positive")
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise WeeError(f"trainer.{name} is {getattr(self, name)}: it lies in [0, 1)")
+
+    def total_steps(self, samples: int) -> int:
+        """Optimiser steps over so many training images; an epoch has whole batches alone."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return self.epochs * max(samples // min(self.batch_size, samples), 1)
 
     def identity(self) -> dict[str, Any]:
         """What of this decides the weights."""

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset, default_collate
 
+from wee.data.augment import ResizedCrops, ShiftedImages
+
 
 class SeededOrder(Sampler[int]):
     """A permutation for every epoch, from (seed, epoch): a resumed epoch has the order it would have had.
@@ -15,10 +17,11 @@ class SeededOrder(Sampler[int]):
     Args:
         count: of samples.
         seed: of the order.
+        tell: whether an item is a place plus the epoch times the number of samples, for data sets that vary by epoch.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
+    def __init__(self, count: int, seed: int, tell: bool = False) -> None:
+        self.count, self.seed, self.tell, self.epoch = count, seed, tell, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before every epoch."""
@@ -29,13 +32,14 @@ class SeededOrder(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        return iter(torch.randperm(self.count, generator=generator).tolist())
+        first = self.epoch * self.count if self.tell else 0
+        return iter((first + torch.randperm(self.count, generator=generator)).tolist())
 
 
 def training_loader(dataset: Dataset[Any], batch_size: int, seed: int, workers: int) -> DataLoader[Any]:
     """Whole batches in a seeded order."""
     count = len(dataset)  # type: ignore[arg-type]
-    order = SeededOrder(count, seed)
+    order = SeededOrder(count, seed, tell=isinstance(dataset, (ShiftedImages, ResizedCrops)))
     return DataLoader(
         dataset, min(batch_size, count), sampler=order, drop_last=True, num_workers=workers, collate_fn=collate
     )

@@ -23,12 +23,13 @@ class MemberModule(lightning.LightningModule):
     Args:
         network: images to logits.
         config: optimiser and schedule.
+        steps: of the whole training.
     """
 
-    def __init__(self, network: nn.Module, config: TrainerConfig) -> None:
+    def __init__(self, network: nn.Module, config: TrainerConfig, steps: int) -> None:
         super().__init__()
         self.network = lay_out(network, config.channels_last)
-        self.config = config
+        self.config, self.steps = config, steps
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
         self.metrics = SelectiveClassification()
 
@@ -72,17 +73,18 @@ class MemberModule(lightning.LightningModule):
             weight_decay=config.weight_decay,
             momentum=config.momentum,
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": _schedule(optimizer, config), "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": _schedule(optimizer, config, self.steps), "interval": "step"},
+        }
 
 
-def _schedule(optimizer: torch.optim.Optimizer, config: TrainerConfig) -> Any:
+def _schedule(optimizer: torch.optim.Optimizer, config: TrainerConfig, steps: int) -> Any:
     schedules = torch.optim.lr_scheduler
     if config.schedule == "one_cycle":
-        return schedules.OneCycleLR(
-            optimizer, config.lr, total_steps=config.steps + 1, pct_start=max(config.warmup, 1e-3)
-        )
-    rising = round(config.warmup * config.steps)
-    falling = schedules.CosineAnnealingLR(optimizer, max(config.steps - rising, 1))
+        return schedules.OneCycleLR(optimizer, config.lr, total_steps=steps + 1, pct_start=max(config.warmup, 1e-3))
+    rising = round(config.warmup * steps)
+    falling = schedules.CosineAnnealingLR(optimizer, max(steps - rising, 1))
     if not rising:
         return falling
     warmup = schedules.LinearLR(optimizer, start_factor=0.01, total_iters=rising)

@@ -51,10 +51,13 @@ def train_member(
     config = recipe.trainer
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
-    module = MemberModule(network, config)
-    trainer = quiet_trainer(runtime, config.precision, max_steps=config.steps, callbacks=[_Steps(step)], logs=logs)
+    steps = config.total_steps(len(train))
+    module = MemberModule(network, config, steps)
+    trainer = quiet_trainer(runtime, config.precision, max_steps=steps, callbacks=[_Steps(step)], logs=logs)
     started = time.perf_counter()
-    loader = training_loader(train.dataset(recipe.transform), config.batch_size, recipe.seed, runtime.workers)
+    loader = training_loader(
+        train.augmented(recipe.transform, config.augment, recipe.seed), config.batch_size, recipe.seed, runtime.workers
+    )
     trainer.fit(module, loader)
     elapsed = time.perf_counter() - started
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers)

@@ -160,7 +160,15 @@ class Stages(Memo):
 
         Args:
             exits: stages [N], each in 0 .. len(self) - 1.
+
+        Raises:
+            WeeError: there is no such stage, or not one for every sample.
         """
+        if exits.shape != (len(self.ids),) or (len(exits) and not 0 <= exits.min() <= exits.max() < len(self)):
+            raise WeeError(
+                f"{len(self.ids)} samples leave at stages 0 to {len(self) - 1}; got {exits.shape} exits from "
+                f"{exits.min() if exits.size else '-'} to {exits.max() if exits.size else '-'}"
+            )
         return Outcome(self, exits)
 
     def order(self, score: str) -> Order:

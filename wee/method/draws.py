@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wee.method.ranking import Floats
 
@@ -17,6 +18,16 @@ def draws(ids: np.ndarray, seed: int, stage: int) -> Floats:
         for column in characters.T:  # numpy pads short ids with zeros: those must not count
             key = np.where(column > 0, _mix(key ^ column.astype(np.uint64)), key)
     return (key >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+def uniform(seed: int, epochs: NDArray[np.int64], places: NDArray[np.int64], count: int) -> Floats:
+    """Uniform numbers in [0, 1) for samples [n, count], each fixed by (seed, epoch, place, which)."""
+    with np.errstate(over="ignore"):
+        key = _mix(np.full(len(places), seed % 2**64, dtype=np.uint64))
+        key = _mix(key ^ epochs.astype(np.uint64))
+        key = _mix(key ^ places.astype(np.uint64))
+        each = _mix(key[:, None] ^ _mix(np.arange(count, dtype=np.uint64))[None, :])
+    return (each >> np.uint64(11)).astype(np.float64) / 2**53
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

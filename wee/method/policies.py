@@ -9,7 +9,7 @@ Sources: Xia and Bouganis, ICCV 2023, section 3.2 (window); Wang et al., ICLR 20
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
@@ -241,14 +241,7 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
         >>> window(np.arange(10.0), tau=4.0, width=0.5)
         Interval(low=2.25, high=6.75, tau=4.0, rank=0.5)
     """
-    check_width(width)
-    rank = percentile_rank(ascending, tau)
-    if width == "all":
-        return Interval(-np.inf, np.inf, tau, rank)
-    if width == 0:
-        return Interval(np.inf, -np.inf, tau, rank)
-    low, high = (quantile(ascending, min(max(rank + side * width / 2, 0.0), 1.0)) for side in (-1, 1))
-    return Interval(low, high, tau, rank)
+    return _around(tau, percentile_rank(ascending, tau), width, lambda q: quantile(ascending, q))
 
 
 def stream_window(id_scores: Floats, ood_scores: Floats, tau: float, width: Width) -> Interval:
@@ -285,16 +278,20 @@ class Stream:
 
     def window(self, tau: float, width: Width) -> Interval:
         """The window of a width around a threshold."""
-        check_width(width)
         left, right = (int(np.searchsorted(self._ascending, tau, side)) for side in ("left", "right"))
         rank = float(self._before[left] + self._before[right]) / 2 + (right > left) / (2 * len(self._ascending))
-        if width == "all":
-            return Interval(-np.inf, np.inf, tau, rank)
-        if width == 0:
-            return Interval(np.inf, -np.inf, tau, rank)
-        ends = np.clip([rank - width / 2, rank + width / 2], 0, 1)
-        low, high = np.interp(ends, self._positions, self._ascending)
-        return Interval(float(low), float(high), tau, rank)
+        return _around(tau, rank, width, lambda q: float(np.interp(q, self._positions, self._ascending)))
+
+
+def _around(tau: float, rank: float, width: Width, quantile_of: Callable[[float], float]) -> Interval:
+    """The quantiles half a width either side of a percentile rank, clamped to those of 0 and 1; see `window`."""
+    check_width(width)
+    if width == "all":
+        return Interval(-np.inf, np.inf, tau, rank)
+    if width == 0:
+        return Interval(np.inf, -np.inf, tau, rank)
+    low, high = (quantile_of(min(max(rank + side * width / 2, 0.0), 1.0)) for side in (-1, 1))
+    return Interval(low, high, tau, rank)
 
 
 def percentile_rank(ascending: Floats, value: float) -> float:
@@ -308,7 +305,7 @@ def percentile_rank(ascending: Floats, value: float) -> float:
 
 
 def quantile(ascending: Floats, q: float) -> float:
-    """The q-quantile of sorted numbers, linearly interpolated, as `numpy.quantile`'s default."""
+    """The q-quantile of sorted numbers, linearly interpolated, as `numpy.quantile` does by default (to the last bit or two)."""
     position = q * (len(ascending) - 1)
     below = int(position)
     above = min(below + 1, len(ascending) - 1)

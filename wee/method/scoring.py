@@ -1,14 +1,13 @@
 """From logits to what the rest of the method needs: the one step that reads logits, and removes the class dimension.
 
-Logits are read once, in chunks, whatever the number of sets of members and scores: memory is bounded by the chunks, one a
-thread, and not by the data. A chunk is scored by one thread, and its size does not depend on the machine: neither do
-results depend on the number of threads.
+Logits are read once, in chunks, whatever the number of sets of members and scores: memory is bounded by a chunk of every
+member for each thread, and not by the data. A chunk is scored by one thread, and its size does not depend on the machine:
+neither do results depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
+from wee.machine import processors
 from wee.method.prefixes import NO_LABEL, Prefix
 from wee.method.scores import Member, Outputs, Score, get_score
 
@@ -71,14 +71,15 @@ def summarise(
             for m in needed
         }
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64)).to(device)
-        outputs: dict[tuple[int, ...], Outputs] = {}
-        for members in sorted(found, key=len):  # longer sets go on with the sums of shorter ones
-            outputs[members] = Outputs.of([read[m] for m in members], outputs.get(members[:-1]))
-            _fill(found[members], rows, outputs[members], functions, truth)
+        begun: dict[tuple[int, ...], Outputs] = {}  # longer sets go on with the sums of shorter ones
+        for members in sorted(found):
+            begun = {shorter: outputs for shorter, outputs in begun.items() if members[: len(shorter)] == shorter}
+            begun[members] = Outputs.of([read[m] for m in members], begun.get(members[:-1]))
+            _fill(found[members], rows, begun[members], functions, truth)
         return rows.stop - start
 
-    workers = 1 if device != "cpu" else threads or len(os.sched_getaffinity(0))
-    with _one_torch_thread(), ThreadPoolExecutor(workers) as pool:
+    workers = 1 if device != "cpu" else threads or processors()
+    with one_torch_thread(), ThreadPoolExecutor(workers) as pool:
         for k, samples in enumerate(pool.map(run, range(0, count, size))):
             done(samples)
             if k % 16 == 0:
@@ -88,25 +89,35 @@ def summarise(
 
 
 def _load(logits: NDArray[np.floating], rounding: str | None, temperature: float, device: str) -> torch.Tensor:
-    if rounding is None:
-        z = torch.from_numpy(np.array(logits, dtype=np.float64)).to(device)
-    else:
-        z = torch.from_numpy(np.array(logits)).to(getattr(torch, rounding)).to(device, torch.float64)
-        if not z.isfinite().all():
-            raise WeeError(f"some logits are too large for {rounding}")
+    z = as_stored(logits, rounding).to(device)
     return z if temperature == 1 else z.div_(temperature)
+
+
+def as_stored(logits: NDArray[np.floating], rounding: str | None) -> torch.Tensor:
+    """Logits in float64, rounded as if they had been stored so.
+
+    Raises:
+        WeeError: some do not fit.
+    """
+    if rounding is None:
+        return torch.from_numpy(np.array(logits, dtype=np.float64))
+    z = torch.from_numpy(np.array(logits)).to(getattr(torch, rounding)).to(torch.float64)
+    if not z.isfinite().all():
+        raise WeeError(f"some logits are too large for {rounding}; bfloat16 has the range of float32")
+    return z
 
 
 def _forget(logits: Sequence[NDArray[np.floating]]) -> None:
     """Give mapped pages back: they would count as memory until the data had been read to its end."""
     for array in logits:
         mapped = getattr(array, "_mmap", None)
-        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        # Only of a map that nobody can have written to: changes would be lost.
+        if isinstance(mapped, mmap.mmap) and getattr(array, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager
-def _one_torch_thread() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """Threads here work on chunks of their own; torch's would get in their way."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -71,6 +72,11 @@ class Task:
         return f"{self.kind}@{self.at:g}"
 
     @property
+    def share(self) -> float:
+        """The parameter as a share, in [0, 1]: the float that is nearest to it, as 99.9 / 100 is not to 0.999."""
+        return float(Fraction(str(self.at)) / 100)
+
+    @property
     def higher_is_better(self) -> bool:
         """Coverage is to be large, risk and false positives few."""
         return self.kind == "cov"
@@ -83,7 +89,7 @@ class Task:
         """
         if self.kind == "fpr":
             raise WeeError(f"{self} is about OOD data; a curve of ID samples alone does not have it")
-        value, point = (curve.coverage_at if self.kind == "cov" else curve.risk_at)(self.at / 100)
+        value, point = (curve.coverage_at if self.kind == "cov" else curve.risk_at)(self.share)
         return 100 * value, point
 
     def tau(self, validation: Prefix, score: str, convention: Convention = "paper") -> float:
@@ -99,7 +105,7 @@ class Task:
     def _tau(self, validation: Prefix, score: str, convention: Convention) -> float:
         ranked = validation.ranked(score)
         if self.kind == "fpr":
-            return recall_threshold(ranked.ascending, self.at / 100, convention)
+            return recall_threshold(ranked.ascending, self.share, convention)
         curve = validation.once(("curve", score, convention), lambda: RiskCoverage(ranked, convention))
         return curve.threshold(self.read(curve)[1])
 
@@ -269,11 +275,11 @@ class Metric:
             return float(getattr(ranking.mixture, self.name))
         if self.task.kind == "cov":
             raise WeeError(f"{self.name} is about ID data; with OOD data in the stream ask for risk@<per cent> or aurc")
-        return scale * ranking.mixture.risk_at(self.task.at / 100)
+        return scale * ranking.mixture.risk_at(self.task.share)
 
     def _detection(self, ranking: Ranking) -> float:
         if self.task is not None:
-            return ranked_fpr_at(ranking.ranked, ranking.ood_scores, self.task.at / 100, ranking.convention)
+            return ranked_fpr_at(ranking.ranked, ranking.ood_scores, self.task.share, ranking.convention)
         is_id, ends = ~ranking.is_ood, ranking.beside.ends
         if self.name == "auroc":
             return ranked_auroc(is_id, ends)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wee.method.scoring import as_stored, one_torch_thread
+
 CHUNK_VALUES = 2**20
 """Logits looked at in one go. Fixed, so that results do not depend on the machine."""
 
@@ -18,7 +20,7 @@ COLDEST, HOTTEST = 0.02, 50.0
 """Where the search ends: a network that is always right wants a temperature of zero."""
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer], rounding: str | None = None) -> float:
     """The temperature T that minimises the negative log-likelihood of softmax(logits / T).
 
     The likelihood is concave in 1 / T; Newton's method with bisection finds the one optimum, to 1e-10.
@@ -26,13 +28,15 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     Args:
         logits: [N, classes]; may be memory-mapped.
         labels: true classes [N].
+        rounding: fit to logits as if they had been stored so: "float16" or "bfloat16"; None for as they are.
 
     Returns:
         T, in [0.02, 50].
     """
     low, high, beta = 1 / HOTTEST, 1 / COLDEST, 1.0
     for _ in range(100):
-        slope, curvature = _derivatives(logits, labels, beta)
+        with one_torch_thread():  # the number of threads must not show in the last bits
+            slope, curvature = _derivatives(logits, labels, rounding, beta)
         low, high = (beta, high) if slope < 0 else (low, beta)
         newton = beta - slope / curvature if curvature > 0 else np.inf
         following = newton if low < newton < high else (low + high) / 2
@@ -42,12 +46,14 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     return 1 / float(beta)
 
 
-def _derivatives(logits: NDArray[np.floating], labels: NDArray[np.integer], beta: float) -> tuple[float, float]:
+def _derivatives(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], rounding: str | None, beta: float
+) -> tuple[float, float]:
     """First and second derivative of the mean negative log-likelihood in beta = 1 / T."""
     chunk = max(1, CHUNK_VALUES // logits.shape[1])
     slope = curvature = 0.0
     for start in range(0, len(labels), chunk):
-        z = torch.from_numpy(np.array(logits[start : start + chunk], dtype=np.float64))
+        z = as_stored(logits[start : start + chunk], rounding)
         truth = torch.from_numpy(np.array(labels[start : start + chunk], dtype=np.int64))
         p = (beta * z).softmax(1)
         mean = (p * z).sum(1)

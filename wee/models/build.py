@@ -12,7 +12,9 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-import wee.models.msdnet  # noqa: F401  (enters itself into timm's registry)
+import wee.models.cifar  # these enter themselves into timm's registry
+import wee.models.mobilenet
+import wee.models.msdnet  # noqa: F401
 from wee.errors import WeeError, unknown
 from wee.models.config import ScaleConfig
 

@@ -56,6 +56,7 @@ class FamilyConfig:
         name: in the store, in tables and in messages.
         label: on figures; the name where it is empty.
         model, kwargs: of the scales that do not name a model of their own.
+        interpolation, crop_pct: of the scales that do not say otherwise.
         scales: by name, in the order of their cost; each a `ScaleConfig`.
         stored: whether the family is known by its logits in the store alone, and has the scales that are there.
     """
@@ -64,6 +65,8 @@ class FamilyConfig:
     label: str = ""
     model: str = ""
     kwargs: dict[str, Any] = field(default_factory=dict)
+    interpolation: str = "bilinear"
+    crop_pct: float = 1.0
     scales: dict[str, Any] = field(default_factory=dict)
     stored: bool = False
 
@@ -74,6 +77,7 @@ class FamilyConfig:
             self.scales[name] = self._scale(str(name), dict(scale or {}))
 
     def _scale(self, name: str, scale: dict[str, Any]) -> ScaleConfig:
+        scale = {"interpolation": self.interpolation, "crop_pct": self.crop_pct, **scale}
         if self.model and scale.get("model") is None:
             scale |= {"model": self.model, "kwargs": {**self.kwargs, **(scale.get("kwargs") or {})}}
         return to_object(ScaleConfig, scale, f"family.scales.{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,8 +235,9 @@ def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
         samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
         scoring = bar.add_task("scoring", total=times * samples, unit="samples")
         task = bar.add_task("sweeping", total=times * sum(plan.points(pool) for pool in pools))
-        whole = swept(None, plan)
+        # First what may fail.
         rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
+        whole = swept(None, plan)
     table = whole.table()
     tables = {"table.csv": table, "fronts.csv": fronts(table)}
     if plan.bootstrap.resamples:
@@ -249,11 +251,24 @@ def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
     """What fixes every number of a sweep: its settings, and the entries it reads."""
     from importlib.metadata import version
 
+    from wee.method.prefixes import SCORING
+
     names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
     parts = {name: asdict(getattr(cfg, name)) for name in names}
-    entries = [[str(entry.address), entry.key] for pool in pools for entry in pool.entries]
+    entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
+    # Functions of the user's own may change at any time: nobody knows when two sweeps by them are the same.
+    own = {"time": time.time_ns()} if any(":" in name for name in cfg.score.needed()) else {}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
-    return {**parts, **rounding, "scale": cfg.scale, "entries": entries, "wee": version("wee"), "layout": 2}
+    return {
+        **parts,
+        **rounding,
+        **own,
+        "scoring": SCORING,
+        "scale": cfg.scale,
+        "entries": entries,
+        "wee": version("wee"),
+        "layout": 2,
+    }
 
 
 def _labels(cfg: SweepConfig) -> dict[str, dict[str, str]]:

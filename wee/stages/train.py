@@ -40,10 +40,11 @@ def train(cfg: TrainConfig) -> None:
 
         if cfg.runtime.threads:
             torch.set_num_threads(cfg.runtime.threads)
+    steps_each = cfg.trainer.total_steps(len(splits["train"]))
     with progress("steps") as bar:
-        task = bar.add_task("training", total=cfg.trainer.steps * len(new))
+        task = bar.add_task("training", total=steps_each * len(new))
         for number, recipe in enumerate(new, start=1):
-            bar.update(task, description=f"training {recipe.name}", completed=cfg.trainer.steps * (number - 1))
+            bar.update(task, description=f"training {recipe.name}", completed=steps_each * (number - 1))
             folder, logs = folders[recipe.name], output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
             lock = Lock(folder.with_name(f"{folder.name}.lock"))
             if not lock.acquire():

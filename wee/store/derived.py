@@ -6,6 +6,7 @@ Everything here can be made again from the entries, and may be deleted at any ti
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import logging
@@ -24,6 +25,8 @@ from wee.store.entry import MANIFEST
 log = logging.getLogger("wee")
 
 Arrays = dict[str, NDArray[Any]]
+
+_CANNOT_WRITE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
 
 class Derived:
@@ -49,30 +52,39 @@ class Derived:
             return None
         try:
             return _read(folder)
-        except (OSError, ValueError, KeyError) as error:
+        except (FileNotFoundError, ValueError, KeyError) as error:
             log.warning(f"{folder} is damaged ({error}); it is computed again")
             shutil.rmtree(folder, ignore_errors=True)
+        except OSError as error:
+            log.warning(f"{folder} cannot be read ({error}); it is computed again")
         return None
 
     def put(self, name: str, identity: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays; what is there already stays. Where the store cannot be written to, nothing is kept."""
+        """Keep arrays; what is there already stays. Where nothing can be written, nothing is kept."""
         folder = self._folder(name, identity)
+        if folder.is_dir():
+            return
         with self._if_writable():
-            if folder.is_dir():
-                return
             temporary = temporary_folder(folder)
-            for one, array in arrays.items():
-                np.save(temporary / f"{one}.npy", array, allow_pickle=False)
-            files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
-            write_json(temporary / MANIFEST, {"identity": dict(identity), "files": files})
-            commit_folder(temporary, folder)
+            try:
+                for one, array in arrays.items():
+                    np.save(temporary / f"{one}.npy", array, allow_pickle=False)
+                files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
+                write_json(temporary / MANIFEST, {"identity": dict(identity), "files": files})
+                commit_folder(temporary, folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
 
     @contextlib.contextmanager
     def turn(self, name: str, identity: Mapping[str, Any]) -> Iterator[None]:
         """A `with` in which this process alone computes something: others wait for what comes of it."""
+        folder = self._folder(name, identity)
+        lock = Lock(folder.with_name(f"{folder.name}.lock"))
         with contextlib.ExitStack() as stack:
             with self._if_writable():
-                stack.enter_context(Lock(self._folder(name, identity).with_suffix(".lock")).waiting())
+                if not lock.acquire():
+                    log.info(f"waiting for {lock.holder()}, which is scoring the same logits")
+                stack.enter_context(lock.waiting())
             yield
 
     @contextlib.contextmanager
@@ -80,7 +92,7 @@ class Derived:
         try:
             yield
         except OSError as error:
-            if not isinstance(error, PermissionError) and "Read-only" not in str(error):
+            if error.errno not in _CANNOT_WRITE and not isinstance(error, PermissionError):
                 raise
             if self._writable:
                 log.warning(f"{self.root} cannot be written to: scores are not kept for the next sweep ({error})")
@@ -94,7 +106,8 @@ def _read(folder: Path) -> Arrays:
     """The arrays in a folder.
 
     Raises:
-        OSError, ValueError, KeyError: they are not what was written.
+        FileNotFoundError, ValueError, KeyError: they are not what was written.
+        OSError: they cannot be read.
     """
     arrays = {}
     for name, expected in json.loads((folder / MANIFEST).read_text())["files"].items():

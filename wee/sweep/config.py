@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from wee.config.common import as_list
 from wee.errors import WeeError, unknown
+from wee.machine import processors
 
 POLICIES = ("single", "ensemble", "window", "threshold", "random")
 SCORES = ("msp", "entropy", "max_logit", "energy", "margin", "gini", "mean_msp", "mean_entropy")
@@ -92,21 +93,32 @@ class PolicyConfig:
 
 @dataclass
 class ScoringConfig:
-    """How logits are scored. Nothing here changes what is computed, so nothing here is part of an identity.
+    """How logits are scored; no part of a sweep's identity. The number of threads does not show in any result.
 
     Attributes:
         threads: that score side by side; 0 for as many as there are processors.
-        accelerator: "auto" takes a CUDA device where there is one; "cpu", or a device as torch names it. (The last bits of
-            an accelerator's scores may differ from a processor's.)
+        accelerator: "auto": a CUDA device where there is one, for what is not scored yet; "cpu"; "cuda", or one of several
+            as "cuda:1". The last bits of an accelerator's scores may differ from a processor's, so each keeps its own.
     """
 
     threads: int = 0
     accelerator: str = "auto"
 
+    def __post_init__(self) -> None:
+        if self.threads < 0:
+            raise WeeError(f"runtime.threads is {self.threads}: it is a number of threads, or 0 for one a processor")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.accelerator):
+            raise unknown("accelerator", self.accelerator, ["auto", "cpu", "cuda", "cuda:1"])
+
     @property
     def count(self) -> int:
         """Threads."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or processors()
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of device whose scores will do, the preferred first."""
+        return ["cpu", "cuda"] if self.accelerator == "auto" else [self.accelerator.partition(":")[0]]
 
     @property
     def device(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wee.errors import WeeError
 from wee.method import Prefix
 from wee.method.prefixes import JUDGED, SCORING
 from wee.store.derived import Arrays, Derived
@@ -56,106 +57,109 @@ class Scorer:
         Raises:
             WeeError: logits are damaged, or a score does not exist.
         """
-        count = len(pool.samples[split].labels)
-        found = self._find(pool, split, sets, scores, temperatures)
+        job = _Job(pool, split, temperatures, self.rounding)
+        found = self._find(job, sets, scores)
         missing = _missing(found, sets, scores)
+        if missing and self.kept is None:
+            return self._compute(job, missing)
+        if missing and self.kept is not None:
+            everything = {"networks": [_source(network, split) for network in pool.networks]}
+            with self.kept.turn(job.name, everything):  # another sweep may have done it meanwhile
+                found = self._find(job, sets, scores)
+                missing = _missing(found, sets, scores)
+                for members, prefix in self._compute(job, missing).items():
+                    for part in missing[members]:
+                        found[members, part] = _part(prefix, part)
+                        self._keep(job, members, part, found[members, part], self.config.device.partition(":")[0])
         if not missing:
-            self.done(count)
-            return _join(found, sets, scores)
-        if self.kept is None:
-            return self._compute(pool, split, missing, temperatures)
-        everything = {"networks": [_source(network, split) for network in pool.networks]}
-        with self.kept.turn(f"{pool.dataset}/{split}", everything):
-            found = self._find(pool, split, sets, scores, temperatures)
-            missing = _missing(found, sets, scores)
-            for members, prefix in self._compute(pool, split, missing, temperatures).items():
-                for part in missing[members]:
-                    arrays = _part(prefix, part)
-                    found[members, part] = arrays
-                    identity = self._identity(pool, split, members, part, temperatures)
-                    if identity is not None:
-                        self.kept.put(f"{pool.dataset}/{split}", identity, arrays)
+            self.done(len(pool.samples[split].labels))
         return _join(found, sets, scores)
 
     def temperatures(self, pool: Pool) -> list[float]:
         """The temperature of each of a pool's networks, fitted on the validation set."""
-        return [self._temperature(pool, place) for place in range(len(pool.networks))]
+        return [self._temperature(_Job(pool, "val", None, self.rounding), place) for place in range(len(pool.networks))]
 
-    def _temperature(self, pool: Pool, place: int) -> float:
-        identity = self._identity(pool, "val", (place,), _TEMPERATURE, None)
-        arrays = None
-        if self.kept is not None and identity is not None:
-            arrays = self.kept.get(f"{pool.dataset}/val", identity)
+    def _temperature(self, job: _Job, place: int) -> float:
+        arrays = self._get(job, (place,), _TEMPERATURE, ["cpu"])
         if arrays is None:
             from wee.method import fit_temperature
 
-            network = pool.networks[place]
-            if "val" in network.entries:
-                network.entries["val"].verify("logits")
-            arrays = {"temperature": np.array(fit_temperature(network.logits["val"], pool.samples["val"].labels))}
-            if self.kept is not None and identity is not None:
-                self.kept.put(f"{pool.dataset}/val", identity, arrays)
+            network = job.pool.networks[place]
+            if job.split in network.entries:
+                network.entries[job.split].verify("logits")
+            labels = job.pool.samples[job.split].labels
+            arrays = {"temperature": np.array(fit_temperature(network.logits[job.split], labels, self.rounding))}
+            self._keep(job, (place,), _TEMPERATURE, arrays, "cpu")
         return float(arrays["temperature"])
 
-    def _find(
-        self, pool: Pool, split: str, sets: Collection[Set], scores: Sequence[str], temperatures: Sequence[float] | None
-    ) -> dict[tuple[Set, str], Arrays]:
+    def _find(self, job: _Job, sets: Collection[Set], scores: Sequence[str]) -> dict[tuple[Set, str], Arrays]:
         found = {}
-        for members in sets if self.kept is not None else ():
+        for members in sets:
             for part in (_JUDGED, *scores):
-                identity = self._identity(pool, split, members, part, temperatures)
-                if identity is not None and self.kept is not None:
-                    arrays = self.kept.get(f"{pool.dataset}/{split}", identity)
-                    if arrays is not None:
-                        found[members, part] = arrays
+                arrays = self._get(job, members, part, self.config.kinds)
+                if arrays is not None:
+                    found[members, part] = arrays
         return found
 
-    def _compute(
-        self, pool: Pool, split: str, missing: Mapping[Set, list[str]], temperatures: Sequence[float] | None
-    ) -> dict[Set, Prefix]:
+    def _get(self, job: _Job, members: Set, part: str, devices: Sequence[str]) -> Arrays | None:
+        for device in devices:
+            identity = job.identity(members, part, device)
+            arrays = None if self.kept is None or identity is None else self.kept.get(job.name, identity)
+            if arrays is not None:
+                return arrays
+        return None
+
+    def _keep(self, job: _Job, members: Set, part: str, arrays: Arrays, device: str) -> None:
+        identity = job.identity(members, part, device)
+        if self.kept is not None and identity is not None:
+            self.kept.put(job.name, identity, arrays)
+
+    def _compute(self, job: _Job, missing: Mapping[Set, list[str]]) -> dict[Set, Prefix]:
         """In one pass over the logits; these are verified first."""
         if not missing:
             return {}
         from wee.method import summarise
 
         needed = sorted({place for members in missing for place in members})
-        threads = self.config.count
-        with ThreadPoolExecutor(threads) as workers:
-            # The exits of a network have one entry.
-            entries = {id(e): e for e in (pool.networks[place].entries.get(split) for place in needed) if e is not None}
+        found = (job.pool.networks[place].entries.get(job.split) for place in needed)
+        entries = {entry.folder: entry for entry in found if entry is not None}  # the exits of a network have one entry
+        with ThreadPoolExecutor(self.config.count) as workers:
             list(workers.map(lambda entry: entry.verify("logits"), entries.values()))
         scores = list(dict.fromkeys(part for parts in missing.values() for part in parts if part != _JUDGED))
-        logits = [network.logits[split] for network in pool.networks]
-        return summarise(
-            logits,
-            pool.samples[split].labels,
-            list(missing),
-            scores,
-            temperatures,
-            self.rounding,
-            threads,
-            self.config.device,
-            self.done,
-        )
+        logits = [network.logits[job.split] for network in job.pool.networks]
+        labels = job.pool.samples[job.split].labels
+        how = (job.temperatures, self.rounding, self.config.count, self.config.device, self.done)
+        try:
+            return summarise(logits, labels, list(missing), scores, *how)
+        except WeeError as error:
+            raise WeeError(f"{job.name} of {job.pool.family}/{job.pool.scale}: {error}") from None
 
-    def _identity(
-        self, pool: Pool, split: str, members: Set, part: str, temperatures: Sequence[float] | None
-    ) -> dict[str, Any] | None:
+
+@dataclass(frozen=True)
+class _Job:
+    """What is scored: a pool's networks on a split, their logits scaled and rounded or as they are."""
+
+    pool: Pool
+    split: str
+    temperatures: Sequence[float] | None
+    rounding: str | None
+
+    @property
+    def name(self) -> str:
+        """Under which it is kept."""
+        return f"{self.pool.dataset}/{self.split}"
+
+    def identity(self, members: Set, part: str, device: str) -> dict[str, Any] | None:
         """What fixes one part of what a set of networks says; None where that is not known, and it must not be kept.
 
         A user's own score is a function that may change at any time: nobody knows when two results of it are the same.
         """
-        sources = [_source(pool.networks[place], split) for place in members]
+        sources = [_source(self.pool.networks[place], self.split) for place in members]
         if None in sources or part not in (*SCORES, *ENSEMBLE_SCORES, _JUDGED, _TEMPERATURE):
             return None
-        scaled = None if temperatures is None else [temperatures[place] for place in members]
-        return {
-            "part": part,
-            "networks": sources,
-            "temperatures": scaled,
-            "rounding": self.rounding,
-            "scoring": SCORING,
-        }
+        scaled = None if self.temperatures is None else [self.temperatures[place] for place in members]
+        how = {"temperatures": scaled, "rounding": self.rounding, "device": device, "scoring": SCORING}
+        return {"part": part, "networks": sources, **how}
 
 
 def _missing(

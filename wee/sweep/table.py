@@ -136,14 +136,12 @@ def compute(
     scores = plan.score.needed()
     summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
-    runs = []
-    for order, found in ordered:
-        stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
-        runs += [(pool, order, setting, stages, groups, plan) for setting in found]
     result = Result([], [])
-    for run in runs:
-        _run(*run, to=result)
-        done(1)
+    for order, found in ordered:  # what an order has sorted goes with it
+        stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
+        for setting in found:
+            _run(pool, order, setting, stages, groups, plan, result)
+            done(1)
     return result
 
 
@@ -161,9 +159,15 @@ def _run(
     name = _name(pool, order, setting)
     scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
 
-    def tell(where: dict[str, Any], applied: Rule, rankings: Mapping[str, Ranking], sets: Sequence[str]) -> None:
-        first = next(iter(rankings.values()))
-        macs_id, macs_ood = first.outcome.mean_cost, None if first.ood is None else first.ood.mean_cost
+    def tell(
+        where: dict[str, Any],
+        applied: Rule,
+        outcome: Outcome,
+        ood: Outcome | None,
+        rankings: Mapping[str, Ranking],
+        sets: Sequence[str],
+    ) -> None:
+        macs_id, macs_ood = outcome.mean_cost, None if ood is None else ood.mean_cost
         macs = macs_id if macs_ood is None else (macs_id + macs_ood) / 2
         counts = {
             "samples": sum(len(groups[name]) for name in sets),
@@ -171,7 +175,7 @@ def _run(
         }
         row = {**name, **_place(applied), **where, **counts, "macs": macs, "macs_id": macs_id, "macs_ood": macs_ood}
         resampling = [groups[name] for name in sets] if where["split"] == "test" and plan.bootstrap.resamples else []
-        for metrics, score, values, draws in measure(rankings, plan.metrics, resampling, plan.bootstrap):
+        for metrics, score, values, draws in measure(outcome, ood, rankings, plan.metrics, resampling, plan.bootstrap):
             for k, metric in enumerate(metrics):
                 low, high = (None, None) if draws is None else interval(draws[k], plan.bootstrap.level)
                 number = {"metric": metric.name, "eval_score": score, "value": values[k], "lower": low, "upper": high}
@@ -184,26 +188,35 @@ def _run(
     def beside(rankings: Mapping[str, Ranking], ood: Outcome) -> dict[str, Ranking]:
         return {score: ranking.with_ood(ood) for score, ranking in rankings.items()}
 
-    found = {split: ranked(stages[split].at(rule(stages[split]))) for split in ID_SPLITS}
+    outcomes = {split: stages[split].at(rule(stages[split])) for split in ID_SPLITS}
+    found = {split: ranked(outcome) for split, outcome in outcomes.items()}
     for split in ID_SPLITS:
-        tell({"split": split, "ood": None, "adjusted": False}, rule, found[split], [split])
+        tell({"split": split, "ood": None, "adjusted": False}, rule, outcomes[split], None, found[split], [split])
     for ood in plan.ood:
         theirs = stages[f"ood-{ood}"]
         where, sets = {"split": "test", "ood": ood}, ["test", f"ood-{ood}"]
-        tell({**where, "adjusted": False}, rule, beside(found["test"], theirs.at(rule(theirs))), sets)
+        out = theirs.at(rule(theirs))
+        tell({**where, "adjusted": False}, rule, outcomes["test"], out, beside(found["test"], out), sets)
         if isinstance(setting.build, Window) and isinstance(rule, IntervalRule):
             moved = setting.build.adjust(rule, stages["test"], theirs)
-            ours = ranked(stages["test"].at(moved(stages["test"])))
-            tell({**where, "adjusted": True}, moved, beside(ours, theirs.at(moved(theirs))), sets)
+            ours, out = stages["test"].at(moved(stages["test"])), theirs.at(moved(theirs))
+            tell({**where, "adjusted": True}, moved, ours, out, beside(ranked(ours), out), sets)
 
 
 def measure(
-    rankings: Mapping[str, Ranking], metrics: Sequence[Metric], groups: Sequence[Ints], resampling: BootstrapConfig
+    outcome: Outcome,
+    ood: Outcome | None,
+    rankings: Mapping[str, Ranking],
+    metrics: Sequence[Metric],
+    groups: Sequence[Ints],
+    resampling: BootstrapConfig,
 ) -> Iterator[tuple[list[Metric], str | None, list[float], Floats | None]]:
     """Every metric of an outcome: those of the predictions alone, then those that rank, by each score.
 
     Args:
-        rankings: of one outcome, by evaluation score; with OOD data or without.
+        outcome: on ID data.
+        ood: on OOD data, if there is any.
+        rankings: of both, by evaluation score.
         metrics: of them, those are measured that the data allows.
         groups: of the ID samples, and of the OOD samples if any, to be resampled by; nothing for no intervals.
         resampling: how.
@@ -211,8 +224,7 @@ def measure(
     Yields:
         (metrics, evaluation score, values, resampled values [metrics, resamples] if asked for).
     """
-    first = next(iter(rankings.values()))
-    wanted = [metric for metric in metrics if (metric.on_id if first.ood is None else metric.on_ood)]
+    wanted = [metric for metric in metrics if (metric.on_id if ood is None else metric.on_ood)]
     plain = [metric for metric in wanted if not metric.ranks]
     ranked = [metric for metric in wanted if metric.ranks]
 
@@ -224,7 +236,8 @@ def measure(
         )
 
     if plain:
-        yield plain, None, [metric.of_outcome(first.outcome) for metric in plain], draws(first, plain)
+        unranked = Ranking(outcome, next(iter(outcome.scores)))
+        yield plain, None, [metric.of_outcome(outcome) for metric in plain], draws(unranked, plain)
     for score, ranking in rankings.items() if ranked else ():
         yield ranked, score, [metric.of_ranking(ranking) for metric in ranked], draws(ranking, ranked)
 

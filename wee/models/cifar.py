@@ -1,0 +1,48 @@
+"""Small residual networks for small images, in timm's registry: a stem without pooling and three stages of one basic block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timm.models import register_model
+from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
+
+from wee.errors import WeeError
+
+
+@register_model
+def cifar_resnet(
+    pretrained: bool = False,
+    width: int = 16,
+    stem: int = 16,
+    strides: tuple[int, int, int] = (2, 2, 2),
+    depth: int = 1,
+    **kwargs: Any,
+) -> ByobNet:
+    """A residual network (He et al., CVPR 2016) built by timm; shortcuts are pooled, then projected (He et al., CVPR 2019).
+
+    Args:
+        pretrained: there are no pretrained weights.
+        width: channels of the first stage; the second has twice, the third four times as many.
+        stem: channels of the first convolution, which keeps the resolution.
+        strides: of the three stages.
+        depth: blocks in each stage.
+        kwargs: as timm's `ByobNet` takes them.
+
+    Raises:
+        WeeError: pretrained weights are asked for, or the settings are impossible.
+    """
+    if pretrained:
+        raise WeeError("there are no pretrained weights of cifar_resnet in timm; train it, or load a checkpoint")
+    if min(width, stem, depth, *strides) < 1 or len(strides) != 3:
+        raise WeeError("cifar_resnet: width, stem, depth and the three strides are 1 or more")
+    stages = tuple(
+        ByoBlockCfg(type="basic", d=depth, c=width * 2**k, s=stride, gs=0, br=1.0) for k, stride in enumerate(strides)
+    )
+    config = ByoModelCfg(
+        blocks=stages, stem_type="3x3", stem_pool="", stem_chs=stem, downsample="avg", zero_init_last=False
+    )
+    own = {key: value for key, value in kwargs.items() if not key.startswith(("pretrained", "cache"))}
+    network = ByobNet(config, **own)
+    network.stem.conv.stride = (1, 1)  # timm's stems halve the resolution
+    return network
