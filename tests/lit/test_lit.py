@@ -11,8 +11,9 @@ from torch import nn
 
 from wee.config.common import RuntimeConfig
 from wee.data.base import ArrayImages, Transform
+from wee.errors import WeeError
 from wee.lit.config import TrainerConfig
-from wee.lit.loaders import SeededOrder, ordered_loader, training_loader
+from wee.lit.loaders import TrainingOrder, ordered_loader, training_loader
 from wee.lit.member import MemberModule
 from wee.lit.metrics import SelectiveClassification
 from wee.lit.record import Recorder, StoreWriter
@@ -45,17 +46,35 @@ def test_metrics_are_the_methods_and_reset() -> None:
 
 
 def test_orders_depend_on_seed_and_epoch_alone() -> None:
-    first, again, other = SeededOrder(50, 3), SeededOrder(50, 3), SeededOrder(50, 4)
+    first, again, other = (TrainingOrder(50, 10, seed, 15) for seed in (3, 3, 4))
     torch.rand(1)
     assert list(first) == list(again)
     assert list(first) != list(other)
-    first.set_epoch(1)
-    assert list(first) != list(again)
-    assert sorted(first) == list(range(50))
+    epochs = np.array(list(first)).reshape(3, 50)
+    assert (np.sort(epochs, axis=1) == np.arange(50)).all()
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_a_training_that_goes_on_sees_what_it_would_have_seen() -> None:
+    whole = list(TrainingOrder(23, 5, 1, 11, tell=True))
+    assert len(whole) == len(TrainingOrder(23, 5, 1, 11)) == 55
+    assert list(TrainingOrder(23, 5, 1, 11, first=7, tell=True)) == whole[35:]
+    assert [item // 23 for item in whole] == [0] * 20 + [1] * 20 + [2] * 15
+
+
+def test_processes_share_each_steps_samples() -> None:
+    whole = np.array(list(TrainingOrder(40, 8, 1, 10))).reshape(10, 8)
+    shares = [np.array(list(TrainingOrder(40, 8, 1, 10, rank=r, ranks=2))).reshape(10, 4) for r in range(2)]
+    assert (np.sort(np.concatenate(shares, axis=1), axis=1) == np.sort(whole, axis=1)).all()
 
 
 def test_a_training_batch_is_whole_even_when_there_are_few_samples() -> None:
-    assert [len(batch["index"]) for batch in training_loader(images(10), 64, seed=0, workers=0)] == [10]
+    config = TrainerConfig("t", steps=3, batch_size=64, lr=0.1)
+    assert [len(batch["index"]) for batch in training_loader(images(10), config, 0, 0)] == [10] * 3
+    parts = TrainerConfig("t", steps=2, batch_size=8, lr=0.1, accumulate=2)
+    assert [len(batch["index"]) for batch in training_loader(images(10), parts, 0, 0)] == [4] * 4
+    with pytest.raises(WeeError, match="does not divide among 3 devices"):
+        training_loader(images(10), parts, 0, 0, ranks=3)
 
 
 def test_logits_stay_with_their_samples(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ class RuntimeConfig:
         accelerator, devices, strategy, num_nodes: as Lightning's Trainer takes them.
         workers: processes that load data, for each device.
         threads: torch threads; 0 leaves torch's own choice.
+        keep_every: seconds between two states of a training, from which it goes on if it is interrupted.
     """
 
     accelerator: str = "auto"
@@ -44,6 +45,7 @@ class RuntimeConfig:
     num_nodes: int = 1
     workers: int = 0
     threads: int = 0
+    keep_every: float = 60.0
 
     def __post_init__(self) -> None:
         if self.devices not in (1, "1", [0], "auto") or self.num_nodes != 1:

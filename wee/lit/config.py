@@ -31,6 +31,8 @@ class TrainerConfig:
         warmup: share of the steps in which the rate rises, in [0, 1).
         label_smoothing: of the cross-entropy, in [0, 1).
         precision: as Lightning's Trainer takes it.
+        accumulate: parts that a batch is computed in, one after the other, where memory is short.
+        ema: decay of a moving average of the weights, which is then what is kept, in (0, 1); null for none.
         augment: how training images are varied.
         channels_last: memory layout of images and weights.
         seed: member k is seeded with seed + k.
@@ -48,6 +50,8 @@ class TrainerConfig:
     warmup: float = 0.15
     label_smoothing: float = 0.0
     precision: str = "32-true"
+    accumulate: int = 1
+    ema: float | None = None
     augment: Augment = field(default_factory=Augment)
     channels_last: bool = True
     seed: int = 0
@@ -61,12 +65,16 @@ class TrainerConfig:
             raise WeeError(
                 f"trainer.steps is {self.steps} and trainer.epochs {self.epochs}: give one of them, and null for the other"
             )
-        for name in ("steps", "epochs", "batch_size"):
+        for name in ("steps", "epochs", "batch_size", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise WeeError(f"trainer.{name} is {value}: it must be 1 or more")
         if self.lr <= 0 or self.weight_decay < 0:
             raise WeeError(f"trainer.lr is {self.lr} and trainer.weight_decay {self.weight_decay}: rates are positive")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise WeeError(
+                f"trainer.ema is {self.ema}: a decay lies between 0 and 1, for instance 0.9999; null for none"
+            )
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise WeeError(f"trainer.{name} is {getattr(self, name)}: it lies in [0, 1)")
@@ -80,4 +88,6 @@ class TrainerConfig:
 
     def identity(self) -> dict[str, Any]:
         """What of this decides the weights."""
-        return {key: value for key, value in asdict(self).items() if key != "name"}
+        off = {"accumulate": 1, "ema": None, "augment": asdict(Augment())}  # as if there were no such fields
+        known = {key: value for key, value in asdict(self).items() if key != "name"}
+        return {key: value for key, value in known.items() if key not in off or off[key] != value}

@@ -32,6 +32,21 @@ class MemberModule(lightning.LightningModule):
         self.config, self.steps = config, steps
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
         self.metrics = SelectiveClassification()
+        self.average = None
+        if config.ema is not None:
+            averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+            self.average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is kept: its average over training where there is one."""
+        return self.network if self.average is None else self.average.module
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """A step, and its share in the average."""
+        super().optimizer_step(*arguments, **options)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [n, classes] of images [n, channels, height, width]."""
@@ -46,7 +61,7 @@ class MemberModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect one batch's logits."""
-        logits = self(batch["image"])
+        logits = self.result(lay_out(batch["image"], self.config.channels_last))
         logits = logits if logits.ndim == 2 else logits[:, -1]
         self.metrics.update(logits, batch["label"])
         self.log("val/nll", nn.functional.cross_entropy(logits, batch["label"]), batch_size=len(logits))

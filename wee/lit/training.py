@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import shutil
 import time
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import torch
 
 from wee.config.common import RuntimeConfig
 from wee.data.base import Split
+from wee.files import write_atomically
 from wee.lit.loaders import ordered_loader, training_loader
 from wee.lit.member import MemberModule
 from wee.lit.recipe import Recipe
@@ -21,21 +24,84 @@ from wee.models import checkpoint
 from wee.models.build import build
 from wee.versions import versions
 
+log = logging.getLogger("wee")
 
-class _Steps(lightning.Callback):
-    """Tells somebody after every optimiser step."""
 
-    def __init__(self, step: Callable[[], None]) -> None:
-        self.step = step
+class _Progress(lightning.Callback):
+    """Keeps a training that may be interrupted: its state on disk, its randomness fixed by the step.
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.step()
+    Args:
+        path: of the state.
+        seed: of what is drawn at random in a step (dropout).
+        every: seconds between two states.
+        step: called after every optimiser step.
+    """
+
+    def __init__(self, path: Path, seed: int, every: float, step: Callable[[int], None]) -> None:
+        self.path, self.seed, self.every, self.step = path, seed, every, step
+        self.state = self._read()
+        self.first = 0 if self.state is None else int(self.state["step"])
+        self._kept, self._told = time.monotonic(), 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if self.state is not None:
+            pl_module.load_state_dict(self.state["module"])
+            trainer.optimizers[0].load_state_dict(self.state["optimizer"])
+            trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self.state["scheduler"])
+            trainer.precision_plugin.load_state_dict(self.state["precision"])
+            self.step(self.first)
+        self.state = None
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        part = self.first * trainer.accumulate_grad_batches + batch_idx
+        torch.manual_seed((self.seed * 1_000_003 + part) * 1_009 + trainer.global_rank)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:
+        if trainer.global_step > self._told:
+            self._told = trainer.global_step
+            self.step(1)
+            if time.monotonic() - self._kept > self.every:
+                self._write(trainer, pl_module)
+
+    def _write(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._kept = time.monotonic()
+        if not trainer.is_global_zero:
+            return
+        state = {
+            "step": self.first + trainer.global_step,
+            "module": pl_module.state_dict(),
+            "optimizer": trainer.optimizers[0].state_dict(),
+            "scheduler": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
+            "precision": trainer.precision_plugin.state_dict(),
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_atomically(self.path, content.getvalue())
+
+    def _read(self) -> dict[str, Any] | None:
+        if not self.path.is_file():
+            return None
+        try:
+            found: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            log.info(f"going on with a training that was interrupted after {found['step']:,} steps")
+        except Exception as error:
+            log.warning(f"{self.path}, left by an interrupted training, cannot be read ({error}); it begins anew")
+            return None
+        return found
 
 
 def train_member(
-    recipe: Recipe, train: Split, val: Split, folder: Path, runtime: RuntimeConfig, logs: Path, step: Callable[[], None]
+    recipe: Recipe,
+    train: Split,
+    val: Split,
+    folder: Path,
+    runtime: RuntimeConfig,
+    logs: Path,
+    step: Callable[[int], None],
 ) -> dict[str, Any]:
-    """Train a member and keep it.
+    """Train a member and keep it. What an interrupted run left is gone on with, and ends where that would have ended.
 
     Args:
         recipe: what decides its weights.
@@ -43,7 +109,7 @@ def train_member(
         folder: where the member goes.
         runtime: devices.
         logs: a folder for Lightning's loggers.
-        step: called after every optimiser step.
+        step: called with the number of optimiser steps that are done since.
 
     Returns:
         What was written about the member: its recipe, metrics, time and the fingerprint of its weights.
@@ -53,27 +119,37 @@ def train_member(
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
     steps = config.total_steps(len(train))
     module = MemberModule(network, config, steps)
-    trainer = quiet_trainer(runtime, config.precision, max_steps=steps, callbacks=[_Steps(step)], logs=logs)
-    started = time.perf_counter()
-    loader = training_loader(
-        train.augmented(recipe.transform, config.augment, recipe.seed), config.batch_size, recipe.seed, runtime.workers
+    state = folder.with_name(f"{folder.name}.training") / "state.pt"
+    progress = _Progress(state, recipe.seed, runtime.keep_every, step)
+    trainer = quiet_trainer(
+        runtime,
+        config.precision,
+        max_steps=steps - progress.first,
+        callbacks=[progress],
+        logs=logs,
+        accumulate_grad_batches=config.accumulate,
     )
-    trainer.fit(module, loader)
+    started = time.perf_counter()
+    varied = train.augmented(recipe.transform, config.augment, recipe.seed)
+    if progress.first < steps:
+        trainer.fit(module, training_loader(varied, config, recipe.seed, runtime.workers, progress.first))
     elapsed = time.perf_counter() - started
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers)
     (metrics,) = trainer.validate(module, validation, verbose=False)
-    return checkpoint.save(
+    about = checkpoint.save(
         folder,
-        network,
+        module.result,
         {
             "name": recipe.name,
             "recipe": recipe.identity(),
-            "steps": trainer.global_step,
+            "steps": steps - progress.first,
             "metrics": {name.removeprefix("val/").replace("_at_", "@"): value for name, value in metrics.items()},
             "seconds": round(elapsed, 2),
             "versions": versions(),
         },
     )
+    shutil.rmtree(state.parent, ignore_errors=True)
+    return about
 
 
 def quiet_trainer(
@@ -106,6 +182,6 @@ def quiet_trainer(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        use_distributed_sampler=True,
+        use_distributed_sampler=False,
         **options,
     )

@@ -53,7 +53,7 @@ def train(cfg: TrainConfig) -> None:
                 if checkpoint.about(folder) is not None:
                     continue
                 about = train_member(
-                    recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, lambda: bar.advance(task)
+                    recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, lambda n: bar.advance(task, n)
                 )
                 trained.append(recipe.name)
                 steps += about["steps"]

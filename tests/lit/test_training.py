@@ -1,0 +1,135 @@
+"""Training: interrupted anywhere it goes on, and ends with the weights of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import SMALL, Wee
+from tests.data import trees
+from wee.config.common import RuntimeConfig
+from wee.data.augmenting import Augment
+from wee.data.base import Split
+from wee.data.config import ImagesConfig, ValidationConfig
+from wee.errors import WeeError
+from wee.lit import training
+from wee.lit.config import TrainerConfig
+from wee.lit.recipe import Recipe
+from wee.models.config import FamilyConfig
+
+
+class Stop(Exception):
+    """An interruption."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImagesConfig:
+    root = tmp_path_factory.mktemp("images")
+    trees.class_folders(root / "train", 14)
+    trees.class_folders(root / "test", 4)
+    return ImagesConfig(name="toy", root=str(root), validation=ValidationConfig("train", 6))
+
+
+def recipe(dataset: ImagesConfig, **changes: object) -> Recipe:
+    scale = {"model": "cifar_resnet", "input_size": 16, "kwargs": {"width": 4, "stem": 4, "drop_rate": 0.3}}
+    settings = {"epochs": 3, "batch_size": 8, "optimizer": "sgd", "lr": 0.1, "augment": Augment("shift", 2), **changes}
+    return Recipe(dataset, FamilyConfig("f", scales={"s": scale}), TrainerConfig("t", **settings), "s", 0)  # type: ignore[arg-type]
+
+
+def run(made: Recipe, folder: Path, stop_after: int | None = None, every: float = 0.0) -> dict[str, torch.Tensor]:
+    done = 0
+
+    def step(count: int) -> None:
+        nonlocal done
+        done += count
+        if done == stop_after:
+            raise Stop
+
+    splits: list[Split] = [made.dataset.split(name) for name in ("train", "val")]
+    runtime = RuntimeConfig(accelerator="cpu", keep_every=every)
+    training.train_member(made, *splits, folder / "member", runtime, folder / "logs" / "x", step)
+    return load_file(folder / "member" / "weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"precision": "bf16-mixed"}, {"accumulate": 2}, {"ema": 0.9}, {"augment": Augment("crop")}]
+)
+def test_an_interrupted_training_ends_with_the_same_weights(
+    dataset: ImagesConfig, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    made = recipe(dataset, **changes)
+    whole = run(made, tmp_path / "whole")
+    for stop in (1, 6, 9):  # in the middle of an epoch, and more than once
+        with pytest.raises(Stop):
+            run(made, tmp_path / "broken", stop_after=stop)
+        torch.rand(stop)
+    found = run(made, tmp_path / "broken")
+    assert found.keys() == whole.keys()
+    for name in whole:
+        assert torch.equal(found[name], whole[name]), name
+    assert not list((tmp_path / "broken").glob("*.training"))
+
+
+def test_a_state_that_cannot_be_read_is_said_and_begun_anew(
+    dataset: ImagesConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = recipe(dataset)
+    with pytest.raises(Stop):
+        run(made, tmp_path / "broken", stop_after=5)
+    (state,) = tmp_path.rglob("state.pt")
+    state.write_bytes(state.read_bytes()[:1000])
+    found, whole = run(made, tmp_path / "broken"), run(made, tmp_path / "whole")
+    assert "cannot be read" in caplog.text
+    assert all(torch.equal(found[name], whole[name]) for name in whole)
+
+
+def test_an_average_is_another_members_weights(dataset: ImagesConfig, tmp_path: Path) -> None:
+    plain, average = (run(recipe(dataset, ema=ema), tmp_path / str(ema)) for ema in (None, 0.9))
+    assert plain.keys() == average.keys()
+    assert any((plain[name] != average[name]).any() for name in plain)
+
+
+def test_steps_or_epochs() -> None:
+    with pytest.raises(WeeError, match="give one of them"):
+        TrainerConfig("t", lr=0.1)
+    with pytest.raises(WeeError, match="give one of them"):
+        TrainerConfig("t", lr=0.1, steps=3, epochs=3)
+    assert TrainerConfig("t", lr=0.1, epochs=3, batch_size=8).total_steps(30) == 9
+
+
+def test_a_killed_command_goes_on(tmp_path: Path, wee: Wee) -> None:
+    """Kill -9 in the middle of a training."""
+    arguments = (
+        "train",
+        "scale=s1",
+        "member=0",
+        *SMALL,
+        "trainer.steps=150",
+        "trainer.batch_size=64",
+        "runtime.keep_every=0.2",
+    )
+    wee(*arguments, f"paths.outputs={tmp_path}/whole", cwd=tmp_path)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wee", *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE
+    )
+    for _ in range(600):
+        if list(tmp_path.rglob("outputs/**/state.pt")) or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    told = wee(*arguments, cwd=tmp_path).stderr
+    assert "going on with a training that was interrupted after" in told
+    weights = [
+        load_file(next(tmp_path.glob(f"{one}/checkpoints/**/weights.safetensors"))) for one in ("whole", "outputs")
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
