@@ -17,9 +17,11 @@ STAGES = {
     "import": "make store entries of logits that somebody else computed",
     "sweep": "trace cascades over stored logits: tables and Pareto fronts",
     "figure": "draw figures from the tables of one or many sweeps",
+    "families": "tell what the networks of the families cost",
+    "data": "tell whether a data set is where it should be (wee data check)",
 }
 
-MODULES = {"import": "importing"}
+MODULES = {"import": "importing", "data": "checking"}
 """Stages whose module has another name than they."""
 
 _HELP = """\
@@ -55,6 +57,8 @@ def main() -> None:
 
 
 def _run(stage: str, arguments: list[str]) -> None:
+    if stage == "data" and arguments[:1] == ["check"]:  # as it reads best
+        arguments = arguments[1:]
     # As a module and as __main__, so that processes which re-run this one (DDP) run the same stage.
     sys.argv = ["wee", *arguments]
     runpy.run_module(f"wee.stages.{MODULES.get(stage, stage)}", run_name="__main__", alter_sys=True)

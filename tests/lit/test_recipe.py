@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wee.config.typed import to_object
 from wee.data.config import DigitsConfig, labelled
 from wee.lit.config import TrainerConfig
 from wee.lit.recipe import Recipe
+from wee.lit.source import Trained
 from wee.models.config import FamilyConfig
 
 
@@ -49,7 +51,9 @@ def test_everything_that_decides_logits_is_in_their_identity(change: str) -> Non
 
     def identity(of: Recipe, weights: str, split: str, precision: str, storage: str) -> dict[str, Any]:
         assert isinstance(of.dataset, DigitsConfig)
-        return of.logits_identity(weights, of.dataset.split(split), precision, storage)
+        source = Trained(of.dataset, of.family, of.scale, of.member, made=of, folder=Path("nowhere"))
+        source.weights = weights
+        return source.logits_identity(of.dataset.split(split), precision, storage)
 
     before = identity(plain, "aa", "val", "32-true", "float32")
     after = identity(other, **settings)

@@ -40,6 +40,7 @@ class Listing:
     """The images in one place.
 
     Attributes:
+        place: where they are.
         names: of each image, as paths below the place.
         labels: class of each, `NO_LABEL` where there is none.
         classes: their names, in the order of the labels; empty where there are none, or only numbers.
@@ -47,6 +48,7 @@ class Listing:
         read: gives the bytes of one.
     """
 
+    place: Path
     names: list[str]
     labels: NDArray[np.int64]
     classes: list[str]
@@ -96,7 +98,9 @@ def _list_folder(place: Path) -> Listing:
         found = [(path, NO_LABEL, size) for path, size in _walk(place, "")]
     names = [name for name, _, _ in found]
     labels = np.array([label for _, label, _ in found], dtype=np.int64)
-    return Listing(names, labels, classes, [size for _, _, size in found], lambda i: (place / names[i]).read_bytes())
+    return Listing(
+        place, names, labels, classes, [size for _, _, size in found], lambda i: (place / names[i]).read_bytes()
+    )
 
 
 def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
@@ -122,7 +126,9 @@ def _list_file(place: Path) -> Listing:
         names.append(name)
         labels.append(int(label))
     sizes = [(place.parent / name).stat().st_size for name in names]
-    return Listing(names, np.array(labels, dtype=np.int64), [], sizes, lambda i: (place.parent / names[i]).read_bytes())
+    return Listing(
+        place, names, np.array(labels, dtype=np.int64), [], sizes, lambda i: (place.parent / names[i]).read_bytes()
+    )
 
 
 def _list_shards(place: Path) -> Listing:
@@ -147,7 +153,21 @@ def _list_shards(place: Path) -> Listing:
         content: bytes = reader[order[index]][0].read()
         return content
 
-    return Listing(names, labels, classes, sizes, read)
+    return Listing(place, names, labels, classes, sizes, read)
+
+
+def open_image(listing: Listing, index: int) -> Image.Image:
+    """One image, read whole.
+
+    Raises:
+        WeeError: it cannot be read.
+    """
+    try:
+        image = Image.open(io.BytesIO(listing.read(index)))
+        image.load()
+    except (UnidentifiedImageError, OSError) as error:
+        raise WeeError(f"the image {listing.place / listing.names[index]} cannot be read: {error}") from None
+    return image
 
 
 class ImageFiles(Split):
@@ -169,6 +189,19 @@ class ImageFiles(Split):
         self.labels = listing.labels[chosen]
         self.ids = np.array([name.encode() for name in names], dtype=np.bytes_)
         self.groups = np.array([_group(config, name).encode() for name in names], dtype=np.bytes_)
+
+    @property
+    def place(self) -> Path:
+        """Where the images are."""
+        return self._listing.place
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Width and height of one image in pixels.
+
+        Raises:
+            WeeError: it cannot be read.
+        """
+        return open_image(self._listing, int(self._chosen[index])).size
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """The images as a torch data set: kept in memory where that is small, or asked for."""
@@ -220,11 +253,7 @@ class Pixels:
         Raises:
             WeeError: it cannot be read.
         """
-        index = int(self._chosen[place])
-        try:
-            return Image.open(io.BytesIO(self._listing.read(index))).convert(self._mode)
-        except (UnidentifiedImageError, OSError) as error:
-            raise WeeError(f"the image {self._listing.names[index]} cannot be read: {error}") from None
+        return open_image(self._listing, int(self._chosen[place])).convert(self._mode)
 
     def all(self) -> NDArray[np.uint8]:
         """Of every image, [N, channels, size, size]."""

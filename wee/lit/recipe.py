@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wee.data.base import Split, Transform
+from wee.data.base import Transform
 from wee.data.config import LabelledConfig, mean_and_std
 from wee.identity import key_of
 from wee.lit.config import TrainerConfig
@@ -48,9 +48,7 @@ class Recipe:
     @property
     def transform(self) -> Transform:
         """What the network sees of an image."""
-        mean, std = mean_and_std(self.dataset)
-        scale = self.architecture
-        return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)
+        return scale_transform(self.dataset, self.architecture)
 
     def common(self) -> dict[str, Any]:
         """What all members and scales that are trained together share: data and training."""
@@ -70,22 +68,8 @@ class Recipe:
         place = Path(checkpoints, self.dataset.name, self.family.name, self.scale)
         return place / f"{self.member}-{key_of(self.identity())}"
 
-    def logits_identity(self, weights: str, split: Split, precision: str, storage: str) -> dict[str, Any]:
-        """What makes an entry of the store: two are the same exactly when all of this is.
 
-        Args:
-            weights: the fingerprint of the member's weights.
-            split: the samples.
-            precision: of the forward pass.
-            storage: what logits are kept as.
-        """
-        files = {} if split.files is None else {"files": split.files}
-        return {
-            **files,
-            "weights": weights,
-            "architecture": self.architecture.identity(),
-            "transform": self.transform.describe(),
-            "samples": split.identity,
-            "precision": precision,
-            "dtype": storage,
-        }
+def scale_transform(dataset: LabelledConfig, scale: ScaleConfig) -> Transform:
+    """What a network of a scale sees of a data set's images."""
+    mean, std = mean_and_std(dataset)
+    return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)

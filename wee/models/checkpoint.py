@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +109,60 @@ def load(state: Mapping[str, Tensor], network: nn.Module, where: object) -> None
         told = "; ".join(f"{what}: {', '.join(sorted(keys)[:5])}" for what, keys in lists.items() if keys)
         raise WeeError(f"the weights in {where} are of another architecture ({told})")
     network.load_state_dict(state)
+
+
+_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "network")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "network.")
+
+
+def read_file(path: Path, wanted: Collection[str]) -> dict[str, Tensor]:
+    """Weights in a file of somebody else's: safetensors, or a torch file of plain tensors.
+
+    Dicts around the weights are opened, and prefixes of wrappers (`module.` of DataParallel, `_orig_mod.` of compilation)
+    are stripped as long as that brings the names nearer to those wanted. Code in a pickle is not run.
+
+    Args:
+        path: of the file.
+        wanted: names of the network's weights.
+
+    Raises:
+        WeeError: the file is not there, cannot be read, holds more than tensors, or no weights.
+    """
+    if not path.is_file():
+        raise WeeError(f"there is no checkpoint {path}")
+    try:
+        if path.suffix == ".safetensors":
+            found: Any = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        first = str(error).splitlines()[0]
+        raise WeeError(
+            f"the checkpoint {path} cannot be read as plain tensors (pickled code is not run): {first}"
+        ) from None
+    for wrapper in _WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
+            found = found[wrapper]
+            break
+    state = (
+        {str(name): tensor for name, tensor in found.items() if isinstance(tensor, Tensor)}
+        if isinstance(found, Mapping)
+        else {}
+    )
+    if not state:
+        raise WeeError(f"the checkpoint {path} holds no weights by name; a state dict is needed")
+    return _stripped(state, wanted)
+
+
+def _stripped(state: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+    best, known = state, set(wanted)
+    while True:
+        shorter = [
+            {name.removeprefix(prefix): tensor for name, tensor in best.items()}
+            for prefix in _PREFIXES
+            if all(name.startswith(prefix) for name in best)
+        ]
+        better = max(shorter, key=lambda one: len(known & one.keys()), default=None)
+        if better is None or len(known & better.keys()) < len(known & best.keys()):
+            return best
+        best = better

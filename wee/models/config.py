@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from wee.config.common import choose
+from wee.config.common import as_list, choose
 from wee.config.typed import to_object
 from wee.errors import WeeError, unknown
 
@@ -25,6 +25,8 @@ class ScaleConfig:
         crop_pct: the share of the resized image's side that is kept, from its centre.
         kwargs: passed to `timm.create_model`.
         label: on figures; the scale's name where it is empty.
+        weights: where members come from that are not trained here, one or a list, member 0 first: paths of checkpoint
+            files, or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
     """
 
     model: str = MISSING
@@ -33,15 +35,17 @@ class ScaleConfig:
     label: str = ""
     interpolation: str = "bilinear"
     crop_pct: float = 1.0
+    weights: Any = None
 
     def identity(self) -> dict[str, Any]:
         """The architecture, as plain data."""
-        seen = ("label", "interpolation", "crop_pct")  # of the transform, or of nothing
+        seen = ("label", "interpolation", "crop_pct", "weights")  # part of the transform, or of other identities
         return {key: value for key, value in asdict(self).items() if key not in seen}
 
     def __post_init__(self) -> None:
         if self.input_size < 1:
             raise WeeError(f"input_size is {self.input_size}: it is a number of pixels")
+        self.weights = [] if self.weights is None else [str(one) for one in as_list(self.weights)]
         if self.interpolation not in INTERPOLATIONS:
             raise unknown("interpolation", self.interpolation, INTERPOLATIONS)
         if not 0 < self.crop_pct <= 1:

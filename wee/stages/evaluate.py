@@ -20,7 +20,7 @@ from wee.stages.members import MembersConfig
 
 if TYPE_CHECKING:
     from wee.data.base import Split
-    from wee.lit.recipe import Recipe
+    from wee.lit.source import Source
     from wee.models.network import Network
 
 log = logging.getLogger("wee")
@@ -68,32 +68,30 @@ class EvaluateConfig(MembersConfig):
 class Job:
     """One entry to be made: a member on a split."""
 
-    recipe: Recipe
-    weights: str
+    source: Source
     split: str
 
 
 def evaluate(cfg: EvaluateConfig) -> None:
     """Record every entry asked for that is not in the store yet."""
     from wee.lit.recipe import Recipe
-    from wee.models import checkpoint
+    from wee.lit.source import source
     from wee.store.store import Busy, LogitStore
 
     store, failures = LogitStore(cfg.paths.store), Failures()
     splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
     splits |= {f"ood-{name}": ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
-    recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
+    members = [
+        Recipe(cfg.dataset, cfg.family, cfg.trainer, scale, member) for scale in cfg.scale for member in cfg.member
+    ]
+    sources = [source(cfg.dataset, cfg.family, r.scale, r.member, r, cfg.paths.checkpoints) for r in members]
 
-    _check_trained(cfg, recipes)
+    _check_trained(cfg, sources)
     jobs: deque[Job] = deque()
-    for recipe in recipes:
-        with failures.of(recipe.name):
-            folder = recipe.folder(cfg.paths.checkpoints)
-            if checkpoint.about(folder) is None:
-                make = command("train", scale=recipe.scale, member=recipe.member)
-                raise WeeError(f"it is not trained with this config; train it: {make}")
-            _, weights = checkpoint.read(folder)
-            jobs.extend(Job(recipe, weights, split) for split in splits)
+    for one in sources:
+        with failures.of(one.name):
+            _ = one.weights
+            jobs.extend(Job(one, split) for split in splits)
 
     networks = _Networks(cfg)
     total = sum(len(splits[job.split]) for job in jobs)
@@ -104,7 +102,7 @@ def evaluate(cfg: EvaluateConfig) -> None:
         task = bar.add_task("evaluating", total=total)
         while jobs:
             job = jobs.popleft()
-            split, name = splits[job.split], f"{job.recipe.name} on {job.split}"
+            split, name = splits[job.split], f"{job.source.name} on {job.split}"
             bar.update(task, description=f"evaluating {name}")
             with failures.of(name):
                 address, identity = _entry(cfg, job, split)
@@ -125,7 +123,7 @@ def evaluate(cfg: EvaluateConfig) -> None:
                 with writer:
                     waiting = 0
                     bar.advance(task, writer.found)
-                    _record(cfg, networks.get(job.recipe), job, split, writer, lambda n: bar.advance(task, n))
+                    _record(cfg, networks.get(job.source), job, split, writer, lambda n: bar.advance(task, n))
                     recorded[name] = len(split) - writer.found
     samples = sum(recorded.values())
     log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
@@ -133,14 +131,17 @@ def evaluate(cfg: EvaluateConfig) -> None:
     failures.tell()
 
 
-def _check_trained(cfg: EvaluateConfig, recipes: list[Recipe]) -> None:
+def _check_trained(cfg: EvaluateConfig, sources: list[Source]) -> None:
     """One message where no member at all is there.
 
     Raises:
         WeeError: none of the members is trained with this config.
     """
-    folders = [recipe.folder(cfg.paths.checkpoints) for recipe in recipes]
-    if any(folder.is_dir() for folder in folders):
+    from wee.lit.source import Trained
+
+    recipes = [one for one in sources if isinstance(one, Trained)]
+    folders = [one.folder for one in recipes]
+    if len(recipes) < len(sources) or any(folder.is_dir() for folder in folders):
         return
     others = [
         path for folder in folders for path in folder.parent.glob(f"{folder.name.split('-')[0]}-*") if path.is_dir()
@@ -164,24 +165,14 @@ class _Networks:
         self.cfg = cfg
         self.latest: tuple[str, Network] | None = None
 
-    def get(self, recipe: Recipe) -> Network:
-        """The network of a recipe, with its weights."""
+    def get(self, source: Source) -> Network:
+        """The network of a member, with its weights."""
         import torch
-
-        from wee.models import checkpoint
-        from wee.models.build import build, count_exit_macs, count_parameters
-        from wee.models.network import Network
 
         if self.cfg.runtime.threads:
             torch.set_num_threads(self.cfg.runtime.threads)
-        if self.latest is None or self.latest[0] != recipe.name:
-            channels = self.cfg.dataset.channels
-            module = build(recipe.architecture, self.cfg.dataset.classes, channels)
-            folder = recipe.folder(self.cfg.paths.checkpoints)
-            checkpoint.load(checkpoint.read(folder)[0], module, folder)
-            macs = count_exit_macs(module, recipe.transform.size, channels)
-            cost = {self.cfg.cost.measure: macs, "parameters": count_parameters(module)}
-            self.latest = (recipe.name, Network(module, recipe.transform, cost))
+        if self.latest is None or self.latest[0] != source.name:
+            self.latest = (source.name, source.network(self.cfg.cost.measure))
         return self.latest[1]
 
 
@@ -189,24 +180,23 @@ def _entry(cfg: EvaluateConfig, job: Job, split: Split) -> tuple[Any, dict[str, 
     """The address of an entry and its identity."""
     from wee.store import Address
 
-    recipe = job.recipe
-    address = Address(cfg.dataset.name, cfg.family.name, recipe.scale, recipe.member, job.split)
-    return address, recipe.logits_identity(job.weights, split, cfg.precision, cfg.storage)
+    address = Address(cfg.dataset.name, cfg.family.name, job.source.scale, job.source.member, job.split)
+    return address, job.source.logits_identity(split, cfg.precision, cfg.storage)
 
 
 def _record(cfg: EvaluateConfig, network: Network, job: Job, split: Split, writer: Any, done: Any) -> None:
-    from wee.identity import key_of
     from wee.lit.recording import Recording, record
 
-    recipe = job.recipe
+    source = job.source
     provenance = {
-        "command": command("evaluate", scale=recipe.scale, member=recipe.member),
-        "recipe": key_of(recipe.common()),
+        "command": command("evaluate", scale=source.scale, member=source.member),
+        "recipe": source.recipe,
         "trainer": cfg.trainer.name,
-        "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": recipe.architecture.label},
-        "config": {"recipe": recipe.identity(), "batch_size": cfg.batch_size},
+        "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": source.architecture.label},
+        "config": {"recipe": source.about, "batch_size": cfg.batch_size},
     }
-    record(network, split, writer, Recording(cfg.batch_size, cfg.precision, cfg.storage, cfg.runtime), provenance, done)
+    how = Recording(cfg.batch_size, cfg.precision, cfg.storage, cfg.runtime)
+    record(network, split, writer, how, provenance, done)
 
 
 STAGE = Stage("evaluate", EvaluateConfig, evaluate)

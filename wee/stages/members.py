@@ -8,7 +8,8 @@ from typing import Any
 from omegaconf import MISSING
 
 from wee.config.common import Common, EnsembleConfig, RuntimeConfig, choose
-from wee.data.config import labelled
+from wee.data.config import ImagesConfig, labelled
+from wee.errors import WeeError
 from wee.lit.config import TrainerConfig
 from wee.models.config import FamilyConfig
 
@@ -36,5 +37,10 @@ class MembersConfig(Common):
 
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
+        if isinstance(self.dataset, ImagesConfig) and self.dataset.classes < 1:
+            place = self.dataset.find("train")
+            raise WeeError(
+                f"how many classes are there? {place} has no class folders to count; give dataset.classes=NUMBER"
+            )
         self.scale = self.family.choose(self.scale)
         self.member = choose("member", self.member, self.ensemble.members)

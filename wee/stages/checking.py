@@ -1,0 +1,84 @@
+"""`wee data check`: whether a data set is where it should be, and what is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from wee.config.common import Common
+from wee.config.failures import Failures, report
+from wee.config.runner import Stage, stage
+from wee.data.config import DatasetConfig, ImagesConfig, labelled, ood_sets
+from wee.errors import WeeError
+
+
+@dataclass
+class DataConfig(Common):
+    """What `wee data check` can be told.
+
+    Attributes:
+        dataset: the ID data.
+        ood: OOD sets.
+    """
+
+    dataset: Any = None
+    ood: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.dataset = labelled(self.dataset)
+        self.ood = ood_sets(self.ood)
+
+
+def check(cfg: DataConfig) -> None:
+    """Count the classes and images of every split, and open a few."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown, found, failures = Table(header_style="bold"), {}, Failures()
+    for column in ("data set", "split", "place", "images", "groups", "classes", "sizes"):
+        shown.add_column(column, justify="right" if column in ("images", "groups", "classes") else "left")
+    wanted: list[tuple[DatasetConfig, str]] = [(cfg.dataset, name) for name in ("train", "val", "test")]
+    wanted += [(ood, "test") for ood in cfg.ood.values()]
+    for config, name in wanted:
+        title = f"{config.name} {name}"
+        with failures.of(title):
+            found[title] = _split(config, name)
+            counts = [f"{found[title][key]:,}" for key in ("images", "groups", "classes")]
+            shown.add_row(config.name, name, found[title]["place"], *counts, found[title]["sizes"])
+    Console(soft_wrap=True).print(shown)
+    report(splits=found, failures=failures.messages)
+    failures.tell()
+
+
+def _split(config: DatasetConfig, name: str) -> dict[str, Any]:
+    """Counts of one split, three of its images opened.
+
+    Raises:
+        WeeError: it is not there, an image cannot be read, or there are other classes than the config says.
+    """
+    import numpy as np
+
+    split = config.split(name)
+    classes = np.unique(split.labels[split.labels >= 0])
+    place, sizes = "embedded", ""
+    if isinstance(config, ImagesConfig):
+        from wee.data.images import ImageFiles
+
+        assert isinstance(split, ImageFiles)
+        place = str(split.place)
+        opened = {split.size(k) for k in (0, len(split) // 2, len(split) - 1)}
+        sizes = ", ".join(f"{width}x{height}" for width, height in sorted(opened))
+        if len(classes) and config.classes and len(classes) != config.classes:
+            raise WeeError(
+                f"{place} has images of {len(classes)} classes, but {config.name}.classes is {config.classes}: "
+                "a class folder is missing, or one too many"
+            )
+    groups = len(np.unique(split.groups))
+    return {"place": place, "images": len(split), "groups": groups, "classes": len(classes), "sizes": sizes}
+
+
+STAGE = Stage("data", DataConfig, check)
+
+if __name__ == "__main__":
+    # Not this module's own STAGE: what is pickled for other processes must not live in __main__.
+    stage("data").main()
