@@ -13,19 +13,17 @@ from wee.lit.config import TrainerConfig
 from wee.models.config import FamilyConfig, ScaleConfig
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the weights of one member.
+class Described:
+    """What a member is called and what it sees, wherever its weights come from.
 
     Attributes:
-        dataset, family, trainer: the configs.
+        dataset, family: the configs.
         scale: name of the scale.
         member: its number.
     """
 
     dataset: LabelledConfig
     family: FamilyConfig
-    trainer: TrainerConfig
     scale: str
     member: int
 
@@ -41,14 +39,33 @@ class Recipe:
         return found
 
     @property
+    def transform(self) -> Transform:
+        """What the network sees of an image."""
+        mean, std = mean_and_std(self.dataset)
+        scale = self.architecture
+        return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)
+
+
+@dataclass(frozen=True)
+class Recipe(Described):
+    """Everything that decides the weights of one member.
+
+    Attributes:
+        dataset, family, trainer: the configs.
+        scale: name of the scale.
+        member: its number.
+    """
+
+    dataset: LabelledConfig
+    family: FamilyConfig
+    trainer: TrainerConfig
+    scale: str
+    member: int
+
+    @property
     def seed(self) -> int:
         """Of weights and order."""
         return self.trainer.seed + self.member
-
-    @property
-    def transform(self) -> Transform:
-        """What the network sees of an image."""
-        return scale_transform(self.dataset, self.architecture)
 
     def common(self) -> dict[str, Any]:
         """What all members and scales that are trained together share: data and training."""
@@ -67,9 +84,3 @@ class Recipe:
         """Where the member lies, below the folder of checkpoints."""
         place = Path(checkpoints, self.dataset.name, self.family.name, self.scale)
         return place / f"{self.member}-{key_of(self.identity())}"
-
-
-def scale_transform(dataset: LabelledConfig, scale: ScaleConfig) -> Transform:
-    """What a network of a scale sees of a data set's images."""
-    mean, std = mean_and_std(dataset)
-    return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)

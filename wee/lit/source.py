@@ -15,10 +15,10 @@ from wee.data.base import Split, Transform
 from wee.data.config import LabelledConfig
 from wee.errors import WeeError
 from wee.identity import key_of
-from wee.lit.recipe import Recipe, scale_transform
+from wee.lit.recipe import Described, Recipe
 from wee.models import checkpoint
 from wee.models.build import build, count_exit_macs, count_parameters
-from wee.models.config import FamilyConfig, ScaleConfig
+from wee.models.config import FamilyConfig
 from wee.models.network import Network
 
 TIMM = "timm:"
@@ -26,7 +26,7 @@ TIMM = "timm:"
 
 
 @dataclass
-class Source(ABC):
+class Source(Described, ABC):
     """One member, wherever its weights come from.
 
     Attributes:
@@ -39,22 +39,6 @@ class Source(ABC):
     family: FamilyConfig
     scale: str
     member: int
-
-    @property
-    def name(self) -> str:
-        """In messages."""
-        return f"{self.family.name}/{self.scale} member {self.member}"
-
-    @property
-    def architecture(self) -> ScaleConfig:
-        """Of the scale."""
-        found: ScaleConfig = self.family.scales[self.scale]
-        return found
-
-    @property
-    def transform(self) -> Transform:
-        """What the network sees of an image."""
-        return scale_transform(self.dataset, self.architecture)
 
     @property
     @abstractmethod

@@ -8,6 +8,7 @@ from timm.models import register_model
 from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
 
 from wee.errors import WeeError
+from wee.models.registry import own_arguments
 
 
 @register_model
@@ -32,8 +33,6 @@ def cifar_resnet(
     Raises:
         WeeError: pretrained weights are asked for, or the settings are impossible.
     """
-    if pretrained:
-        raise WeeError("there are no pretrained weights of cifar_resnet in timm; train it, or load a checkpoint")
     if min(width, stem, depth, *strides) < 1 or len(strides) != 3:
         raise WeeError("cifar_resnet: width, stem, depth and the three strides are 1 or more")
     stages = tuple(
@@ -42,7 +41,7 @@ def cifar_resnet(
     config = ByoModelCfg(
         blocks=stages, stem_type="3x3", stem_pool="", stem_chs=stem, downsample="avg", zero_init_last=False
     )
-    own = {key: value for key, value in kwargs.items() if not key.startswith(("pretrained", "cache"))}
+    own = own_arguments("cifar_resnet", pretrained, kwargs)
     network = ByobNet(config, **own)
     network.stem.conv.stride = (1, 1)  # timm's stems halve the resolution
     return network

@@ -10,7 +10,7 @@ from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.efficientnet import EfficientNet
 from torch import nn
 
-from wee.errors import WeeError
+from wee.models.registry import own_arguments
 
 _STAGES = [
     ["ds_r1_k3_s1_c16"],
@@ -33,10 +33,8 @@ def mobilenetv2_130(pretrained: bool = False, **kwargs: Any) -> EfficientNet:
     Raises:
         WeeError: pretrained weights are asked for.
     """
-    if pretrained:
-        raise WeeError("there are no pretrained weights of mobilenetv2_130 in timm; train it, or load a checkpoint")
     rounded = partial(round_channels, multiplier=MULTIPLIER)
-    own = {key: value for key, value in kwargs.items() if not key.startswith(("pretrained", "cache"))}
+    own = own_arguments("mobilenetv2_130", pretrained, kwargs)
     return EfficientNet(
         block_args=decode_arch_def(_STAGES),  # type: ignore[no-untyped-call]
         num_features=max(1280, rounded(1280)),

@@ -17,6 +17,7 @@ from timm.models import register_model
 from torch import Tensor, nn
 
 from wee.errors import WeeError
+from wee.models.registry import own_arguments
 
 
 class MSDNet(nn.Module):
@@ -226,7 +227,5 @@ def msdnet(pretrained: bool = False, **kwargs: Any) -> MSDNet:
     Raises:
         WeeError: pretrained weights are asked for.
     """
-    if pretrained:
-        raise WeeError("there are no pretrained weights of msdnet in timm; train it, or load a checkpoint")
-    own = {key: value for key, value in kwargs.items() if not key.startswith(("pretrained", "cache"))}
+    own = own_arguments("msdnet", pretrained, kwargs)
     return MSDNet(**own)
