@@ -325,5 +325,17 @@ def test_a_newer_format_is_not_guessed_at(tmp_path: Path) -> None:
     entry = write(tmp_path)
     manifest = {**entry.manifest, "format": 99}
     (entry.folder / "manifest.json").write_text(json.dumps({**manifest, "crc32": manifest_checksum(manifest)}))
-    with pytest.raises(WeeError, match="format 99; this wee reads up to 1"):
+    with pytest.raises(WeeError, match="format 99; this wee reads up to 2"):
         Entry.open(entry.folder)
+
+
+def test_groups_that_are_the_ids_are_not_kept_twice(tmp_path: Path) -> None:
+    ids = np.array([b"a", b"b"])
+    store = LogitStore(tmp_path)
+    for member, groups in enumerate((ids, np.array([b"g", b"g"]))):
+        with store.writer(Address("d", "f", "s", member, "val"), {}, np.zeros(2, np.int64), ids, groups) as writer:
+            writer.add(np.arange(2), np.zeros((2, 3), np.float32), np.zeros(2, np.int64))
+            entry = writer.commit({"macs": 1.0}, {"command": "wee evaluate"})
+        assert entry.groups.tolist() == groups.tolist()
+        assert (entry.folder / "groups.npy").exists() == bool(member)
+        entry.verify()

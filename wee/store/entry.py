@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from wee.errors import WeeError
 from wee.files import CHUNK, checksums
 
-FORMAT = 1
+FORMAT = 2
+"""2: no file of groups where every sample is a group of its own."""
+
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
@@ -140,8 +142,8 @@ class Entry:
 
     @property
     def groups(self) -> NDArray[np.bytes_]:
-        """What samples depend on together [N]; mapped."""
-        return self._map("groups")
+        """What samples depend on together [N]; mapped. Where each is a group of its own, its id."""
+        return self._map("groups" if "groups.npy" in self.manifest["files"] else "ids")
 
     def _map(self, name: str) -> NDArray[Any]:
         array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)

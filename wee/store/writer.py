@@ -130,7 +130,10 @@ class EntryWriter:
         joined = self._pieces.parent / f"entry-{uuid.uuid4().hex[:8]}"
         joined.mkdir()
         shape, dtype = self._join(joined / "logits.npy")
-        for name, array in (("labels", self._labels), ("ids", self._ids), ("groups", self._groups)):
+        arrays = {"labels": self._labels, "ids": self._ids, "groups": self._groups}
+        if np.array_equal(self._groups, self._ids):  # not the same thing twice
+            del arrays["groups"]
+        for name, array in arrays.items():
             np.save(joined / f"{name}.npy", array, allow_pickle=False)
         manifest: dict[str, Any] = {
             "format": FORMAT,
