@@ -232,7 +232,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
 def test_the_summary_shows_each_scale(table: pd.DataFrame) -> None:
     shown = summary(table, [Metric.parse("cov@20"), Metric.parse("risk@50")])
     assert shown.row_count == 10
-    assert shown.caption == "also in table.csv: random, threshold"
+    assert shown.caption == "MACs: of an ID sample, mean over tasks\nalso in table.csv: random, threshold"
     assert list(shown.columns[1].cells) == ["single", "ensemble", "window 0.0", "window 0.2", "window all"] * 2
 
 

@@ -208,6 +208,11 @@ def _task(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> str | None:
 
 def _scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     costs = rows[rows.policy == "single"].groupby("scale").macs.max().sort_values()
+    if costs.empty:
+        raise WeeError(
+            "a figure of one scale needs that scale's single models, and these sweeps have none (cascades across scales have "
+            "none of their own); draw curves of them: figure=sc 'figure.policies=[ensemble,window]'"
+        )
     if config.scale == "middle":
         return str(costs.index[(len(costs) - 1) // 2])
     if config.scale not in costs.index:

@@ -89,7 +89,10 @@ def import_logits(cfg: ImportConfig) -> None:
         made += _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k])
     log.info(f"{made} entries imported, {len(jobs) - made} were there already; in {cfg.paths.store}")
     names = f"dataset=stored dataset.name={cfg.dataset.name} family=stored family.name={cfg.family.name}"
-    log.info(f"sweep them: wee sweep {names}")
+    together = "" if len(members) > 1 and not cfg.exits else " ensemble=alone"
+    if together or members != [0, 1]:
+        together += f" 'ensemble.members={members}'".replace(", ", ",")
+    log.info(f"sweep them: wee sweep {names}{together}")
     report(imported=made, already_there=len(jobs) - made)
 
 

@@ -51,7 +51,9 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
                 name = f"window {width}" if policy == "window" else policy
                 values = [_mean(picked, task, ood) for task, ood in columns]
                 label = str(scale) if pd.isna(exits) else f"{scale} exit {exits}"
-                shown.add_row(label, name, si(picked.macs_id.mean()), *values)
+                # One value for every setting: the same whatever else was measured of it.
+                each = picked.drop_duplicates(["members", "task"]).macs_id
+                shown.add_row(label, name, si(each.mean()), *values)
                 section += 1
         if section:
             shown.add_section()
@@ -59,7 +61,10 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     more = [f"{hidden} other widths"] if hidden else []
     more += [f"exit score {name}" for name in deciding if name != decides]
     more += [name for name in ("random", "threshold") if (table.policy == name).any()]
-    shown.caption = f"also in table.csv: {', '.join(more)}" if more else None
+    about = ["MACs: of an ID sample, mean over tasks"]
+    about += ["with OOD data in the stream, each task's own are in table.csv"] if oods else []
+    about += [f"also in table.csv: {', '.join(more)}"] if more else []
+    shown.caption = "\n".join(about)
     shown.caption_justify = "left"
     return shown
 
