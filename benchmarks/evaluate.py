@@ -63,7 +63,8 @@ def _wee(module: torch.nn.Module, root: Path, folder: Path) -> np.ndarray:
     address = Address("bench", "timm", MODEL, 0, "test")
     with LogitStore(folder / "recorded").writer(address, {}, split.labels, split.ids, split.groups) as writer:
         how = Recording(BATCH, "32-true", "float32", RuntimeConfig(accelerator="cpu"))
-        return np.array(record(network, split, writer, how, {"command": "make bench"}, lambda n: None).logits)
+        record(network, split, writer.missing, writer, how, lambda n: None)
+        return np.array(writer.commit(network.cost, {"command": "make bench"}).logits)
 
 
 def _bare(module: Any, root: Path, folder: Path) -> np.ndarray:

@@ -28,12 +28,21 @@ class PathsConfig:
     figures: str = "${paths.outputs}/figures"
 
 
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+
+
 @dataclass
 class RuntimeConfig:
-    """How networks are run. Nothing here changes what is computed, so nothing here is part of an identity.
+    """How networks are run. Nothing here changes what is computed but for rounding, so nothing is part of an identity.
+
+    (Several devices keep the batch of a training as a whole; batch norm sees each device's share of it alone.)
 
     Attributes:
-        accelerator, devices, strategy, num_nodes: as Lightning's Trainer takes them.
+        accelerator: as Lightning's Trainer takes it: "auto", "cpu", "gpu", ..
+        devices: how many of them, a list of their numbers, or "auto" for all there are; a process for each.
+        num_nodes: machines with so many devices each.
+        strategy: how several devices share a training: "ddp", or "ddp_find_unused_parameters_true" for networks with parts
+            that do not always take part; "auto" is the first.
         workers: processes that load data, for each device.
         threads: torch threads; 0 leaves torch's own choice.
         keep_every: seconds between two states of a training, from which it goes on if it is interrupted.
@@ -48,13 +57,24 @@ class RuntimeConfig:
     keep_every: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.devices not in (1, "1", [0], "auto") or self.num_nodes != 1:
+        if isinstance(self.devices, str) and self.devices.lstrip("-").isdigit():
+            self.devices = int(self.devices)
+        numbers = self.devices if isinstance(self.devices, list) else [self.devices]
+        counted = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
+        if self.devices not in ("auto", -1) and not (counted and numbers and min(numbers) >= 0 and self.devices != 0):
             raise WeeError(
-                f"runtime.devices is {self.devices} and runtime.num_nodes {self.num_nodes}: so far wee runs each job on one "
-                "device; start several commands, or a multirun with a launcher, and they share the work"
+                f"runtime.devices is {self.devices}: give how many, a list of their numbers such as [0,1], or auto for all"
             )
-        if self.devices == "auto":
-            self.devices = 1
+        if self.num_nodes < 1:
+            raise WeeError(f"runtime.num_nodes is {self.num_nodes}: it must be 1 or more")
+        if self.strategy not in STRATEGIES:
+            raise unknown("runtime.strategy", self.strategy, STRATEGIES)
+
+    @property
+    def single(self) -> bool:
+        """Whether one process is asked for, on one device."""
+        one = self.devices == 1 or (isinstance(self.devices, list) and len(self.devices) == 1)
+        return one and self.num_nodes == 1
 
 
 @dataclass

@@ -140,6 +140,22 @@ def command(name: str, **fields: Any) -> str:
     return shlex.join(["wee", name, *flags, *(f"{key}={value}" if value else key for key, value in overrides.items())])
 
 
+def rerun(name: str, suffix: str) -> list[str]:
+    """Arguments to python that run this very job once more, of a multirun this one alone, beside its log.
+
+    Args:
+        name: of the stage.
+        suffix: of the log's name.
+    """
+    from wee.cli import MODULES
+
+    job = HydraConfig.get()
+    flags = [f"--config-dir={folder}" for folder in FOLDERS[1:]]
+    place = str(output_dir()).replace("'", "\\'")
+    own = [f"hydra.run.dir='{place}'", "hydra.output_subdir=null", "hydra.mode=RUN", f"hydra.job.name={name}-{suffix}"]
+    return ["-m", f"wee.stages.{MODULES.get(name, name)}", *flags, *job.overrides.task, *own]
+
+
 def _default_choices(name: str) -> dict[str, str]:
     """The choices that a stage's primary config makes."""
     defaults = OmegaConf.load(conf_dir() / f"{name}.yaml").defaults

@@ -166,7 +166,9 @@ def open_image(listing: Listing, index: int) -> Image.Image:
         image = Image.open(io.BytesIO(listing.read(index)))
         image.load()
     except (UnidentifiedImageError, OSError) as error:
-        raise WeeError(f"the image {listing.place / listing.names[index]} cannot be read: {error}") from None
+        raise WeeError(
+            f"the image {listing.place / listing.names[index]} cannot be read: {str(error).partition(' <')[0]}"
+        ) from None
     return image
 
 

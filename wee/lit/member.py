@@ -35,7 +35,8 @@ class MemberModule(lightning.LightningModule):
         self.average = None
         if config.ema is not None:
             averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
-            self.average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
+            average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=averaging, use_buffers=True)
+            self.average = average.requires_grad_(False)
 
     @property
     def result(self) -> nn.Module:
@@ -64,7 +65,6 @@ class MemberModule(lightning.LightningModule):
         logits = self.result(lay_out(batch["image"], self.config.channels_last))
         logits = logits if logits.ndim == 2 else logits[:, -1]
         self.metrics.update(logits, batch["label"])
-        self.log("val/nll", nn.functional.cross_entropy(logits, batch["label"]), batch_size=len(logits))
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy; of a multi-exit network, the sum over its exits [n, exits, classes]."""
@@ -75,7 +75,7 @@ class MemberModule(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the metrics."""
         for name, value in self.metrics.compute().items():
-            self.log(f"val/{name.replace('@', '_at_')}", value.float())
+            self.log(f"val/{name.replace('@', '_at_')}", value.float(), rank_zero_only=True)
         self.metrics.reset()
 
     def configure_optimizers(self) -> Any:

@@ -24,7 +24,7 @@ class SelectiveClassification(Metric):
     logits: list[Tensor]
     labels: list[Tensor]
 
-    def __init__(self, names: tuple[str, ...] = ("accuracy", "cov@5", "aurc"), score: str = "msp") -> None:
+    def __init__(self, names: tuple[str, ...] = ("nll", "accuracy", "cov@5", "aurc"), score: str = "msp") -> None:
         super().__init__()
         self.quantities = [Quantity.parse(name) for name in names]
         self.score = score

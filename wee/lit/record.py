@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from wee.data.base import Batch
 from wee.lit.layout import lay_out
-from wee.store import EntryWriter
+from wee.store import PieceWriter
 
 
 class Recorder(lightning.LightningModule):
@@ -38,12 +38,12 @@ class StoreWriter(BasePredictionWriter):
     """Hands predictions to an entry of the store as they come.
 
     Args:
-        writer: the entry in the making.
+        writer: of the entry in the making.
         storage: what logits are kept as, as numpy names it.
         done: called with the number of samples of every batch.
     """
 
-    def __init__(self, writer: EntryWriter, storage: str, done: Callable[[int], None]) -> None:
+    def __init__(self, writer: PieceWriter, storage: str, done: Callable[[int], None]) -> None:
         super().__init__(write_interval="batch")
         self.writer, self.storage, self.done = writer, storage, done
 

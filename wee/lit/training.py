@@ -6,7 +6,6 @@ import io
 import logging
 import shutil
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ import torch
 from wee.config.common import RuntimeConfig
 from wee.data.base import Split
 from wee.files import write_atomically
+from wee.lit.crew import Crew
+from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
 from wee.lit.member import MemberModule
 from wee.lit.recipe import Recipe
@@ -100,8 +101,11 @@ def train_member(
     runtime: RuntimeConfig,
     logs: Path,
     step: Callable[[int], None],
+    crew: Crew | None = None,
 ) -> dict[str, Any]:
     """Train a member and keep it. What an interrupted run left is gone on with, and ends where that would have ended.
+
+    Of several processes, each trains on its share of every batch, and the leader keeps the member.
 
     Args:
         recipe: what decides its weights.
@@ -110,11 +114,13 @@ def train_member(
         runtime: devices.
         logs: a folder for Lightning's loggers.
         step: called with the number of optimiser steps that are done since.
+        crew: the processes that train it together; None for this one alone.
 
     Returns:
-        What was written about the member: its recipe, metrics, time and the fingerprint of its weights.
+        What was written about the member: its recipe, metrics, time and the fingerprint of its weights; nothing in a
+        process that does not lead.
     """
-    config = recipe.trainer
+    config, crew = recipe.trainer, crew or Crew()
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
     steps = config.total_steps(len(train))
@@ -132,10 +138,14 @@ def train_member(
     started = time.perf_counter()
     varied = train.augmented(recipe.transform, config.augment, recipe.seed)
     if progress.first < steps:
-        trainer.fit(module, training_loader(varied, config, recipe.seed, runtime.workers, progress.first))
+        order = (recipe.seed, runtime.workers, progress.first, crew.rank, crew.size)
+        trainer.fit(module, training_loader(varied, config, *order))
     elapsed = time.perf_counter() - started
-    validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers)
+    share = None if crew.size == 1 else range(crew.rank, len(val), crew.size)
+    validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
     (metrics,) = trainer.validate(module, validation, verbose=False)
+    if not crew.leads:
+        return {}
     about = checkpoint.save(
         folder,
         module.result,
@@ -145,6 +155,7 @@ def train_member(
             "steps": steps - progress.first,
             "metrics": {name.removeprefix("val/").replace("_at_", "@"): value for name, value in metrics.items()},
             "seconds": round(elapsed, 2),
+            "processes": crew.size,
             "versions": versions(),
         },
     )
@@ -156,16 +167,7 @@ def quiet_trainer(
     runtime: RuntimeConfig, precision: str, logs: Path | None = None, callbacks: Any = None, **options: Any
 ) -> lightning.Trainer:
     """A Lightning trainer that leaves the terminal to wee, and checkpoints to wee."""
-    logging.getLogger("lightning").setLevel(logging.ERROR)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    for noise in (
-        ".*does not have many workers.*",
-        ".*`isinstance.treespec.*",
-        ".*LeafSpec.*",
-        ".*smaller than the logging interval.*",
-        ".*have no `val_dataloader`.*",
-    ):
-        warnings.filterwarnings("ignore", message=noise)
+    hush()
     logger: Any = False
     if logs is not None:
         from lightning.pytorch.loggers import CSVLogger

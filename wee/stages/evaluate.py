@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,18 @@ from wee.config.failures import Failures, report
 from wee.config.runner import Stage, command, stage
 from wee.data.config import ImagesConfig, ood_sets
 from wee.errors import WeeError, unknown
+from wee.identity import key_of
 from wee.stages.members import MembersConfig
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wee.data.base import Split
+    from wee.lit.crew import Crew
     from wee.lit.source import Source
     from wee.models.network import Network
+    from wee.store import Address, EntryWriter, LogitStore, PieceWriter
 
 log = logging.getLogger("wee")
 
@@ -74,9 +82,10 @@ class Job:
 
 def evaluate(cfg: EvaluateConfig) -> None:
     """Record every entry asked for that is not in the store yet."""
+    from wee.lit.crew import crew
     from wee.lit.recipe import Recipe
     from wee.lit.source import source
-    from wee.store.store import Busy, LogitStore
+    from wee.store import LogitStore
 
     store, failures = LogitStore(cfg.paths.store), Failures()
     splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
@@ -93,8 +102,27 @@ def evaluate(cfg: EvaluateConfig) -> None:
             _ = one.weights
             jobs.extend(Job(one, split) for split in splits)
 
-    networks = _Networks(cfg)
-    total = sum(len(splits[job.split]) for job in jobs)
+    with crew("evaluate", cfg.runtime) as processes:
+        if cfg.runtime.threads:
+            import torch
+
+            torch.set_num_threads(cfg.runtime.threads)
+        recorder = _Recorder(cfg, store, splits, processes)
+        if processes.leads:
+            _lead(recorder, jobs, failures)
+        else:
+            named = {(job.source.scale, job.source.member, job.split): job for job in jobs}
+            for scale, member, split, key, missing in processes.orders():
+                with contextlib.suppress(WeeError):  # the leader tells
+                    recorder.help(named.get((scale, member, split)), key, missing)
+
+
+def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
+    """Make every entry that is not there yet; nothing stops at one that fails."""
+    from wee.store.store import Busy
+
+    cfg, store = recorder.cfg, recorder.store
+    total = sum(len(recorder.splits[job.split]) for job in jobs)
     recorded: dict[str, int] = {}
     there = 0
     waiting = 0
@@ -102,10 +130,10 @@ def evaluate(cfg: EvaluateConfig) -> None:
         task = bar.add_task("evaluating", total=total)
         while jobs:
             job = jobs.popleft()
-            split, name = splits[job.split], f"{job.source.name} on {job.split}"
+            split, name = recorder.splits[job.split], f"{job.source.name} on {job.split}"
             bar.update(task, description=f"evaluating {name}")
             with failures.of(name):
-                address, identity = _entry(cfg, job, split)
+                address, identity = recorder.entry(job)
                 if store.get(address, identity) is not None:
                     there, waiting = there + 1, 0
                     bar.advance(task, len(split))
@@ -123,7 +151,7 @@ def evaluate(cfg: EvaluateConfig) -> None:
                 with writer:
                     waiting = 0
                     bar.advance(task, writer.found)
-                    _record(cfg, networks.get(job.source), job, split, writer, lambda n: bar.advance(task, n))
+                    recorder.make(job, writer, lambda n: bar.advance(task, n))
                     recorded[name] = len(split) - writer.found
     samples = sum(recorded.values())
     log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
@@ -158,45 +186,83 @@ def _check_trained(cfg: EvaluateConfig, sources: list[Source]) -> None:
     )
 
 
-class _Networks:
-    """The member that is being evaluated, loaded once for all its splits, and only if it is needed."""
+class _Recorder:
+    """Makes entries, alone or with other processes; holds the member at work, loaded once for all its splits.
 
-    def __init__(self, cfg: EvaluateConfig) -> None:
-        self.cfg = cfg
-        self.latest: tuple[str, Network] | None = None
+    Args:
+        cfg: of the stage.
+        store: where entries go.
+        splits: every split, by name.
+        crew: the processes.
+    """
 
-    def get(self, source: Source) -> Network:
-        """The network of a member, with its weights."""
-        import torch
+    def __init__(self, cfg: EvaluateConfig, store: LogitStore, splits: Mapping[str, Split], crew: Crew) -> None:
+        self.cfg, self.store, self.splits, self.crew = cfg, store, splits, crew
+        self._latest: tuple[str, Network] | None = None
 
-        if self.cfg.runtime.threads:
-            torch.set_num_threads(self.cfg.runtime.threads)
-        if self.latest is None or self.latest[0] != source.name:
-            self.latest = (source.name, source.network(self.cfg.cost.measure))
-        return self.latest[1]
+    def entry(self, job: Job) -> tuple[Address, dict[str, Any]]:
+        """The address of an entry and its identity."""
+        from wee.store import Address
 
+        cfg, source = self.cfg, job.source
+        address = Address(cfg.dataset.name, cfg.family.name, source.scale, source.member, job.split)
+        return address, source.logits_identity(self.splits[job.split], cfg.precision, cfg.storage)
 
-def _entry(cfg: EvaluateConfig, job: Job, split: Split) -> tuple[Any, dict[str, Any]]:
-    """The address of an entry and its identity."""
-    from wee.store import Address
+    def make(self, job: Job, writer: EntryWriter, done: Callable[[int], None]) -> None:
+        """Record what an entry lacks, with the others' help, and commit it.
 
-    address = Address(cfg.dataset.name, cfg.family.name, job.source.scale, job.source.member, job.split)
-    return address, job.source.logits_identity(split, cfg.precision, cfg.storage)
+        Raises:
+            WeeError: it failed in some process.
+        """
+        missing, size = writer.missing, self.crew.size
+        self.crew.order((job.source.scale, job.source.member, job.split, writer.key, missing))
+        with self.crew.apart():
+            self._record(job, missing, writer, lambda n: done(n * size))
+            writer.flush()
+        if size > 1:
+            writer.collect()
+        writer.commit(self._network(job.source).cost, self._provenance(job.source))
 
+    def help(self, job: Job | None, key: str, missing: NDArray[np.int64]) -> None:
+        """Record a share of an entry that the leader makes.
 
-def _record(cfg: EvaluateConfig, network: Network, job: Job, split: Split, writer: Any, done: Any) -> None:
-    from wee.lit.recording import Recording, record
+        Raises:
+            WeeError: it failed in some process.
+        """
+        with self.crew.apart():
+            address, identity = self.entry(job) if job is not None else (None, {})
+            if job is None or address is None or key_of(identity) != key:
+                raise WeeError("it does not see the same weights or images as the first; are the folders shared?")
+            split = self.splits[job.split]
+            with self.store.pieces(address, identity, split.labels, split.ids, self.cfg.piece_samples) as writer:
+                self._record(job, missing, writer, lambda n: None)
 
-    source = job.source
-    provenance = {
-        "command": command("evaluate", scale=source.scale, member=source.member),
-        "recipe": source.recipe,
-        "trainer": cfg.trainer.name,
-        "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": source.architecture.label},
-        "config": {"recipe": source.about, "batch_size": cfg.batch_size},
-    }
-    how = Recording(cfg.batch_size, cfg.precision, cfg.storage, cfg.runtime)
-    record(network, split, writer, how, provenance, done)
+    def _record(self, job: Job, missing: NDArray[np.int64], writer: PieceWriter, done: Callable[[int], None]) -> None:
+        from wee.lit.recording import Recording, record
+
+        cfg, crew = self.cfg, self.crew
+        how = Recording(cfg.batch_size, cfg.precision, cfg.storage, crew.alone(cfg.runtime))
+        record(self._network(job.source), self.splits[job.split], missing[crew.rank :: crew.size], writer, how, done)
+
+    def _network(self, source: Source) -> Network:
+        if self._latest is None or self._latest[0] != source.name:
+            self._latest = (source.name, source.network(self.cfg.cost.measure))
+        return self._latest[1]
+
+    def _provenance(self, source: Source) -> dict[str, Any]:
+        """What to remember of how an entry was made."""
+        from wee.versions import versions
+
+        cfg = self.cfg
+        return {
+            "command": command("evaluate", scale=source.scale, member=source.member),
+            "recipe": source.recipe,
+            "trainer": cfg.trainer.name,
+            "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": source.architecture.label},
+            "config": {"recipe": source.about, "batch_size": cfg.batch_size},
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "versions": versions(),
+        }
 
 
 STAGE = Stage("evaluate", EvaluateConfig, evaluate)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, output_dir, stage
 from wee.stages.members import MembersConfig
+
+if TYPE_CHECKING:
+    from wee.data.base import Split
+    from wee.lit.crew import Crew
+    from wee.lit.recipe import Recipe
 
 log = logging.getLogger("wee")
 
@@ -20,51 +27,99 @@ class TrainConfig(MembersConfig):
 
 def train(cfg: TrainConfig) -> None:
     """Train every member asked for that is not there yet."""
-    from wee.files import Lock
+    from wee.lit.crew import crew
     from wee.lit.recipe import Recipe
     from wee.models import checkpoint
 
     splits = {name: cfg.dataset.split(name) for name in ("train", "val")}
     recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
-    folders = {recipe.name: recipe.folder(cfg.paths.checkpoints) for recipe in recipes}
-    trained, steps, failures = [], 0, Failures()
+    done, failures = Done(), Failures()
     new = []
     for recipe in recipes:
         with failures.of(recipe.name):
-            if checkpoint.about(folders[recipe.name]) is None:
+            if checkpoint.about(recipe.folder(cfg.paths.checkpoints)) is None:
                 new.append(recipe)
-    if new:
-        import torch
+            else:
+                done.there += 1
+    if new or not cfg.runtime.single:
+        with crew("train", cfg.runtime) as processes:
+            if not processes.leads:
+                _follow(cfg, recipes, splits, processes)
+                return
+            _lead(cfg, new, splits, processes, done, failures)
+    log.info(
+        f"{len(done.names)} trained ({done.steps:,} steps), {done.there} were there already; in {cfg.paths.checkpoints}"
+    )
+    report(trained=done.names, already_there=done.there, steps=done.steps, failures=failures.messages)
+    failures.tell()
 
-        from wee.lit.training import train_member
 
-        if cfg.runtime.threads:
-            torch.set_num_threads(cfg.runtime.threads)
+@dataclass
+class Done:
+    """What a job has trained.
+
+    Attributes:
+        names: of the members.
+        steps: of all of them.
+        there: how many were there already.
+    """
+
+    names: list[str] = field(default_factory=list)
+    steps: int = 0
+    there: int = 0
+
+
+def _lead(
+    cfg: TrainConfig, new: list[Recipe], splits: dict[str, Split], crew: Crew, done: Done, failures: Failures
+) -> None:
+    """Train member after member; one that fails does not stop the others."""
+    from wee.files import Lock
+    from wee.models import checkpoint
+
     steps_each = cfg.trainer.total_steps(len(splits["train"]))
     with progress("steps") as bar:
         task = bar.add_task("training", total=steps_each * len(new))
         for number, recipe in enumerate(new, start=1):
             bar.update(task, description=f"training {recipe.name}", completed=steps_each * (number - 1))
-            folder, logs = folders[recipe.name], output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
+            folder = recipe.folder(cfg.paths.checkpoints)
             lock = Lock(folder.with_name(f"{folder.name}.lock"))
             if not lock.acquire():
                 log.info(f"{recipe.name}: waiting for {lock.holder()}, which is training it")
             with failures.of(recipe.name), lock.waiting():
                 if checkpoint.about(folder) is not None:
+                    done.there += 1
                     continue
-                about = train_member(
-                    recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, lambda n: bar.advance(task, n)
-                )
-                trained.append(recipe.name)
-                steps += about["steps"]
+                crew.order(recipe.name)
+                about = _train(cfg, recipe, splits, crew, lambda n: bar.advance(task, n))
+                done.names.append(recipe.name)
+                done.steps += about["steps"]
                 numbers = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
                 log.info(
                     f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}"
                 )
-    done = len(recipes) - len(trained) - len(failures.messages)
-    log.info(f"{len(trained)} trained ({steps:,} steps), {done} were there already; in {cfg.paths.checkpoints}")
-    report(trained=trained, already_there=done, steps=steps, failures=failures.messages)
-    failures.tell()
+            if crew.broken:
+                break
+
+
+def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], crew: Crew) -> None:
+    """Train with the others what the leader says."""
+    by_name = {recipe.name: recipe for recipe in recipes}
+    for name in crew.orders():
+        _train(cfg, by_name[name], splits, crew, lambda n: None)
+
+
+def _train(
+    cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], crew: Crew, step: Callable[[int], None]
+) -> dict[str, Any]:
+    import torch
+
+    from wee.lit.training import train_member
+
+    if cfg.runtime.threads:
+        torch.set_num_threads(cfg.runtime.threads)
+    folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
+    with crew.closely():
+        return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, step, crew)
 
 
 STAGE = Stage("train", TrainConfig, train)

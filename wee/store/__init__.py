@@ -6,6 +6,6 @@ rename when it is complete, is never overwritten, and says when it is damaged.
 
 from wee.store.entry import Address, Entry
 from wee.store.store import LogitStore
-from wee.store.writer import EntryWriter
+from wee.store.writer import EntryWriter, PieceWriter
 
-__all__ = ["Address", "Entry", "EntryWriter", "LogitStore"]
+__all__ = ["Address", "Entry", "EntryWriter", "LogitStore", "PieceWriter"]

@@ -16,7 +16,7 @@ from wee.errors import WeeError
 from wee.files import Lock
 from wee.identity import KEY_LENGTH, key_of
 from wee.store.entry import Address, Damaged, Entry
-from wee.store.writer import EntryWriter
+from wee.store.writer import EntryWriter, PieceWriter
 
 log = logging.getLogger("wee")
 
@@ -98,12 +98,21 @@ class LogitStore:
         try:
             if folder.is_dir():
                 raise Busy("a process that has just finished it")
-            return EntryWriter(
-                folder, folder.name[-KEY_LENGTH:], address, identity, labels, ids, groups, lock, piece_samples
-            )
+            return EntryWriter(folder, address, identity, labels, ids, groups, lock, piece_samples)
         except BaseException:
             lock.release()
             raise
+
+    def pieces(
+        self,
+        address: Address,
+        identity: Mapping[str, Any],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.bytes_],
+        piece_samples: int | None = None,
+    ) -> PieceWriter:
+        """Share in an entry that another process has begun and will finish; arguments as of `writer`."""
+        return PieceWriter(self.folder(address, identity), address, labels, ids, piece_samples)
 
     def names(self, dataset: str, family: str) -> tuple[list[str], list[str]]:
         """The scales of a family that have entries for a data set, cheapest first, and the OOD sets among the entries."""

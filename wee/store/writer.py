@@ -17,13 +17,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
 from wee.files import Lock, checksums, commit_folder, write_atomically
+from wee.identity import KEY_LENGTH
 from wee.store.entry import FORMAT, MANIFEST, Address, Entry, manifest_checksum
 
 log = logging.getLogger("wee")
@@ -35,41 +36,31 @@ PIECE_SECONDS = 20.0
 """A piece is written after this time however small it is: no kill loses more work."""
 
 
-class EntryWriter:
-    """An entry in the making. Made by `LogitStore.writer`; holds the entry's lock until `close`.
+class PieceWriter:
+    """Writes pieces of an entry. Made by `LogitStore.pieces` where another process has begun the entry, and will finish it.
 
-    Attributes:
-        missing: places in the split whose logits are not there yet, ascending.
-        found: how many samples an interrupted run had left.
+    Args:
+        folder: where the entry will appear.
+        address: what it is called.
+        labels, ids: of its samples, [N] each.
+        piece_samples: samples to a piece; None for pieces of about 16 MiB.
     """
 
     def __init__(
         self,
         folder: Path,
-        key: str,
         address: Address,
-        identity: Mapping[str, Any],
         labels: NDArray[np.int64],
         ids: NDArray[np.bytes_],
-        groups: NDArray[np.bytes_],
-        lock: Lock,
         piece_samples: int | None = None,
     ) -> None:
-        self.folder, self.key, self.address, self.identity = folder, key, address, dict(identity)
-        self._labels, self._ids, self._groups = labels, ids, groups
-        self._lock, self._piece_samples = lock, piece_samples
+        self.folder, self.address = folder, address
+        self._labels, self._ids, self._piece_samples = labels, ids, piece_samples
         self._pieces = partial_folder(folder) / "pieces"
         self._flushed = time.monotonic()
         self._buffer: list[tuple[NDArray[Any], NDArray[Any]]] = []
         self._there = np.zeros(len(labels), dtype=np.bool_)
         self._pieces.mkdir(parents=True, exist_ok=True)
-        self._take_up()
-        self.found = int(self._there.sum())
-
-    @property
-    def missing(self) -> NDArray[np.int64]:
-        """Places in the split whose logits are not there yet, ascending."""
-        return np.flatnonzero(~self._there)
 
     def add(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
         """Take a batch; written once a piece is full. A sample that is there already is passed over.
@@ -110,6 +101,99 @@ class EntryWriter:
         temporary.rename(path)
         self._buffer.clear()
         self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Nothing more comes; pieces stay."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self.flush()
+        finally:
+            self.close()
+
+    def _check(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
+        if len(index) != len(logits) or len(index) != len(labels):
+            raise WeeError(
+                f"{self.address}: {len(index)} places, {len(logits)} logits, {len(labels)} labels in one batch"
+            )
+        if len(index) and not (index.min() >= 0 and index.max() < len(self._labels)):
+            raise WeeError(
+                f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples"
+            )
+        if not np.isfinite(logits).all():
+            bad = self._ids[index[~np.isfinite(logits).reshape(len(index), -1).all(axis=1)][0]].decode()
+            raise WeeError(
+                f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault"
+                + (
+                    ", or they are too large for float16 (storage=float32 is wide enough)"
+                    if logits.dtype == "f2"
+                    else ""
+                )
+            )
+        if (labels != self._labels[index]).any():
+            bad = self._ids[index[labels != self._labels[index]][0]].decode()
+            raise WeeError(f"{self.address}: sample {bad} came with another label than its split gives it")
+
+    def _samples_a_piece(self, logits: NDArray[np.floating]) -> int:
+        if self._piece_samples is not None:
+            return self._piece_samples
+        return max(1, PIECE_BYTES // max(1, logits[0].nbytes if len(logits) else PIECE_BYTES))
+
+
+class EntryWriter(PieceWriter):
+    """An entry in the making. Made by `LogitStore.writer`; holds the entry's lock until `close`.
+
+    Args:
+        folder, address, labels, ids, piece_samples: as of `PieceWriter`.
+        identity: what makes the entry.
+        groups: of its samples, [N].
+        lock: the entry's, held.
+
+    Attributes:
+        missing: places in the split whose logits are not there yet, ascending.
+        found: how many samples an interrupted run had left.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        address: Address,
+        identity: Mapping[str, Any],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.bytes_],
+        groups: NDArray[np.bytes_],
+        lock: Lock,
+        piece_samples: int | None = None,
+    ) -> None:
+        super().__init__(folder, address, labels, ids, piece_samples)
+        self.key, self.identity = folder.name[-KEY_LENGTH:], dict(identity)
+        self._groups, self._lock = groups, lock
+        self._clean()
+        self.collect()
+        self.found = int(self._there.sum())
+        if self.found:
+            log.info(
+                f"{self.address}: found {self.found:,} of {len(self._there):,} samples "
+                f"from an interrupted run; going on with the other {len(self.missing):,}"
+            )
+
+    @property
+    def missing(self) -> NDArray[np.int64]:
+        """Places in the split whose logits are not there yet, ascending."""
+        return np.flatnonzero(~self._there)
+
+    def collect(self) -> None:
+        """Count what lies there in pieces: an interrupted run's, or other processes' at the same work."""
+        for path in sorted(self._pieces.glob("*.npz")):
+            piece = _read_piece(path)
+            if piece is None:
+                log.warning(f"{self.address}: removed the damaged piece {path.name}; its samples are computed again")
+                path.unlink()
+            else:
+                self._there[piece[0]] = True
 
     def commit(self, cost: Mapping[str, Any], provenance: Mapping[str, Any]) -> Entry:
         """Join the pieces; the entry appears whole.
@@ -158,32 +242,11 @@ class EntryWriter:
         """Give the entry's lock back; pieces stay for the next run."""
         self._lock.release()
 
-    def __enter__(self) -> EntryWriter:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        try:
-            self.flush()
-        finally:
-            self.close()
-
-    def _take_up(self) -> None:
-        """Find the pieces of an interrupted run."""
+    def _clean(self) -> None:
+        """Remove what an interrupted run left half-written."""
         for half in [*self._pieces.glob("*.tmp"), *self._pieces.parent.glob("entry-*")]:
             log.warning(f"{self.address}: removed {half.name}, left half-written by an interrupted run")
             shutil.rmtree(half) if half.is_dir() else half.unlink()
-        for path in sorted(self._pieces.glob("*.npz")):
-            piece = _read_piece(path)
-            if piece is None:
-                log.warning(f"{self.address}: removed the damaged piece {path.name}; its samples are computed again")
-                path.unlink()
-            else:
-                self._there[piece[0]] = True
-        if self._there.any():
-            log.info(
-                f"{self.address}: found {int(self._there.sum()):,} of {len(self._there):,} samples "
-                f"from an interrupted run; going on with the other {len(self.missing):,}"
-            )
 
     def _join(self, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
         target: NDArray[Any] | None = None
@@ -204,34 +267,6 @@ class EntryWriter:
             raise WeeError(f"{self.address}: pieces have gone missing from {self._pieces}; run the command again")
         target.flush()  # type: ignore[attr-defined]
         return target.shape, target.dtype
-
-    def _check(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        if len(index) != len(logits) or len(index) != len(labels):
-            raise WeeError(
-                f"{self.address}: {len(index)} places, {len(logits)} logits, {len(labels)} labels in one batch"
-            )
-        if len(index) and not (index.min() >= 0 and index.max() < len(self._labels)):
-            raise WeeError(
-                f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples"
-            )
-        if not np.isfinite(logits).all():
-            bad = self._ids[index[~np.isfinite(logits).reshape(len(index), -1).all(axis=1)][0]].decode()
-            raise WeeError(
-                f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault"
-                + (
-                    ", or they are too large for float16 (storage=float32 is wide enough)"
-                    if logits.dtype == "f2"
-                    else ""
-                )
-            )
-        if (labels != self._labels[index]).any():
-            bad = self._ids[index[labels != self._labels[index]][0]].decode()
-            raise WeeError(f"{self.address}: sample {bad} came with another label than its split gives it")
-
-    def _samples_a_piece(self, logits: NDArray[np.floating]) -> int:
-        if self._piece_samples is not None:
-            return self._piece_samples
-        return max(1, PIECE_BYTES // max(1, logits[0].nbytes if len(logits) else PIECE_BYTES))
 
 
 def partial_folder(folder: Path) -> Path:

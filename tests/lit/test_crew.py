@@ -1,0 +1,160 @@
+"""Several processes at one job leave behind what one would, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.conftest import Wee, last_report
+from tests.data import trees
+from wee.config.common import RuntimeConfig
+from wee.errors import WeeError
+from wee.store import Address, LogitStore
+
+DATA = ("dataset=folder", "dataset.name=toy", "dataset.validation.count=9")
+NETWORK = (
+    "family=cifar_resnet", "+family.scales.tiny.model=cifar_resnet", "+family.scales.tiny.input_size=16",
+    "+family.scales.tiny.kwargs={width:4,stem:4}", "scale=tiny",
+)  # fmt: skip
+NO_BATCH_NORM = (
+    "family=vit", "+family.scales.mini.model=vit_tiny_patch16_224", "+family.scales.mini.input_size=16", "scale=mini",
+    "+family.scales.mini.kwargs={img_size:16,patch_size:4,embed_dim:24,depth:1,num_heads:2}",
+)  # fmt: skip
+TRAINER = ("trainer=cifar", "trainer.epochs=2", "trainer.batch_size=8", "trainer.precision=32-true")
+CPU, TWO = "runtime.accelerator=cpu", "runtime.devices=2"
+
+
+@pytest.fixture(scope="module")
+def member(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
+    """A folder with images and a member trained by two processes: 15 test images, so that one has one more."""
+    root = tmp_path_factory.mktemp("two")
+    trees.class_folders(root / "data" / "toy" / "train", 12)
+    trees.class_folders(root / "data" / "toy" / "test", 5)
+    wee("train", *DATA, *NETWORK, *TRAINER, "member=0", "trainer.ema=0.9", CPU, TWO, cwd=root)
+    assert last_report(root, "train")["steps"] == 2 * 3
+    return root
+
+
+EVALUATE = (*DATA, *NETWORK, *TRAINER, "member=0", "trainer.ema=0.9", CPU, "ood=none", "batch_size=4")
+
+
+def test_two_processes_record_what_one_does(member: Path, wee: Wee) -> None:
+    wee("evaluate", *EVALUATE, "paths.store=one", cwd=member)
+    shown = wee("evaluate", *EVALUATE, TWO, "paths.store=two", "piece_samples=3", cwd=member)
+    assert "2 entries recorded (24 images)" in shown.stderr
+    assert "distributed" not in shown.stderr
+    for split, count in (("val", 9), ("test", 15)):
+        address = Address("toy", "cifar_resnet", "tiny", 0, split)
+        (one,), (two,) = (LogitStore(member / name).find(address) for name in ("one", "two"))
+        assert one.key == two.key
+        assert len(one.logits) == count
+        np.testing.assert_array_equal(one.ids, two.ids)
+        np.testing.assert_array_equal(one.labels, two.labels)
+        np.testing.assert_allclose(one.logits, two.logits, rtol=1e-6, atol=1e-6)
+    wee("evaluate", *EVALUATE, TWO, "paths.store=two", cwd=member)
+    assert last_report(member, "evaluate")["images"] == 0
+
+
+def test_each_job_of_a_multirun_has_its_own_processes(member: Path, wee: Wee) -> None:
+    wee("evaluate", "-m", *EVALUATE, TWO, "paths.store=many", "precision=32-true,bf16-mixed", cwd=member)
+    assert len(LogitStore(member / "many").find(Address("toy", "cifar_resnet", "tiny", 0, "test"))) == 2
+    logs = sorted((member / "outputs" / "runs" / "evaluate").glob("*-multirun/*/evaluate-rank-1.log"))
+    assert [log.parent.name for log in logs] == ["0", "1"]
+
+
+def test_what_fails_in_one_process_is_told_once_and_the_rest_is_kept(member: Path, wee: Wee) -> None:
+    image = member / "data" / "toy" / "test" / "ant" / "001.png"
+    whole = image.read_bytes()
+    image.write_bytes(b"no image")
+    try:
+        shown = wee("evaluate", *EVALUATE, TWO, "dataset.memory=false", "paths.store=bad", cwd=member, code=1).stderr
+    finally:
+        image.write_bytes(whole)
+    assert "member 0 on test: process 1: the image data/toy/test/ant/001.png cannot be read" in shown
+    assert "1 entries recorded (9 images)" in shown
+    assert "Traceback" not in shown
+    assert not list(member.glob("bad/**/*.lock"))
+
+
+def test_two_processes_train_as_one_does(member: Path, wee: Wee, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(member / "data")
+    train = ("train", *DATA, *NO_BATCH_NORM, *TRAINER, "trainer.accumulate=2", "member=0", CPU)
+    wee(*train, "paths.checkpoints=one", cwd=tmp_path)
+    wee(*train, TWO, "paths.checkpoints=two", cwd=tmp_path)
+    one, two = (load_file(next((tmp_path / name).rglob("weights.safetensors"))) for name in ("one", "two"))
+    for name, tensor in one.items():
+        np.testing.assert_allclose(tensor, two[name], rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_a_batch_must_divide_among_processes(member: Path, wee: Wee) -> None:
+    odd = ("trainer.batch_size=9", "paths.checkpoints=odd")
+    shown = wee("train", *DATA, *NETWORK, *TRAINER, *odd, "member=0", CPU, TWO, cwd=member, code=1).stderr
+    assert "a batch of 9 does not divide among 2 devices" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_process_that_fails_in_training_ends_the_others(member: Path, wee: Wee, tmp_path: Path) -> None:
+    trees.class_folders(tmp_path / "data" / "toy" / "train", 12)
+    trees.class_folders(tmp_path / "data" / "toy" / "test", 5)
+    bad = tmp_path / "data" / "toy" / "train" / "bee" / "003.png"
+    bad.write_bytes(b"no image")
+    crops = (*TRAINER, "trainer.augment.kind=crop", "dataset.validation.seed=1")
+    shown = wee("train", *DATA, *NETWORK, *crops, "member=[0,1]", CPU, TWO, cwd=tmp_path, code=1).stderr
+    assert "bee/003.png cannot be read" in shown
+    assert "Traceback" not in shown
+    assert not list((tmp_path / "outputs").rglob("*.lock"))
+
+
+def test_a_killed_training_goes_on_and_leaves_no_process(member: Path, tmp_path: Path, wee: Wee) -> None:
+    (tmp_path / "data").symlink_to(member / "data")
+    slow = ("trainer.ema=0.9", "trainer.epochs=30", "runtime.keep_every=0")
+    train = ("train", *DATA, *NETWORK, *TRAINER, *slow, "member=0", CPU, TWO)
+    wee(*train, "paths.checkpoints=whole", cwd=tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "wee", *train], cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    ) as job:
+        while not list((tmp_path / "outputs").rglob("state.pt")):
+            assert job.poll() is None
+            time.sleep(0.05)
+        job.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 60
+    while subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, check=False).stdout:
+        assert time.monotonic() < until, "another process is still there"
+        time.sleep(0.2)
+    wee(*train, cwd=tmp_path)
+    assert 0 < last_report(tmp_path, "train")["steps"] < 30 * 3
+    weights = [load_file(next((tmp_path / name).rglob("weights.safetensors"))) for name in ("whole", "outputs")]
+    for name, tensor in weights[0].items():
+        np.testing.assert_array_equal(tensor, weights[1][name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"devices": 0}, "runtime.devices is 0"),
+        ({"devices": "two"}, "runtime.devices is two"),
+        ({"devices": [0, -2]}, "list of their numbers"),
+        ({"num_nodes": 0}, "runtime.num_nodes is 0"),
+        ({"strategy": "dpp"}, "runtime.strategy"),
+    ],
+)
+def test_devices_that_cannot_be_are_refused(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(WeeError, match=words.replace("[", "\\[")):
+        RuntimeConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_which_configs_ask_for_one_process() -> None:
+    assert RuntimeConfig().single
+    assert RuntimeConfig(devices="1").single
+    assert RuntimeConfig(devices=[3]).single
+    assert not RuntimeConfig(devices="2").single
+    assert not RuntimeConfig(num_nodes=2).single
+    assert not RuntimeConfig(devices="auto").single
