@@ -103,3 +103,81 @@ def test_families_are_counted(tmp_path: Path, wee: Wee) -> None:
     networks = last_report(tmp_path, "families")["networks"]
     macs = {one["scale"]: round(one["macs"] / 1e9, 3) for one in networks}
     assert macs == {"100_160": 0.161, "100_192": 0.231, "100_224": 0.314, "130_224": 0.527, "140_224": 0.601}
+
+
+def shifted_tree(root: Path, numbers: bool = False) -> None:
+    """Two corruptions at one severity, of two of the three classes; or a folder with numbers for names."""
+    place = root / "data" / "worn"
+    if numbers:
+        trees.class_folders(place, 3, classes=("2", "0"))
+        return
+    for word in ("fog", "snow"):
+        trees.class_folders(place / word / "3", 3, classes=("cow", "ant"))
+
+
+SHIFT = (
+    "shift=folder", "shift.folder.root=data/worn", "shift.folder.test='{kind}/3'", "+shift.folder.vary.kind=[fog,snow]",
+)  # fmt: skip
+
+
+def test_shifted_test_sets_are_measured_with_windows_from_clean_validation(tmp_path: Path, wee: Wee) -> None:
+    data = (*toy(tmp_path, "test"), "dataset.validation.count=9", "member=0")
+    shifted_tree(tmp_path)
+    wee("train", *data, *NETWORK, *TRAINER, cwd=tmp_path)
+    wee("train", *data[:-1], "member=1", *NETWORK, *TRAINER, cwd=tmp_path)
+    wee("evaluate", *data[:-1], *NETWORK, *TRAINER, *SHIFT, "ood=none", cwd=tmp_path)
+    assert set(last_report(tmp_path, "evaluate")["recorded"]) == {
+        f"cifar_resnet/tiny member {member} on {split}"
+        for member in (0, 1)
+        for split in ("val", "test", "shift-folder-fog", "shift-folder-snow")
+    }
+    store = LogitStore(tmp_path / "outputs" / "store")
+    (entry,) = store.find(Address("toy", "cifar_resnet", "tiny", 0, "shift-folder-fog"))
+    assert set(zip(entry.ids.astype(str), entry.labels.tolist(), strict=True)) == {
+        (f"{name}/{k:03d}.png", label) for name, label in (("ant", 0), ("cow", 2)) for k in range(3)
+    }
+    swept = (*data[:-1], *NETWORK, *SHIFT, "ood=none", "bootstrap.resamples=20", "name=s")
+    shown = wee("sweep", *swept, cwd=tmp_path).stdout
+    assert "shift-folder-fog, shift-folder-snow, msp" in shown
+    (table,) = (pd.read_csv(path) for path in (tmp_path / "outputs/sweeps/s").glob("*/table.csv"))
+    keys = ["members", "policy", "width", "fraction", "score", "task"]
+    places = table[table.policy == "window"].groupby(keys, dropna=False)[["tau", "low", "high"]].nunique()
+    assert (places <= 1).all().all()  # one window, from validation, for every split
+    metrics = {split: set(rows.metric) for split, rows in table.groupby("split")}
+    assert metrics["shift-folder-fog"] == metrics["test"]
+    assert set(table[table.split == "shift-folder-snow"]["samples"]) == {6}
+    (differences,) = (pd.read_csv(path) for path in (tmp_path / "outputs/sweeps/s").glob("*/differences.csv"))
+    assert set(differences.split) == {"test", "shift-folder-fog", "shift-folder-snow"}
+    wee("figure", "sweeps=s", "figure.split=shift-folder-fog", "name=fog", cwd=tmp_path)
+    failed = wee("figure", "sweeps=s", "figure.split=shift-rain", "name=rain", cwd=tmp_path, code=1).stderr
+    assert "shift-folder-fog" in failed
+
+
+def test_numbers_as_class_folders_are_the_ids_numbers(tmp_path: Path, wee: Wee) -> None:
+    data = (*toy(tmp_path, "test"), "dataset.validation.count=9", "member=0", "ensemble=alone")
+    shifted_tree(tmp_path, numbers=True)
+    wee("train", *data, *NETWORK, *TRAINER, cwd=tmp_path)
+    shift = ("shift=folder", "shift.folder.root=data/worn", "ood=none")
+    wee("evaluate", *data, *NETWORK, *TRAINER, *shift, cwd=tmp_path)
+    (entry,) = LogitStore(tmp_path / "outputs" / "store").find(
+        Address("toy", "cifar_resnet", "tiny", 0, "shift-folder")
+    )
+    assert {(name[:1], label) for name, label in zip(entry.ids.astype(str), entry.labels.tolist(), strict=True)} == {
+        ("0", 0),
+        ("2", 2),
+    }
+    shown = wee("data", "check", *data[:3], *shift, cwd=tmp_path).stdout
+    assert "data/worn" in shown
+
+
+def test_a_shifted_test_set_has_the_id_datas_classes(tmp_path: Path, wee: Wee) -> None:
+    data = toy(tmp_path, "test")
+    shift = ("shift=folder", "shift.folder.root=data/worn", "ood=none", "dataset.validation.count=9")
+    trees.class_folders(tmp_path / "data" / "worn", 2, classes=("ant", "dog"))
+    failed = wee("data", "check", *data, *shift, cwd=tmp_path, code=1).stderr
+    assert "dog is no class of toy (which has ant, bee, cow, ..)" in failed
+    plain = ("shift=folder", "shift.folder.root=data/objects32", "ood=none", "dataset.validation.count=9")
+    failed = wee("data", "check", *data, *plain, cwd=tmp_path, code=1).stderr
+    assert "images of no class are an OOD set" in failed
+    failed = wee("data", "check", *data, *shift, "+shift.folder.vary.kind=[fog]", cwd=tmp_path, code=1).stderr
+    assert "neither root nor test has {kind} in it" in failed

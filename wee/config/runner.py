@@ -124,7 +124,7 @@ def command(name: str, **fields: Any) -> str:
         known = {field.name for field in dataclasses.fields(stage(name).root)}
         defaults = _default_choices(name)
         for group in [
-            name for name in ("dataset", "family", "ensemble", "trainer", "ood") if name in job.runtime.choices
+            name for name in ("dataset", "family", "ensemble", "trainer", "ood", "shift") if name in job.runtime.choices
         ]:
             choice = job.runtime.choices[group]
             if group in known and (

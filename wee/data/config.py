@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,10 @@ class LabelledConfig(DatasetConfig):
     mean: Any = 0.5
     std: Any = 0.5
 
+    def class_names(self) -> list[str]:
+        """What classes are called, in the order of the labels; numbers where nobody says."""
+        return [str(number) for number in range(self.classes)]
+
 
 @dataclass
 class CorruptionConfig:
@@ -125,6 +130,10 @@ class DigitsConfig(LabelledConfig):
         self.classes = len(self.digits)
         if not self.digits or not set(self.digits) <= set(range(10)):
             raise WeeError(f"digits are {self.digits}: choose one or more of 0 to 9")
+
+    def class_names(self) -> list[str]:
+        """The digits."""
+        return [str(digit) for digit in self.digits]
 
     def dealt(self, split: str) -> tuple[int, int]:
         """Where a split's originals begin in the shuffled deck, and how many there are."""
@@ -184,12 +193,13 @@ class StoredConfig(LabelledConfig):
     """A data set that is known by its logits in the store alone.
 
     Attributes:
-        ood: which OOD sets in the store to use: one, a list, "all", or an empty list.
+        ood, shift: which OOD sets and shifted test sets in the store to use: one, a list, "all", or an empty list.
     """
 
     kind: str = "stored"
     classes: int = 0
     ood: Any = "all"
+    shift: Any = "all"
 
     def identity(self, split: str) -> None:
         """Unknown."""
@@ -251,7 +261,7 @@ class ImagesConfig(LabelledConfig):
         if self.group and re.compile(self.group).groups != 1:
             raise WeeError(f"{self.name}.group is {self.group}: it must have exactly one (group) in it")
         if not self.classes:
-            self.classes = self._count_classes()
+            self.classes = len(self._class_folders())
 
     def find(self, split: str) -> Path:
         """Where a split lies.
@@ -290,18 +300,59 @@ class ImagesConfig(LabelledConfig):
 
         return images(self, name)
 
-    def _count_classes(self) -> int:
+    def class_names(self) -> list[str]:
+        """The names of the class folders, of the first place that has such; else numbers."""
+        return self._class_folders() or super().class_names()
+
+    def _class_folders(self) -> list[str]:
         for name in [*as_list(self.train), *as_list(self.test)]:
             folder = Path(self.root) / name
             if folder.is_dir():
-                return sum(one.is_dir() and not one.name.startswith(".") for one in folder.iterdir())
-        return 0
+                return sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+        return []
+
+
+@dataclass
+class ShiftedConfig(ImagesConfig):
+    """Images of the ID data's classes from another distribution; or many such sets, of which each is a choice of words.
+
+    Attributes:
+        vary: the words: lists by name. Where `root` or `test` has {name} in it, there is a set for each of its words (and
+            each combination of several), called NAME-WORD.
+    """
+
+    kind: str = "shifted"
+    vary: dict[str, Any] = field(default_factory=dict)
+
+    def each(self) -> dict[str, ShiftedConfig]:
+        """The sets, by what tells them apart.
+
+        Raises:
+            WeeError: a word has no place in `root` or `test`.
+        """
+        found = {}
+        for name in self.vary:
+            if not any(f"{{{name}}}" in str(place) for place in [self.root, *as_list(self.test)]):
+                raise WeeError(f"shift {self.name}.vary has {name}, but neither root nor test has {{{name}}} in it")
+        for words in itertools.product(*(as_list(words) for words in self.vary.values())):
+            chosen = {f"{{{name}}}": str(word) for name, word in zip(self.vary, words, strict=True)}
+            places = [_filled(str(place), chosen) for place in as_list(self.test)]
+            own = replace(self, root=_filled(self.root, chosen), test=places, vary={})
+            found["-".join(map(str, words))] = own
+        return found
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for name, word in words.items():
+        text = text.replace(name, word)
+    return text
 
 
 KINDS: dict[str, type[DatasetConfig]] = {
     "digits": DigitsConfig,
     "photos": PhotosConfig,
     "images": ImagesConfig,
+    "shifted": ShiftedConfig,
     "stored": StoredConfig,
 }
 """Every kind of data set, by the name that its config gives as `kind`."""
@@ -328,6 +379,29 @@ def ood_sets(config: Any) -> dict[str, DatasetConfig]:
         WeeError: a config does not fit its kind.
     """
     return {str(name): to_objects(KINDS, config[name], f"ood.{name}") for name in config or {}}
+
+
+def shifted_sets(config: Any, dataset: LabelledConfig) -> dict[str, DatasetConfig]:
+    """The labelled shifted test sets of a composed config, by name.
+
+    Args:
+        config: as composed.
+        dataset: the ID data, whose classes they have.
+
+    Raises:
+        WeeError: a config does not fit its kind.
+    """
+    found: dict[str, DatasetConfig] = {}
+    for name in config or {}:
+        one = to_objects(KINDS, config[name], f"shift.{name}")
+        if isinstance(one, StoredConfig):
+            found[str(name)] = one
+        elif isinstance(one, ShiftedConfig):
+            one.channels, one.classes = dataset.channels, dataset.classes
+            found |= {"-".join(filter(None, (str(name), words))): own for words, own in one.each().items()}
+        else:
+            raise WeeError(f"shift.{name}.kind is {one.kind}: shifted test sets are of the kind shifted")
+    return found
 
 
 def mean_and_std(config: LabelledConfig) -> tuple[list[float], list[float]]:

@@ -197,6 +197,11 @@ class ImageFiles(Split):
         """Where the images are."""
         return self._listing.place
 
+    @property
+    def classes(self) -> list[str]:
+        """Names of the class folders, in the order of their numbers here; empty where there are none."""
+        return self._listing.classes
+
     def size(self, index: int) -> tuple[int, int]:
         """Width and height of one image in pixels.
 

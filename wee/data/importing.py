@@ -41,8 +41,9 @@ def read(
 
     Args:
         files: one file with all members, or one for each member. In `.npz` and `.safetensors`: `val_logits`, `test_logits`
-            and `NAME_logits` for OOD sets, [members, N, classes] or [N, classes] in a member's own file; `val_labels` and
-            `test_labels` [N]; optionally `NAME_ids` and `NAME_groups` [N]. In the authors' torch files
+            and `NAME_logits` for other sets, [members, N, classes] or [N, classes] in a member's own file; `val_labels` and
+            `test_labels` [N], and `NAME_labels` of labelled shifted test sets (sets without are OOD); optionally
+            `NAME_ids` and `NAME_groups` [N]. In the authors' torch files
             `{"afp, wfp": {"imagenet": tensor, "imagenet_val": tensor, ..}}`, or `{"imagenet": {"head1": tensor, ..}}`.
         labels: files of the labels of "val" and "test", where the logits' files have none: `.npy`, `.npz` with one array, or
             text with a number a line.
@@ -50,7 +51,7 @@ def read(
         variant: which entry of an authors' file to take, where it has several.
 
     Returns:
-        By split: "val", "test", and "ood-NAME".
+        By split: "val", "test", "ood-NAME" and "shift-NAME".
 
     Raises:
         WeeError: a file cannot be read or holds pickled objects, or arrays do not fit together; the message says which.
@@ -64,7 +65,8 @@ def read(
         if name not in found:
             raise WeeError(f"{files[0]} has no {name}_logits; it has {', '.join(sorted(parts[0])) or 'nothing'}")
     for name in found:
-        splits[name if name in LABELLED else f"ood-{name}"] = _split(name, files, parts, labels)
+        kind = "shift" if f"{name}_labels" in parts[0] or name in labels else "ood"
+        splits[name if name in LABELLED else f"{kind}-{name}"] = _split(name, files, parts, labels)
     widths = {split: one.logits.shape[-1] for split, one in splits.items()}
     counts = {split: one.logits.shape[0] for split, one in splits.items()}
     for what, sizes in (("classes", widths), ("members or exits", counts)):
@@ -90,7 +92,7 @@ def _split(
     logits = stacks[0] if len(stacks) == 1 else np.concatenate(stacks)
     count, classes = logits.shape[1:]
     labels = np.full(count, NO_LABEL, dtype=np.int64)
-    if name in LABELLED:
+    if name in LABELLED or f"{name}_labels" in parts[0] or name in label_files:
         labels = _labels(name, files[0], parts[0], label_files, count, classes)
     ids = parts[0].get(f"{name}_ids", np.array([f"{name}-{i}" for i in range(count)]))
     groups = parts[0].get(f"{name}_groups", ids)

@@ -24,6 +24,7 @@ class FigureConfig:
             the widths and thresholds. "widths" and "sizes": as curves, a curve a width or an ensemble size.
             "hypervolume": the area that each policy's front dominates.
         panels: metrics, one a panel.
+        split: on which the values were measured: "test", or "shift-NAME" for a shifted test set.
         ood: OOD sets, a panel each: null for ID data, one, a list, or "all" in the tables.
         policies: the curves, from single, ensemble, window, threshold, random.
         adjusted: draw windows adjusted to the unlabelled stream as well, dotted.
@@ -42,6 +43,7 @@ class FigureConfig:
     name: str = MISSING
     kind: str = "curves"
     panels: Any = MISSING
+    split: str = "test"
     ood: Any = None
     policies: Any = field(default_factory=lambda: ["single", "ensemble", "window"])
     adjusted: bool = False

@@ -64,7 +64,9 @@ def points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
     Raises:
         WeeError: the table lacks something that is to be drawn; the message says what to sweep.
     """
-    rows = table[table.split == "test"]
+    if config.split not in set(table.split):
+        raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
+    rows = table[table.split == config.split]
     builders = {"curves": _curves, "tradeoff": _tradeoff, "widths": _widths, "sizes": _sizes}
     if config.kind == "hypervolume":
         return _hypervolumes(table, config)

@@ -8,7 +8,7 @@ from typing import Any
 from wee.config.common import Common
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, stage
-from wee.data.config import DatasetConfig, ImagesConfig, labelled, ood_sets
+from wee.data.config import DatasetConfig, ImagesConfig, LabelledConfig, ShiftedConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError
 
 
@@ -19,14 +19,17 @@ class DataConfig(Common):
     Attributes:
         dataset: the ID data.
         ood: OOD sets.
+        shift: labelled test sets from other distributions.
     """
 
     dataset: Any = None
     ood: dict[str, Any] = field(default_factory=dict)
+    shift: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
         self.ood = ood_sets(self.ood)
+        self.shift = shifted_sets(self.shift, self.dataset)
 
 
 def check(cfg: DataConfig) -> None:
@@ -37,20 +40,23 @@ def check(cfg: DataConfig) -> None:
     shown, found, failures = Table(header_style="bold"), {}, Failures()
     for column in ("data set", "split", "place", "images", "groups", "classes", "sizes"):
         shown.add_column(column, justify="right" if column in ("images", "groups", "classes") else "left")
-    wanted: list[tuple[DatasetConfig, str]] = [(cfg.dataset, name) for name in ("train", "val", "test")]
-    wanted += [(ood, "test") for ood in cfg.ood.values()]
-    for config, name in wanted:
-        title = f"{config.name} {name}"
+    wanted: list[tuple[str, DatasetConfig, str]] = [
+        (cfg.dataset.name, cfg.dataset, name) for name in ("train", "val", "test")
+    ]
+    wanted += [(ood.name, ood, "test") for ood in cfg.ood.values()]
+    wanted += [(name, one, "test") for name, one in cfg.shift.items()]
+    for own, config, name in wanted:
+        title = f"{own} {name}"
         with failures.of(title):
-            found[title] = _split(config, name)
+            found[title] = _split(config, name, cfg.dataset)
             counts = [f"{found[title][key]:,}" for key in ("images", "groups", "classes")]
-            shown.add_row(config.name, name, found[title]["place"], *counts, found[title]["sizes"])
+            shown.add_row(own, name, found[title]["place"], *counts, found[title]["sizes"])
     Console(soft_wrap=True).print(shown)
     report(splits=found, failures=failures.messages)
     failures.tell()
 
 
-def _split(config: DatasetConfig, name: str) -> dict[str, Any]:
+def _split(config: DatasetConfig, name: str, dataset: LabelledConfig) -> dict[str, Any]:
     """Counts of one split, three of its images opened.
 
     Raises:
@@ -58,7 +64,10 @@ def _split(config: DatasetConfig, name: str) -> dict[str, Any]:
     """
     import numpy as np
 
-    split = config.split(name)
+    from wee.data.shifted import shifted
+
+    is_shifted = isinstance(config, ShiftedConfig)
+    split = shifted(config, dataset) if is_shifted else config.split(name)
     classes = np.unique(split.labels[split.labels >= 0])
     place, sizes = "embedded", ""
     if isinstance(config, ImagesConfig):
@@ -68,7 +77,7 @@ def _split(config: DatasetConfig, name: str) -> dict[str, Any]:
         place = str(split.place)
         opened = {split.size(k) for k in (0, len(split) // 2, len(split) - 1)}
         sizes = ", ".join(f"{width}x{height}" for width, height in sorted(opened))
-        if len(classes) and config.classes and len(classes) != config.classes:
+        if len(classes) and config.classes and not is_shifted and len(classes) != config.classes:
             raise WeeError(
                 f"{place} has images of {len(classes)} classes, but {config.name}.classes is {config.classes}: "
                 "a class folder is missing, or one too many"

@@ -16,7 +16,7 @@ from wee.config.common import CostConfig, short
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, command, stage
-from wee.data.config import ImagesConfig, ood_sets
+from wee.data.config import ImagesConfig, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.identity import key_of
 from wee.stages.members import MembersConfig
@@ -43,6 +43,7 @@ class EvaluateConfig(MembersConfig):
 
     Attributes:
         ood: OOD sets, by name; all of them are evaluated, beside the val and test splits of the ID data.
+        shift: labelled test sets from other distributions, by name; likewise.
         cost: what is counted.
         batch_size: images run at once.
         precision: of the forward passes, as Lightning's Trainer takes it.
@@ -52,6 +53,7 @@ class EvaluateConfig(MembersConfig):
     """
 
     ood: dict[str, Any] = field(default_factory=dict)
+    shift: dict[str, Any] = field(default_factory=dict)
     cost: CostConfig = MISSING
     batch_size: int = 512
     precision: str = "32-true"
@@ -66,6 +68,7 @@ class EvaluateConfig(MembersConfig):
         for ood in self.ood.values():
             if isinstance(ood, ImagesConfig):
                 ood.channels = self.dataset.channels  # members see both alike
+        self.shift = shifted_sets(self.shift, self.dataset)
         for name in ("batch_size", "piece_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -82,6 +85,7 @@ class Job:
 
 def evaluate(cfg: EvaluateConfig) -> None:
     """Record every entry asked for that is not in the store yet."""
+    from wee.data.shifted import shifted
     from wee.lit.crew import crew
     from wee.lit.recipe import Recipe
     from wee.lit.source import source
@@ -90,6 +94,7 @@ def evaluate(cfg: EvaluateConfig) -> None:
     store, failures = LogitStore(cfg.paths.store), Failures()
     splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
     splits |= {f"ood-{name}": ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
+    splits |= {f"shift-{name}": shifted(one, cfg.dataset) for name, one in cfg.shift.items()}
     members = [
         Recipe(cfg.dataset, cfg.family, cfg.trainer, scale, member) for scale in cfg.scale for member in cfg.member
     ]

@@ -14,7 +14,7 @@ from wee.config.common import Common, EnsembleConfig, as_list, check_name, choos
 from wee.config.console import progress
 from wee.config.failures import report
 from wee.config.runner import Stage, command, overrides, stage
-from wee.data.config import StoredConfig, labelled, ood_sets
+from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.models.config import FamilyConfig
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
@@ -37,7 +37,7 @@ class SweepConfig(Common):
 
     Attributes:
         name: of the sweep, by which `wee figure` finds it.
-        dataset, ood, family, scale: whose logits, on what.
+        dataset, ood, shift, family, scale: whose logits, on what.
         ensemble: which members, how many together, in which orders; across scales; over exits.
         policy, window, score, task: what is done with them, and what is measured.
         bootstrap: intervals around every number.
@@ -50,6 +50,7 @@ class SweepConfig(Common):
 
     dataset: Any = None
     ood: dict[str, Any] = field(default_factory=dict)
+    shift: dict[str, Any] = field(default_factory=dict)
     family: FamilyConfig = MISSING
     ensemble: EnsembleConfig = MISSING
     policy: PolicyConfig = MISSING
@@ -66,6 +67,7 @@ class SweepConfig(Common):
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
         self.ood = ood_sets(self.ood)
+        self.shift = shifted_sets(self.shift, self.dataset)
         if self.family.stored:
             self._find_stored()
         self.scale = self.family.choose(self.scale)
@@ -78,8 +80,9 @@ class SweepConfig(Common):
 
     def expected(self, address: Address) -> dict[str, Any]:
         """What the config says of an entry's identity: the samples, and the architecture."""
-        split = address.split.removeprefix("ood-")
-        source, name = (self.ood[split], "test") if split != address.split else (self.dataset, split)
+        kind, _, other = address.split.partition("-")
+        sets = {"ood": self.ood, "shift": self.shift}.get(kind)
+        source, name = (self.dataset, address.split) if sets is None else (sets[other], "test")
         found = {"samples": source.identity(name)} if source.identity(name) is not None else {}
         if address.family == self.family.name and not self.family.stored:
             found["architecture"] = self.family.scales[address.scale].identity()
@@ -90,7 +93,7 @@ class SweepConfig(Common):
         from wee.models.config import ScaleConfig
         from wee.store.store import LogitStore
 
-        scales, oods = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
+        scales, *others = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
         if not scales:
             raise WeeError(
                 f"{self.paths.store} has nothing of family {self.family.name} on data set {self.dataset.name}; "
@@ -98,13 +101,13 @@ class SweepConfig(Common):
                 "scale=NAME macs=NUMBER"
             )
         self.family.scales = {scale: ScaleConfig("", 1) for scale in scales}
-        if isinstance(self.dataset, StoredConfig) and (oods or self.dataset.ood != "all"):
-            chosen = (
-                choose("OOD set", self.dataset.ood, oods, of=f"data set {self.dataset.name}")
-                if self.dataset.ood
-                else []
-            )
-            self.ood = {name: StoredConfig(name=name) for name in chosen}
+        if not isinstance(self.dataset, StoredConfig):
+            return
+        for key, what, found in zip(("ood", "shift"), ("OOD set", "shifted test set"), others, strict=True):
+            wanted = getattr(self.dataset, key)
+            if found or wanted != "all":
+                chosen = choose(what, wanted, found, of=f"data set {self.dataset.name}") if wanted else []
+                setattr(self, key, {name: StoredConfig(name=name) for name in chosen})
 
 
 def sweep(cfg: SweepConfig) -> None:
@@ -116,7 +119,7 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.table import Plan
 
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
-    plan = Plan(*parts, ood=list(cfg.ood))  # bad names fail before any reading
+    plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
     pools = _read(cfg, plan)
     about = {**_identity(cfg, pools), "name": cfg.name}
     folder = _folder(cfg, about)
@@ -128,7 +131,10 @@ def sweep(cfg: SweepConfig) -> None:
         tables = _compute(cfg, pools, plan)
         table = tables["table.csv"]
         save(folder, tables, {**about, "labels": _labels(cfg)})
-    Console(soft_wrap=True).print(summary(table, [metric for metric in plan.metrics if metric.task is not None]))
+    tasks = [metric for metric in plan.metrics if metric.task is not None]
+    Console(soft_wrap=True).print(summary(table, tasks))
+    if cfg.shift and any(task.on_id for task in tasks):
+        Console(soft_wrap=True).print(summary(table, tasks, [f"shift-{name}" for name in cfg.shift]))
     if cfg.rounding is not None:
         from wee.sweep.rounding import effect_summary
 

@@ -114,18 +114,20 @@ class LogitStore:
         """Share in an entry that another process has begun and will finish; arguments as of `writer`."""
         return PieceWriter(self.folder(address, identity), address, labels, ids, piece_samples)
 
-    def names(self, dataset: str, family: str) -> tuple[list[str], list[str]]:
-        """The scales of a family that have entries for a data set, cheapest first, and the OOD sets among the entries."""
+    def names(self, dataset: str, family: str) -> tuple[list[str], list[str], list[str]]:
+        """The scales of a family that have entries for a data set, cheapest first; OOD and shifted sets among the entries."""
         folder = self.root / dataset / family
         costs: dict[str, float] = {}
-        oods: dict[str, None] = {}
+        others: dict[str, dict[str, None]] = {"ood": {}, "shift": {}}
         for path in sorted(folder.glob("*/*/*")) if folder.is_dir() else []:
             match = re.fullmatch(rf"(.+)-[0-9a-f]{{{KEY_LENGTH}}}", path.name)
             if match is not None and path.is_dir():
                 costs.setdefault(path.parts[-3], max(Entry.open(path).macs))
-                if match[1].startswith("ood-"):
-                    oods[match[1].removeprefix("ood-")] = None
-        return sorted(costs, key=lambda scale: (costs[scale], scale)), list(oods)
+                kind, _, name = match[1].partition("-")
+                if kind in others:
+                    others[kind][name] = None
+        scales = sorted(costs, key=lambda scale: (costs[scale], scale))
+        return scales, list(others["ood"]), list(others["shift"])
 
     def find(self, address: Address) -> list[Entry]:
         """Every entry of that name, whatever made it, oldest first."""

@@ -11,7 +11,7 @@ from wee.method import interval
 from wee.method.bootstrap import at_macs
 from wee.method.ranking import Floats
 
-_PANEL = ["dataset", "family", "ood", "metric", "eval_score"]
+_PANEL = ["dataset", "family", "split", "ood", "metric", "eval_score"]
 _POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]
 
 

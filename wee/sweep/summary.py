@@ -12,16 +12,18 @@ from wee.units import si
 
 _WIDEST = 6  # columns of numbers
 _MOST_WIDTHS = 3
+_MOST_SPLITS = 3
 
 
-def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
+def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] = ("test",)) -> Table:
     """Single model, ensemble and window cascade of each scale: average MACs and every task.
 
     Args:
         table: of a sweep.
         tasks: the columns; those of OOD data get one for each OOD set.
+        splits: over which means are taken.
     """
-    rows = table[(table.split == "test") & ~table.adjusted.astype(bool)]
+    rows = table[table.split.isin(splits) & ~table.adjusted.astype(bool)]
     score = rows.eval_score.dropna().iloc[0]
     deciding = [str(name) for name in rows.score.dropna().unique()]
     decides = score if score in deciding or not deciding else deciding[0]
@@ -36,7 +38,8 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
     widths = list(rows.width.dropna().unique())
     shown_widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
     by = score if decides == score else f"{score} (exits on {decides})"
-    shown = Table(title=f"test, {by}; means over members and orders", title_justify="left", header_style="bold")
+    where = ", ".join(splits) if len(splits) <= _MOST_SPLITS else f"{len(splits)} shifted test sets"
+    shown = Table(title=f"{where}, {by}; means over members and orders", title_justify="left", header_style="bold")
     for column in ("scale", "policy", "MACs"):
         shown.add_column(column, justify="left" if column != "MACs" else "right", no_wrap=True)
     for name, ood in columns:
@@ -52,7 +55,7 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric]) -> Table:
                 values = [_mean(picked, task, ood) for task, ood in columns]
                 label = str(scale) if pd.isna(exits) else f"{scale} exit {exits}"
                 # One value for every setting: the same whatever else was measured of it.
-                each = picked.drop_duplicates(["members", "task"]).macs_id
+                each = picked.drop_duplicates(["members", "task", "split"]).macs_id
                 shown.add_row(label, name, si(each.mean()), *values)
                 section += 1
         if section:

@@ -39,8 +39,9 @@ COLUMNS = [
 ]  # fmt: skip
 """What a row says. One setting of one cascade: dataset to task. Where its first stage's window came to lie: tau, low,
 high. What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream),
-split, its samples and their groups of dependent samples. What came of it: macs, the average over the samples (with an
-OOD set, half ID and half OOD: macs_id, macs_ood); metric, the score it ranks by, the value, and its bootstrap interval."""
+split ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples. What came of
+it: macs, the average over the samples (with an OOD set, half ID and half OOD: macs_id, macs_ood); metric, the score it ranks
+by, the value, and its bootstrap interval."""
 
 KEYS = [c for c in COLUMNS[: COLUMNS.index("tau")]] + ["ood", "adjusted", "split", "metric", "eval_score"]
 """What tells two rows apart."""
@@ -63,6 +64,7 @@ class Plan:
     task: TaskConfig
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     ood: Sequence[str] = ()
+    shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         _ = self.tasks
@@ -85,7 +87,12 @@ class Plan:
     @property
     def splits(self) -> list[str]:
         """The splits of the store that are read."""
-        return [*ID_SPLITS, *(f"ood-{name}" for name in self.ood)]
+        return [*ID_SPLITS, *(f"ood-{name}" for name in self.ood), *self.shifted]
+
+    @property
+    def shifted(self) -> list[str]:
+        """The splits that are shifted test sets."""
+        return [f"shift-{name}" for name in self.shift]
 
     @property
     def convention(self) -> Convention:
@@ -174,7 +181,7 @@ def _run(
             "groups": sum(int(groups[name].max()) + 1 for name in sets),
         }
         row = {**name, **_place(applied), **where, **counts, "macs": macs, "macs_id": macs_id, "macs_ood": macs_ood}
-        resampling = [groups[name] for name in sets] if where["split"] == "test" and plan.bootstrap.resamples else []
+        resampling = [groups[name] for name in sets] if where["split"] != "val" and plan.bootstrap.resamples else []
         for metrics, score, values, draws in measure(outcome, ood, rankings, plan.metrics, resampling, plan.bootstrap):
             for k, metric in enumerate(metrics):
                 low, high = (None, None) if draws is None else interval(draws[k], plan.bootstrap.level)
@@ -188,9 +195,10 @@ def _run(
     def beside(rankings: Mapping[str, Ranking], ood: Outcome) -> dict[str, Ranking]:
         return {score: ranking.with_ood(ood) for score, ranking in rankings.items()}
 
-    outcomes = {split: stages[split].at(rule(stages[split])) for split in ID_SPLITS}
+    labelled = (*ID_SPLITS, *plan.shifted)
+    outcomes = {split: stages[split].at(rule(stages[split])) for split in labelled}
     found = {split: ranked(outcome) for split, outcome in outcomes.items()}
-    for split in ID_SPLITS:
+    for split in labelled:
         tell({"split": split, "ood": None, "adjusted": False}, rule, outcomes[split], None, found[split], [split])
     for ood in plan.ood:
         theirs = stages[f"ood-{ood}"]
