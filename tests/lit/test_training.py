@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 from tests.conftest import SMALL, Wee
 from tests.data import trees
-from wee.config.common import RuntimeConfig
+from wee.config.common import RuntimeConfig, conf_dir
+from wee.config.typed import to_object
 from wee.data.augmenting import Augment
 from wee.data.base import Split
 from wee.data.config import ImagesConfig, ValidationConfig
 from wee.errors import WeeError
 from wee.lit import training
 from wee.lit.config import TrainerConfig
+from wee.lit.member import MemberModule
 from wee.lit.recipe import Recipe
 from wee.models.config import FamilyConfig
 
@@ -55,7 +58,7 @@ def run(made: Recipe, folder: Path, stop_after: int | None = None, every: float 
 
     splits: list[Split] = [made.dataset.split(name) for name in ("train", "val")]
     runtime = RuntimeConfig(accelerator="cpu", keep_every=every)
-    training.train_member(made, *splits, folder / "member", runtime, folder / "logs" / "x", step)
+    training.train_member(made, *splits, folder / "member", runtime, [], step)
     return load_file(folder / "member" / "weights.safetensors")
 
 
@@ -133,3 +136,35 @@ def test_a_killed_command_goes_on(tmp_path: Path, wee: Wee) -> None:
         load_file(next(tmp_path.glob(f"{one}/checkpoints/**/weights.safetensors"))) for one in ("whole", "outputs")
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_the_papers_recipe(dataset: ImagesConfig, tmp_path: Path, wee: Wee) -> None:
+    """Of METHOD: 250 epochs, 5 of them warm-up from 1 % of 0.2, plain momentum; and it runs, in small."""
+    config = to_object(TrainerConfig, OmegaConf.load(conf_dir() / "trainer" / "paper.yaml"))
+    steps = config.total_steps(1_281_167 - 50_000)
+    assert steps == 250 * 1202
+    module = MemberModule(torch.nn.Linear(2, 2), config, steps)
+    made = module.configure_optimizers()
+    (group, *_), schedule = made["optimizer"].param_groups, made["lr_scheduler"]["scheduler"]
+    assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, False, 0.0)  # the bias
+    assert made["optimizer"].param_groups[1]["weight_decay"] == 4e-5
+    rates = [schedule.get_last_lr()[0]]
+    made["optimizer"].step()
+    for _ in range(steps):
+        schedule.step()
+        rates.append(schedule.get_last_lr()[0])
+    assert rates[0] == pytest.approx(0.002)
+    assert rates[5 * 1202] == pytest.approx(0.2)
+    assert max(rates) == pytest.approx(0.2)
+    assert rates[5 * 1202 + 245 * 1202 // 2] == pytest.approx(0.1)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    small = ("trainer=paper", "trainer.epochs=2", "trainer.batch_size=8", "runtime.accelerator=cpu")
+    place = ("dataset=folder", "dataset.name=toy", f"dataset.root={dataset.root}", "dataset.validation.count=6")
+    network = (
+        "family=cifar_resnet",
+        "+family.scales.t.model=cifar_resnet",
+        "+family.scales.t.input_size=16",
+        "scale=t",
+    )
+    shown = wee("train", *place, *network, "+family.scales.t.kwargs={width:4,stem:4}", *small, "member=0", cwd=tmp_path)
+    assert "1 trained (8 steps)" in shown.stderr

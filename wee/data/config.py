@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from wee.data.base import Split
 
 
+TORCHVISION = {
+    "torchvision:CIFAR10/train": "cifar-10-batches-py/data_batch_1",
+    "torchvision:CIFAR10/test": "cifar-10-batches-py/test_batch",
+    "torchvision:CIFAR100/train": "cifar-100-python/train",
+    "torchvision:CIFAR100/test": "cifar-100-python/test",
+    "torchvision:SVHN/train": "train_32x32.mat",
+    "torchvision:SVHN/test": "test_32x32.mat",
+}
+"""Places that torchvision reads, each with a file by which it is known to be there: the data sets' own files."""
+
 _VERSION = 1  # of the embedded drawing: raise it when the same config would give other images
 _ORDER = ("train", "val", "test")  # in which originals are dealt out
 
@@ -234,8 +244,8 @@ class ImagesConfig(LabelledConfig):
 
     Attributes:
         root: folder of the data set.
-        train, test: places below it, each a folder of class folders, a plain folder, a folder of tar shards, or a file
-            list; of a list of places, the first that is there.
+        train, test: places below it, each a folder of class folders, a plain folder, a folder of tar shards, a file list, or
+            one of `TORCHVISION`; of a list of places, the first that is there.
         validation: where held-out samples come from.
         classes: how many; 0 to count the class folders.
         channels: 3 for colour, 1 for grey.
@@ -278,7 +288,7 @@ class ImagesConfig(LabelledConfig):
             WeeError: none is.
         """
         for name in names:
-            if (Path(self.root) / name).exists():
+            if (Path(self.root) / TORCHVISION.get(name, name)).exists():
                 return Path(self.root) / name
         looked = ", ".join(str(Path(self.root) / name) for name in names)
         raise WeeError(f"data set {self.name}: none of these is there: {looked}. Say where it lies: root=FOLDER")

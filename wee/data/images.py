@@ -24,7 +24,7 @@ from torch.utils.data import Dataset
 
 from wee.data.augmenting import Augment
 from wee.data.base import ArrayImages, Batch, Split, Transform
-from wee.data.config import ImagesConfig
+from wee.data.config import TORCHVISION, ImagesConfig
 from wee.errors import WeeError
 from wee.method.prefixes import NO_LABEL
 
@@ -45,7 +45,7 @@ class Listing:
         labels: class of each, `NO_LABEL` where there is none.
         classes: their names, in the order of the labels; empty where there are none, or only numbers.
         sizes: of the files in bytes.
-        read: gives the bytes of one.
+        read: gives the bytes of one, or the image.
     """
 
     place: Path
@@ -53,7 +53,7 @@ class Listing:
     labels: NDArray[np.int64]
     classes: list[str]
     sizes: list[int]
-    read: Callable[[int], bytes]
+    read: Callable[[int], bytes | Image.Image]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,7 +73,9 @@ def list_images(place: Path) -> Listing:
     Raises:
         WeeError: there is no such place, or no image in it.
     """
-    if place.is_file():
+    if f"{place.parent.name}/{place.name}" in TORCHVISION:
+        listing = _list_torchvision(place)
+    elif place.is_file():
         listing = _list_file(place)
     elif not place.is_dir():
         raise WeeError(
@@ -156,14 +158,34 @@ def _list_shards(place: Path) -> Listing:
     return Listing(place, names, labels, classes, sizes, read)
 
 
+def _list_torchvision(place: Path) -> Listing:
+    """The files of CIFAR and SVHN as their authors give them, which torchvision reads and checks."""
+    import torchvision  # type: ignore[import-untyped]
+
+    name, part = place.parent.name.partition(":")[2], place.name
+    root = place.parents[1]
+    how: dict[str, Any] = {"split": part} if name == "SVHN" else {"train": part == "train"}
+    try:
+        found = getattr(torchvision.datasets, name)(str(root), **how)
+    except (RuntimeError, OSError) as error:
+        raise WeeError(f"the files of {name} in {root} are not whole: {error}") from None
+    labels = np.asarray(found.labels if name == "SVHN" else found.targets, dtype=np.int64)
+    names = [f"{part}-{k:05d}" for k in range(len(labels))]
+    # Files of fixed content: torchvision has compared their checksums.
+    return Listing(place, names, labels, list(getattr(found, "classes", [])), [0] * len(names), lambda k: found[k][0])
+
+
 def open_image(listing: Listing, index: int) -> Image.Image:
     """One image, read whole.
 
     Raises:
         WeeError: it cannot be read.
     """
+    content = listing.read(index)
+    if isinstance(content, Image.Image):
+        return content
     try:
-        image = Image.open(io.BytesIO(listing.read(index)))
+        image = Image.open(io.BytesIO(content))
         image.load()
     except (UnidentifiedImageError, OSError) as error:
         raise WeeError(

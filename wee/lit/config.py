@@ -23,9 +23,9 @@ class TrainerConfig:
         steps: optimiser steps; or
         epochs: passes over the training images.
         batch_size: samples a step, over all devices.
-        optimizer: "adamw" or "sgd" (Nesterov momentum).
+        optimizer: "adamw" or "sgd".
         lr: the highest learning rate.
-        momentum: of sgd.
+        momentum, nesterov: of sgd.
         weight_decay: not applied to norms and biases.
         schedule: "one_cycle" (Smith and Topin, 2019) or "cosine" (linear warm-up, cosine to zero).
         warmup: share of the steps in which the rate rises, in [0, 1).
@@ -45,6 +45,7 @@ class TrainerConfig:
     optimizer: str = "adamw"
     lr: float = MISSING
     momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 0.05
     schedule: str = "one_cycle"
     warmup: float = 0.15
@@ -88,6 +89,11 @@ class TrainerConfig:
 
     def identity(self) -> dict[str, Any]:
         """What of this decides the weights."""
-        off = {"accumulate": 1, "ema": None, "augment": asdict(Augment())}  # as if there were no such fields
+        off = {
+            "accumulate": 1,
+            "ema": None,
+            "nesterov": True,
+            "augment": asdict(Augment()),
+        }  # as if there were no such fields
         known = {key: value for key, value in asdict(self).items() if key != "name"}
         return {key: value for key, value in known.items() if key not in off or off[key] != value}

@@ -83,7 +83,7 @@ class MemberModule(lightning.LightningModule):
         config = self.config
         optimizer = create_optimizer_v2(
             self.network,
-            opt="nesterov" if config.optimizer == "sgd" else config.optimizer,
+            opt=config.optimizer if config.optimizer != "sgd" else "nesterov" if config.nesterov else "momentum",
             lr=config.lr,
             weight_decay=config.weight_decay,
             momentum=config.momentum,

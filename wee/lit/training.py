@@ -6,12 +6,13 @@ import io
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.loggers import Logger
 
 from wee.config.common import RuntimeConfig
 from wee.data.base import Split
@@ -99,7 +100,7 @@ def train_member(
     val: Split,
     folder: Path,
     runtime: RuntimeConfig,
-    logs: Path,
+    loggers: Sequence[Logger],
     step: Callable[[int], None],
     crew: Crew | None = None,
 ) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def train_member(
         train, val: the data; validation is for its metrics alone.
         folder: where the member goes.
         runtime: devices.
-        logs: a folder for Lightning's loggers.
+        loggers: where its curves go.
         step: called with the number of optimiser steps that are done since.
         crew: the processes that train it together; None for this one alone.
 
@@ -132,7 +133,7 @@ def train_member(
         config.precision,
         max_steps=steps - progress.first,
         callbacks=[progress],
-        logs=logs,
+        loggers=loggers,
         accumulate_grad_batches=config.accumulate,
     )
     started = time.perf_counter()
@@ -164,22 +165,17 @@ def train_member(
 
 
 def quiet_trainer(
-    runtime: RuntimeConfig, precision: str, logs: Path | None = None, callbacks: Any = None, **options: Any
+    runtime: RuntimeConfig, precision: str, loggers: Sequence[Logger] = (), callbacks: Any = None, **options: Any
 ) -> lightning.Trainer:
     """A Lightning trainer that leaves the terminal to wee, and checkpoints to wee."""
     hush()
-    logger: Any = False
-    if logs is not None:
-        from lightning.pytorch.loggers import CSVLogger
-
-        logger = CSVLogger(logs.parent, name=logs.name, version="")
     return lightning.Trainer(
         accelerator=runtime.accelerator,
         devices=runtime.devices,
         strategy=runtime.strategy,
         num_nodes=runtime.num_nodes,
         precision=precision,  # type: ignore[arg-type]
-        logger=logger,
+        logger=list(loggers) or False,
         callbacks=callbacks,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wee.config.console import progress
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, output_dir, stage
+from wee.lit.loggers import check as check_loggers
 from wee.stages.members import MembersConfig
 
 if TYPE_CHECKING:
@@ -22,7 +23,17 @@ log = logging.getLogger("wee")
 
 @dataclass
 class TrainConfig(MembersConfig):
-    """What `wee train` can be told."""
+    """What `wee train` can be told, beside which members.
+
+    Attributes:
+        logger: where curves go: by kind (csv, tensorboard, wandb, mlflow), options of Lightning's logger.
+    """
+
+    logger: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_loggers(self.logger)
 
 
 def train(cfg: TrainConfig) -> None:
@@ -113,13 +124,15 @@ def _train(
 ) -> dict[str, Any]:
     import torch
 
+    from wee.lit.loggers import loggers
     from wee.lit.training import train_member
 
     if cfg.runtime.threads:
         torch.set_num_threads(cfg.runtime.threads)
     folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
     with crew.closely():
-        return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, logs, step, crew)
+        curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")
+        return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, crew)
 
 
 STAGE = Stage("train", TrainConfig, train)
