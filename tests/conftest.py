@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-import wee
-
 settings.register_profile("wee", deadline=None)  # machines are noisy; speed is measured in the benchmark
 settings.load_profile("wee")
 

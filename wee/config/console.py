@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+_WIDE = 400  # characters: wider than any of our tables
+
 console = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def show(table: Any) -> None:
+    """Print a table: folded into a terminal's width, and in a file or pipe as wide as it is."""
+    out = Console(soft_wrap=True)
+    Console(soft_wrap=True, width=None if out.is_terminal else max(out.width, _WIDE)).print(table)
 
 
 class ConsoleHandler(logging.Handler):

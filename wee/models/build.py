@@ -18,6 +18,8 @@ import wee.models.msdnet  # noqa: F401
 from wee.errors import WeeError, unknown
 from wee.models.config import ScaleConfig
 
+log = logging.getLogger("wee")
+
 
 def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
     """A network with freshly drawn weights, by timm.
@@ -69,13 +71,17 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
                 FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             )
             total = float(analysis.total())
-            heavy = sorted(set(analysis.unsupported_ops()) & _HEAVY)
+            passed_over = {name.removesuffix("_"): count for name, count in analysis.unsupported_ops().items()}
     finally:
         network.train(training)
         for module in fused:
             module.fused_attn = True
+    heavy = sorted(_HEAVY & set(passed_over))
     if heavy:
         raise WeeError(f"fvcore cannot count {', '.join(heavy)} in {type(network).__name__}: its MACs would be too few")
+    unknown = ", ".join(f"{name} ({count} times)" for name, count in passed_over.items() if name not in _LIGHT)
+    if unknown:
+        log.warning(f"the MACs of {type(network).__name__} are without {unknown}, which fvcore cannot count")
     return total
 
 
@@ -83,6 +89,15 @@ _HEAVY = frozenset(
     {"aten::scaled_dot_product_attention", "aten::_native_multi_head_attention", "aten::lstm", "aten::gru"}
 )
 """Operations that cost MACs and that fvcore passes over."""
+
+_POINTWISE = (
+    "abs add ceil clamp clamp_min div elu exp floor gelu hardsigmoid hardswish hardtanh leaky_relu log maximum minimum mish "
+    "mul neg pow prelu reciprocal relu6 rsqrt sigmoid silu softplus sqrt square sub tanh where"
+)
+_REDUCTIONS = "adaptive_max_pool2d amax avg_pool2d log_softmax max max_pool2d mean softmax sum"
+_PLACING = "arange expand_as fill gather index index_select ones_like pad repeat roll zeros_like"
+_LIGHT = frozenset(f"aten::{name}" for name in f"{_POINTWISE} {_REDUCTIONS} {_PLACING}".split())
+"""Operations without multiply-accumulates, or with so few that by custom nobody counts them."""
 
 
 def _unfuse(network: nn.Module) -> list[Any]:

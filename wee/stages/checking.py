@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wee.config.common import Common
+from wee.config.console import show
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, stage
 from wee.data.config import DatasetConfig, ImagesConfig, LabelledConfig, ShiftedConfig, labelled, ood_sets, shifted_sets
@@ -34,7 +35,6 @@ class DataConfig(Common):
 
 def check(cfg: DataConfig) -> None:
     """Count the classes and images of every split, and open a few."""
-    from rich.console import Console
     from rich.table import Table
 
     shown, found, failures = Table(header_style="bold"), {}, Failures()
@@ -51,7 +51,7 @@ def check(cfg: DataConfig) -> None:
             found[title] = _split(config, name, cfg.dataset)
             counts = [f"{found[title][key]:,}" for key in ("images", "groups", "classes")]
             shown.add_row(own, name, found[title]["place"], *counts, found[title]["sizes"])
-    Console(soft_wrap=True).print(shown)
+    show(shown)
     report(splits=found, failures=failures.messages)
     failures.tell()
 

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from wee.config.common import Common
-from wee.config.console import progress
+from wee.config.console import progress, show
 from wee.config.failures import Failures, report
 from wee.config.runner import FOLDERS, Stage, stage
 from wee.config.typed import to_object
@@ -38,7 +38,6 @@ class FamiliesConfig(Common):
 
 def families(cfg: FamiliesConfig) -> None:
     """Build every scale, count, and print a table."""
-    from rich.console import Console
     from rich.table import Table
 
     from wee.models.build import build, count_exit_macs, count_parameters
@@ -60,7 +59,7 @@ def families(cfg: FamiliesConfig) -> None:
                     shown.add_row(*map(str, row.values()), each, si(found[-1]["parameters"]))
                 bar.advance(task)
             shown.add_section()
-    Console(soft_wrap=True).print(shown)
+    show(shown)
     report(networks=found, failures=failures.messages)
     failures.tell()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from wee.config.common import Common, EnsembleConfig, as_list, check_name, choose, short
-from wee.config.console import progress
+from wee.config.console import progress, show
 from wee.config.failures import report
 from wee.config.runner import Stage, command, overrides, stage
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
@@ -112,8 +112,6 @@ class SweepConfig(Common):
 
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
-    from rich.console import Console
-
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
@@ -132,13 +130,13 @@ def sweep(cfg: SweepConfig) -> None:
         table = tables["table.csv"]
         save(folder, tables, {**about, "labels": _labels(cfg)})
     tasks = [metric for metric in plan.metrics if metric.task is not None]
-    Console(soft_wrap=True).print(summary(table, tasks))
+    show(summary(table, tasks))
     if cfg.shift and any(task.on_id for task in tasks):
-        Console(soft_wrap=True).print(summary(table, tasks, [f"shift-{name}" for name in cfg.shift]))
+        show(summary(table, tasks, [f"shift-{name}" for name in cfg.shift]))
     if cfg.rounding is not None:
         from wee.sweep.rounding import effect_summary
 
-        Console(soft_wrap=True).print(effect_summary(read_effects(folder), cfg.rounding))
+        show(effect_summary(read_effects(folder), cfg.rounding))
     files = [
         f"table.csv ({len(table):,} rows)",
         *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
