@@ -3,20 +3,39 @@ VENV := .venv
 BIN := $(VENV)/bin
 WEE := $(BIN)/wee
 
-# What `make figures` draws: another data set or family once its logits are in the store.
+# What `make figures` draws: the embedded images, DATASET=cifar10 from the logits in experiments/cifar10, or
+# another data set and family once its logits are in the store.
 DATASET ?= digits
+ifeq ($(DATASET),cifar10)
+FAMILY ?= cifar_resnet
+STORE ?= experiments/cifar10/store
+TASKS ?= [cov@2,cov@5,risk@80,risk@95]
+FIGURES ?= teaser sc scod ood policy window hypervolume tables
+INTERVALS ?= bootstrap.resamples=500
+SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
+SCOD ?= 'task.metrics=[]' $(INTERVALS)
+OOD ?= 'task.metrics=[auroc]' $(INTERVALS)
+JOBS ?= 2
+else
 FAMILY ?= tiny
+STORE ?= outputs/store
+TASKS ?= [cov@5,cov@10,risk@50,risk@80]
+FIGURES ?= teaser sc scod ood policy window size msdnet hypervolume
+JOBS ?= 1
+endif
 EXITS ?= msdnet_small
 SIZED ?= [s1,s2,s3]
 NAME = $(DATASET)-$(FAMILY)
+SWEEP = $(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(FAMILY) paths.store=$(STORE)
+DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo figures bench test lint format clean logits
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
-		| sed -E 's/make teaser sc scod ood policy window hypervolume/make NAME    /'
+		| sed -E 's/make teaser policy window/make NAME    /'
 
 install: $(VENV)/.installed  ## a .venv with wee and its tools, at the versions that CI runs
 
@@ -31,11 +50,27 @@ demo: install  ## the whole path on embedded images: train, evaluate, sweep, dra
 	$(WEE) sweep +experiment=demo
 	$(WEE) figure sweeps=demo name=demo
 
-figures: teaser sc scod ood policy window size msdnet hypervolume  ## every figure, from the embedded images
+figures: install  ## every figure, from the embedded images; DATASET=cifar10: from photographs' logits, without images
+	$(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),-O) $(FIGURES)
 
-teaser sc scod ood policy window hypervolume: logits  ## one figure: teaser, sc, scod, ood, policy, window or hypervolume
-	$(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(FAMILY)
-	$(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
+teaser policy window: logits  ## one figure: teaser, sc, scod, ood, policy, window or hypervolume
+	$(SWEEP)
+	$(DRAW)
+
+sc hypervolume: logits
+	$(SWEEP) 'task.names=$(TASKS)' $(if $(filter sc,$@),$(SC))
+	$(DRAW) 'figure.panels=$(TASKS)'
+
+scod: logits
+	$(SWEEP) $(SCOD)
+	$(DRAW)
+
+ood: logits
+	$(SWEEP) $(OOD)
+	$(DRAW)
+
+tables: sc scod ood
+	$(BIN)/python experiments/$(DATASET)/tables.py | tee outputs/figures/tables-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

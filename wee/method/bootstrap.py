@@ -10,6 +10,7 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, sections 8
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,20 @@ def resamples(groups: Ints, count: int, seed: int) -> Iterator[Ints]:
         count: of resamples.
         seed: of the draws.
     """
-    rng = np.random.Generator(np.random.PCG64(seed))
     total = int(groups.max()) + 1
-    for _ in range(count):
-        drawn = np.bincount(rng.integers(total, size=total), minlength=total)
-        yield drawn[groups]
+    single = total == len(groups) and np.array_equal(groups, np.arange(total))
+    for drawn in _draws(total, count, seed):
+        yield drawn if single else drawn[groups]
+
+
+@lru_cache(maxsize=4)
+def _draws(total: int, count: int, seed: int) -> NDArray[np.uint16]:
+    """How often each of some groups is drawn, [count, total]: the same for every point of a sweep, so kept."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    drawn = np.empty((count, total), dtype=np.uint16)
+    for k in range(count):
+        drawn[k] = np.bincount(rng.integers(total, size=total), minlength=total)
+    return drawn
 
 
 def bootstrap(

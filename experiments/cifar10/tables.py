@@ -1,0 +1,122 @@
+"""The tables of this page, from the sweeps that `make figures DATASET=cifar10` has made: `python experiments/cifar10/tables.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from wee.method import Metric
+from wee.sweep.results import find_sweeps, read_table
+from wee.units import si
+
+NAME = "{kind}-cifar10-cifar_resnet"
+PANELS = {
+    "sc": ["cov@2", "cov@5", "risk@80", "risk@95"],
+    "scod": ["risk@50", "risk@80"],
+    "ood": ["fpr@80", "fpr@95"],
+}
+TITLES = {
+    "sc": "Selective classification (ranked by maximum softmax probability)",
+    "scod": "Selective classification with as many OOD samples in the stream (objects32)",
+    "ood": "OOD detection (objects32, ranked by energy)",
+}
+
+
+def arrow(metric: str) -> str:
+    return f"{metric} {'↑' if Metric.parse(metric).higher_is_better else '↓'}"
+
+
+def row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def header(left: list[str], numbers: list[str]) -> list[str]:
+    return [row([*left, *numbers]), row(["---"] * len(left) + ["---:"] * len(numbers))]
+
+
+def members(table: pd.DataFrame) -> list[str]:
+    """Accuracy of every member and ensemble on the test set."""
+    test = table[(table.split == "test") & (table.metric == "accuracy")]
+    lines = header(["size"], ["MACs", "member 0", "member 1", "ensemble of both"])
+    for scale, own in test.groupby("scale", sort=False):
+        single = own[own.policy == "single"].set_index("members")
+        both = own[own.policy == "ensemble"].value.mean()
+        accuracies = [f"{single.value[one]:.2f}" for one in ("0", "1")]
+        lines.append(row([str(scale), si(single.macs.iloc[0]), *accuracies, f"{both:.2f}"]))
+    return lines
+
+
+def policies(table: pd.DataFrame, metrics: list[str], accuracy: bool) -> list[str]:
+    """Every policy of every size: means over members and orders on the test set."""
+    rows = table[table.split == "test"]
+    ood = rows.ood.notna().any()
+    rows = rows[rows.ood.notna()] if ood else rows
+    rows = rows[rows.task.isna() | (rows.task == rows.metric)]
+    lines = header(["size", "policy"], ["MACs", *map(arrow, metrics)])
+    kinds = [("single", "single", False), ("ensemble", "ensemble", False), ("window", "window 0.20", False)]
+    kinds += [("window", "window 0.20, adjusted", True)] if rows.adjusted.any() else []
+    for scale, own in rows.groupby("scale", sort=False):
+        for policy, name, adjusted in kinds:
+            picked = own[(own.policy == policy) & (own.adjusted == adjusted)]
+            values = [f"{picked[picked.metric == metric].value.mean():.2f}" for metric in metrics]
+            macs = picked.groupby("task", dropna=False).macs.mean()
+            spread = si(macs.iloc[0]) if policy != "window" else f"{si(macs.min())} to {si(macs.max())}"
+            lines.append(row([str(scale), name, spread, *values]))
+    return lines
+
+
+def kept(table: pd.DataFrame, metrics: list[str]) -> list[str]:
+    """How much of the ensemble's gain the cascade has, and at which share of the ensemble's MACs."""
+    rows = table[(table.split == "test") & ~table.adjusted.astype(bool)]
+    rows = rows[rows.ood.notna()] if rows.ood.notna().any() else rows
+    lines = header(["size"], [metric for one in metrics for metric in (f"{one}: share of the gain", "MACs / single")])
+    for scale, own in rows.groupby("scale", sort=False):
+        cells = [str(scale)]
+        for metric in metrics:
+            found = own[own.metric == metric]
+            single, ensemble = (found[found.policy == one].value.mean() for one in ("single", "ensemble"))
+            cascade = found[(found.policy == "window") & (found.task == metric)]
+            times = cascade.macs.mean() / found[found.policy == "single"].macs.mean()
+            cells += [f"{(cascade.value.mean() - single) / (ensemble - single):.0%}", f"{times:.2f}"]
+        lines.append(row(cells))
+    return lines
+
+
+def differences(folder: Path, metrics: list[str]) -> list[str]:
+    """Cascades against the curves of single models and of ensembles, at the cascades' own MACs."""
+    found = pd.read_csv(folder / "differences.csv")
+    found = found[(found.policy == "window") & (found.task == found.metric) & (found.split == "test")]
+    found = found[found.ood.notna()] if found.ood.notna().any() else found
+    lines = header(["cascade of", "against, at its MACs"], [arrow(metric) for metric in metrics])
+    for (versus, adjusted), own in found.groupby(["versus", "adjusted"], sort=False):
+        curve = {"single": "single models", "ensemble": "ensembles"}[str(versus)]
+        for scale, points in own.groupby("scale", sort=False):
+            by_metric = points.set_index("metric")
+            cells = [
+                f"{one.difference:+.2f} [{one.lower:+.2f}, {one.upper:+.2f}]"
+                for one in (by_metric.loc[metric] for metric in metrics if metric in by_metric.index)
+            ]
+            name = f"{scale}, adjusted" if adjusted else str(scale)
+            lines.append(row([name, curve, *cells, *["-"] * (len(metrics) - len(cells))]))
+    return lines
+
+
+def page(sweeps: Path) -> str:
+    """All tables, as Markdown."""
+    parts = []
+    for kind, metrics in PANELS.items():
+        (folder,) = find_sweeps(sweeps, [NAME.format(kind=kind)])
+        table = read_table(folder)
+        if kind == "sc":
+            parts += ["### Accuracy of every member on the test set", "", *members(table), ""]
+        parts += [f"### {TITLES[kind]}", "", *policies(table, metrics, kind == "sc"), ""]
+        parts += ["What the cascade keeps of the ensemble's gain, and its price:", "", *kept(table, metrics), ""]
+        parts += ["Differences at equal MACs, with 95 % intervals:", "", *differences(folder, metrics), ""]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(Path(sys.argv[1] if len(sys.argv) > 1 else "outputs/sweeps")))
