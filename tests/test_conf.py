@@ -52,11 +52,12 @@ PAIRS = [
 
 @pytest.mark.parametrize(("name", "group", "option"), PAIRS)
 def test_every_choice_composes(name: str, group: str, option: str) -> None:
-    named = [f"{group}.name=x"] if option in ("stored", "folder") and group != "ood" else []
+    many = group in ("ood", "shift", "logger")
+    named = [f"{group}.name=x"] if option in ("stored", "folder") and not many else []
     named += (
         ["dataset.classes=2"] if (group, option) == ("dataset", "folder") else []
     )  # there is no folder to count them in
-    found = composed(name, *needs(name), *named, f"{group}=[{option}]" if group == "ood" else f"{group}={option}")
+    found = composed(name, *needs(name), *named, f"{group}=[{option}]" if many else f"{group}={option}")
     assert isinstance(found, stage(name).root)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -158,3 +159,24 @@ def test_which_configs_ask_for_one_process() -> None:
     assert not RuntimeConfig(devices="2").single
     assert not RuntimeConfig(num_nodes=2).single
     assert not RuntimeConfig(devices="auto").single
+
+
+def test_two_machines_record_what_one_does(member: Path) -> None:
+    """As a user starts them by hand: the same command on each, with its number and the first one's address."""
+    arguments = [sys.executable, "-m", "wee", "evaluate", *EVALUATE, "paths.store=nodes", "runtime.num_nodes=2"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    machines = [
+        subprocess.Popen(
+            arguments, cwd=member, env={**shared, "NODE_RANK": str(rank)}, stderr=subprocess.PIPE, text=True
+        )
+        for rank in (0, 1)
+    ]
+    told = [machine.communicate(timeout=300)[1] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], told
+    assert "2 entries recorded (24 images)" in told[0]
+    assert told[1] == ""
+    (entry,) = LogitStore(member / "nodes").find(Address("toy", "cifar_resnet", "tiny", 0, "test"))
+    assert len(entry.logits) == 15

@@ -243,3 +243,26 @@ def test_exits_are_swept_from_the_command_line(tmp_path: Path, wee: Wee) -> None
                 assert row.macs == pytest.approx(case["result"]["id"]["macs"], rel=1e-6)
                 compared += 1
     assert compared == 4
+
+
+def test_labelled_sets_beside_the_test_set_are_shifted_test_sets(tmp_path: Path, wee: Wee) -> None:
+    rng = np.random.default_rng(0)
+    sets = {"val": 60, "test": 50, "worn": 40, "far": 30}
+    arrays = {f"{name}_logits": rng.normal(size=(2, count, 3)) for name, count in sets.items()}
+    arrays |= {f"{name}_labels": rng.integers(3, size=sets[name]) for name in ("val", "test", "worn")}
+    np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
+    wee("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
+    shown = wee("sweep", *STORED, "task.names=[cov@80,fpr@80]", cwd=tmp_path).stdout
+    assert "shift-worn, msp" in shown
+    (path,) = (tmp_path / "outputs" / "sweeps").rglob("table.csv")
+    table = read_table(path)
+    assert set(table.split) == {"val", "test", "shift-worn"}
+    assert set(table.ood.dropna()) == {"far"}
+    worn = table[(table.split == "shift-worn") & (table.policy == "single") & (table.metric == "accuracy")]
+    right = (arrays["worn_logits"].argmax(-1) == arrays["worn_labels"]).mean(axis=1) * 100
+    np.testing.assert_allclose(worn.sort_values("members").value.unique(), right)
+    wee("sweep", *STORED, "task.names=[cov@80]", "dataset.ood=[]", "dataset.shift=[]", "name=bare", cwd=tmp_path)
+    (path,) = (tmp_path / "outputs" / "sweeps" / "bare").rglob("table.csv")
+    assert set(read_table(path).split) == {"val", "test"}
+    failed = wee("sweep", *STORED, "task.names=[cov@80]", "dataset.shift=rain", cwd=tmp_path, code=1).stderr
+    assert "worn" in failed

@@ -31,10 +31,6 @@ class TrainConfig(MembersConfig):
 
     logger: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_loggers(self.logger)
-
 
 def train(cfg: TrainConfig) -> None:
     """Train every member asked for that is not there yet."""
@@ -42,6 +38,7 @@ def train(cfg: TrainConfig) -> None:
     from wee.lit.recipe import Recipe
     from wee.models import checkpoint
 
+    check_loggers(cfg.logger)
     splits = {name: cfg.dataset.split(name) for name in ("train", "val")}
     recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
     done, failures = Done(), Failures()
