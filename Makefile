@@ -70,7 +70,8 @@ ood: logits
 	$(DRAW)
 
 tables: sc scod ood
-	$(BIN)/python experiments/$(DATASET)/tables.py | tee outputs/figures/tables-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py > outputs/figures/tables-$(NAME).md
+	cat outputs/figures/tables-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

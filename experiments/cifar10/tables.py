@@ -102,13 +102,14 @@ def differences(folder: Path, metrics: list[str]) -> list[str]:
         own = found[(found.versus == versus) & (found.adjusted == adjusted)]
         for scale, points in own.groupby("scale", sort=False):
             by_metric = points.set_index("metric")
-            cells = [
-                f"{one.difference:+.2f} [{one.lower:+.2f}, {one.upper:+.2f}]"
-                for one in (by_metric.loc[metric] for metric in metrics if metric in by_metric.index)
-            ]
+            cells = [_difference(by_metric.loc[one]) if one in by_metric.index else "-" for one in metrics]
             name = f"{scale}, adjusted" if adjusted else str(scale)
-            lines.append(row([name, curve, *cells, *["-"] * (len(metrics) - len(cells))]))
+            lines.append(row([name, curve, *cells]))
     return lines
+
+
+def _difference(one: pd.Series) -> str:
+    return f"{one.difference:+.2f} [{one.lower:+.2f}, {one.upper:+.2f}]"
 
 
 def page(sweeps: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.conftest import Wee, last_report
+from tests.conftest import QUICK, Wee, last_report
 from tests.data import trees
 from wee.config.common import RuntimeConfig
 from wee.errors import WeeError
@@ -30,7 +31,12 @@ NO_BATCH_NORM = (
     "+family.scales.mini.kwargs={img_size:16,patch_size:4,embed_dim:24,depth:1,num_heads:2}",
 )  # fmt: skip
 TRAINER = ("trainer=cifar", "trainer.epochs=2", "trainer.batch_size=8", "trainer.precision=32-true")
+MADE = (*TRAINER, "trainer.epochs=20", "trainer.ema=0.9", "member=0")
+STEPS = 20 * 3
 CPU, TWO = "runtime.accelerator=cpu", "runtime.devices=2"
+
+
+TRAIN = ("train", *DATA, *NETWORK, *MADE, CPU, TWO)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +45,12 @@ def member(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
     root = tmp_path_factory.mktemp("two")
     trees.class_folders(root / "data" / "toy" / "train", 12)
     trees.class_folders(root / "data" / "toy" / "test", 5)
-    wee("train", *DATA, *NETWORK, *TRAINER, "member=0", "trainer.ema=0.9", CPU, TWO, cwd=root)
-    assert last_report(root, "train")["steps"] == 2 * 3
+    wee(*TRAIN, cwd=root)
+    assert last_report(root, "train")["steps"] == STEPS
     return root
 
 
-EVALUATE = (*DATA, *NETWORK, *TRAINER, "member=0", "trainer.ema=0.9", CPU, "ood=none", "batch_size=4")
+EVALUATE = (*DATA, *NETWORK, *MADE, CPU, "ood=none", "batch_size=4")
 
 
 def test_two_processes_record_what_one_does(member: Path, wee: Wee) -> None:
@@ -60,8 +66,6 @@ def test_two_processes_record_what_one_does(member: Path, wee: Wee) -> None:
         np.testing.assert_array_equal(one.ids, two.ids)
         np.testing.assert_array_equal(one.labels, two.labels)
         np.testing.assert_allclose(one.logits, two.logits, rtol=1e-6, atol=1e-6)
-    wee("evaluate", *EVALUATE, TWO, "paths.store=two", cwd=member)
-    assert last_report(member, "evaluate")["images"] == 0
 
 
 def test_each_job_of_a_multirun_has_its_own_processes(member: Path, wee: Wee) -> None:
@@ -95,13 +99,6 @@ def test_two_processes_train_as_one_does(member: Path, wee: Wee, tmp_path: Path)
         np.testing.assert_allclose(tensor, two[name], rtol=1e-3, atol=1e-4, err_msg=name)
 
 
-def test_a_batch_must_divide_among_processes(member: Path, wee: Wee) -> None:
-    odd = ("trainer.batch_size=9", "paths.checkpoints=odd")
-    shown = wee("train", *DATA, *NETWORK, *TRAINER, *odd, "member=0", CPU, TWO, cwd=member, code=1).stderr
-    assert "a batch of 9 does not divide among 2 devices" in shown
-    assert "Traceback" not in shown
-
-
 def test_a_process_that_fails_in_training_ends_the_others(member: Path, wee: Wee, tmp_path: Path) -> None:
     trees.class_folders(tmp_path / "data" / "toy" / "train", 12)
     trees.class_folders(tmp_path / "data" / "toy" / "test", 5)
@@ -116,25 +113,77 @@ def test_a_process_that_fails_in_training_ends_the_others(member: Path, wee: Wee
 
 def test_a_killed_training_goes_on_and_leaves_no_process(member: Path, tmp_path: Path, wee: Wee) -> None:
     (tmp_path / "data").symlink_to(member / "data")
-    slow = ("trainer.ema=0.9", "trainer.epochs=30", "runtime.keep_every=0")
-    train = ("train", *DATA, *NETWORK, *TRAINER, *slow, "member=0", CPU, TWO)
-    wee(*train, "paths.checkpoints=whole", cwd=tmp_path)
-    with subprocess.Popen(
-        [sys.executable, "-m", "wee", *train], cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    ) as job:
+    arguments = [sys.executable, "-m", "wee", *TRAIN, "runtime.keep_every=0"]
+    with subprocess.Popen(arguments, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}) as job:
         while not list((tmp_path / "outputs").rglob("state.pt")):
             assert job.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.02)
         job.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 60
-    while subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, check=False).stdout:
+    gone(tmp_path)
+    wee(*TRAIN, cwd=tmp_path)
+    assert 0 < last_report(tmp_path, "train")["steps"] < STEPS
+    whole, resumed = (load_file(next((root / "outputs").rglob("weights.safetensors"))) for root in (member, tmp_path))
+    for name, tensor in whole.items():
+        np.testing.assert_array_equal(tensor, resumed[name], err_msg=name)
+
+
+SLOW = ("scale=s1", "member=0", *QUICK, "ood=none", "batch_size=1", CPU, TWO)
+MANY = ("dataset.base_images={train:120,val:60,test:60}", "dataset.draws={train:4,val:1,test:100}")
+
+
+def begun(trained: Path, folder: Path) -> subprocess.Popen[str]:
+    """A long evaluation by two processes, at its second entry."""
+    shutil.copytree(trained / "outputs" / "checkpoints", folder / "outputs" / "checkpoints")
+    job = subprocess.Popen(
+        [sys.executable, "-m", "wee", "evaluate", *SLOW, *MANY, "piece_samples=50"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 120
+    while not list((folder / "outputs" / "store").rglob("test-*.partial/pieces/*.npz")):
+        assert job.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return job
+
+
+def helpers(folder: Path) -> list[int]:
+    """Processes at work in a folder that others have started there."""
+    shown = subprocess.run(["pgrep", "-f", f"hydra.run.dir='{folder}"], capture_output=True, text=True, check=False)
+    return [int(line) for line in shown.stdout.split()]
+
+
+def gone(folder: Path) -> None:
+    """Wait until they have ended."""
+    until = time.monotonic() + 30
+    while helpers(folder):
         assert time.monotonic() < until, "another process is still there"
-        time.sleep(0.2)
-    wee(*train, cwd=tmp_path)
-    assert 0 < last_report(tmp_path, "train")["steps"] < 30 * 3
-    weights = [load_file(next((tmp_path / name).rglob("weights.safetensors"))) for name in ("whole", "outputs")]
-    for name, tensor in weights[0].items():
-        np.testing.assert_array_equal(tensor, weights[1][name], err_msg=name)
+        time.sleep(0.1)
+
+
+def test_an_interrupted_evaluation_ends_all_processes_and_goes_on(trained: Path, tmp_path: Path, wee: Wee) -> None:
+    with begun(trained, tmp_path) as job:
+        os.killpg(job.pid, signal.SIGINT)  # as a terminal does
+        told = job.communicate(timeout=60)[1]
+    assert job.returncode == 130, told
+    assert "wee evaluate: interrupted; what was finished is kept" in told
+    assert "Traceback" not in told
+    gone(tmp_path)
+    wee("evaluate", *SLOW, *MANY, "batch_size=50", cwd=tmp_path)
+    assert 0 < last_report(tmp_path, "evaluate")["images"] < 60 * 100
+
+
+def test_a_lost_process_is_told(trained: Path, tmp_path: Path) -> None:
+    with begun(trained, tmp_path) as job:
+        (other,) = helpers(tmp_path)
+        os.kill(other, signal.SIGKILL)
+        told = job.communicate(timeout=90)[1]
+    assert job.returncode == 1
+    assert "another process was lost" in told or "process 1 ended with -9" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(

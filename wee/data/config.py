@@ -311,14 +311,23 @@ class ImagesConfig(LabelledConfig):
         return images(self, name)
 
     def class_names(self) -> list[str]:
-        """The names of the class folders, of the first place that has such; else numbers."""
-        return self._class_folders() or super().class_names()
+        """The names of the class folders, or of those in tar shards, or torchvision's; else numbers."""
+        return self._class_folders() or self._listed_classes() or super().class_names()
+
+    def _listed_classes(self) -> list[str]:
+        from wee.data.images import list_images
+
+        try:
+            return list_images(self.find("test")).classes
+        except WeeError:
+            return []
 
     def _class_folders(self) -> list[str]:
         for name in [*as_list(self.train), *as_list(self.test)]:
             folder = Path(self.root) / name
-            if folder.is_dir():
-                return sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+            found = [one.name for one in folder.iterdir() if one.is_dir()] if folder.is_dir() else []
+            if found := sorted(name for name in found if not name.startswith(".")):
+                return found
         return []
 
 

@@ -35,7 +35,11 @@ class Imported:
 
 
 def read(
-    files: Sequence[Path], labels: Mapping[str, str], names: Mapping[str, str], variant: str | None
+    files: Sequence[Path],
+    labels: Mapping[str, str],
+    names: Mapping[str, str],
+    variant: str | None,
+    ood: Sequence[str] = (),
 ) -> dict[str, Imported]:
     """Read and check logits on a validation split, a test split and OOD sets.
 
@@ -48,6 +52,7 @@ def read(
         labels: files of the labels of "val" and "test", where the logits' files have none: `.npy`, `.npz` with one array, or
             text with a number a line.
         names: for other names than these: the split ("val", "test" or an OOD set's name) of each name in the files.
+        ood: sets that are OOD although they have labels.
         variant: which entry of an authors' file to take, where it has several.
 
     Returns:
@@ -65,8 +70,8 @@ def read(
         if name not in found:
             raise WeeError(f"{files[0]} has no {name}_logits; it has {', '.join(sorted(parts[0])) or 'nothing'}")
     for name in found:
-        kind = "shift" if f"{name}_labels" in parts[0] or name in labels else "ood"
-        splits[name if name in LABELLED else f"{kind}-{name}"] = _split(name, files, parts, labels)
+        kind = "shift" if name not in ood and (f"{name}_labels" in parts[0] or name in labels) else "ood"
+        splits[name if name in LABELLED else f"{kind}-{name}"] = _split(name, files, parts, labels, kind == "shift")
     widths = {split: one.logits.shape[-1] for split, one in splits.items()}
     counts = {split: one.logits.shape[0] for split, one in splits.items()}
     for what, sizes in (("classes", widths), ("members or exits", counts)):
@@ -76,7 +81,7 @@ def read(
 
 
 def _split(
-    name: str, files: Sequence[Path], parts: Sequence[Mapping[str, Any]], label_files: Mapping[str, str]
+    name: str, files: Sequence[Path], parts: Sequence[Mapping[str, Any]], label_files: Mapping[str, str], shifted: bool
 ) -> Imported:
     stacks = []
     for path, part in zip(files, parts, strict=True):
@@ -92,7 +97,7 @@ def _split(
     logits = stacks[0] if len(stacks) == 1 else np.concatenate(stacks)
     count, classes = logits.shape[1:]
     labels = np.full(count, NO_LABEL, dtype=np.int64)
-    if name in LABELLED or f"{name}_labels" in parts[0] or name in label_files:
+    if name in LABELLED or shifted:
         labels = _labels(name, files[0], parts[0], label_files, count, classes)
     ids = parts[0].get(f"{name}_ids", np.array([f"{name}-{i}" for i in range(count)]))
     groups = parts[0].get(f"{name}_groups", ids)

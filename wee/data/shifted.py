@@ -35,7 +35,7 @@ def shifted(config: DatasetConfig, dataset: LabelledConfig) -> Split:
     if names:
         split = copy.copy(split)
         split.labels = np.array(_numbers(config.name, names, dataset), dtype=np.int64)[split.labels]
-    if len(split) and split.labels.max() >= dataset.classes:
+    if dataset.classes and len(split) and split.labels.max() >= dataset.classes:
         raise WeeError(
             f"shifted test set {config.name} has a class number {split.labels.max()}, but {dataset.name} has "
             f"{dataset.classes} classes, numbered from 0"
@@ -48,7 +48,9 @@ def _numbers(name: str, classes: Sequence[str], dataset: LabelledConfig) -> list
     known = {own: number for number, own in enumerate(dataset.class_names())}
     if set(classes) <= set(known):
         return [known[one] for one in classes]
-    if all(one.isdigit() and int(one) < dataset.classes for one in classes):
+    # Where the ID data's own names are other numbers, nobody knows which are meant.
+    plain = not any(one.isdigit() for one in known) or list(known) == [str(k) for k in range(len(known))]
+    if plain and all(one.isdigit() and int(one) < dataset.classes for one in classes):
         return [int(one) for one in classes]
     strange = next(one for one in classes if one not in known)
     raise WeeError(

@@ -64,6 +64,8 @@ def points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
     Raises:
         WeeError: the table lacks something that is to be drawn; the message says what to sweep.
     """
+    if config.kind == "hypervolume" and config.split != "test":
+        raise WeeError("fronts are of the test set: figure.split is for other kinds of figures")
     if config.split not in set(table.split):
         raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
     rows = table[table.split == config.split]

@@ -35,6 +35,9 @@ GRACE = 15.0
 PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 """What the environment of a process says about its place among others."""
 
+STARTED_BY = "WEE_STARTED_BY"
+"""Names, in the environment of a process that was started here, the one that did so."""
+
 
 class Crew:
     """The processes that share a stage's work.
@@ -117,10 +120,28 @@ class Crew:
         from torch import distributed
 
         problems: list[str | None] = [None] * self.size
-        distributed.all_gather_object(problems, problem, group=self._group)
+        try:
+            distributed.all_gather_object(problems, problem, group=self._group)
+        except RuntimeError:
+            raise WeeError(problem or f"process {self.rank}: another process was lost") from None
         self.broken = False
         if any(problems):
             raise WeeError("; ".join(dict.fromkeys(filter(None, problems))))
+
+    def same(self, what: str, value: Any) -> None:
+        """Compare what each process has found.
+
+        Raises:
+            WeeError: they have found different things.
+        """
+        if self.size == 1:
+            return
+        from torch import distributed
+
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value, group=self._group)
+        if any(one != values[0] for one in values):
+            raise WeeError(f"{what} differs between processes ({', '.join(map(str, values))}); are the folders shared?")
 
     @contextlib.contextmanager
     def closely(self) -> Iterator[None]:
@@ -190,40 +211,52 @@ def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
     if strategy.num_processes * runtime.num_nodes == 1:
         yield Crew()
         return
+    leader = os.environ.pop(STARTED_BY, None)  # nobody's, where others start processes
     others: list[subprocess.Popen[bytes]] = []
-    before, threads, over = {name: os.environ.get(name) for name in PLACE}, torch.get_num_threads(), threading.Event()
-    if not strategy.cluster_environment.creates_processes_externally:
-        others = _start(stage, strategy)
-        threading.Thread(target=_watch, args=(others, over), daemon=True).start()
-    fabric.launch()
-    # A group of its own, on processors: a leader may take days before it says what comes next.
-    group = distributed.new_group(backend="gloo", timeout=timedelta(days=365))
-    found = Crew(fabric.global_rank, fabric.world_size, group, fabric.device, others)
-    if not found.leads:
-        log.setLevel(logging.WARNING)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader is interrupted too, and ends the others
+    found, over, level, threads = Crew(), threading.Event(), log.level, torch.get_num_threads()
+    before = {name: os.environ.get(name) for name in PLACE}
     try:
+        if leader is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader is interrupted too, and ends the others
+            threading.Thread(target=_follow, args=(int(leader),), daemon=True).start()
+        elif not strategy.cluster_environment.creates_processes_externally:
+            _start(stage, strategy, others)
+            threading.Thread(target=_watch, args=(others, over), daemon=True).start()
+        fabric.launch()
+        # A group of its own, on processors: a leader may take days before it says what comes next.
+        group = distributed.new_group(backend="gloo", timeout=timedelta(days=365))
+        found = Crew(fabric.global_rank, fabric.world_size, group, fabric.device, others)
+        if not found.leads:
+            log.setLevel(logging.WARNING)
         yield found
-    finally:
         if found.leads and not found.broken:
+            found.dismiss()
+    except BaseException as error:
+        if isinstance(error, Exception) and found.leads and found.size > 1 and not found.broken:
             with contextlib.suppress(RuntimeError):
                 found.dismiss()
+        else:
+            found.broken = True
+        raise
+    finally:
         over.set()
         for other in others:
             if found.broken:
-                other.terminate()
-        distributed.destroy_process_group()
+                other.kill()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
         for other in others:
             other.wait()
         torch.set_num_threads(threads)
+        log.setLevel(level)
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
 
 
-def _start(stage: str, strategy: Any) -> list[subprocess.Popen[bytes]]:
-    """The other processes of this machine; each runs this very job, and takes its orders."""
+def _start(stage: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:
+    """Add the other processes of this machine; each runs this very job, and takes its orders."""
     environment = strategy.cluster_environment
     os.environ |= {
         "MASTER_ADDR": environment.main_address,
@@ -232,13 +265,16 @@ def _start(stage: str, strategy: Any) -> list[subprocess.Popen[bytes]]:
         "LOCAL_RANK": "0",
         "WORLD_SIZE": str(strategy.num_processes * strategy.num_nodes),
     }
-    return [
-        subprocess.Popen(
-            [sys.executable, *rerun(stage, f"rank-{rank}")],
-            env={**os.environ, "LOCAL_RANK": str(rank), "HYDRA_FULL_ERROR": "0"},
-        )
-        for rank in range(1, strategy.num_processes)
-    ]
+    for rank in range(1, strategy.num_processes):
+        own = {"LOCAL_RANK": str(rank), "HYDRA_FULL_ERROR": "0", STARTED_BY: str(os.getpid())}
+        others.append(subprocess.Popen([sys.executable, *rerun(stage, f"rank-{rank}")], env={**os.environ, **own}))
+
+
+def _follow(leader: int) -> None:
+    """End this process when the one that started it is gone."""
+    while os.getppid() == leader:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _watch(others: list[subprocess.Popen[bytes]], over: threading.Event) -> None:

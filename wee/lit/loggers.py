@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ def check(config: Mapping[str, Any]) -> None:
         packages = KINDS[kind][1]
         if packages and not any(importlib.util.find_spec(package) for package in packages):
             raise WeeError(f"logger={kind} needs the package {packages[0]}: pip install {packages[0]}")
+
+
+def close() -> None:
+    """End what goes on after a training: the next member's curves are another run."""
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].finish()
 
 
 def loggers(config: Mapping[str, Any], folder: Path, name: str) -> list[Any]:

@@ -12,7 +12,7 @@ from wee.config.common import RuntimeConfig
 from wee.data.base import Split
 from wee.lit.loaders import ordered_loader
 from wee.lit.record import Recorder, StoreWriter
-from wee.lit.training import quiet_trainer
+from wee.lit.training import interruptible, quiet_trainer
 from wee.models.network import Network
 from wee.store import PieceWriter
 
@@ -58,4 +58,5 @@ def record(
     only = None if len(wanted) == len(split) else wanted.tolist()
     loader = ordered_loader(split.dataset(network.transform), how.batch_size, how.runtime.workers, only)
     trainer = quiet_trainer(how.runtime, how.precision, callbacks=[StoreWriter(writer, how.storage, done)])
-    trainer.predict(recorder, loader, return_predictions=False)
+    with interruptible():
+        trainer.predict(recorder, loader, return_predictions=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import shutil
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +140,11 @@ def train_member(
     )
     started = time.perf_counter()
     varied = train.augmented(recipe.transform, config.augment, recipe.seed)
+    crew.same("the step that this training goes on from", progress.first)
     if progress.first < steps:
         order = (recipe.seed, runtime.workers, progress.first, crew.rank, crew.size)
-        trainer.fit(module, training_loader(varied, config, *order))
+        with interruptible():
+            trainer.fit(module, training_loader(varied, config, *order))
     elapsed = time.perf_counter() - started
     share = None if crew.size == 1 else range(crew.rank, len(val), crew.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
@@ -162,6 +166,21 @@ def train_member(
     )
     shutil.rmtree(state.parent, ignore_errors=True)
     return about
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """A Ctrl-C inside is a KeyboardInterrupt, of which Lightning makes a wish to exit.
+
+    Raises:
+        KeyboardInterrupt: there was one.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from None
 
 
 def quiet_trainer(

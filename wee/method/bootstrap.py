@@ -19,6 +19,9 @@ from wee.errors import WeeError
 from wee.method.ranking import Floats, Ints
 from wee.method.tasks import Metric, Ranking
 
+KEPT_BYTES = 2**27
+"""Draws are kept from one point of a sweep to the next where they are no more than this."""
+
 
 def group_numbers(groups: NDArray[np.bytes_]) -> Ints:
     """The groups of samples [N] as numbers from 0 on."""
@@ -35,17 +38,24 @@ def resamples(groups: Ints, count: int, seed: int) -> Iterator[Ints]:
     """
     total = int(groups.max()) + 1
     single = total == len(groups) and np.array_equal(groups, np.arange(total))
-    for drawn in _draws(total, count, seed):
+    kept = _kept_draws if 2 * total * count <= KEPT_BYTES else _draws
+    for drawn in kept(total, count, seed):
         yield drawn if single else drawn[groups]
 
 
-@lru_cache(maxsize=4)
-def _draws(total: int, count: int, seed: int) -> NDArray[np.uint16]:
-    """How often each of some groups is drawn, [count, total]: the same for every point of a sweep, so kept."""
+def _draws(total: int, count: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """How often each of some groups is drawn, [total], once for each resample."""
     rng = np.random.Generator(np.random.PCG64(seed))
+    for _ in range(count):
+        yield np.bincount(rng.integers(total, size=total), minlength=total)
+
+
+@lru_cache(maxsize=8)
+def _kept_draws(total: int, count: int, seed: int) -> NDArray[np.uint16]:
+    """The same for every point of a sweep, so kept: [count, total]."""
     drawn = np.empty((count, total), dtype=np.uint16)
-    for k in range(count):
-        drawn[k] = np.bincount(rng.integers(total, size=total), minlength=total)
+    for k, one in enumerate(_draws(total, count, seed)):
+        drawn[k] = one
     return drawn
 
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("wee")
 
 
+COLLECTING = 30
+"""Seconds in which pieces that other processes have written must come to sight."""
+
 STORAGES = ("float32", "float16")
 
 
@@ -158,6 +161,10 @@ def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
                     bar.advance(task, writer.found)
                     recorder.make(job, writer, lambda n: bar.advance(task, n))
                     recorded[name] = len(split) - writer.found
+            if recorder.crew.broken:
+                if jobs:
+                    failures.messages.append(f"{len(jobs)} entries were not tried, because a process was lost")
+                break
     samples = sum(recorded.values())
     log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
     report(recorded=recorded, already_there=there, images=samples, failures=failures.messages)
@@ -224,8 +231,11 @@ class _Recorder:
         with self.crew.apart():
             self._record(job, missing, writer, lambda n: done(n * size))
             writer.flush()
-        if size > 1:
+        for _ in range(COLLECTING if size > 1 else 0):  # a shared folder may be late to show others' pieces
             writer.collect()
+            if not len(writer.missing):
+                break
+            time.sleep(1.0)
         writer.commit(self._network(job.source).cost, self._provenance(job.source))
 
     def help(self, job: Job | None, key: str, missing: NDArray[np.int64]) -> None:

@@ -80,7 +80,7 @@ class Done:
 def _lead(
     cfg: TrainConfig, new: list[Recipe], splits: dict[str, Split], crew: Crew, done: Done, failures: Failures
 ) -> None:
-    """Train member after member; one that fails does not stop the others."""
+    """Train member after member; one that fails does not stop the others, but for a failure among several processes."""
     from wee.files import Lock
     from wee.models import checkpoint
 
@@ -106,6 +106,10 @@ def _lead(
                     f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}"
                 )
             if crew.broken:
+                if number < len(new):
+                    failures.messages.append(
+                        f"not tried, because processes were lost: {', '.join(r.name for r in new[number:])}"
+                    )
                 break
 
 
@@ -121,7 +125,7 @@ def _train(
 ) -> dict[str, Any]:
     import torch
 
-    from wee.lit.loggers import loggers
+    from wee.lit.loggers import close, loggers
     from wee.lit.training import train_member
 
     if cfg.runtime.threads:
@@ -129,7 +133,10 @@ def _train(
     folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
     with crew.closely():
         curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")
-        return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, crew)
+        try:
+            return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, crew)
+        finally:
+            close()
 
 
 STAGE = Stage("train", TrainConfig, train)
