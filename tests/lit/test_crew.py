@@ -54,10 +54,15 @@ EVALUATE = (*DATA, *NETWORK, *MADE, CPU, "ood=none", "batch_size=4")
 
 
 def test_two_processes_record_what_one_does(member: Path, wee: Wee) -> None:
+    """In a multirun, whose every job has processes of its own."""
     wee("evaluate", *EVALUATE, "paths.store=one", cwd=member)
-    shown = wee("evaluate", *EVALUATE, TWO, "paths.store=two", "piece_samples=3", cwd=member)
+    batches = "batch_size=3,4"  # the second job finds everything done
+    shown = wee("evaluate", "-m", *EVALUATE, TWO, "paths.store=two", "piece_samples=3", batches, cwd=member)
     assert "2 entries recorded (24 images)" in shown.stderr
+    assert "0 entries recorded (0 images), 2 were there already" in shown.stderr
     assert "distributed" not in shown.stderr
+    logs = sorted((member / "outputs" / "runs" / "evaluate").glob("*-multirun/*/evaluate-rank-1.log"))
+    assert [log.parent.name for log in logs] == ["0", "1"]
     for split, count in (("val", 9), ("test", 15)):
         address = Address("toy", "cifar_resnet", "tiny", 0, split)
         (one,), (two,) = (LogitStore(member / name).find(address) for name in ("one", "two"))
@@ -66,13 +71,6 @@ def test_two_processes_record_what_one_does(member: Path, wee: Wee) -> None:
         np.testing.assert_array_equal(one.ids, two.ids)
         np.testing.assert_array_equal(one.labels, two.labels)
         np.testing.assert_allclose(one.logits, two.logits, rtol=1e-6, atol=1e-6)
-
-
-def test_each_job_of_a_multirun_has_its_own_processes(member: Path, wee: Wee) -> None:
-    wee("evaluate", "-m", *EVALUATE, TWO, "paths.store=many", "precision=32-true,bf16-mixed", cwd=member)
-    assert len(LogitStore(member / "many").find(Address("toy", "cifar_resnet", "tiny", 0, "test"))) == 2
-    logs = sorted((member / "outputs" / "runs" / "evaluate").glob("*-multirun/*/evaluate-rank-1.log"))
-    assert [log.parent.name for log in logs] == ["0", "1"]
 
 
 def test_what_fails_in_one_process_is_told_once_and_the_rest_is_kept(member: Path, wee: Wee) -> None:
