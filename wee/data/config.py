@@ -290,8 +290,11 @@ class ImagesConfig(LabelledConfig):
         for name in names:
             if (Path(self.root) / TORCHVISION.get(name, name)).exists():
                 return Path(self.root) / name
-        looked = ", ".join(str(Path(self.root) / name) for name in names)
-        raise WeeError(f"data set {self.name}: none of these is there: {looked}. Say where it lies: root=FOLDER")
+        looked = ", ".join(str(Path(self.root) / TORCHVISION.get(name, name)) for name in names)
+        raise WeeError(
+            f"data set {self.name}: none of these is there: {looked}. Say where it lies: "
+            "paths.data=FOLDER for all data, or dataset.root, ood.NAME.root or shift.NAME.root"
+        )
 
     def identity(self, split: str) -> dict[str, Any]:
         """What fixes the samples of a split, but for the files themselves: those have a fingerprint of their own."""
