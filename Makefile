@@ -99,7 +99,7 @@ bench: install  ## how fast, against baselines timed in the same run (2 GB of sy
 	$(BIN)/python -m benchmarks
 
 test: install  ## run the tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: install  ## check style and types
 	$(BIN)/ruff check .

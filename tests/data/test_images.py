@@ -113,7 +113,7 @@ def test_tar_shards_hold_the_same_images(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(
-        WeeError, match=r"none of these is there: .*test, .*val, .*validation. Say where it lies: root="
+        WeeError, match=r"none of these is there: .*test, .*val, .*validation. Say where it lies: paths.data="
     ):
         config(tmp_path).split("test")
     (tmp_path / "test").mkdir()

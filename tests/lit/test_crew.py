@@ -139,6 +139,7 @@ def begun(trained: Path, folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whatever this process was told to ignore
     )
     until = time.monotonic() + 120
     while not list((folder / "outputs" / "store").rglob("test-*.partial/pieces/*.npz")):

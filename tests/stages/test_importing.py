@@ -266,3 +266,4 @@ def test_labelled_sets_beside_the_test_set_are_shifted_test_sets(tmp_path: Path,
     assert set(read_table(path).split) == {"val", "test"}
     failed = wee("sweep", *STORED, "task.names=[cov@80]", "dataset.shift=rain", cwd=tmp_path, code=1).stderr
     assert "worn" in failed
+    assert set(read([tmp_path / "mine.npz"], {}, {}, None, ["worn"])) == {"val", "test", "ood-worn", "ood-far"}

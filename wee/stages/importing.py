@@ -37,7 +37,7 @@ class ImportConfig(Common):
         exits: whether the first axis of the logits are the exits of one multi-exit network, and not members.
         labels: files of the labels, by split ("val", "test"), where the logits' files have none.
         names: the split of each name in the files, where it is another.
-        ood: sets whose labels, if they have any, are of other classes: they are OOD sets, and no shifted test sets.
+        unlabelled: sets whose labels are of other classes: they are OOD sets, and no shifted test sets.
         variant: which entry of an authors' file to take, where it has several ("afp, wfp").
     """
 
@@ -50,7 +50,7 @@ class ImportConfig(Common):
     exits: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    ood: Any = field(default_factory=list)
+    unlabelled: Any = field(default_factory=list)
     variant: str | None = None
 
     def __post_init__(self) -> None:
@@ -71,10 +71,10 @@ def import_logits(cfg: ImportConfig) -> None:
     from wee.data.importing import read
     from wee.store import Address, LogitStore
 
-    splits = read([Path(one) for one in cfg.file], cfg.labels, cfg.names, cfg.variant, as_list(cfg.ood))
+    splits = read([Path(one) for one in cfg.file], cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled))
     for name in (name.removeprefix("shift-") for name in splits if name.startswith("shift-")):
         log.info(
-            f"{name} has labels, so it is a shifted test set (ood={name} if they are of other classes: an OOD set)"
+            f"{name} has labels, so it is a shifted test set (unlabelled={name} if they are of other classes: an OOD set)"
         )
     count = len(splits["val"].logits)
     members = _members(cfg, 1 if cfg.exits else count)
