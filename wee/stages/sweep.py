@@ -132,7 +132,7 @@ def sweep(cfg: SweepConfig) -> None:
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     show(summary(table, tasks))
     if cfg.shift and any(task.on_id for task in tasks):
-        show(summary(table, tasks, [f"shift-{name}" for name in cfg.shift]))
+        show(summary(table, tasks, plan.shifted))
     if cfg.rounding is not None:
         from wee.sweep.rounding import effect_summary
 
