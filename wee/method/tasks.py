@@ -3,9 +3,13 @@
 A task is what a system is operated for, and fixes an operating threshold: Cov@r (the largest coverage at a risk of r
 per cent), Risk@c (the risk at a coverage of c per cent), FPR@t (the share of OOD samples accepted where t per cent of ID
 samples are). Every task is a metric; others are listed in `PLAIN` and `RANKING`.
-On data that has OOD samples in it, Risk@c and the areas are those of SCOD.
+On data that contains OOD samples, Risk@c and the areas are those of SCOD.
 
-Values are in per cent; not so the areas `aurc` and `augrc`, `nll`, and `brier`.
+A task as a metric describes a *ranking*: its threshold is read off the labels of the very data that it is measured on.
+A system in use has to fix its acceptance threshold beforehand. For each task there are therefore two *deployed* metrics
+(`Metric.deployed_for`): what is measured at the threshold that the validation set gives for the task.
+
+Values are in per cent, except for the areas `aurc` and `augrc`, `nll` and `brier`.
 """
 
 from __future__ import annotations
@@ -102,6 +106,23 @@ class Task:
         """
         return validation.once(("tau", self, score, convention), lambda: self._tau(validation, score, convention))
 
+    def acceptance_threshold(self, ranked: Ranked) -> float:
+        """The threshold t that a deployed system uses: it accepts a prediction iff its score is at least t.
+
+        Read off in the strict convention whatever the convention of the metrics: the paper convention's tau is the score of
+        the first *rejected* sample.
+
+        Args:
+            ranked: the final scores of the system on the validation set (ID samples alone).
+
+        Returns:
+            One of the scores; infinite if nothing can be accepted.
+        """
+        if self.kind == "fpr":
+            return recall_threshold(ranked.ascending, self.share, "strict")
+        curve = RiskCoverage(ranked, "strict")
+        return curve.threshold(self.read(curve)[1])
+
     def _tau(self, validation: Prefix, score: str, convention: Convention) -> float:
         ranked = validation.ranked(score)
         if self.kind == "fpr":
@@ -120,6 +141,7 @@ class Ranking:
         convention: how curves are read.
         times: how often each ID sample counts [N]; None for once. See `wee.method.bootstrap`.
         ood_times: the same of the OOD samples [n].
+        thresholds: the acceptance threshold of each task, fixed on the validation set; needed by deployed metrics.
     """
 
     def __init__(
@@ -130,9 +152,11 @@ class Ranking:
         convention: Convention = "paper",
         times: Ints | None = None,
         ood_times: Ints | None = None,
+        thresholds: Mapping[Task, float] | None = None,
     ) -> None:
         self.outcome, self.score, self.ood, self.convention = outcome, score, ood, convention
         self._times, self._ood_times = times, ood_times
+        self.thresholds: Mapping[Task, float] = thresholds or {}
 
     @cached_property
     def ranked(self) -> Ranked:
@@ -185,9 +209,9 @@ class Ranking:
 
     def with_ood(self, ood: Outcome) -> Ranking:
         """The same ID outcome beside OOD data; what is known of the ID samples is kept."""
-        found = Ranking(self.outcome, self.score, ood, self.convention)
-        found.ranked, found.curve = self.ranked, self.curve
-        return found
+        ranking = Ranking(self.outcome, self.score, ood, self.convention, thresholds=self.thresholds)
+        ranking.ranked, ranking.curve = self.ranked, self.curve
+        return ranking
 
 
 PLAIN: Mapping[str, bool] = {
@@ -200,21 +224,29 @@ RANKING: Mapping[str, bool] = {
 }  # fmt: skip
 """Metrics of a ranking without a parameter, and whether higher is better."""
 
+DEPLOYED: Mapping[str, bool] = {
+    "deployed_cov": True, "deployed_risk": False, "deployed_tpr": True, "deployed_fpr": False,
+}  # fmt: skip
+"""Kinds of metrics at an acceptance threshold that is fixed on the validation set, and whether higher is better."""
+
 _DETECTION = ("auroc", "aupr_in", "aupr_out")
 _UNSCALED = ("nll", "brier", "aurc", "augrc")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A number about an outcome: a task, or one of the metrics without a threshold.
+    """A number about an outcome: a task, one of the metrics without a threshold, or a deployed metric.
 
     Attributes:
-        name: as it stands in tables, "cov@5" or "aurc".
-        task: the task, where the metric is one.
+        name: as it stands in tables, "cov@5", "aurc" or "deployed_risk@5".
+        task: the task, if the metric is one.
+        operated_for: of a deployed metric, the task that its acceptance threshold is set for; None if the metric was
+            parsed from its name alone, which does not tell "cov@20" from "risk@20".
     """
 
     name: str
     task: Task | None = None
+    operated_for: Task | None = None
 
     @classmethod
     def parse(cls, name: str) -> Metric:
@@ -226,15 +258,36 @@ class Metric:
         if str(name) in PLAIN or str(name) in RANKING:
             return cls(str(name))
         match = _NUMBER.fullmatch(str(name))
-        if match is None or match["kind"] not in Task.KINDS:
-            raise unknown("metric", name, [*PLAIN, *RANKING, *(f"{kind}@<per cent>" for kind in Task.KINDS)])
+        if match is None or match["kind"] not in (*Task.KINDS, *DEPLOYED):
+            kinds = (f"{kind}@<per cent>" for kind in (*Task.KINDS, *DEPLOYED))
+            raise unknown("metric", name, [*PLAIN, *RANKING, *kinds])
+        if match["kind"] in DEPLOYED:
+            return cls(f"{match['kind']}@{float(match['at']):g}")
         task = Task.parse(name)
         return cls(str(task), task)
+
+    @classmethod
+    def deployed_for(cls, task: Task) -> tuple[Metric, Metric]:
+        """The two metrics of a system whose acceptance threshold is set for a task on the validation set.
+
+        Coverage and risk; for a task of OOD detection, the true and the false positive rate.
+        """
+        kinds = ("deployed_tpr", "deployed_fpr") if task.kind == "fpr" else ("deployed_cov", "deployed_risk")
+        first, second = (cls(f"{kind}@{task.at:g}", operated_for=task) for kind in kinds)
+        return first, second
+
+    @property
+    def deployed(self) -> str | None:
+        """The kind of a deployed metric, one of `DEPLOYED`; None for any other metric."""
+        kind = self.name.partition("@")[0]
+        return kind if kind in DEPLOYED else None
 
     @property
     def higher_is_better(self) -> bool:
         """Which direction is good."""
-        return {**PLAIN, **RANKING}[self.name] if self.task is None else self.task.higher_is_better
+        if self.task is not None:
+            return self.task.higher_is_better
+        return {**PLAIN, **RANKING, **DEPLOYED}[self.deployed or self.name]
 
     @property
     def ranks(self) -> bool:
@@ -249,13 +302,15 @@ class Metric:
     @property
     def on_id(self) -> bool:
         """Whether the metric is about ID data alone."""
-        return self.name not in _DETECTION and (self.task is None or self.task.kind != "fpr")
+        about_ood = self.deployed in ("deployed_tpr", "deployed_fpr") or self.name in _DETECTION
+        return not about_ood and (self.task is None or self.task.kind != "fpr")
 
     @property
     def on_ood(self) -> bool:
         """Whether the metric is about ID and OOD data together: OOD detection or SCOD."""
-        if self.task is not None:
-            return self.task.kind in ("fpr", "risk")
+        task = self.task or self.operated_for
+        if task is not None:
+            return task.kind in ("fpr", "risk")
         return self.name in (*_DETECTION, "aurc", "augrc")
 
     def of_ranking(self, ranking: Ranking) -> float:
@@ -264,6 +319,8 @@ class Metric:
         NaN where it is not defined: the AUROC of errors where there is none, or nothing else.
         """
         scale = 100.0 if self.percent else 1.0
+        if self.deployed is not None:
+            return scale * self._deployed(ranking)
         if self.name in _DETECTION or (self.task is not None and self.task.kind == "fpr"):
             return scale * self._detection(ranking)
         if self.name == "error_auroc":
@@ -276,6 +333,23 @@ class Metric:
         if self.task.kind == "cov":
             raise WeeError(f"{self.name} is about ID data; with OOD data in the stream ask for risk@<per cent> or aurc")
         return scale * ranking.mixture.risk_at(self.task.share)
+
+    def _deployed(self, ranking: Ranking) -> float:
+        """A share at the acceptance threshold; the risk of a system that accepts nothing is 0."""
+        if self.operated_for is None or self.operated_for not in ranking.thresholds:
+            raise WeeError(f"{self.name} needs an acceptance threshold, which a task sets on the validation set")
+        threshold = ranking.thresholds[self.operated_for]
+        count, accepted = len(ranking.ranked), ranking.ranked.above(threshold, inclusive=True)
+        if self.deployed == "deployed_fpr":
+            return float((ranking.ood_scores >= threshold).mean())
+        if self.deployed in ("deployed_cov", "deployed_tpr"):
+            return accepted / count
+        errors = int(np.count_nonzero(ranking.ranked.wrong[:accepted]))
+        if ranking.ood is None:
+            return errors / accepted if accepted else 0.0
+        ood_share = float((ranking.ood_scores >= threshold).mean())
+        weight = accepted / count + ood_share
+        return (errors / count + ood_share) / weight if weight else 0.0
 
     def _detection(self, ranking: Ranking) -> float:
         if self.task is not None:
