@@ -18,7 +18,7 @@ from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskCon
 from wee.sweep.differences import differences
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.settings import orders
-from wee.sweep.table import Plan, compute
+from wee.sweep.table import Plan, Result, compute
 
 SPLITS = ("val", "test", "ood-far")
 
@@ -213,16 +213,17 @@ def test_intervals_hold_their_values_and_differences_are_paired(store: LogitStor
     wanted = small(
         bootstrap=BootstrapConfig(60), task=TaskConfig(["cov@20"], ["accuracy"]), window=WindowConfig([0, 0.2])
     )
-    results = [compute(pool(store, scale), wanted) for scale in ("s1", "s2", "s3")]
-    table = pd.concat([result.table() for result in results], ignore_index=True)
+    whole = Result()
+    for scale in ("s1", "s2", "s3"):
+        whole.extend(compute(pool(store, scale), wanted))
+    table = whole.table()
     test = table[table.split == "test"]
     assert (test.lower <= test.upper).all()
     accuracy = test[test.metric == "accuracy"]
     assert ((accuracy.lower <= accuracy.value) & (accuracy.value <= accuracy.upper)).all()
     assert table[table.split == "val"].lower.isna().all()
 
-    draws = [one for result in results for one in result.draws]
-    found = differences(table, draws, 0.95)
+    found = differences(table, whole, 0.95)
     nothing = found[(found.policy == "window") & (found.width == 0) & (found.versus == "single")]
     assert len(nothing)
     assert np.allclose(

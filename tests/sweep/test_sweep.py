@@ -14,7 +14,7 @@ from wee.errors import WeeError
 from wee.method import Metric, Ranking, Stages, Task, Window, summarise
 from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
-from wee.sweep.fronts import averaged, fronts
+from wee.sweep.fronts import averaged, fronts, read_reference
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
 from wee.sweep.summary import si, summary
@@ -50,9 +50,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 def test_every_number_has_a_row(table: pd.DataFrame) -> None:
     assert list(table.columns) == COLUMNS
-    settings = 2 + 1 + 2 * (2 * 3 + 2 + 1)  # members; ensemble; orders of windows x tasks, thresholds, random
+    windows, others = 2 * 2 * 3, 2 + 1 + 2 * (2 + 1)  # orders x tasks x widths; members, ensemble, thresholds, random
     numbers = 2 + 2 * 3  # without a score; by two scores
-    assert len(table) == 2 * settings * 2 * numbers
+    deployed = 2 * 2  # coverage and risk for a task, by two scores; a window has its own task's alone
+    assert len(table) == 2 * 2 * (windows * (numbers + deployed) + others * (numbers + 2 * deployed))
     assert not table.value.isna().any()
     assert not table.duplicated(KEYS).any()
     assert set(table.groups) == {100}
@@ -90,7 +91,80 @@ def test_the_ends_of_a_window_are_the_single_model_and_the_ensemble(table: pd.Da
         same = single.loc[(*place, row.first)] if row.width == 0 else ensemble.loc[place]
         assert row.value == float(np.ravel(same)[0])
         compared += 1
-    assert compared == 2 * 2 * 2 * 2 * 2 * 8
+    assert compared == 2 * 2 * 2 * 2 * 2 * (8 + 4)
+
+
+def test_deployed_rows_use_the_threshold_of_validation(table: pd.DataFrame) -> None:
+    deployed = table[table.metric.str.startswith("deployed_")]
+    assert set(deployed.metric) == {"deployed_cov@20", "deployed_risk@20", "deployed_cov@50", "deployed_risk@50"}
+    assert deployed.acceptance.notna().all()
+    assert table[~table.metric.str.startswith("deployed_")].acceptance.isna().all()
+    keys = ["scale", "members", "policy", "width", "fraction", "score", "task", "eval_score", "metric"]
+    assert (deployed.groupby(keys, dropna=False).acceptance.nunique() == 1).all()  # on validation and on test
+    windows = deployed[deployed.policy == "window"]
+    assert (windows.metric.str.partition("@")[2] == windows.task.str.partition("@")[2]).all()
+    on_val = deployed[deployed.split == "val"]
+    assert (on_val[on_val.metric == "deployed_risk@20"].value <= 20).all()
+    assert (on_val[on_val.metric == "deployed_cov@50"].value >= 50).all()
+
+
+def test_deployed_numbers_are_of_the_cascades_own_final_scores(table: pd.DataFrame, tmp_path: Path) -> None:
+    networks = pool(fill_store(tmp_path), "s1")
+    stages = {}
+    for split, samples in networks.samples.items():
+        logits = [networks.networks[k].logits[split] for k in (1, 0)]
+        summaries = summarise(logits, samples.labels, [(0,), (0, 1)], ["msp"])
+        stages[split] = Stages([summaries[0,], summaries[0, 1]], [1e6, 2e6], samples.ids)
+    rule = Window(Task.parse("cov@20"), 0.2).fit(stages["val"])
+    val, test = (stages[split].at(rule(stages[split])) for split in ("val", "test"))
+    candidates = sorted(set(val.scores["msp"]))
+    (threshold, *_) = (t for t in candidates if (~val.correct[val.scores["msp"] >= t]).mean() <= 0.2)
+    accepted = test.scores["msp"] >= threshold
+    (row,) = table.query(
+        "scale == 's1' and members == '1+0' and policy == 'window' and width == 0.2 and task == 'cov@20' "
+        "and split == 'test' and metric == 'deployed_risk@20' and eval_score == 'msp'"
+    ).itertuples()
+    assert row.acceptance == threshold != row.tau
+    assert row.value == pytest.approx(100 * (~test.correct[accepted]).mean())
+
+
+def test_two_tasks_whose_deployed_numbers_share_a_name_are_refused() -> None:
+    with pytest.raises(WeeError, match="deployed_cov@20 would be measured for two tasks"):
+        plan(task=TaskConfig(["cov@20", "risk@20"], []))
+    with pytest.raises(WeeError, match=r"name the task there instead"):
+        plan(task=TaskConfig(["cov@20"], ["deployed_cov@10"]))
+
+
+def test_hypervolumes_of_two_sweeps_share_a_reference(table: pd.DataFrame, tmp_path: Path) -> None:
+    whole = fronts(table)
+    save(tmp_path / "sweeps" / "whole" / "key", {"table.csv": table, "fronts.csv": whole}, {})
+    reference = read_reference("whole", tmp_path / "sweeps")
+    part = table[table.scale == "s1"]
+    alone, compared = fronts(part), fronts(part, reference)
+    same = compared.merge(whole, on=["metric", "eval_score"], suffixes=("", "_whole"))
+    assert (same.ref_macs == same.ref_macs_whole).all()
+    assert (same.ref_value == same.ref_value_whole).all()
+    assert not np.allclose(alone.hypervolume, compared.hypervolume)
+
+    (tmp_path / "points.csv").write_text("metric,ref_macs,ref_value\ncov@20,1e7,10\n")
+    points = read_reference(str(tmp_path / "points.csv"), tmp_path / "sweeps")
+    with pytest.raises(WeeError, match=r"has no row for accuracy; it has cov@20"):
+        fronts(table, points)
+    one = fronts(table[table.metric == "cov@20"], points)
+    assert set(one.ref_macs) == {1e7}
+    assert set(one.ref_value) == {10}
+    (tmp_path / "wrong.csv").write_text("metric,value\ncov@20,1\n")
+    with pytest.raises(WeeError, match="has no column ref_macs, ref_value"):
+        read_reference(str(tmp_path / "wrong.csv"), tmp_path / "sweeps")
+
+
+def test_windows_cannot_fall_below_single_models_and_ensembles_together(table: pd.DataFrame) -> None:
+    """A hull that contains both ends of every cascade covers their hull, on the set on which it was chosen."""
+    val = table[table.split == "val"]
+    both = pd.concat([val, val.assign(split="test")])
+    areas = fronts(both).query("metric == 'cov@20' and eval_score == 'msp'").groupby("policy").hypervolume.first()
+    assert areas["window"] >= areas["single+ensemble"] - 1e-9
+    assert areas["single+ensemble"] >= max(areas["single"], areas["ensemble"]) - 1e-9
 
 
 def test_points_average_the_orders(table: pd.DataFrame) -> None:
@@ -110,7 +184,8 @@ def test_fronts_are_chosen_on_validation_and_reported_on_test(table: pd.DataFram
     for key, front in found.groupby(["metric", "eval_score", "score", "policy"], dropna=False):
         metric = Metric.parse(str(key[0]))
         sign = 1 if metric.higher_is_better else -1
-        same = points[(points.metric == key[0]) & (points.policy == key[3])]
+        policies = str(key[3]).split("+")  # single models and ensembles have a front together, too
+        same = points[(points.metric == key[0]) & points.policy.isin(policies)]
         same = same[(same.eval_score == key[1]) | (same.eval_score.isna() & pd.isna(key[1]))]
         same = same[(same.score == key[2]) | (same.score.isna() & pd.isna(key[2]))]
         if metric.task is not None:

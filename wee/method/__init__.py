@@ -19,10 +19,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from wee.method.bootstrap import bootstrap, interval
+from wee.method.bootstrap import bootstrap
 from wee.method.cascades import Outcome, Stages
 from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
 from wee.method.detection import aupr, auroc, fpr_at
+from wee.method.intervals import interval
 from wee.method.policies import (
     Ensemble,
     Interval,

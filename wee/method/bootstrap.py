@@ -91,24 +91,12 @@ def bootstrap(
     for k, times in enumerate(id_draws):
         ood_times = None if ood_draws is None else next(ood_draws)
         # A resample of sorted samples is sorted: nothing is sorted here.
-        again = Ranking(ranking.outcome, ranking.score, ranking.ood, ranking.convention, times, ood_times)
+        again = Ranking(
+            ranking.outcome, ranking.score, ranking.ood, ranking.convention, times, ood_times, ranking.thresholds
+        )
         for m, metric in enumerate(metrics):
             values[m, k] = metric.of_ranking(again) if metric.ranks else metric.of_outcome(ranking.outcome, times)
     return values
-
-
-def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of resampled values; NaN where none is defined.
-
-    Args:
-        values: of one number on every resample.
-        level: the share of them inside, in (0, 1).
-    """
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def at_macs(macs: Floats, values: Floats, wanted: float) -> Floats:

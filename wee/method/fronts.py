@@ -1,14 +1,16 @@
-"""Pareto fronts of a metric against its price.
+"""Pareto fronts of a metric against its cost, concave hulls, and the area below them.
 
-Points are chosen on the validation set and reported on the test set: a front picked on the test set
-flatters itself, since some points lie well there by luck.
+Points are chosen on the validation set and reported on the test set: a front that is picked on the test set is
+optimistic, because some points lie well there by luck.
 """
 
 from __future__ import annotations
 
 import moocore
 import numpy as np
+from numpy.typing import NDArray
 
+from wee.errors import WeeError
 from wee.method.ranking import Bools, Floats
 
 
@@ -16,12 +18,12 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
     """Which points no other point beats in one respect without losing in the other.
 
     Args:
-        cost: of each point [n]; lower is better.
-        value: of each point [n].
-        higher_is_better: of the values.
+        cost: cost of each point [n]; lower is better.
+        value: value of each point [n].
+        higher_is_better: whether high values are good.
 
     Returns:
-        [n]; of equal points, the first alone.
+        [n]; of equal points, only the first.
     """
     points = np.column_stack([cost, value])
     return np.asarray(
@@ -29,14 +31,90 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
     )
 
 
-def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: tuple[float, float]) -> float:
-    """The area that points dominate, up to a reference point: more is better.
+def concave_hull(cost: Floats, value: Floats, higher_is_better: bool) -> NDArray[np.intp]:
+    """The non-dominated points on the upper concave hull over cost.
+
+    Routing each sample at random to one of two systems attains every point on the straight line between them, so points
+    below such a line are of no use.
 
     Args:
-        cost: of each point [n]; lower is better. Pass its logarithm where prices are compared by ratio.
-        value: of each point [n].
-        higher_is_better: of the values.
-        reference: (cost, value) that bounds the area; points beyond it add nothing.
+        cost: cost of each point [n]; lower is better.
+        value: value of each point [n].
+        higher_is_better: whether high values are good; otherwise the hull is the lower convex one.
+
+    Returns:
+        The indices of the vertices, ascending in cost.
+
+    Example:
+        >>> concave_hull(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 4.0]), True).tolist()
+        [0, 2]
     """
-    points = np.column_stack([cost, value])
-    return float(moocore.hypervolume(points, ref=list(reference), maximise=[False, higher_is_better]))
+    good = value if higher_is_better else -value
+    front = np.flatnonzero(nondominated(cost, value, higher_is_better))
+    vertices: list[int] = []
+    for point in front[np.argsort(cost[front], kind="stable")]:
+        while len(vertices) > 1:
+            first, second = vertices[-2:]
+            rise = (good[second] - good[first]) * (cost[point] - cost[first])
+            if rise > (good[point] - good[first]) * (cost[second] - cost[first]):
+                break
+            vertices.pop()  # the second point lies on or below the line from the first to the new one
+        vertices.append(int(point))
+    return np.array(vertices, dtype=np.intp)
+
+
+def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: tuple[float, float]) -> float:
+    """The area between a piecewise linear curve and a reference value, over the decimal logarithm of cost.
+
+    The curve joins the points by straight lines in cost, is equal to the reference value below the cheapest point, and
+    stays at the value of the most expensive point above it. Values that are worse than the reference count as the
+    reference. The area ends at the reference cost.
+
+    Args:
+        cost: cost of each point [n], positive. Pass the vertices of a `concave_hull`.
+        value: value of each point [n].
+        higher_is_better: whether high values are good.
+        reference: the reference cost and the reference value.
+
+    Returns:
+        The area in decades of cost times the unit of the value, at least 0.
+
+    Raises:
+        WeeError: a cost or the reference cost is not positive.
+
+    Example:
+        From 1 to 10 the curve rises from 0 to 9 (value = cost - 1): the area is 9 / ln(10) - 1.
+
+        >>> round(hypervolume(np.array([1.0, 10.0]), np.array([0.0, 9.0]), True, (10.0, 0.0)), 6)
+        2.90865
+    """
+    last, floor = reference
+    if not (last > 0 and (cost > 0).all()):
+        raise WeeError(
+            f"costs must be positive for an area over their logarithm; the lowest is {min(cost.min(), last)}"
+        )
+    height = (value - floor) if higher_is_better else (floor - value)
+    order = np.lexsort((height, cost))
+    cost, height = cost[order], height[order]
+    area = 0.0
+    for k in range(len(cost)):
+        end = cost[k + 1] if k + 1 < len(cost) else np.inf
+        start, stop = float(cost[k]), float(min(end, last))
+        if stop <= start:
+            continue
+        slope = (height[k + 1] - height[k]) / (end - start) if np.isfinite(end) else 0.0
+        area += _segment(start, stop, float(height[k]), float(slope))
+    return area
+
+
+def _segment(start: float, stop: float, height: float, slope: float) -> float:
+    """The area of one segment above 0, over the decimal logarithm: the integral of max(0, a + b m) / (m ln 10) dm."""
+    offset = height - slope * start
+    if slope:  # cut the part below 0 off
+        zero = -offset / slope
+        start, stop = (max(start, zero), stop) if slope > 0 else (start, min(stop, zero))
+    elif height <= 0:
+        return 0.0
+    if stop <= start:
+        return 0.0
+    return float(offset * np.log10(stop / start) + slope * (stop - start) / np.log(10))

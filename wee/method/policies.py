@@ -225,6 +225,40 @@ class Random:
         return exits
 
 
+def matched_threshold(rule: IntervalRule, validation: Stages) -> IntervalRule:
+    """The single threshold that sends on as many validation samples as a window does, at each stage.
+
+    It is what a window is to be compared with: the same networks in the same order at the same cost on validation, but the
+    least confident samples go on instead of those near the operating threshold (the comparison of Xia and Bouganis, ICCV
+    2023, section 4.3).
+
+    Args:
+        rule: the windows.
+        validation: the stages on the validation set.
+
+    Returns:
+        A rule whose interval at each stage reaches from minus infinity to the n-th smallest confidence among the samples
+        that reach that stage, where n is the number of samples that the windows send on from it. Samples whose confidence is
+        equal to the threshold go on together.
+    """
+    inside = np.ones(len(validation.ids), dtype=np.bool_)
+    below = np.ones(len(validation.ids), dtype=np.bool_)
+    intervals = []
+    for prefix, interval in zip(validation.prefixes[:-1], rule.intervals, strict=True):
+        scores = prefix.scores[rule.score]
+        inside &= (interval.low <= scores) & (scores <= interval.high)
+        count, reaching = int(inside.sum()), scores[below]
+        if count == 0:
+            threshold = -np.inf
+        elif count >= len(reaching):
+            threshold = np.inf
+        else:
+            threshold = float(np.partition(reaching, count - 1)[count - 1])
+        below &= scores <= threshold
+        intervals.append(Interval(-np.inf, threshold))
+    return IntervalRule(rule.score, intervals)
+
+
 def window(ascending: Floats, tau: float, width: Width) -> Interval:
     """The window of a width around a threshold.
 

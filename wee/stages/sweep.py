@@ -17,10 +17,20 @@ from wee.config.runner import Stage, command, overrides, stage
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.models.config import FamilyConfig
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
+from wee.sweep.config import (
+    BootstrapConfig,
+    FrontsConfig,
+    PolicyConfig,
+    ScoreConfig,
+    ScoringConfig,
+    TaskConfig,
+    WindowConfig,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from wee.store import Address, Entry
     from wee.sweep.pool import Pool
@@ -41,6 +51,7 @@ class SweepConfig(Common):
         ensemble: which members, how many together, in which orders; across scales; over exits.
         policy, window, score, task: what is done with them, and what is measured.
         bootstrap: intervals around every number.
+        fronts: the reference point of hypervolumes.
         runtime: how logits are scored, where no sweep has done it before.
         rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and tell in storage.csv
             what that changes in every number; null for not.
@@ -58,6 +69,7 @@ class SweepConfig(Common):
     score: ScoreConfig = MISSING
     task: TaskConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    fronts: FrontsConfig = field(default_factory=FrontsConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
     scale: Any = "all"
@@ -112,27 +124,34 @@ class SweepConfig(Common):
 
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
+    from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
-    from wee.sweep.summary import summary
+    from wee.sweep.summary import deployed_summary, summary
     from wee.sweep.table import Plan
 
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
     plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
+    reference = None
+    if cfg.fronts.reference is not None:
+        reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps))
+        check_reference(reference, plan.metrics)
     pools = _read(cfg, plan)
-    about = {**_identity(cfg, pools), "name": cfg.name}
+    about = {**_identity(cfg, pools, reference), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_whole(folder):
         table = read_table(folder)
         touch(folder, _labels(cfg))
         log.info("this sweep over these logits is there already")
     else:
-        tables = _compute(cfg, pools, plan)
+        tables = _compute(cfg, pools, plan, reference)
         table = tables["table.csv"]
         save(folder, tables, {**about, "labels": _labels(cfg)})
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     show(summary(table, tasks))
+    show(deployed_summary(table, plan.tasks))
     if cfg.shift and any(task.on_id for task in tasks):
         show(summary(table, tasks, plan.shifted))
+        show(deployed_summary(table, plan.tasks, plan.shifted))
     if cfg.rounding is not None:
         from wee.sweep.rounding import effect_summary
 
@@ -215,9 +234,11 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
     return f"Make them: {make}"
 
 
-def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
+def _compute(
+    cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
+) -> dict[str, pd.DataFrame]:
     from wee.store.derived import Derived
-    from wee.sweep.differences import differences
+    from wee.sweep.differences import averages, differences, equal_quality
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
     from wee.sweep.scored import Scorer
@@ -225,13 +246,11 @@ def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
 
     def swept(rounding: str | None, plan: Plan) -> Result:
         scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
-        whole = Result([], [])
+        whole = Result()
         for pool in pools:
             for one, word in ((scoring, "scoring"), (task, "sweeping")):
                 bar.update(one, description=f"{word} {pool.family}/{pool.scale}")
-            found = compute(pool, plan, scorer, lambda n: bar.advance(task, n))
-            whole.rows.extend(found.rows)
-            whole.draws.extend(found.draws)
+            whole.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n)))
         return whole
 
     times = 1 if cfg.rounding is None else 2
@@ -243,15 +262,17 @@ def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
         rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
         whole = swept(None, plan)
     table = whole.table()
-    tables = {"table.csv": table, "fronts.csv": fronts(table)}
+    tables = {"table.csv": table, "fronts.csv": fronts(table, reference)}
     if plan.bootstrap.resamples:
-        tables["differences.csv"] = differences(table, whole.draws, plan.bootstrap.level)
+        comparisons = {"averages": averages, "differences": differences, "equal_quality": equal_quality}
+        for name, compare in comparisons.items():
+            tables[f"{name}.csv"] = compare(table, whole, plan.bootstrap.level)
     if rounded is not None:
         tables["storage.csv"] = effect(table, rounded.table())
     return tables
 
 
-def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
+def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
     """What fixes every number of a sweep: its settings, and the entries it reads."""
     from importlib.metadata import version
 
@@ -263,15 +284,17 @@ def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
     # Functions of the user's own may change at any time: nobody knows when two sweeps by them are the same.
     own = {"time": time.time_ns()} if any(":" in name for name in cfg.score.needed()) else {}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
+    limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
     return {
         **parts,
         **rounding,
+        **limits,
         **own,
         "scoring": SCORING,
         "scale": cfg.scale,
         "entries": entries,
         "wee": version("wee"),
-        "layout": 2,
+        "layout": 3,
     }
 
 

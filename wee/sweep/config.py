@@ -176,6 +176,19 @@ class BootstrapConfig:
             )
 
 
+@dataclass
+class FrontsConfig:
+    """How fronts are summarised.
+
+    Attributes:
+        reference: the reference point of hypervolumes, so that sweeps can be compared: the name or folder of another sweep,
+            or a CSV file with the columns metric, ref_macs, ref_value. null for the most expensive and the worst
+            validation point of any policy in this sweep.
+    """
+
+    reference: str | None = None
+
+
 def _score(name: Any, existing: tuple[str, ...]) -> str:
     if name in existing or ":" in str(name):
         return str(name)

@@ -1,62 +1,370 @@
-"""Policies compared at equal average MACs, draw by draw: where a cascade wins, and by how much."""
+"""Policies compared: at equal average MACs, at equal quality, resample by resample.
+
+The points that are compared are settings, averaged over the orders and the choices of members. Both sides of a comparison
+are resampled by the same draws of groups of test samples; from three members on, seed noise is part of every interval.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from wee.method import interval
+from wee.method import Metric
 from wee.method.bootstrap import at_macs
+from wee.method.intervals import half_width, interval, jackknife, simultaneous
 from wee.method.ranking import Floats
+from wee.sweep.table import Baseline, Result
 
-_PANEL = ["dataset", "family", "split", "ood", "metric", "eval_score"]
-_POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]
+PANEL = ["dataset", "family", "split", "ood", "metric", "eval_score"]
+"""The columns that say what was measured, and on what: points are compared within a panel."""
+
+POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]
+"""The columns that tell the points of a panel apart."""
+
+NEGLIGIBLE = 1e-6
+"""The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
+
+AVERAGES = [*PANEL, *POINT, "macs", "value", "lower", "upper", "low", "high", "count", "seeds"]
+
+DIFFERENCES = [
+    *PANEL, *POINT, "versus", "macs", "baseline_macs", "value", "baseline", "difference", "lower", "upper",
+    "simultaneous_lower", "simultaneous_upper", "comparisons", "seeds",
+]  # fmt: skip
+
+EQUAL_QUALITY = [*PANEL, *POINT, "macs", "value", "single_macs", "bound", "share", "lower", "upper", "seeds"]
 
 
-def differences(table: pd.DataFrame, draws: list[Floats | None], level: float) -> pd.DataFrame:
-    """Every point against the curves of single models and of ensembles, at the point's own MACs.
+@dataclass(frozen=True)
+class _Mean:
+    """The mean over orders and choices of members: of a setting, or of what it is compared with.
 
-    Curves run through the scales, linear in the logarithm of MACs; orders and choices of members are averaged. Both
-    sides of a difference are resampled by the same draws of groups.
+    Attributes:
+        macs, value, draws: the average MACs, the value of the metric, and its resampled values [resamples].
+        left_out: MACs and value without each member; NaN where nothing remains.
+    """
+
+    macs: float
+    value: float
+    draws: Floats
+    left_out: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Baseline], members: Sequence[set[str]]) -> _Mean:
+        macs, values = (np.array([getattr(row, name) for row in rows]) for name in ("macs", "value"))
+        left_out = {}
+        for member in sorted(set().union(*members)):
+            rest = [k for k, others in enumerate(members) if member not in others]
+            left_out[member] = (macs[rest].mean(), values[rest].mean()) if rest else (np.nan, np.nan)
+        draws = np.mean([row.draws for row in rows], axis=0)
+        return cls(float(macs.mean()), float(values.mean()), draws, left_out)
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A setting in a panel.
+
+    Attributes:
+        name: the values of the columns `POINT`.
+        mean: the setting.
+        threshold: the single thresholds that a window is compared with; None for other policies.
+        values: the values that were averaged.
+    """
+
+    name: dict[str, Any]
+    mean: _Mean
+    threshold: _Mean | None
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """The points that are measured in the same way on the same data.
+
+    Attributes:
+        place: the values of the columns `PANEL`.
+        points: the points.
+    """
+
+    place: dict[str, Any]
+    points: list[_Point]
+
+    def curve(self, policy: str) -> _Curve | None:
+        """The curve of a policy through the scales; None if the panel has no such points."""
+        points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.macs)
+        return _Curve(points) if points else None
+
+    @cached_property
+    def metric(self) -> Metric:
+        """What was measured."""
+        return Metric.parse(str(self.place["metric"]))
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A policy's points through the scales, joined by lines in the logarithm of MACs.
+
+    Attributes:
+        points: ascending in MACs.
+    """
+
+    points: list[_Mean]
+
+    @cached_property
+    def macs(self) -> Floats:
+        """MACs [n]."""
+        return np.array([point.macs for point in self.points])
+
+    @cached_property
+    def values(self) -> Floats:
+        """Values [n]."""
+        return np.array([point.value for point in self.points])
+
+    @cached_property
+    def draws(self) -> Floats:
+        """Resampled values [n, resamples]."""
+        return np.stack([point.draws for point in self.points])
+
+    def without(self, member: str) -> tuple[Floats, Floats]:
+        """MACs and values of the curve without a member."""
+        pairs = [point.left_out.get(member, (point.macs, point.value)) for point in self.points]
+        macs, values = (np.array(column) for column in zip(*pairs, strict=True))
+        return macs, values
+
+
+def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
+    """The mean of every setting over its orders and choices of members, with an interval of the mean.
 
     Args:
-        table: of a sweep.
-        draws: the resampled values of its rows.
-        level: of the intervals.
+        table: the table of a sweep.
+        result: the rows that the table was made of, with their resampled values.
+        level: the coverage of the intervals.
 
     Returns:
-        A row per point and curve that it can be compared with: `macs`, the point's `value`, the curve's `baseline`
-        there, their `difference`, its `lower` and `upper`, and `versus`, the curve's policy.
+        A row for each point and panel with `macs`, `value`, `lower` and `upper`, `low` and `high` (the least and the
+        greatest of the values averaged), `count` (how many there were) and `seeds` (the number of members whose seed noise
+        is in the interval; 0 if it contains the sampling error of the test set alone).
     """
-    known = table.assign(draw=pd.Series(draws, dtype=object)).loc[[one is not None for one in draws]]
-    known = known[known.task.isna() | (known.task == known.metric) | ~known.metric.isin(set(known.task.dropna()))]
-    found: list[dict[str, Any]] = []
-    for panel, rows in known.groupby(_PANEL, dropna=False, sort=False):
-        points = [
-            (
-                dict(zip(_POINT, key, strict=True)),
-                own.macs.mean(),
-                own.value.mean(),
-                np.mean(np.stack(list(own.draw)), axis=0),
-            )
-            for key, own in rows.groupby(_POINT, dropna=False, sort=False)
-        ]
-        for versus in ("single", "ensemble"):
-            curve = sorted((p for p in points if p[0]["policy"] == versus), key=lambda point: point[1])
-            if not curve:
+    rows = []
+    for panel in _panels(table, result):
+        for point in panel.points:
+            left_out = [value for _, value in point.mean.left_out.values()]
+            lower, upper, seeds = _interval(point.mean.value, point.mean.draws, left_out, level)
+            numbers = {"macs": point.mean.macs, "value": point.mean.value, "lower": lower, "upper": upper}
+            spread = {"low": min(point.values), "high": max(point.values), "count": len(point.values), "seeds": seeds}
+            rows.append({**panel.place, **point.name, **numbers, **spread})
+    return pd.DataFrame(rows, columns=AVERAGES)
+
+
+def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
+    """Every point against single models, ensembles and the single threshold.
+
+    Against single models and ensembles, a point is compared with their curve at the point's own MACs: curves run through
+    the scales, linear in the logarithm of MACs. (Where the true curve is concave, such chords favour points between the
+    scales a little.) Against the single threshold, a window is compared with the rule of the same networks that sends on
+    the same share of validation samples at each stage.
+
+    Args:
+        table: the table of a sweep.
+        result: the rows that the table was made of, with their resampled values.
+        level: the coverage of the intervals.
+
+    Returns:
+        A row for each point and baseline (`versus`): the point's `macs` and `value`, the `baseline` and its
+        `baseline_macs`, their `difference`, the ends `lower` and `upper` of its own interval and of one that holds
+        simultaneously for all `comparisons` in the table (NaN for a difference that is zero by construction), and `seeds`,
+        the number of members whose seed noise is in the intervals.
+    """
+    compared = [row for panel in _panels(table, result) for row in _compare(panel)]
+    rows = [row.about for row in compared]
+    if not rows:
+        return pd.DataFrame(columns=DIFFERENCES)
+    values = np.array([row.about["difference"] for row in compared])
+    draws = np.stack([row.draws for row in compared])
+    negligible = np.array([NEGLIGIBLE * row.metric_range for row in compared])
+    family = simultaneous(values, draws, negligible, level)
+    for k, row in enumerate(compared):
+        lower, upper, seeds = _interval(values[k], row.draws, row.left_out, level)
+        row.about.update(lower=lower, upper=upper, comparisons=int(family.taking_part.sum()), seeds=seeds)
+        if not family.taking_part[k]:
+            continue
+        half = family.critical * family.errors[k]
+        if seeds:  # the part for seed noise is widened by the same factor as that for sampling error
+            half *= _half(family.errors[k], row.left_out, level) / half_width(0.0, seeds, family.errors[k], level)
+        row.about.update(simultaneous_lower=values[k] - half, simultaneous_upper=values[k] + half)
+    return pd.DataFrame(rows, columns=DIFFERENCES)
+
+
+def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
+    """The MACs of every point as a share of the MACs that a single model needs for the same value.
+
+    The single models' curve runs through the scales, linear in the logarithm of MACs; `single_macs` is the least MACs at
+    which it reaches the point's value.
+
+    Args:
+        table: the table of a sweep.
+        result: the rows that the table was made of, with their resampled values.
+        level: the coverage of the intervals.
+
+    Returns:
+        A row for each point that is no single model, in every metric but the deployed ones: `macs`, `value`, `single_macs`,
+        the `share` of the two, its interval `lower` to `upper`, and `bound`. If no single model reaches the value, `bound`
+        is "<": the share is less than that given, the one against the most expensive single model. If the cheapest single
+        model exceeds it, `bound` is ">". Such resamples count as a share of 0 and of infinity.
+    """
+    rows = []
+    for panel in _panels(table, result):
+        curve = panel.curve("single")
+        if curve is None or panel.metric.deployed is not None:  # its value depends on where the threshold came to lie
+            continue
+        higher = panel.metric.higher_is_better
+        for point in panel.points:
+            if point.name["policy"] == "single":
                 continue
-            macs = np.array([point[1] for point in curve])
-            values = np.array([point[2] for point in curve])
-            resampled = np.stack([point[3] for point in curve]).astype(np.float64)
-            for name, own_macs, value, own_draws in points:
-                baseline = float(at_macs(macs, values, own_macs))
-                if name["policy"] == versus or np.isnan(baseline):
-                    continue
-                low, high = interval(own_draws - at_macs(macs, resampled, own_macs), level)
-                numbers = {"macs": own_macs, "value": value, "baseline": baseline, "difference": value - baseline}
-                place = dict(zip(_PANEL, panel, strict=True))
-                found.append({**place, **name, "versus": versus, **numbers, "lower": low, "upper": high})
-    columns = [*_PANEL, *_POINT, "versus", "macs", "value", "baseline", "difference", "lower", "upper"]
-    return pd.DataFrame(found, columns=columns)
+            mean = point.mean
+            values = np.array([mean.value])
+            (share,) = _share_of(mean.macs, macs_at(curve.macs, curve.values[:, None], values, higher)).tolist()
+            draws = _share_of(mean.macs, macs_at(curve.macs, curve.draws, mean.draws, higher))
+            bound = "<" if share == 0 else ">" if np.isinf(share) else ""
+            shown = {"<": mean.macs / curve.macs[-1], ">": mean.macs / curve.macs[0]}.get(bound, share)
+            lower, upper = interval(draws, level)
+            seeds = 0
+            if not bound and np.isfinite(draws).all() and (draws > 0).all():
+                left_out = []
+                for member, (macs, value) in mean.left_out.items():
+                    others = curve.without(member)
+                    needed = macs_at(others[0], others[1][:, None], np.array([value]), higher)
+                    left_out.append(float(np.log(_share_of(macs, needed))[0]))
+                low, high, seeds = _interval(np.log(share), np.log(draws), left_out, level)
+                lower, upper = (float(np.exp(low)), float(np.exp(high))) if seeds else (lower, upper)
+            numbers = {"macs": mean.macs, "value": mean.value, "single_macs": mean.macs / shown, "bound": bound}
+            ends = {"share": shown, "lower": lower, "upper": upper, "seeds": seeds}
+            rows.append({**panel.place, **point.name, **numbers, **ends})
+    return pd.DataFrame(rows, columns=EQUAL_QUALITY)
+
+
+def macs_at(macs: Floats, values: Floats, wanted: Floats, higher_is_better: bool) -> Floats:
+    """The least MACs at which a curve reaches a value, linear in the logarithm of MACs.
+
+    Args:
+        macs: MACs of the curve's points [n], ascending.
+        values: their values [n, resamples].
+        wanted: the value to reach [resamples].
+        higher_is_better: whether high values are good.
+
+    Returns:
+        [resamples]; infinity where the curve does not reach the value, 0 where its first point exceeds it.
+    """
+    sign = 1.0 if higher_is_better else -1.0
+    good, goal, logarithm = sign * values, sign * wanted, np.log(macs)
+    reached = np.where(good[0] > goal, 0.0, np.where(good[0] == goal, macs[0], np.inf))
+    for k in range(1, len(macs)):
+        crossing = np.isinf(reached) & (good[k] >= goal)
+        left, right = good[k - 1][crossing], good[k][crossing]
+        share = (goal[crossing] - left) / (right - left)
+        reached[crossing] = np.exp(logarithm[k - 1] + share * (logarithm[k] - logarithm[k - 1]))
+    return reached
+
+
+def _share_of(macs: float, needed: Floats) -> Floats:
+    """MACs as a share of others, which may be 0 or infinite."""
+    with np.errstate(divide="ignore"):
+        return np.divide(macs, needed)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """One difference.
+
+    Attributes:
+        about: its row in the table, to be completed.
+        draws: its resampled values [resamples].
+        left_out: the difference without each member.
+        metric_range: the range of the metric.
+    """
+
+    about: dict[str, Any]
+    draws: Floats
+    left_out: list[float]
+    metric_range: float
+
+
+def _compare(panel: _Panel) -> Iterator[_Comparison]:
+    """Every point of a panel with every baseline that it can be compared with."""
+    for versus in ("single", "ensemble"):
+        curve = panel.curve(versus)
+        if curve is None:
+            continue
+        for point in panel.points:
+            mean = point.mean
+            baseline = float(at_macs(curve.macs, curve.values, mean.macs))
+            if point.name["policy"] == versus or np.isnan(baseline):
+                continue
+            draws = mean.draws - at_macs(curve.macs, curve.draws, mean.macs)
+            left_out = [
+                value - float(_read(*curve.without(member), macs)) for member, (macs, value) in mean.left_out.items()
+            ]
+            yield _comparison(panel, point, versus, mean.macs, baseline, draws, left_out)
+    for point in panel.points:
+        if point.threshold is None:
+            continue
+        mean, threshold = point.mean, point.threshold
+        left_out = [value - threshold.left_out[member][1] for member, (_, value) in mean.left_out.items()]
+        draws = mean.draws - threshold.draws
+        yield _comparison(panel, point, "threshold", threshold.macs, threshold.value, draws, left_out)
+
+
+def _read(macs: Floats, values: Floats, wanted: float) -> float:
+    """The value of a curve, held at its ends: without a member, a point may lie a little beyond them."""
+    if not (np.isfinite(wanted) and np.isfinite(values).all()):
+        return float("nan")
+    return float(at_macs(macs, values, float(np.clip(wanted, macs[0], macs[-1]))))
+
+
+def _comparison(
+    panel: _Panel,
+    point: _Point,
+    versus: str,
+    baseline_macs: float,
+    baseline: float,
+    draws: Floats,
+    left_out: list[float],
+) -> _Comparison:
+    mean = point.mean
+    numbers = {"macs": mean.macs, "baseline_macs": baseline_macs, "value": mean.value, "baseline": baseline}
+    about = {**panel.place, **point.name, "versus": versus, **numbers, "difference": mean.value - baseline}
+    return _Comparison(about, draws, left_out, 100.0 if panel.metric.percent else 1.0)
+
+
+def _interval(value: float, draws: Floats, left_out: Sequence[float], level: float) -> tuple[float, float, int]:
+    """An interval, and the number of members whose seed noise is in it: 0 for a percentile interval of the resamples."""
+    if jackknife(left_out) is None:
+        return (*interval(draws, level), 0)
+    half = _half(float(draws.std(ddof=1)), left_out, level)
+    return value - half, value + half, len(left_out)
+
+
+def _half(sampling_error: float, left_out: Sequence[float], level: float) -> float:
+    return half_width(jackknife(left_out) or 0.0, len(left_out), sampling_error, level)
+
+
+def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
+    """The panels of a table, as far as they were resampled; a window set for a task competes in that task alone."""
+    known = table.loc[[draws is not None for draws in result.draws]]
+    tasks = set(known.task.dropna())
+    known = known[known.task.isna() | (known.task == known.metric) | ~known.metric.isin(tasks)]
+    for panel, rows in known.groupby(PANEL, dropna=False, sort=False):
+        points = []
+        for point, own in rows.groupby(POINT, dropna=False, sort=False):
+            members = [set(str(names).split("+")) for names in own.members]
+            pick: Callable[[list[Any]], list[Any]] = lambda column, places=own.index: [column[k] for k in places]  # noqa: E731
+            resampled = zip(own.macs, own.value, pick(result.draws), strict=True)
+            mean = _Mean.of([Baseline(*row) for row in resampled], members)
+            thresholds = pick(result.thresholds)
+            threshold = None if None in thresholds else _Mean.of(thresholds, members)
+            points.append(_Point(dict(zip(POINT, point, strict=True)), mean, threshold, own.value.tolist()))
+        yield _Panel(dict(zip(PANEL, panel, strict=True)), points)

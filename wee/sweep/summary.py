@@ -1,13 +1,13 @@
-"""The short table that a sweep prints: what matters, for each scale."""
+"""The short tables that a sweep prints: what matters, for each scale."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from rich.table import Table
 
-from wee.method import Metric
+from wee.method import Metric, Task
 from wee.units import si
 
 _WIDEST = 6  # columns of numbers
@@ -20,56 +20,110 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] 
 
     Args:
         table: of a sweep.
-        tasks: the columns; those of OOD data get one for each OOD set.
-        splits: over which means are taken.
+        tasks: the columns; a task of OOD data has one for each OOD set.
+        splits: the splits over which means are taken.
     """
-    rows = table[table.split.isin(splits) & ~table.adjusted.astype(bool)]
-    score = rows.eval_score.dropna().iloc[0]
-    deciding = [str(name) for name in rows.score.dropna().unique()]
-    decides = score if score in deciding or not deciding else deciding[0]
-    rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == decides))]
-    rows = rows[rows.task.isna() | (rows.task == rows.metric)]
-    oods = list(rows.ood.dropna().unique())
-    columns: list[tuple[str, str | None]] = [(task.name, None) for task in tasks if task.on_id]
-    with_ood: list[tuple[str, str | None]] = [(task.name, ood) for task in tasks if task.on_ood for ood in oods]
-    if len(columns) + len(with_ood) <= _WIDEST:
-        columns += with_ood
-    higher = {task.name: task.higher_is_better for task in tasks}
-    widths = list(rows.width.dropna().unique())
-    shown_widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
-    by = score if decides == score else f"{score} (exits on {decides})"
-    where = ", ".join(splits) if len(splits) <= _MOST_SPLITS else f"{len(splits)} shifted test sets"
-    shown = Table(title=f"{where}, {by}; means over members and orders", title_justify="left", header_style="bold")
-    for column in ("scale", "policy", "MACs"):
-        shown.add_column(column, justify="left" if column != "MACs" else "right", no_wrap=True)
-    for name, ood in columns:
-        arrow = "↑" if higher[name] else "↓"
-        shown.add_column(f"{name} {arrow}" + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
-    for (scale, exits), own in rows.groupby(["scale", "exits"], dropna=False, sort=False):
-        section = 0
-        lines = [("single", None), ("ensemble", None), *(("window", width) for width in shown_widths)]
-        for policy, width in lines:
-            picked = own[(own.policy == policy) & ((own.width == width) if policy == "window" else True)]
-            if len(picked):
-                name = f"window {width}" if policy == "window" else policy
-                values = [_mean(picked, task, ood) for task, ood in columns]
-                label = str(scale) if pd.isna(exits) else f"{scale} exit {exits}"
-                # One value for every setting: the same whatever else was measured of it.
-                each = picked.drop_duplicates(["members", "task", "split"]).macs_id
-                shown.add_row(label, name, si(each.mean()), *values)
-                section += 1
-        if section:
-            shown.add_section()
-    hidden = len(widths) - len(shown_widths)
-    more = [f"{hidden} other widths"] if hidden else []
-    more += [f"exit score {name}" for name in deciding if name != decides]
-    more += [name for name in ("random", "threshold") if (table.policy == name).any()]
+    shown = _Shown(table, splits)
+    columns = _columns(shown, tasks)
+    display = Table(title=f"{shown.title}; means over members and orders", title_justify="left", header_style="bold")
+    _head(display, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns)
+    for scale, lines in shown.scales():
+        for policy, macs, rows in lines:
+            display.add_row(scale, policy, macs, *(_mean(rows, metric.name, ood) for metric, ood in columns))
+        display.add_section()
     about = ["MACs: of an ID sample, mean over tasks"]
-    about += ["with OOD data in the stream, each task's own are in table.csv"] if oods else []
-    about += [f"also in table.csv: {', '.join(more)}"] if more else []
-    shown.caption = "\n".join(about)
-    shown.caption_justify = "left"
-    return shown
+    about += ["with OOD data in the stream, each task's own are in table.csv"] if shown.oods else []
+    about += [f"also in table.csv: {', '.join(shown.hidden)}"] if shown.hidden else []
+    display.caption = "\n".join(about)
+    display.caption_justify = "left"
+    return display
+
+
+def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequence[str] = ("test",)) -> Table:
+    """The same lines, with what a system does whose acceptance threshold was fixed on the validation set.
+
+    Args:
+        table: of a sweep.
+        tasks: the columns, each with coverage and risk (or true and false positive rate) at the task's threshold.
+        splits: the splits over which means are taken.
+    """
+    shown = _Shown(table, splits)
+    columns = _columns(shown, [Metric.parse(str(task)) for task in tasks])
+    pairs = {str(task): Metric.deployed_for(task) for task in tasks}
+    display = Table(
+        title=f"deployed: acceptance thresholds fixed on validation; {shown.title}",
+        title_justify="left",
+        header_style="bold",
+    )
+    words = {"deployed_cov": "coverage", "deployed_risk": "risk", "deployed_tpr": "TPR", "deployed_fpr": "FPR"}
+    heads = [
+        f"{metric.name}: {' / '.join(words[m.deployed or ''] for m in pairs[metric.name])}" for metric, _ in columns
+    ]
+    _head(display, heads, columns)
+    for scale, lines in shown.scales():
+        for policy, macs, rows in lines:
+            cells = [" / ".join(_mean(rows, m.name, ood) for m in pairs[metric.name]) for metric, ood in columns]
+            display.add_row(scale, policy, macs, *cells)
+        display.add_section()
+    display.caption = "per cent; the columns above read their thresholds off the test labels, these do not"
+    display.caption_justify = "left"
+    return display
+
+
+class _Shown:
+    """The rows of a table that are shown: one evaluation score, one exit score, a few widths.
+
+    Args:
+        table: of a sweep.
+        splits: the splits over which means are taken.
+    """
+
+    def __init__(self, table: pd.DataFrame, splits: Sequence[str]) -> None:
+        rows = table[table.split.isin(splits) & ~table.adjusted.astype(bool)]
+        score = rows.eval_score.dropna().iloc[0]
+        deciding = [str(name) for name in rows.score.dropna().unique()]
+        decides = score if score in deciding or not deciding else deciding[0]
+        rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == decides))]
+        tasks = set(rows.task.dropna())
+        self._rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
+        self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
+        widths = list(rows.width.dropna().unique())
+        self._widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
+        by = score if decides == score else f"{score} (exits on {decides})"
+        where = ", ".join(splits) if len(splits) <= _MOST_SPLITS else f"{len(splits)} shifted test sets"
+        self.title = f"{where}, {by}"
+        more = len(widths) - len(self._widths)
+        self.hidden = [f"{more} other widths"] if more else []
+        self.hidden += [f"exit score {name}" for name in deciding if name != decides]
+        self.hidden += [name for name in ("random", "threshold") if (table.policy == name).any()]
+
+    def scales(self) -> Iterator[tuple[str, list[tuple[str, str, pd.DataFrame]]]]:
+        """Each scale, or exit, with its lines: the policy, its average MACs, and its rows."""
+        for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
+            lines = []
+            policies = [("single", None), ("ensemble", None), *(("window", width) for width in self._widths)]
+            for policy, width in policies:
+                picked = rows[(rows.policy == policy) & ((rows.width == width) if policy == "window" else True)]
+                if len(picked):
+                    # One value for every setting: the same whatever else was measured of it.
+                    macs = picked.drop_duplicates(["members", "task", "split"]).macs_id
+                    lines.append((f"window {width}" if policy == "window" else policy, si(macs.mean()), picked))
+            if lines:
+                yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
+
+
+def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str | None]]:
+    """The columns of numbers: each task on ID data, then with each OOD set, unless those are too many."""
+    columns: list[tuple[Metric, str | None]] = [(task, None) for task in tasks if task.on_id]
+    with_ood: list[tuple[Metric, str | None]] = [(task, ood) for task in tasks if task.on_ood for ood in shown.oods]
+    return columns + with_ood if len(columns) + len(with_ood) <= _WIDEST else columns
+
+
+def _head(display: Table, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:
+    for name in ("scale", "policy", "MACs"):
+        display.add_column(name, justify="left" if name != "MACs" else "right", no_wrap=True)
+    for head, (_, ood) in zip(heads, columns, strict=True):
+        display.add_column(head + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
 
 
 def _mean(rows: pd.DataFrame, metric: str, ood: str | None) -> str:

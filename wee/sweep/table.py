@@ -26,6 +26,7 @@ from wee.method import (
 )
 from wee.method import bootstrap as resample
 from wee.method.bootstrap import group_numbers
+from wee.method.policies import matched_threshold
 from wee.method.ranking import Floats, Ints
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
@@ -34,17 +35,23 @@ from wee.sweep.settings import Order, Setting, check_widths, exit_name, member_n
 
 COLUMNS = [
     "dataset", "family", "scale", "members", "exits", "size", "policy", "width", "fraction", "score", "task",
-    "tau", "low", "high", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
-    "metric", "eval_score", "value", "lower", "upper",
+    "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
+    "metric", "eval_score", "acceptance", "value", "lower", "upper",
 ]  # fmt: skip
-"""What a row says. One setting of one cascade: dataset to task. Where its first stage's window came to lie: tau, low,
-high. What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream),
-split ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples. What came of
-it: macs, the average over the samples (with an OOD set, half ID and half OOD: macs_id, macs_ood); metric, the score it ranks
-by, the value, and its bootstrap interval."""
+"""The columns of a table.
 
-KEYS = [c for c in COLUMNS[: COLUMNS.index("tau")]] + ["ood", "adjusted", "split", "metric", "eval_score"]
-"""What tells two rows apart."""
+- One setting of one cascade: dataset to task.
+- The window of its first stage: the operating threshold tau, the ends low and high, and whether the window was clamped at
+  the lowest or the highest validation score (a clamped window is a single threshold).
+- What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream), split
+  ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples.
+- What it cost: macs, the average over the samples (with an OOD set, half ID and half OOD: macs_id, macs_ood).
+- What was measured: metric, the score that it ranks by, the acceptance threshold of a deployed metric, the value and its
+  bootstrap interval.
+"""
+
+KEYS = [*COLUMNS[: COLUMNS.index("tau")], "ood", "adjusted", "split", "metric", "eval_score"]
+"""The columns that tell two rows apart."""
 
 ID_SPLITS = ("val", "test")
 
@@ -67,7 +74,14 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        _ = self.tasks
+        names = [metric.name for task in self.tasks for metric in Metric.deployed_for(task)]
+        for name in names:
+            if names.count(name) > 1:
+                at = name.partition("@")[2]
+                raise WeeError(
+                    f"{name} would be measured for two tasks, cov@{at} and risk@{at}, and could not be told apart by name: "
+                    "sweep these tasks one by one"
+                )
         for metric in self.metrics:
             if not metric.on_id and not self.ood:
                 raise WeeError(
@@ -81,8 +95,17 @@ class Plan:
 
     @property
     def metrics(self) -> list[Metric]:
-        """What is measured: the tasks, and what is asked for besides, each once."""
-        return list({m.name: m for m in map(Metric.parse, [*self.task.names, *self.task.metrics])}.values())
+        """What is measured: the tasks and other metrics asked for, each once, and the deployed metrics of every task."""
+        named = [Metric.parse(name) for name in [*self.task.names, *self.task.metrics]]
+        deployed = [metric for task in self.tasks for metric in Metric.deployed_for(task)]
+        metrics = {metric.name: metric for metric in [*named, *deployed]}
+        for metric in metrics.values():
+            if metric.deployed is not None and metric.operated_for is None:
+                raise WeeError(
+                    f"task.metrics has {metric.name}: deployed metrics are measured for every task in task.names; "
+                    "name the task there instead"
+                )
+        return list(metrics.values())
 
     @property
     def splits(self) -> list[str]:
@@ -110,15 +133,43 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Result:
-    """Rows of a table, and the resampled values of each (None where no intervals are asked for, or on validation)."""
+class Baseline:
+    """What a window is compared with: the single threshold that sends on the same share of validation samples.
 
-    rows: list[dict[str, Any]]
-    draws: list[Floats | None]
+    Attributes:
+        macs: its average cost.
+        value: its value of the row's metric.
+        draws: its resampled values [resamples].
+    """
+
+    macs: float
+    value: float
+    draws: Floats
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows of a table, and what intervals and differences are computed from.
+
+    Attributes:
+        rows: one dict for each row.
+        draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
+        thresholds: the single threshold that each row of a window is compared with; None for all other rows.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    draws: list[Floats | None] = field(default_factory=list)
+    thresholds: list[Baseline | None] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
         """The rows as a table."""
         return pd.DataFrame(self.rows, columns=COLUMNS)
+
+    def extend(self, other: Result) -> None:
+        """Append the rows of another result."""
+        self.rows.extend(other.rows)
+        self.draws.extend(other.draws)
+        self.thresholds.extend(other.thresholds)
 
 
 def compute(
@@ -127,10 +178,10 @@ def compute(
     """The rows of one pool.
 
     Args:
-        pool: its networks' logits.
+        pool: the logits of its networks.
         plan: what to compute.
         scorer: gives what networks say; None for one that keeps nothing.
-        done: called with the number of settings that are finished since.
+        done: called with the number of settings that have been finished since the last call.
     """
     scorer = scorer or Scorer(ScoringConfig())
     found_orders = orders(pool, plan.ensemble)
@@ -143,111 +194,211 @@ def compute(
     scores = plan.score.needed()
     summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
-    result = Result([], [])
+    result = Result()
     for order, found in ordered:  # what an order has sorted goes with it
         stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
         for setting in found:
-            _run(pool, order, setting, stages, groups, plan, result)
+            cascade = _Cascade(pool, order, setting, stages, groups, plan)
+            for run in cascade.runs():
+                result.extend(cascade.measure(run))
             done(1)
     return result
 
 
-def _run(
-    pool: Pool,
-    order: Order,
-    setting: Setting,
-    stages: Mapping[str, Stages],
-    groups: Mapping[str, Ints],
-    plan: Plan,
-    to: Result,
-) -> None:
-    """One setting on every split and OOD set."""
-    rule = setting.build.fit(stages["val"])
-    name = _name(pool, order, setting)
-    scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
+@dataclass(frozen=True)
+class _Run:
+    """A fitted rule, run on one labelled split, alone or beside an OOD set.
 
-    def tell(
-        where: dict[str, Any],
-        applied: Rule,
-        outcome: Outcome,
-        ood: Outcome | None,
-        rankings: Mapping[str, Ranking],
-        sets: Sequence[str],
-    ) -> None:
-        macs_id, macs_ood = outcome.mean_cost, None if ood is None else ood.mean_cost
-        macs = macs_id if macs_ood is None else (macs_id + macs_ood) / 2
-        counts = {
-            "samples": sum(len(groups[name]) for name in sets),
-            "groups": sum(int(groups[name].max()) + 1 for name in sets),
+    Attributes:
+        rule: the rule.
+        split: the labelled split.
+        ood: the name of the OOD set; None for ID data alone.
+        adjusted: whether the rule's windows were moved to the unlabelled stream.
+        outcome: what came of it.
+    """
+
+    rule: Rule
+    split: str
+    ood: str | None
+    adjusted: bool
+    outcome: _Ranked
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """What comes of a rule on a split.
+
+    Attributes:
+        on_id: the outcome on ID data.
+        on_ood: the outcome on an OOD set; None for ID data alone.
+        rankings: both ranked by each evaluation score; empty if no score applies.
+    """
+
+    on_id: Outcome
+    on_ood: Outcome | None
+    rankings: Mapping[str, Ranking]
+
+    def beside(self, ood: Outcome) -> _Ranked:
+        """The same ID outcome beside that of an OOD set."""
+        return _Ranked(self.on_id, ood, {score: ranking.with_ood(ood) for score, ranking in self.rankings.items()})
+
+    @property
+    def macs(self) -> float:
+        """The average cost of a sample; with OOD data, ID and OOD samples count one half each."""
+        on_id = self.on_id.mean_cost
+        return on_id if self.on_ood is None else (on_id + self.on_ood.mean_cost) / 2
+
+
+@dataclass(frozen=True)
+class _Cascade:
+    """One setting of networks in one order.
+
+    Attributes:
+        pool, order, setting, plan: of the sweep.
+        stages: what is known after each stage, by split.
+        groups: the group of each sample, by split.
+    """
+
+    pool: Pool
+    order: Order
+    setting: Setting
+    stages: Mapping[str, Stages]
+    groups: Mapping[str, Ints]
+    plan: Plan
+
+    def runs(self) -> Iterator[_Run]:
+        """The setting on every labelled split, and on the test set beside every OOD set."""
+        rule = self.setting.build.fit(self.stages["val"])
+        outcomes = {"val": self._apply(rule, "val")}
+        outcomes |= {split: self._apply(rule, split, outcomes["val"]) for split in ("test", *self.plan.shifted)}
+        for split, outcome in outcomes.items():
+            yield _Run(rule, split, None, False, outcome)
+        for ood in self.plan.ood:
+            yield _Run(rule, "test", ood, False, self._beside(outcomes["test"], rule, ood))
+            if isinstance(self.setting.build, Window) and isinstance(rule, IntervalRule):
+                moved = self.setting.build.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
+                # An adjusted window keeps the acceptance thresholds of the unadjusted one.
+                outcome = self._apply(moved, "test", outcomes["val"])
+                yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
+
+    def measure(self, run: _Run) -> Result:
+        """The rows of a run."""
+        splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
+        on_ood = run.outcome.on_ood
+        about = {
+            **_name(self.pool, self.order, self.setting),
+            **_place(run.rule, self.setting),
+            "ood": run.ood,
+            "adjusted": run.adjusted,
+            "split": run.split,
+            "samples": sum(len(self.groups[split]) for split in splits),
+            "groups": sum(int(self.groups[split].max()) + 1 for split in splits),
+            "macs": run.outcome.macs,
+            "macs_id": run.outcome.on_id.mean_cost,
+            "macs_ood": None if on_ood is None else on_ood.mean_cost,
         }
-        row = {**name, **_place(applied), **where, **counts, "macs": macs, "macs_id": macs_id, "macs_ood": macs_ood}
-        resampling = [groups[name] for name in sets] if where["split"] != "val" and plan.bootstrap.resamples else []
-        for metrics, score, values, draws in measure(outcome, ood, rankings, plan.metrics, resampling, plan.bootstrap):
-            for k, metric in enumerate(metrics):
-                low, high = (None, None) if draws is None else interval(draws[k], plan.bootstrap.level)
-                number = {"metric": metric.name, "eval_score": score, "value": values[k], "lower": low, "upper": high}
-                to.rows.append({**row, **number})
-                to.draws.append(None if draws is None else draws[k].astype(np.float32))
+        resampling = self.plan.bootstrap
+        groups = [self.groups[split] for split in splits] if run.split != "val" and resampling.resamples else []
+        baselines = self._thresholds(run, groups) if groups else {}
+        result = Result()
+        for number in measure(run.outcome, self._metrics, groups, resampling):
+            low, high = (None, None) if number.draws is None else interval(number.draws, resampling.level)
+            task, acceptance = number.metric.operated_for, None
+            if task is not None and number.score is not None:
+                acceptance = run.outcome.rankings[number.score].thresholds[task]
+            measured = {"metric": number.metric.name, "eval_score": number.score, "acceptance": acceptance}
+            result.rows.append({**about, **measured, "value": number.value, "lower": low, "upper": high})
+            result.draws.append(number.draws)
+            result.thresholds.append(baselines.get((number.metric.name, number.score)))
+        return result
 
-    def ranked(outcome: Outcome) -> dict[str, Ranking]:
-        return {score: Ranking(outcome, score, convention=plan.convention) for score in scores}
+    @property
+    def _metrics(self) -> list[Metric]:
+        """What is measured: the deployed metrics of a window only for the task that the window is set for."""
+        tasks = (None, self.setting.task)
+        return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
 
-    def beside(rankings: Mapping[str, Ranking], ood: Outcome) -> dict[str, Ranking]:
-        return {score: ranking.with_ood(ood) for score, ranking in rankings.items()}
+    def _apply(self, rule: Rule, split: str, validation: _Ranked | None = None) -> _Ranked:
+        """What comes of a rule on a split, with acceptance thresholds that are set on the validation set.
 
-    labelled = (*ID_SPLITS, *plan.shifted)
-    outcomes = {split: stages[split].at(rule(stages[split])) for split in labelled}
-    found = {split: ranked(outcome) for split, outcome in outcomes.items()}
-    for split in labelled:
-        tell({"split": split, "ood": None, "adjusted": False}, rule, outcomes[split], None, found[split], [split])
-    for ood in plan.ood:
-        theirs = stages[f"ood-{ood}"]
-        where, sets = {"split": "test", "ood": ood}, ["test", f"ood-{ood}"]
-        out = theirs.at(rule(theirs))
-        tell({**where, "adjusted": False}, rule, outcomes["test"], out, beside(found["test"], out), sets)
-        if isinstance(setting.build, Window) and isinstance(rule, IntervalRule):
-            moved = setting.build.adjust(rule, stages["test"], theirs)
-            ours, out = stages["test"].at(moved(stages["test"])), theirs.at(moved(theirs))
-            tell({**where, "adjusted": True}, moved, ours, out, beside(ranked(ours), out), sets)
+        Args:
+            rule: the rule.
+            split: a labelled split.
+            validation: the outcome on the validation set; None if the split is the validation set itself.
+        """
+        outcome = self.stages[split].at(rule(self.stages[split]))
+        rankings = {}
+        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role == "together"):
+            ranking = Ranking(outcome, score, convention=self.plan.convention)
+            ranking.thresholds = (
+                {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
+                if validation is None
+                else validation.rankings[score].thresholds
+            )
+            rankings[score] = ranking
+        return _Ranked(outcome, None, rankings)
+
+    def _beside(self, outcome: _Ranked, rule: Rule, ood: str) -> _Ranked:
+        stages = self.stages[f"ood-{ood}"]
+        return outcome.beside(stages.at(rule(stages)))
+
+    def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
+        """The single threshold that a window is compared with, by metric and evaluation score."""
+        if not (isinstance(self.setting.build, Window) and isinstance(run.rule, IntervalRule)):
+            return {}
+        rule = matched_threshold(run.rule, self.stages["val"])
+        outcome = self._apply(rule, run.split, self._apply(rule, "val"))
+        if run.ood is not None:
+            outcome = self._beside(outcome, rule, run.ood)
+        return {
+            (number.metric.name, number.score): Baseline(outcome.macs, number.value, number.draws)
+            for number in measure(outcome, self._metrics, groups, self.plan.bootstrap)
+            if number.draws is not None
+        }
+
+
+@dataclass(frozen=True)
+class Number:
+    """One measured value.
+
+    Attributes:
+        metric: the metric.
+        score: the evaluation score that it ranks by; None for metrics of the predictions alone.
+        value: the value.
+        draws: the resampled values [resamples]; None if no intervals are asked for.
+    """
+
+    metric: Metric
+    score: str | None
+    value: float
+    draws: Floats | None
 
 
 def measure(
-    outcome: Outcome,
-    ood: Outcome | None,
-    rankings: Mapping[str, Ranking],
-    metrics: Sequence[Metric],
-    groups: Sequence[Ints],
-    resampling: BootstrapConfig,
-) -> Iterator[tuple[list[Metric], str | None, list[float], Floats | None]]:
+    outcome: _Ranked, metrics: Sequence[Metric], groups: Sequence[Ints], resampling: BootstrapConfig
+) -> Iterator[Number]:
     """Every metric of an outcome: those of the predictions alone, then those that rank, by each score.
 
     Args:
-        outcome: on ID data.
-        ood: on OOD data, if there is any.
-        rankings: of both, by evaluation score.
-        metrics: of them, those are measured that the data allows.
-        groups: of the ID samples, and of the OOD samples if any, to be resampled by; nothing for no intervals.
-        resampling: how.
-
-    Yields:
-        (metrics, evaluation score, values, resampled values [metrics, resamples] if asked for).
+        outcome: what came of a rule.
+        metrics: what to measure, as far as the data allows.
+        groups: the groups of the ID samples, and of the OOD samples if any, to be resampled by; nothing for no intervals.
+        resampling: how many resamples, from which seed.
     """
-    wanted = [metric for metric in metrics if (metric.on_id if ood is None else metric.on_ood)]
-    plain = [metric for metric in wanted if not metric.ranks]
-    ranked = [metric for metric in wanted if metric.ranks]
-
-    def draws(ranking: Ranking, own: list[Metric]) -> Floats | None:
-        if not groups:
-            return None
-        return resample(
-            ranking, own, groups[0], groups[1] if groups[1:] else None, resampling.resamples, resampling.seed
-        )
-
-    if plain:
-        unranked = Ranking(outcome, next(iter(outcome.scores)))
-        yield plain, None, [metric.of_outcome(outcome) for metric in plain], draws(unranked, plain)
-    for score, ranking in rankings.items() if ranked else ():
-        yield ranked, score, [metric.of_ranking(ranking) for metric in ranked], draws(ranking, ranked)
+    wanted = [metric for metric in metrics if (metric.on_id if outcome.on_ood is None else metric.on_ood)]
+    unranked = Ranking(outcome.on_id, next(iter(outcome.on_id.scores)))
+    jobs: list[tuple[str | None, Ranking, list[Metric]]] = [(None, unranked, [m for m in wanted if not m.ranks])]
+    jobs += [(score, ranking, [m for m in wanted if m.ranks]) for score, ranking in outcome.rankings.items()]
+    for score, ranking, named in jobs:
+        if not named:
+            continue
+        values = [m.of_ranking(ranking) if m.ranks else m.of_outcome(outcome.on_id) for m in named]
+        draws: Sequence[Floats | None] = [None] * len(named)
+        if groups:
+            ood_groups = groups[1] if score is not None and groups[1:] else None
+            draws = list(resample(ranking, named, groups[0], ood_groups, resampling.resamples, resampling.seed))
+        for metric, value, resampled in zip(named, values, draws, strict=True):
+            yield Number(metric, score, value, resampled)
 
 
 def _set(nodes: tuple[int, ...], stage: int, replaces: bool) -> tuple[int, ...]:
@@ -280,7 +431,12 @@ def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
     }
 
 
-def _place(rule: Rule) -> dict[str, Any]:
-    """Where the first stage's window came to lie."""
-    first = rule.intervals[0] if isinstance(rule, IntervalRule) else None
-    return {key: None if first is None else getattr(first, key) for key in ("tau", "low", "high")}
+def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
+    """Where the window of the first stage lies, and whether it was clamped at the lowest or the highest score."""
+    if not isinstance(rule, IntervalRule):
+        return dict.fromkeys(("tau", "low", "high", "clamped"))
+    first, clamped = rule.intervals[0], None
+    if isinstance(setting.build, Window) and first.rank is not None:
+        width = setting.build.widths(len(rule.intervals))[0]
+        clamped = width != "all" and not width / 2 <= first.rank <= 1 - width / 2
+    return {"tau": first.tau, "low": first.low, "high": first.high, "clamped": clamped}

@@ -1,0 +1,194 @@
+"""Policies compared: at equal MACs, at equal quality, with a single threshold at each stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.sweep.test_sweep import plan, pool
+from tests.sweep_tables import fill_store
+from wee.config.common import EnsembleConfig
+from wee.method import Interval, IntervalRule, Metric, Prefix, Ranking, Stages, Task, Window, summarise
+from wee.method.policies import matched_threshold
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.differences import averages, differences, equal_quality, macs_at
+from wee.sweep.table import Result, compute
+
+SCALES = ("s1", "s2", "s3")
+
+
+def run(folder: Path, members: int = 2, size: int = 2, width: object = 0.2, metrics: object = ()) -> Result:
+    wanted = plan(
+        ensemble=EnsembleConfig(size, members),
+        policy=PolicyConfig(["single", "ensemble", "window"]),
+        window=WindowConfig(width),
+        score=ScoreConfig("msp"),
+        task=TaskConfig(["cov@20"], list(metrics)),  # type: ignore[call-overload]
+        bootstrap=BootstrapConfig(80),
+    )
+    store = fill_store(folder, members=members, scales=SCALES)
+    result = Result()
+    for scale in SCALES:
+        result.extend(compute(pool(store, scale, members=members), wanted))
+    return result
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return run(tmp_path_factory.mktemp("pairs"), width=[0.1, 0.2, "all"])
+
+
+@pytest.fixture(scope="module")
+def trios(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return run(tmp_path_factory.mktemp("trios"), members=3)
+
+
+def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Result, tmp_path: Path) -> None:
+    compared = differences(pairs.table(), pairs, 0.95)
+    row = compared.query(
+        "versus == 'threshold' and scale == 's2' and metric == 'cov@20' and split == 'test' and width == 0.2"
+    ).iloc[0]
+    networks = pool(fill_store(tmp_path, scales=SCALES), "s2")
+    values, macs = [], []
+    for order in ((0, 1), (1, 0)):
+        stages = {}
+        for split, samples in networks.samples.items():
+            found = summarise([networks.networks[k].logits[split] for k in order], samples.labels, [(0,), (0, 1)])
+            stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
+        window = Window(Task.parse("cov@20"), 0.2).fit(stages["val"]).intervals[0]
+        scores = stages["val"].prefixes[0].scores["msp"]
+        count = int(((window.low <= scores) & (scores <= window.high)).sum())
+        threshold = np.sort(scores)[count - 1]
+        rule = IntervalRule("msp", [Interval(-np.inf, threshold)])
+        outcome = stages["test"].at(rule(stages["test"]))
+        values.append(Metric.parse("cov@20").of_ranking(Ranking(outcome, "msp")))
+        macs.append(outcome.mean_cost)
+    assert row.baseline == pytest.approx(np.mean(values))
+    assert row.baseline_macs == pytest.approx(np.mean(macs))
+    assert row.difference == row.value - row.baseline
+    everything = compared.query("versus == 'threshold' and width == 'all'")
+    assert len(everything)
+    assert (everything.difference == 0).all()  # both send everything on
+    assert everything.simultaneous_lower.isna().all()
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 2), min_size=2, max_size=30), st.integers(0, 9), st.integers(0, 9))
+def test_matched_thresholds_send_on_as_many_at_every_stage(
+    scores: list[tuple[int, int]], first: int, second: int
+) -> None:
+    n = len(scores)
+    noise = np.linspace(0, 0.5, n)  # no ties
+    prefixes = [
+        Prefix({"msp": np.array([s[k] for s in scores]) + noise}, np.ones(n), np.zeros(n, int), *(np.ones(n, bool),) * 2,
+               np.zeros(n), np.zeros(n))
+        for k in (0, 1, 0)
+    ]  # fmt: skip
+    stages = Stages(prefixes, [1.0, 2.0, 3.0], np.arange(n).astype("S"))
+    rule = IntervalRule("msp", [Interval(first, first + 4), Interval(second - 3, second)])
+    matched = matched_threshold(rule, stages)
+    assert all(interval.low == -np.inf for interval in matched.intervals)
+    assert np.bincount(matched(stages), minlength=3).tolist() == np.bincount(rule(stages), minlength=3).tolist()
+
+
+def test_averages_have_intervals_of_the_mean(pairs: Result) -> None:
+    table = pairs.table()
+    found = averages(table, pairs, 0.95)
+    row = found.query("policy == 'single' and scale == 's1' and metric == 'cov@20' and split == 'test'").iloc[0]
+    rows = table.query("policy == 'single' and scale == 's1' and metric == 'cov@20' and split == 'test'")
+    assert (row.value, row.low, row.high, row["count"]) == (rows.value.mean(), rows.value.min(), rows.value.max(), 2)
+    draws = np.mean([pairs.draws[k] for k in rows.index], axis=0)
+    assert (row.lower, row.upper) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])))
+    assert row.seeds == 0
+    assert set(found.split) == {"test"}
+
+
+def test_from_three_members_on_seeds_are_in_the_interval(trios: Result) -> None:
+    table = trios.table()
+    found = averages(table, trios, 0.95)
+    single = found.query("policy == 'single' and scale == 's2' and metric == 'cov@20'").iloc[0]
+    rows = table.query("policy == 'single' and scale == 's2' and metric == 'cov@20' and split == 'test'")
+    sampling = np.mean([trios.draws[k] for k in rows.index], axis=0).std(ddof=1)
+    half = np.hypot(4.302652729696 * rows.value.std(ddof=1) / np.sqrt(3), 1.959963984540 * sampling)
+    assert single.seeds == 3
+    assert (single.lower, single.upper) == pytest.approx((single.value - half, single.value + half))
+
+    compared = differences(table, trios, 0.95)
+    row = compared.query("policy == 'window' and scale == 's2' and versus == 'single' and metric == 'cov@20'").iloc[0]
+    windows = table.query("policy == 'window' and scale == 's2' and metric == 'cov@20' and split == 'test'")
+    singles = table.query("policy == 'single' and metric == 'cov@20' and split == 'test'")
+    left_out = []
+    for member in ("0", "1", "2"):
+        rest = windows[~windows.members.str.contains(member)]
+        curve = singles[singles.members != member].groupby("macs").value.mean()
+        baseline = np.interp(np.log(rest.macs.mean()), np.log(curve.index), curve)
+        left_out.append(rest.value.mean() - baseline)
+    seed_error = np.sqrt(2 / 3 * np.square(left_out - np.mean(left_out)).sum())
+    assert row.seeds == 3
+    assert row.upper - row.lower >= 2 * 4.302652729696 * seed_error
+    assert row.upper - row.lower <= 2 * 4.302652729696 * seed_error + 2 * 1.96 * 10
+    assert (row.upper + row.lower) / 2 == pytest.approx(row.difference)
+    assert row.simultaneous_upper - row.simultaneous_lower > row.upper - row.lower
+
+
+def test_seeds_are_unknown_where_nothing_is_left_without_a_member(tmp_path: Path) -> None:
+    result = run(tmp_path, members=3, size=3)
+    found = averages(result.table(), result, 0.95)
+    assert set(found[found.policy == "ensemble"].seeds) == {0}
+    assert set(found[found.policy == "single"].seeds) == {3}
+
+
+def test_simultaneous_intervals_are_wider_and_count_their_family(pairs: Result) -> None:
+    compared = differences(pairs.table(), pairs, 0.95)
+    taking_part = compared.simultaneous_lower.notna()
+    assert set(compared.comparisons) == {int(taking_part.sum())}
+    assert 0 < taking_part.sum() < len(compared)
+    wide = compared[taking_part]
+    assert (wide.simultaneous_upper - wide.simultaneous_lower).mean() > 1.2 * (wide.upper - wide.lower).mean()
+
+
+def test_macs_at_equal_quality() -> None:
+    macs, values = np.array([1.0, 10.0, 100.0]), np.array([[50.0], [70.0], [60.0]])
+    read = [float(macs_at(macs, values, np.array([v]), True)[0]) for v in (50.0, 60.0, 65.0, 70.0)]
+    assert read == pytest.approx([1.0, 10**0.5, 10**0.75, 10.0])
+    assert macs_at(macs, values, np.array([71.0]), True)[0] == np.inf
+    assert macs_at(macs, values, np.array([49.0]), True)[0] == 0
+    assert macs_at(macs, -values, np.array([-60.0]), False)[0] == pytest.approx(10**0.5)
+
+
+def test_equal_quality_says_where_no_single_model_reaches_a_cascade(pairs: Result) -> None:
+    found = equal_quality(pairs.table(), pairs, 0.95).query("metric == 'cov@20' and policy != 'single'")
+    curve = averages(pairs.table(), pairs, 0.95).query("policy == 'single' and metric == 'cov@20'")
+    beyond = found[found.value > curve.value.max()]
+    assert len(beyond)
+    assert set(beyond.bound) == {"<"}
+    assert np.allclose(beyond.share, beyond.macs / curve.macs.max())
+    within = found[found.bound == ""]
+    assert len(within)
+    assert np.allclose(within.share, within.macs / within.single_macs)
+    assert (within.lower <= within.upper).all()
+    for row in within.itertuples():
+        index = np.argsort(curve.macs)
+        read = np.interp(np.log(row.single_macs), np.log(curve.macs.to_numpy()[index]), curve.value.to_numpy()[index])
+        assert read == pytest.approx(row.value)
+
+
+def test_deployed_metrics_are_compared_too(pairs: Result) -> None:
+    compared = differences(pairs.table(), pairs, 0.95)
+    assert {"deployed_cov@20", "deployed_risk@20"} <= set(compared.metric)
+    assert not set(equal_quality(pairs.table(), pairs, 0.95).metric) & {"deployed_cov@20", "deployed_risk@20"}
+
+
+def test_clamped_windows_are_marked(tmp_path: Path) -> None:
+    store = fill_store(tmp_path, scales=("s1",))
+    wanted = plan(
+        policy=PolicyConfig(["window"]), window=WindowConfig([0.02, 0.2, "all"]), task=TaskConfig(["risk@95"], [])
+    )
+    table = compute(pool(store, "s1"), wanted).table()
+    clamped = table.groupby(table.width.astype(str)).clamped.agg(set)
+    assert clamped.to_dict() == {"0.02": {False}, "0.2": {True}, "all": {False}}
+    assert isinstance(table, pd.DataFrame)
