@@ -12,7 +12,7 @@ from PIL import Image
 from tests.data import trees
 from wee.data.base import Transform
 from wee.data.config import ImagesConfig, ValidationConfig
-from wee.data.images import list_images
+from wee.data.images import ImageFiles, list_images
 from wee.errors import WeeError
 from wee.method import NO_LABEL
 
@@ -129,3 +129,31 @@ def test_grey_images(root: Path) -> None:
     image = config(root, channels=1).split("test").dataset(Transform(16, [0.5], [0.5]))[0]["image"]
     assert image.shape[-3:] == (1, 16, 16)
     assert np.isfinite(image.numpy()).all()
+
+
+def test_classes_are_counted_in_the_place_and_not_in_a_cut_of_it(root: Path) -> None:
+    """Two validation images cannot be of three classes."""
+    cut = config(root, validation=ValidationConfig("test", 2)).split("val")
+    assert isinstance(cut, ImageFiles)
+    assert len(np.unique(cut.labels)) < 3
+    cut.check_classes(3)
+    with pytest.raises(
+        WeeError, match=r"val has 3 classes, but toy.classes is 4: a class folder is missing, or there is one"
+    ):
+        cut.check_classes(4)
+    (root / "val" / "dog").mkdir()
+    split = config(root).split("test")
+    assert isinstance(split, ImageFiles)
+    with pytest.raises(WeeError, match=r"val has no images of 1 of its classes: dog"):
+        split.check_classes(4)
+
+
+def test_class_numbers_in_a_file_list_are_checked(root: Path) -> None:
+    (root / "list.txt").write_text("val/ant/001.png 0\nval/cow/000.png 2\n")
+    split = config(root, test="list.txt").split("test")
+    assert isinstance(split, ImageFiles)
+    split.check_classes(3)  # a list need not have all of the classes
+    with pytest.raises(
+        WeeError, match=r"list.txt has the class number 2, but toy.classes is 2: class numbers lie in 0\.\.1"
+    ):
+        split.check_classes(2)

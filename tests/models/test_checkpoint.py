@@ -74,6 +74,23 @@ def test_another_architecture_is_named_by_its_keys(tmp_path: Path) -> None:
         load(tmp_path / "m", nn.Linear(2, 2, bias=False))
 
 
+def test_counted_batches_may_be_missing_and_nothing_else() -> None:
+    """Old checkpoints do not have them, and inference does not use them."""
+    torch.manual_seed(1)
+    state = {name: torch.rand_like(tensor) for name, tensor in network().state_dict().items() if "num_" not in name}
+    assert len(state) == len(network().state_dict()) - 1
+    other = network()
+    other[1].num_batches_tracked.fill_(7)  # type: ignore[index, union-attr, operator]
+    print_ = checkpoint.fingerprint(state)
+    checkpoint.load(state, other, "old.safetensors")
+    found = other.state_dict()
+    assert int(found.pop("1.num_batches_tracked")) == 7
+    assert checkpoint.fingerprint(found) == checkpoint.fingerprint(state) == print_
+    del state["1.running_mean"]
+    with pytest.raises(WeeError, match=r"\(missing: 1\.running_mean\)"):
+        checkpoint.load(state, network(), "old.safetensors")
+
+
 def test_an_absent_member_is_absent(tmp_path: Path) -> None:
     assert checkpoint.about(tmp_path / "m") is None
     with pytest.raises(WeeError, match="there is no member in"):

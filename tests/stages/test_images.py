@@ -81,15 +81,18 @@ def test_changed_files_are_other_samples(tmp_path: Path, wee: Wee) -> None:
 
 
 def test_data_are_checked(tmp_path: Path, wee: Wee) -> None:
-    data = (*toy(tmp_path, "val"), "dataset.validation.count=9", "ood=objects32")
+    data = (*toy(tmp_path, "val"), "dataset.validation.count=2", "ood=objects32")
     told = wee("data", "check", *data, cwd=tmp_path).stdout
     assert "16x16" in told
     counts = last_report(tmp_path, "data")["splits"]
     assert {name: (one["images"], one["classes"], one["groups"]) for name, one in counts.items()} == {
-        "toy train": (27, 3, 27), "toy val": (9, 3, 9), "toy test": (12, 3, 12), "objects32 test": (8, 0, 2),
+        "toy train": (34, 3, 34), "toy val": (2, 2, 2), "toy test": (12, 3, 12), "objects32 test": (8, 0, 2),
     }  # fmt: skip
     failed = wee("data", "check", *data, "dataset.classes=4", cwd=tmp_path, code=1).stderr
-    assert "has images of 3 classes, but toy.classes is 4" in failed
+    assert "has 3 classes, but toy.classes is 4: a class folder is missing, or there is one too many" in failed
+    wee(
+        "data", "check", *data[:-2], "dataset.validation.count=2", "ood=none", cwd=tmp_path
+    )  # a cut of two classes at most
     missing = wee("data", "check", "dataset=imagenet", "ood=[textures]", cwd=tmp_path, code=1).stderr
     assert "none of these is there: data/imagenet/train" in missing
     assert "data/textures/images, data/textures" in missing

@@ -12,9 +12,14 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from tests.conftest import Wee
+from tests.conftest import Wee, last_report
+from wee.config.common import PathsConfig
 from wee.data.importing import read
 from wee.errors import WeeError
+from wee.models.config import FamilyConfig
+from wee.stages.importing import ImportConfig, import_logits
+from wee.store import Address, LogitStore
+from wee.sweep.pool import read_pool
 from wee.sweep.results import read_table
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -26,6 +31,10 @@ def test_two_commands_give_the_golden_values(tmp_path: Path, wee: Wee) -> None:
     """Import and sweep: no model, no image; SC, OOD detection and SCOD, and the adjusted windows."""
     done = wee("import", f"file={GOLDEN / 'ensemble.npz'}", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
     assert "8 entries imported, 0 were there already" in done.stderr
+    stored = {path.name for path in (tmp_path / "outputs" / "store").glob("golden/synthetic/s1/0/*") if path.is_dir()}
+    assert stored == {
+        "val-73547d81625b571d", "test-ccbed99cb797bc6d", "ood-near_ood-bf3748dc345d565d", "ood-far_ood-26b943ca7225e92a",
+    }, "entries that users have imported must be found again"  # fmt: skip
     again = wee("import", f"file={GOLDEN / 'ensemble.npz'}", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
     assert "0 entries imported, 8 were there already" in again.stderr
     tasks = ("task.names=[cov@5,cov@10,risk@50,risk@80,fpr@80,fpr@95]", "task.metrics=[aurc,auroc,top1_error,nll]")
@@ -196,6 +205,51 @@ def test_members_of_different_lengths_are_told(tmp_path: Path) -> None:
         read([tmp_path / "0.npz", tmp_path / "1.npz"], {}, {}, None)
 
 
+def imported(root: Path, **arguments: Any) -> LogitStore:
+    """The store below a folder, after an import into it."""
+    paths = PathsConfig(store=str(root / "store"))
+    dataset, family = {"name": "d", "kind": "stored"}, FamilyConfig(name="f", stored=True)
+    import_logits(ImportConfig(paths, dataset, family, scale="s1", macs=1e9, **arguments))
+    return LogitStore(paths.store)
+
+
+@pytest.mark.parametrize(
+    ("factor", "dtype", "message"),
+    [
+        (
+            1,
+            "float16",
+            r"differ in their weights and dtype: .* Import both with the same dtype=\.\.\., or choose entries of one",
+        ),
+        (
+            2,
+            "float32",
+            r"differ in their weights: .* Import all splits of a member with one command, or choose entries of one",
+        ),
+    ],
+)
+def test_splits_of_two_imports_are_not_mixed(tmp_path: Path, factor: int, dtype: str, message: str) -> None:
+    np.savez(tmp_path / "first.npz", **arrays())
+    np.savez(tmp_path / "second.npz", **arrays() | {"far_logits": factor * arrays()["far_logits"]})
+    store = imported(tmp_path, file=tmp_path / "first.npz")
+    first = {entry.key for split in ("val", "test") for entry in store.find(Address("d", "f", "s1", 0, split))}
+    imported(tmp_path, file=tmp_path / "second.npz", dtype=dtype)
+    keys = [
+        entry.key
+        for split in ("val", "test")
+        for entry in store.find(Address("d", "f", "s1", 0, split))
+        if (entry.key in first) == (split == "val")
+    ]
+    assert len(first) == len(keys) == 2
+    with pytest.raises(WeeError, match=message):
+        read_pool(store, "d", "f", ["s1"], [0], ("val", "test"), keys)
+
+
+def test_a_dtype_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeeError, match="there is no dtype 'bfloat16'; did you mean 'float16'"):
+        imported(tmp_path, file="none.npz", dtype="bfloat16")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -250,8 +304,12 @@ def test_labelled_sets_beside_the_test_set_are_shifted_test_sets(tmp_path: Path,
     sets = {"val": 60, "test": 50, "worn": 40, "far": 30}
     arrays = {f"{name}_logits": rng.normal(size=(2, count, 3)) for name, count in sets.items()}
     arrays |= {f"{name}_labels": rng.integers(3, size=sets[name]) for name in ("val", "test", "worn")}
+    arrays["val_logits"][1, 5] = arrays["val_logits"][1, 4] * (1 + 1e-10)  # the same in float32
     np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
-    wee("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
+    done = wee("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
+    assert "makes maximum softmax probabilities equal that differ in the files: val 2 of 120 (over all" in done.stderr
+    expected = {"imported": 8, "already_there": 0, "newly_tied": {"val": 2, "test": 0, "shift-worn": 0, "ood-far": 0}}
+    assert last_report(tmp_path, "import") == expected
     shown = wee("sweep", *STORED, "task.names=[cov@80,fpr@80]", cwd=tmp_path).stdout
     assert "shift-worn, msp" in shown
     (path,) = (tmp_path / "outputs" / "sweeps").rglob("table.csv")

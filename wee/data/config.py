@@ -171,6 +171,9 @@ class DigitsConfig(LabelledConfig):
 class PhotosConfig(DatasetConfig):
     """Grey patches of scikit-learn's two sample photographs, under the same corruption as the digits.
 
+    A group is one region of a photograph (320 of them at the default size), but only the two photographs are independent.
+    Bootstrap intervals over these groups cover the choice of regions and not that of photographs, so they are too narrow.
+
     Attributes:
         region: side in pixels of the square regions that the photographs are cut into.
         draws: corrupted draws of each region.

@@ -89,7 +89,9 @@ def digits(config: DigitsConfig, name: str) -> Split:
 
 
 def photos(config: PhotosConfig, name: str) -> Split:
-    """Patches of the photographs: whole regions, averaged down to 8x8 like the digits' originals.
+    """Patches of the two photographs: whole regions, averaged down to 8x8 like the digits' originals.
+
+    Each region is a group, although the regions of one photograph depend on each other; see `PhotosConfig`.
 
     Raises:
         WeeError: the split is not "test", or a region does not divide into 8x8 blocks or fit a photograph.

@@ -63,6 +63,11 @@ class Listing:
             digest.update(f"{name}\0{label}\0{size}\n".encode())
         return digest.hexdigest()[:16]
 
+    @property
+    def empty_classes(self) -> list[str]:
+        """The names of the classes that have no image."""
+        return [self.classes[label] for label in np.setdiff1d(np.arange(len(self.classes)), self.labels)]
+
 
 def list_images(place: Path) -> Listing:
     """The images in a folder of class folders, a plain folder, a file list, or a folder of tar shards.
@@ -223,6 +228,32 @@ class ImageFiles(Split):
     def classes(self) -> list[str]:
         """Names of the class folders, in the order of their numbers here; empty where there are none."""
         return self._listing.classes
+
+    def check_classes(self, expected: int) -> None:
+        """Compare the classes in the place with the config.
+
+        All images in the place count, not those of this split alone: a small split need not have images of every class.
+
+        Args:
+            expected: how many classes there are, by the config.
+
+        Raises:
+            WeeError: there are more class folders or fewer, one of them is empty, or a class number is too large.
+        """
+        listing, key = self._listing, f"{self._config.name}.classes"
+        if listing.classes and len(listing.classes) != expected:
+            raise WeeError(
+                f"{self.place} has {len(listing.classes)} classes, but {key} is {expected}: "
+                "a class folder is missing, or there is one too many"
+            )
+        if listing.empty_classes:
+            listed = ", ".join(listing.empty_classes[:5])
+            raise WeeError(f"{self.place} has no images of {len(listing.empty_classes)} of its classes: {listed}")
+        if listing.labels.max() >= expected:
+            raise WeeError(
+                f"{self.place} has the class number {listing.labels.max()}, but {key} is {expected}: "
+                f"class numbers lie in 0..{expected - 1}"
+            )
 
     def size(self, index: int) -> tuple[int, int]:
         """Width and height of one image in pixels.

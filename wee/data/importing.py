@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from wee.errors import WeeError, unknown
 from wee.method.prefixes import NO_LABEL
+
+log = logging.getLogger("wee")
 
 LABELLED = ("val", "test")
 
@@ -26,12 +29,15 @@ class Imported:
         labels: [N]; `NO_LABEL` for an OOD set.
         ids: an id for every sample [N], bytes.
         groups: what samples depend on together [N], bytes.
+        newly_tied: how many maximum softmax probabilities, over all members or exits, equal another sample's only because
+            of the conversion to the dtype of `logits`.
     """
 
     logits: NDArray[np.floating]
     labels: NDArray[np.int64]
     ids: NDArray[np.bytes_]
     groups: NDArray[np.bytes_]
+    newly_tied: int
 
 
 def read(
@@ -40,8 +46,14 @@ def read(
     names: Mapping[str, str],
     variant: str | None,
     ood: Sequence[str] = (),
+    dtype: str = "float32",
 ) -> dict[str, Imported]:
     """Read and check logits on a validation split, a test split and OOD sets.
+
+    The first of several files describes the samples: its labels, ids and groups are used for all members. Another file may
+    leave any of them out, since they belong to the samples and not to a member; what it has must agree with the first file,
+    sample by sample. A file without ids is taken to be in the first file's order, with a warning where the first file has
+    ids. What only a later file has is refused, because it would be dropped.
 
     Args:
         files: one file with all members, or one for each member. In `.npz` and `.safetensors`: `val_logits`, `test_logits`
@@ -50,16 +62,18 @@ def read(
             `NAME_ids` and `NAME_groups` [N]. In the authors' torch files
             `{"afp, wfp": {"imagenet": tensor, "imagenet_val": tensor, ..}}`, or `{"imagenet": {"head1": tensor, ..}}`.
         labels: files of the labels of "val" and "test", where the logits' files have none: `.npy`, `.npz` with one array, or
-            text with a number a line.
+            text with a number a line. Where the logits' files have labels too, both must agree.
         names: for other names than these: the split ("val", "test" or an OOD set's name) of each name in the files.
         ood: sets that are OOD although they have labels.
         variant: which entry of an authors' file to take, where it has several.
+        dtype: floating-point type to which all logits are converted.
 
     Returns:
         By split: "val", "test", "ood-NAME" and "shift-NAME".
 
     Raises:
-        WeeError: a file cannot be read or holds pickled objects, or arrays do not fit together; the message says which.
+        WeeError: a file cannot be read or holds pickled objects, arrays do not fit together, or logits overflow `dtype`; the
+            message says which.
     """
     parts = [_rename(_arrays(path, variant), names) for path in files]
     splits = {}
@@ -71,7 +85,9 @@ def read(
             raise WeeError(f"{files[0]} has no {name}_logits; it has {', '.join(sorted(parts[0])) or 'nothing'}")
     for name in found:
         kind = "shift" if name not in ood and (f"{name}_labels" in parts[0] or name in labels) else "ood"
-        splits[name if name in LABELLED else f"{kind}-{name}"] = _split(name, files, parts, labels, kind == "shift")
+        splits[name if name in LABELLED else f"{kind}-{name}"] = _split(
+            name, files, parts, labels, kind == "shift", dtype
+        )
     widths = {split: one.logits.shape[-1] for split, one in splits.items()}
     counts = {split: one.logits.shape[0] for split, one in splits.items()}
     for what, sizes in (("classes", widths), ("members or exits", counts)):
@@ -81,37 +97,108 @@ def read(
 
 
 def _split(
-    name: str, files: Sequence[Path], parts: Sequence[Mapping[str, Any]], label_files: Mapping[str, str], shifted: bool
+    name: str,
+    files: Sequence[Path],
+    parts: Sequence[Mapping[str, Any]],
+    label_files: Mapping[str, str],
+    shifted: bool,
+    dtype: str,
 ) -> Imported:
-    stacks = []
+    stacks, newly_tied = [], 0
     for path, part in zip(files, parts, strict=True):
         if f"{name}_logits" not in part:
             raise WeeError(f"{path} has no {name}_logits, which {files[0]} has")
-        logits = _logits(f"{name}_logits in {path}", part[f"{name}_logits"])
-        if len(files) > 1 and len(logits) > 1:
-            raise WeeError(f"{name}_logits in {path} has {len(logits)} members; of several files each holds one member")
-        stacks.append(logits)
+        what = f"{name}_logits in {path}"
+        given = _logits(what, part[f"{name}_logits"])
+        if len(files) > 1 and len(given) > 1:
+            raise WeeError(f"{what} has {len(given)} members; of several files each holds one member")
+        stacks.append(_converted(what, given, dtype))
+        newly_tied += _count_newly_tied(given, stacks[-1])
     shapes = {str(path): stack.shape[1:] for path, stack in zip(files, stacks, strict=True)}
     if len(set(shapes.values())) > 1:
         raise WeeError(f"the members' {name}_logits differ in shape (samples, classes): {shapes}")
     logits = stacks[0] if len(stacks) == 1 else np.concatenate(stacks)
     count, classes = logits.shape[1:]
+
+    described = [_description(name, path, part, count) for path, part in zip(files, parts, strict=True)]
+    expected = {kind: (files[0], array) for kind, array in described[0].items()}
     labels = np.full(count, NO_LABEL, dtype=np.int64)
     if name in LABELLED or shifted:
-        labels = _labels(name, files[0], parts[0], label_files, count, classes)
-    ids = parts[0].get(f"{name}_ids", np.array([f"{name}-{i}" for i in range(count)]))
-    groups = parts[0].get(f"{name}_groups", ids)
-    for what, array in (("ids", ids), ("groups", groups)):
-        if np.shape(array) != (count,):
-            raise WeeError(f"{name}_{what} in {files[0]} has shape {np.shape(array)}; there are {count} samples")
+        if name in label_files:
+            expected["labels"] = (Path(label_files[name]), _label_file(Path(label_files[name])))
+        if "labels" not in expected:
+            raise WeeError(f"{files[0]} has no {name}_labels; name a file that has them: +labels.{name}=FILE")
+        labels = _labels(name, *expected["labels"], count, classes)
+    for path, description in zip(files, described, strict=True):
+        _check_description(name, path, description, expected)
+
+    ids = described[0].get("ids", np.array([f"{name}-{i}".encode() for i in range(count)]))
     if len(np.unique(ids)) < count:
         raise WeeError(f"{name}_ids in {files[0]} names a sample twice")
-    return Imported(logits, labels, _bytes(ids), _bytes(groups))
+    return Imported(logits, labels, ids, described[0].get("groups", ids), newly_tied)
 
 
-def _bytes(names: Any) -> NDArray[np.bytes_]:
-    names = np.asarray(names)
+def _description(name: str, path: Path, part: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
+    """What a file says about the samples of a split: its "ids", "groups" and "labels", of those that it has."""
+    description = {}
+    for kind in ("ids", "groups", "labels"):
+        if f"{name}_{kind}" not in part:
+            continue
+        array = np.asarray(part[f"{name}_{kind}"])
+        if kind != "labels":
+            if array.shape != (count,):
+                raise WeeError(f"{name}_{kind} in {path} has shape {array.shape}; there are {count} samples")
+            array = _bytes(array)
+        description[kind] = array
+    return description
+
+
+def _bytes(names: NDArray[Any]) -> NDArray[np.bytes_]:
     return names if names.dtype.kind == "S" else np.char.encode(names.astype(np.str_), "utf-8")
+
+
+def _check_description(
+    name: str, path: Path, description: Mapping[str, NDArray[Any]], expected: Mapping[str, tuple[Path, NDArray[Any]]]
+) -> None:
+    """Refuse a file whose ids, groups or labels are not the expected ones.
+
+    Args:
+        name: of the split.
+        path: of the file.
+        description: what the file says about the samples.
+        expected: by "ids", "groups" and "labels": the file that they come from, and the array.
+    """
+    for kind, array in description.items():
+        what = f"{name}_{kind}"
+        if kind not in expected:
+            raise WeeError(
+                f"{path} has {what}, but the first file has none, and it describes the samples of all members: "
+                f"add {what} to the first file, or leave it out of this one"
+            )
+        source, reference = expected[kind]
+        if source == path:
+            continue
+        if array.shape != reference.shape:
+            raise WeeError(f"{what} in {path} has shape {array.shape}, but those in {source} {reference.shape}")
+        different = (array != reference).reshape(len(array), -1).any(axis=1)
+        if different.any():
+            first = int(different.argmax())
+            reordered = kind == "ids" and np.array_equal(np.sort(array), np.sort(reference))
+            raise WeeError(
+                f"{what} in {path} and in {source} differ for {int(different.sum()):,} of {len(array):,} samples, "
+                f"the first is sample {first} ({_written(array[first])} and {_written(reference[first])}): "
+                + (
+                    "they are the same samples in another order; sort them by id"
+                    if reordered
+                    else "both must describe the same samples in the same order"
+                )
+            )
+    if "ids" in expected and "ids" not in description:
+        log.warning(f"{path} has no {name}_ids: its samples are taken to be in the order of {expected['ids'][0]}")
+
+
+def _written(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _logits(what: str, array: Any) -> NDArray[np.floating]:
@@ -125,32 +212,75 @@ def _logits(what: str, array: Any) -> NDArray[np.floating]:
             f"{what} have shape {np.shape(array)}; it must be [members, samples, classes] or [samples, classes]"
         )
     if not np.isfinite(logits).all():
-        member, sample, _ = (int(place[0]) for place in np.nonzero(~np.isfinite(logits)))
-        wrong = int((~np.isfinite(logits)).sum())
-        raise WeeError(f"{what}: {wrong} values are not finite, the first of member {member}, sample {sample}")
+        raise WeeError(f"{what}: {_counted(~np.isfinite(logits), 'are not finite')}")
     return logits
 
 
-def _labels(
-    name: str, path: Path, part: Mapping[str, Any], files: Mapping[str, str], count: int, classes: int
-) -> NDArray[np.int64]:
-    if name in files:
-        path = Path(files[name])
-        found = _label_file(path)
-    elif f"{name}_labels" in part:
-        found = np.asarray(part[f"{name}_labels"])
-    else:
-        raise WeeError(f"{path} has no {name}_labels; name a file that has them: +labels.{name}=FILE")
-    if found.dtype.kind not in "iu":
-        raise WeeError(f"the {name} labels in {path} are {found.dtype}; labels are whole numbers")
-    if found.shape != (count,):
-        raise WeeError(f"the {name} labels in {path} have shape {found.shape}, but there are {count} samples")
-    if found.min() < 0 or found.max() >= classes:
+def _counted(wrong: NDArray[np.bool_], what: str) -> str:
+    """How many logits [members, samples, classes] are wrong, and where the first of them is."""
+    member, sample, _ = (int(place[0]) for place in np.nonzero(wrong))
+    return f"{int(wrong.sum())} values {what}, the first of member {member}, sample {sample}"
+
+
+def _converted(what: str, logits: NDArray[np.floating], dtype: str) -> NDArray[np.floating]:
+    """Logits [members, N, classes] as `dtype`.
+
+    Raises:
+        WeeError: values overflow it.
+    """
+    with np.errstate(over="ignore"):
+        converted: NDArray[np.floating] = logits.astype(dtype, copy=False)
+    overflow = ~np.isfinite(converted)
+    if overflow.any():
+        largest = float(np.abs(logits).max())
+        wider = "float32" if largest <= float(np.finfo(np.float32).max) else "float64"
         raise WeeError(
-            f"the {name} labels in {path} run from {found.min()} to {found.max()}, but the logits have {classes} classes: "
+            f"{what}: {_counted(overflow, f'are too large for {dtype}')}; the largest is {largest:.3g}, "
+            f"for which dtype={wider} is wide enough"
+        )
+    return converted
+
+
+def _count_newly_tied(given: NDArray[np.floating], converted: NDArray[np.floating]) -> int:
+    """How many samples' maximum softmax probabilities, over all members, equal another sample's since the conversion alone.
+
+    Args:
+        given: logits before the conversion, [members, N, classes].
+        converted: after it.
+    """
+    if given.dtype == converted.dtype:
+        return 0
+    count = 0
+    for before, after in zip(map(_confidence, given), map(_confidence, converted), strict=True):
+        order = np.lexsort((before, after))
+        before, after = before[order], after[order]
+        starts = np.flatnonzero(np.append(True, after[1:] != after[:-1]))  # of the runs of equal confidences
+        ends = np.append(starts[1:], len(after))
+        count += int((ends - starts)[before[starts] != before[ends - 1]].sum())
+    return count
+
+
+def _confidence(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The maximum softmax probability [N] of one member's logits [N, classes], as a sweep computes it."""
+    import torch
+
+    from wee.method.scores import Outputs, msp
+
+    confidence: NDArray[np.float64] = msp(Outputs([torch.from_numpy(logits.astype(np.float64))])).numpy()
+    return confidence
+
+
+def _labels(name: str, path: Path, labels: NDArray[Any], count: int, classes: int) -> NDArray[np.int64]:
+    if labels.dtype.kind not in "iu":
+        raise WeeError(f"the {name} labels in {path} are {labels.dtype}; labels are whole numbers")
+    if labels.shape != (count,):
+        raise WeeError(f"the {name} labels in {path} have shape {labels.shape}, but there are {count} samples")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise WeeError(
+            f"the {name} labels in {path} run from {labels.min()} to {labels.max()}, but the logits have {classes} classes: "
             f"labels lie in 0..{classes - 1}"
         )
-    return found.astype(np.int64)
+    return labels.astype(np.int64)
 
 
 def _label_file(path: Path) -> NDArray[Any]:
@@ -230,7 +360,9 @@ def _authors(path: Path, variant: str | None) -> dict[str, Any]:
             value = torch.stack([value[head] for head in heads])
         if not isinstance(value, torch.Tensor):
             raise WeeError(f"{name} in {path} is a {type(value).__name__}; it must be a tensor")
-        arrays[f"{key}_logits"] = value.float().numpy() if value.is_floating_point() else value.numpy()
+        if value.is_floating_point() and value.dtype != torch.float64:
+            value = value.float()  # exact, and numpy has no bfloat16
+        arrays[f"{key}_logits"] = value.numpy()
     return arrays
 
 

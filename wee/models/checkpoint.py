@@ -90,6 +90,9 @@ def read(folder: Path) -> tuple[dict[str, Tensor], str]:
 def load(state: Mapping[str, Tensor], network: nn.Module, where: object) -> None:
     """Put weights into a network of their architecture.
 
+    Batch norm's `num_batches_tracked` may be missing, as in old checkpoints, since inference does not use it: the network
+    keeps its own.
+
     Args:
         state: the weights.
         network: takes them.
@@ -99,16 +102,15 @@ def load(state: Mapping[str, Tensor], network: nn.Module, where: object) -> None
         WeeError: they belong to another architecture; the message names the keys.
     """
     wanted = network.state_dict()
-    different = [k for k in wanted.keys() & state.keys() if wanted[k].shape != state[k].shape]
-    if different or wanted.keys() != state.keys():
-        lists = {
-            "missing": wanted.keys() - state.keys(),
-            "not wanted": state.keys() - wanted.keys(),
-            "of another shape": different,
-        }
-        told = "; ".join(f"{what}: {', '.join(sorted(keys)[:5])}" for what, keys in lists.items() if keys)
-        raise WeeError(f"the weights in {where} are of another architecture ({told})")
-    network.load_state_dict(state)
+    problems = {
+        "missing": {key for key in wanted.keys() - state.keys() if key.split(".")[-1] != "num_batches_tracked"},
+        "not wanted": state.keys() - wanted.keys(),
+        "of another shape": {key for key in wanted.keys() & state.keys() if wanted[key].shape != state[key].shape},
+    }
+    if any(problems.values()):
+        listed = "; ".join(f"{what}: {', '.join(sorted(keys)[:5])}" for what, keys in problems.items() if keys)
+        raise WeeError(f"the weights in {where} are of another architecture ({listed})")
+    network.load_state_dict({**wanted, **state})
 
 
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "network")

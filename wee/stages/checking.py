@@ -10,7 +10,6 @@ from wee.config.console import show
 from wee.config.failures import Failures, report
 from wee.config.runner import Stage, stage
 from wee.data.config import DatasetConfig, ImagesConfig, LabelledConfig, ShiftedConfig, labelled, ood_sets, shifted_sets
-from wee.errors import WeeError
 
 
 @dataclass
@@ -77,11 +76,8 @@ def _split(config: DatasetConfig, name: str, dataset: LabelledConfig) -> dict[st
         place = str(split.place)
         opened = {split.size(k) for k in (0, len(split) // 2, len(split) - 1)}
         sizes = ", ".join(f"{width}x{height}" for width, height in sorted(opened))
-        if len(classes) and config.classes and not is_shifted and len(classes) != config.classes:
-            raise WeeError(
-                f"{place} has images of {len(classes)} classes, but {config.name}.classes is {config.classes}: "
-                "a class folder is missing, or one too many"
-            )
+        if config.classes and not is_shifted:
+            split.check_classes(config.classes)
     groups = len(np.unique(split.groups))
     return {"place": place, "images": len(split), "groups": groups, "classes": len(classes), "sizes": sizes}
 

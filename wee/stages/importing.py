@@ -15,13 +15,15 @@ from wee.config.common import Common, as_list, check_member
 from wee.config.failures import report
 from wee.config.runner import Stage, command, stage
 from wee.data.config import labelled
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 from wee.models.config import FamilyConfig
 
 if TYPE_CHECKING:
     from wee.data.importing import Imported
 
 log = logging.getLogger("wee")
+
+DTYPES = ("float32", "float16", "float64")
 
 
 @dataclass
@@ -39,6 +41,8 @@ class ImportConfig(Common):
         names: the split of each name in the files, where it is another.
         unlabelled: sets whose labels are of other classes: they are OOD sets, and no shifted test sets.
         variant: which entry of an authors' file to take, where it has several ("afp, wfp").
+        dtype: floating-point type in which logits are stored, one of `DTYPES`, whatever the files have. Another dtype is
+            another entry.
     """
 
     dataset: Any = None
@@ -52,8 +56,11 @@ class ImportConfig(Common):
     names: dict[str, str] = field(default_factory=dict)
     unlabelled: Any = field(default_factory=list)
     variant: str | None = None
+    dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
         self.file = [str(one) for one in as_list(self.file)]
         self.macs = as_list(self.macs)
@@ -71,7 +78,8 @@ def import_logits(cfg: ImportConfig) -> None:
     from wee.data.importing import read
     from wee.store import Address, LogitStore
 
-    splits = read([Path(one) for one in cfg.file], cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled))
+    files = [Path(file) for file in cfg.file]
+    splits = read(files, cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled), cfg.dtype)
     for name in (name.removeprefix("shift-") for name in splits if name.startswith("shift-")):
         log.info(
             f"{name} has labels, so it is a shifted test set (unlabelled={name} if they are of other classes: an OOD set)"
@@ -93,13 +101,20 @@ def import_logits(cfg: ImportConfig) -> None:
     for address, split, k in jobs:
         logits = split.logits if cfg.exits else split.logits[k]
         made += _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k])
+    tied = {name: split.newly_tied for name, split in splits.items() if split.newly_tied}
+    if tied:
+        listed = ", ".join(f"{name} {count:,} of {splits[name].logits[..., 0].size:,}" for name, count in tied.items())
+        log.info(
+            f"storing {cfg.dtype} makes maximum softmax probabilities equal that differ in the files: {listed} "
+            f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
+        )
     log.info(f"{made} entries imported, {len(jobs) - made} were there already; in {cfg.paths.store}")
     names = f"dataset=stored dataset.name={cfg.dataset.name} family=stored family.name={cfg.family.name}"
     together = "" if len(members) > 1 and not cfg.exits else " ensemble=alone"
     if together or members != [0, 1]:
         together += f" 'ensemble.members={members}'".replace(", ", ",")
     log.info(f"sweep them: wee sweep {names}{together}")
-    report(imported=made, already_there=len(jobs) - made)
+    report(imported=made, already_there=len(jobs) - made, newly_tied={name: tied.get(name, 0) for name in splits})
 
 
 def _keep(store: Any, address: Any, logits: Any, split: Imported, weights: str, macs: Any) -> bool:

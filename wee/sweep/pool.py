@@ -139,12 +139,21 @@ def _same_network(entries: Sequence[Entry]) -> None:
     """A threshold set with one network says nothing about another: all splits must be of the same."""
     first = entries[0]
     for entry in entries[1:]:
-        for name in ("weights", "architecture", "transform", "precision", "dtype"):
-            if first.manifest["identity"].get(name) != entry.manifest["identity"].get(name):
-                raise WeeError(
-                    f"{first.address} and {entry.address} differ in their {name}: {first.describe()} and {entry.describe()}. "
-                    "Evaluate both again with the same config, or choose entries of one recipe with pick=..."
-                )
+        identities = [one.manifest["identity"] for one in (first, entry)]
+        names = ("weights", "architecture", "transform", "precision", "dtype")
+        different = [name for name in names if identities[0].get(name) != identities[1].get(name)]
+        if not different:
+            continue
+        if not all(identity.get("imported") for identity in identities):
+            advice = "Evaluate both again with the same config, or choose entries of one recipe with pick=..."
+        elif "dtype" in different:
+            advice = "Import both with the same dtype=..., or choose entries of one dtype with pick=..."
+        else:
+            advice = "Import all splits of a member with one command, or choose entries of one import with pick=..."
+        raise WeeError(
+            f"{first.address} and {entry.address} differ in their {' and '.join(different)}: {first.describe()} and "
+            f"{entry.describe()}. {advice}"
+        )
 
 
 def _samples(entries: Sequence[Entry]) -> Samples:
