@@ -1,15 +1,21 @@
-"""The tables of this page, from the sweeps of `make figures DATASET=cifar10`: `python experiments/cifar10/tables.py`."""
+"""The page about CIFAR-10, from the sweeps of `make figures DATASET=cifar10`.
+
+`python experiments/cifar10/tables.py [SWEEPS]` fills `page.md`, the text with places for numbers and tables, with what is
+in the sweeps, and prints the page. `README.md` beside it is what it prints, and a test compares the two.
+"""
 
 from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from wee.method import Metric
+from wee.method import Metric, Task
 from wee.sweep.results import find_sweeps, read_table
 from wee.units import si
 
@@ -19,11 +25,55 @@ PANELS = {
     "scod": ["risk@50", "risk@80"],
     "ood": ["fpr@80", "fpr@95"],
 }
-TITLES = {
-    "sc": "Selective classification (ranked by maximum softmax probability)",
-    "scod": "Selective classification with as many OOD samples in the stream (objects32)",
-    "ood": "OOD detection (objects32, ranked by energy)",
-}
+BASELINES = {"single": "single models", "ensemble": "ensembles", "threshold": "single threshold"}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The tables of one sweep.
+
+    Attributes:
+        folder: the sweep's folder.
+        metrics: the tasks that the page shows.
+    """
+
+    folder: Path
+    metrics: list[str]
+
+    @classmethod
+    def read(cls, sweeps: Path, kind: str) -> Sweep:
+        """The newest sweep of a kind in the folder of sweeps."""
+        (folder,) = find_sweeps(sweeps, [NAME.format(kind=kind)])
+        return cls(folder, PANELS[kind])
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """The rows on the test set; with OOD data, if the sweep has any."""
+        table = read_table(self.folder)
+        rows = table[table.split == "test"]
+        return rows[rows.ood.notna()] if rows.ood.notna().any() else rows
+
+    @cached_property
+    def scales(self) -> list[str]:
+        """The sizes, ascending."""
+        return [str(scale) for scale in self.test.scale.unique()]
+
+    def windows(self, name: str) -> pd.DataFrame:
+        """The rows about windows, each for its own task, of "differences" or "equal_quality"."""
+        rows = pd.read_csv(self.folder / f"{name}.csv")
+        rows = rows[(rows.policy == "window") & (rows.task == rows.metric) & (rows.split == "test")]
+        return rows[rows.ood.notna()] if rows.ood.notna().any() else rows
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """How windows differ from the baselines."""
+        return self.windows("differences")
+
+    def averages(self, metric: str) -> pd.DataFrame:
+        """The means and intervals of a metric."""
+        rows = pd.read_csv(self.folder / "averages.csv")
+        rows = rows[(rows.metric == metric) & (rows.split == "test")]
+        return rows[rows.ood.notna()] if rows.ood.notna().any() else rows
 
 
 def arrow(metric: str) -> str:
@@ -41,94 +91,199 @@ def header(left: list[str], numbers: list[str]) -> list[str]:
     return [row([*left, *numbers]), row(["---"] * len(left) + ["---:"] * len(numbers))]
 
 
-def members(table: pd.DataFrame) -> list[str]:
-    """Accuracy of every member, ensemble and cascade on the test set."""
-    test = table[(table.split == "test") & (table.metric == "accuracy")]
+def accuracies(sweep: Sweep) -> list[str]:
+    """Accuracy of every member, ensemble and cascade."""
+    rows = sweep.test[sweep.test.metric == "accuracy"]
     lines = header(["size"], ["MACs", "member 0", "member 1", "ensemble", "cascade (for cov@5)"])
-    for scale, own in test.groupby("scale", sort=False):
-        single = own[own.policy == "single"].set_index("members")
-        both = [own[own.policy == "ensemble"], own[(own.policy == "window") & (own.task == "cov@5")]]
-        accuracies = [f"{single.value[one]:.2f}" for one in ("0", "1")]
-        lines.append(
-            row([str(scale), si(single.macs.iloc[0]), *accuracies, *(f"{one.value.mean():.2f}" for one in both)])
-        )
+    for scale, at_scale in rows.groupby("scale", sort=False):
+        single = at_scale[at_scale.policy == "single"].set_index("members")
+        ensemble = at_scale[at_scale.policy == "ensemble"]
+        cascade = at_scale[(at_scale.policy == "window") & (at_scale.task == "cov@5")]
+        members = [f"{single.value[member]:.2f}" for member in ("0", "1")]
+        means = [f"{rows.value.mean():.2f}" for rows in (ensemble, cascade)]
+        lines.append(row([str(scale), si(single.macs.iloc[0]), *members, *means]))
     return lines
 
 
-def policies(table: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """Every policy of every size: means over members and orders on the test set."""
-    rows = table[table.split == "test"]
-    ood = rows.ood.notna().any()
-    rows = rows[rows.ood.notna()] if ood else rows
-    rows = rows[rows.task.isna() | (rows.task == rows.metric)]
-    lines = header(["size", "policy"], ["MACs", *map(arrow, metrics)])
-    kinds = [("single", "single", False), ("ensemble", "ensemble", False), ("window", "window 0.20", False)]
-    kinds += [("window", "window 0.20, adjusted", True)] if rows.adjusted.any() else []
-    for scale, own in rows.groupby("scale", sort=False):
-        for policy, name, adjusted in kinds:
-            picked = own[(own.policy == policy) & (own.adjusted == adjusted)]
-            values = [f"{picked[picked.metric == metric].value.mean():.2f}" for metric in metrics]
+def _policies(sweep: Sweep) -> list[tuple[str, str, bool]]:
+    """Policy, its name on the page, and whether its windows are adjusted."""
+    policies = [("single", "single", False), ("ensemble", "ensemble", False), ("window", "window 0.20", False)]
+    return policies + ([("window", "window 0.20, adjusted", True)] if sweep.test.adjusted.any() else [])
+
+
+def policies(sweep: Sweep) -> list[str]:
+    """Every policy of every size: means over members and orders."""
+    rows = sweep.test[sweep.test.task.isna() | (sweep.test.task == sweep.test.metric)]
+    lines = header(["size", "policy"], ["MACs", *map(arrow, sweep.metrics)])
+    for scale, at_scale in rows.groupby("scale", sort=False):
+        for policy, name, adjusted in _policies(sweep):
+            picked = at_scale[(at_scale.policy == policy) & (at_scale.adjusted == adjusted)]
+            values = [f"{picked[picked.metric == metric].value.mean():.2f}" for metric in sweep.metrics]
             macs = picked.groupby("task", dropna=False).macs.mean()
-            price = dict.fromkeys(si(one) for one in (macs.min(), macs.max()))
+            price = dict.fromkeys(si(macs) for macs in (macs.min(), macs.max()))
             lines.append(row([str(scale), name, " to ".join(price), *values]))
     return lines
 
 
-def kept(table: pd.DataFrame, metrics: list[str]) -> list[str]:
-    """How much of the ensemble's gain over a single model the cascade has, and at how many times a single model's MACs."""
-    rows = table[(table.split == "test") & ~table.adjusted.astype(bool)]
-    rows = rows[rows.ood.notna()] if rows.ood.notna().any() else rows
-    lines = header(["size"], metrics)
-    for scale, own in rows.groupby("scale", sort=False):
+def deployed(sweep: Sweep) -> list[str]:
+    """What each policy does at an acceptance threshold that was fixed on the validation set."""
+    pairs = {name: [metric.name for metric in Metric.deployed_for(Task.parse(name))] for name in sweep.metrics}
+    words = {"cov": "coverage / risk", "risk": "coverage / risk", "fpr": "TPR / FPR"}
+    lines = header(["size", "policy"], [f"{name}: {words[name.partition('@')[0]]}" for name in sweep.metrics])
+    for scale, at_scale in sweep.test.groupby("scale", sort=False):
+        for policy, label, adjusted in _policies(sweep):
+            picked = at_scale[(at_scale.policy == policy) & (at_scale.adjusted == adjusted)]
+            cells = [
+                " / ".join(f"{picked[picked.metric == metric].value.mean():.2f}" for metric in pair)
+                for pair in pairs.values()
+            ]
+            lines.append(row([str(scale), label, *cells]))
+    return lines
+
+
+def kept(sweep: Sweep) -> list[str]:
+    """How much of the ensemble's gain the cascade has, and at how many times the MACs of a single model."""
+    rows = sweep.test[~sweep.test.adjusted.astype(bool)]
+    lines = header(["size"], sweep.metrics)
+    for scale, at_scale in rows.groupby("scale", sort=False):
         cells = [str(scale)]
-        for metric in metrics:
-            found = own[own.metric == metric]
-            single, ensemble = (found[found.policy == one].value.mean() for one in ("single", "ensemble"))
-            cascade = found[(found.policy == "window") & (found.task == metric)]
-            times = cascade.macs.mean() / found[found.policy == "single"].macs.mean()
+        for metric in sweep.metrics:
+            measured = at_scale[at_scale.metric == metric]
+            single, ensemble = (measured[measured.policy == name].value.mean() for name in ("single", "ensemble"))
+            cascade = measured[(measured.policy == "window") & (measured.task == metric)]
+            times = cascade.macs.mean() / measured[measured.policy == "single"].macs.mean()
             cells.append(f"{(cascade.value.mean() - single) / (ensemble - single):.0%} at {times:.2f}")
         lines.append(row(cells))
     return lines
 
 
-def differences(folder: Path, metrics: list[str]) -> list[str]:
-    """Cascades against the curves of single models and of ensembles, at the cascades' own MACs."""
-    found = pd.read_csv(folder / "differences.csv")
-    found = found[(found.policy == "window") & (found.task == found.metric) & (found.split == "test")]
-    found = found[found.ood.notna()] if found.ood.notna().any() else found
-    lines = header(["cascade of", "against, at its MACs"], [arrow(metric) for metric in metrics])
-    curves = {"single": "single models", "ensemble": "ensembles"}
-    for (versus, curve), adjusted in itertools.product(curves.items(), (False, True)):
-        own = found[(found.versus == versus) & (found.adjusted == adjusted)]
-        for scale, points in own.groupby("scale", sort=False):
+def differences(sweep: Sweep) -> list[str]:
+    """Cascades against the curves of single models and ensembles, and against the single threshold."""
+    lines = header(["cascade of", "against"], [arrow(metric) for metric in sweep.metrics])
+    for (versus, label), adjusted in itertools.product(BASELINES.items(), (False, True)):
+        rows = sweep.differences[(sweep.differences.versus == versus) & (sweep.differences.adjusted == adjusted)]
+        for scale, points in rows.groupby("scale", sort=False):
             by_metric = points.set_index("metric")
-            cells = [_difference(by_metric.loc[one]) if one in by_metric.index else "-" for one in metrics]
-            name = f"{scale}, adjusted" if adjusted else str(scale)
-            lines.append(row([name, curve, *cells]))
+            cells = [_difference(by_metric.loc[name]) if name in by_metric.index else "-" for name in sweep.metrics]
+            lines.append(row([f"{scale}, adjusted" if adjusted else str(scale), label, *cells]))
     return lines
 
 
 def _difference(one: pd.Series) -> str:
-    return f"{one.difference:+.2f} [{one.lower:+.2f}, {one.upper:+.2f}]"
+    own = f"{one.difference:+.2f} [{one.lower:+.2f}, {one.upper:+.2f}]"
+    if pd.isna(one.simultaneous_lower):
+        return own
+    return f"{own} {{{one.simultaneous_lower:+.2f}, {one.simultaneous_upper:+.2f}}}"
 
 
-def page(sweeps: Path) -> str:
-    """All tables, as Markdown."""
-    parts = []
-    for kind, metrics in PANELS.items():
-        (folder,) = find_sweeps(sweeps, [NAME.format(kind=kind)])
-        table = read_table(folder)
-        if kind == "sc":
-            parts += ["### Accuracy of every member on the test set", "", *members(table), ""]
-        parts += [f"### {TITLES[kind]}", "", *policies(table, metrics), ""]
-        parts += [
-            "The cascade's share of the ensemble's gain, at how many times the MACs of a single model:",
-            "",
-            *kept(table, metrics),
-            "",
-        ]
-        parts += ["Differences at equal MACs, with 95 % intervals:", "", *differences(folder, metrics), ""]
-    return "\n".join(parts)
+def equal_quality(sweep: Sweep) -> list[str]:
+    """The cascade's MACs as a share of those that a single model needs for the same value."""
+    rows = sweep.windows("equal_quality")
+    rows = rows[~rows.adjusted.astype(bool)]
+    lines = header(["cascade of"], sweep.metrics)
+    for scale, points in rows.groupby("scale", sort=False):
+        by_metric = points.set_index("metric")
+        lines.append(row([str(scale), *(_share(by_metric.loc[name]) for name in sweep.metrics)]))
+    return lines
+
+
+def _share(one: pd.Series) -> str:
+    bound = {"<": "< ", ">": "> "}.get(str(one.bound), "")
+    ends = ["0" if end == 0 else "∞" if end == float("inf") else f"{end:.2f}" for end in (one.lower, one.upper)]
+    return f"{bound}{one.share:.2f} [{ends[0]}, {ends[1]}]"
+
+
+TABLES: dict[str, Callable[[Sweep], list[str]]] = {
+    "policies": policies,
+    "deployed": deployed,
+    "kept": kept,
+    "differences": differences,
+    "equal_quality": equal_quality,
+}
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence lists them; "none" for none."""
+    names = list(names)
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
+
+
+def wins(sweep: Sweep, metric: str, versus: str, adjusted: bool = False, ends: str = "simultaneous") -> list[str]:
+    """The sizes at which the interval of a difference lies on the better side of zero.
+
+    Args:
+        sweep: the sweep.
+        metric: the task.
+        versus: the baseline.
+        adjusted: of adjusted windows.
+        ends: "simultaneous" for the interval that holds for all comparisons at once, "" for its own.
+    """
+    rows = sweep.differences
+    rows = rows[(rows.metric == metric) & (rows.versus == versus) & (rows.adjusted == adjusted)]
+    prefix = "simultaneous_" if ends else ""
+    better = rows[f"{prefix}lower"] > 0 if Metric.parse(metric).higher_is_better else rows[f"{prefix}upper"] < 0
+    return [str(scale) for scale in rows[better].scale]
+
+
+def span(values: Iterable[float], places: int = 1) -> str:
+    """The least and the greatest of some sizes of a difference, "1.4 to 2.3"."""
+    sizes = sorted(abs(value) for value in values)
+    low, high = f"{sizes[0]:.{places}f}", f"{sizes[-1]:.{places}f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def facts(sweeps: dict[str, Sweep]) -> dict[str, str]:
+    """Every number and every list of sizes that the text of the page has, by name."""
+    places: dict[str, str] = {}
+    for kind, sweep in sweeps.items():
+        rows = sweep.differences
+        places[f"{kind}_comparisons"] = str(int(rows.comparisons.max()))
+        for metric, versus, adjusted in itertools.product(sweep.metrics, BASELINES, (False, True)):
+            points = rows[(rows.metric == metric) & (rows.versus == versus) & (rows.adjusted == adjusted)]
+            if points.empty:
+                continue
+            key = f"{kind}_{metric.replace('@', '')}_{versus}" + ("_adjusted" if adjusted else "")
+            every = [str(scale) for scale in points.scale]
+            places[f"{key}_span"] = span(points.difference)
+            for ends, name in (("simultaneous", "all"), ("", "own")):
+                better = wins(sweep, metric, versus, adjusted, ends)
+                places[f"{key}_{name}"] = "every size" if better == every else listed(better)
+                places[f"{key}_{name}_not"] = listed(scale for scale in every if scale not in better)
+            for point in points.itertuples():
+                places[f"{key}_{point.scale}"] = _difference(pd.Series(point._asdict()))
+    sc = sweeps["sc"]
+    shares = [float(cell.split("%")[0]) for line in kept(sc)[2:] for cell in line.split("|")[2:-1]]
+    places["kept_span"] = f"{min(shares):.0f} to {max(shares):.0f} %"
+    cov5 = [float(line.split("|")[3].split("%")[0]) for line in kept(sc)[2:]]
+    places["kept_cov5_span"] = f"{min(cov5):.0f} to {max(cov5):.0f} %"
+    for metric in ("deployed_risk@5", "deployed_cov@5"):
+        means = sc.averages(metric)
+        for policy in ("single", "ensemble", "window"):
+            places[f"{metric.replace('@', '')}_{policy}"] = span(means[means.policy == policy].value)
+        places[f"{metric.replace('@', '')}_span"] = span(means.value)
+    quality = sc.windows("equal_quality")
+    for metric in sc.metrics:
+        points = quality[(quality.metric == metric)].set_index("scale")
+        for scale, point in points.iterrows():
+            places[f"quality_{metric.replace('@', '')}_{scale}"] = _share(point)
+        reached = points[points.bound.isna()]
+        places[f"quality_{metric.replace('@', '')}_least"] = f"{100 * reached.share.min():.0f} %"
+    return places
+
+
+def page(folder: Path) -> str:
+    """The page.
+
+    Args:
+        folder: the folder of sweeps.
+    """
+    sweeps = {kind: Sweep.read(folder, kind) for kind in PANELS}
+    places = facts(sweeps)
+    places["accuracies"] = "\n".join(accuracies(sweeps["sc"]))
+    for (kind, sweep), (name, table) in itertools.product(sweeps.items(), TABLES.items()):
+        places[f"{kind}_{name}"] = "\n".join(table(sweep))
+    text = Path(__file__).with_name("page.md").read_text()
+    return text.format_map(places)
 
 
 if __name__ == "__main__":
