@@ -149,11 +149,12 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
     """The networks of every scale, or of every mix of scales.
 
     Raises:
-        WeeError: entries are missing; the message has the command that makes them.
+        WeeError: entries are missing; the message has the command that makes them. Or scales were evaluated on different
+            samples.
     """
     from wee.store import LogitStore
     from wee.store.entry import Damaged
-    from wee.sweep.pool import read_pool
+    from wee.sweep.pool import check_same_samples, read_pool
 
     store, pools = LogitStore(cfg.paths.store), []
     missing: dict[Address, None] = {}
@@ -181,6 +182,7 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
                 f"pick={one} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
             )
     _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
+    check_same_samples(pools)
     return pools
 
 
