@@ -113,12 +113,17 @@ class SweepConfig(Common):
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
+    from wee.sweep.settings import left_out
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
 
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
     plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
     pools = _read(cfg, plan)
+    _check_points(pools, plan)
+    for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
+        if note is not None:
+            log.info(note)
     about = {**_identity(cfg, pools), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_whole(folder):
@@ -204,6 +209,20 @@ def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
         log.warning(f"these members were trained by {len(recipes)} different recipes ({', '.join(recipes)})")
 
 
+def _check_points(pools: list[Pool], plan: Plan) -> None:
+    """Refuse policies of which none applies.
+
+    Raises:
+        WeeError: there is nothing to compute.
+    """
+    if not any(plan.points(pool) for pool in pools):
+        raise WeeError(
+            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: single needs networks of one "
+            "scale; ensemble needs ensemble.size of 2 or more; window, threshold and random need that or several exits; last "
+            "needs ensemble.combine=replace and ensemble.size of 2 or more"
+        )
+
+
 def _make(cfg: SweepConfig, missing: list[Address]) -> str:
     """What to run to make entries."""
     own = [address for address in missing if address.family == cfg.family.name]
@@ -273,7 +292,7 @@ def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
         "scale": cfg.scale,
         "entries": entries,
         "wee": version("wee"),
-        "layout": 2,
+        "layout": 3,
     }
 
 

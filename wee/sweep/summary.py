@@ -47,7 +47,7 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] 
         shown.add_column(f"{name} {arrow}" + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
     for (scale, exits), own in rows.groupby(["scale", "exits"], dropna=False, sort=False):
         section = 0
-        lines = [("single", None), ("ensemble", None), *(("window", width) for width in shown_widths)]
+        lines = [("single", None), ("ensemble", None), ("last", None), *(("window", width) for width in shown_widths)]
         for policy, width in lines:
             picked = own[(own.policy == policy) & ((own.width == width) if policy == "window" else True)]
             if len(picked):

@@ -33,17 +33,19 @@ from wee.sweep.scored import Scorer
 from wee.sweep.settings import Order, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
-    "dataset", "family", "scale", "members", "exits", "size", "policy", "width", "fraction", "score", "task",
+    "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
     "tau", "low", "high", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
     "metric", "eval_score", "value", "lower", "upper",
 ]  # fmt: skip
-"""What a row says. One setting of one cascade: dataset to task. Where its first stage's window came to lie: tau, low,
-high. What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream),
+"""What a row says. One setting of one cascade: dataset to task (cascades: how many cascades of that size there are at that
+scale, run or not). Where its first stage's window came to lie: tau, low, high. What it was run on: ood (empty: ID data
+alone), adjusted (whether the window was moved to the unlabelled stream),
 split ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples. What came of
 it: macs, the average over the samples (with an OOD set, half ID and half OOD: macs_id, macs_ood); metric, the score it ranks
 by, the value, and its bootstrap interval."""
 
-KEYS = [c for c in COLUMNS[: COLUMNS.index("tau")]] + ["ood", "adjusted", "split", "metric", "eval_score"]
+KEYS = [column for column in COLUMNS[: COLUMNS.index("tau")] if column != "cascades"]
+KEYS += ["ood", "adjusted", "split", "metric", "eval_score"]
 """What tells two rows apart."""
 
 ID_SPLITS = ("val", "test")
@@ -138,7 +140,7 @@ def compute(
     ordered = [(order, plan.settings(order)) for order in found_orders]
     ordered = [(order, found) for order, found in ordered if found]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
-    sets = sorted({_set(order.nodes, k, replaces) for order, _ in ordered for k in range(len(order.nodes))})
+    sets = sorted({members for order, _ in ordered for members in _sets(order, replaces)})
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
     summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
@@ -250,16 +252,19 @@ def measure(
         yield ranked, score, [metric.of_ranking(ranking) for metric in ranked], draws(ranking, ranked)
 
 
-def _set(nodes: tuple[int, ...], stage: int, replaces: bool) -> tuple[int, ...]:
-    """The networks whose outputs are mixed at a stage."""
-    return (nodes[stage],) if replaces else tuple(sorted(nodes[: stage + 1]))
+def _sets(order: Order, replaces: bool) -> list[tuple[int, ...]]:
+    """The networks whose outputs are mixed, for every stage at which samples may leave."""
+    nodes = order.nodes
+    if order.fixed:
+        return [nodes[-1:] if order.role == "last" else nodes]
+    return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
 
 
 def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:
     macs = [pool.networks[node].macs for node in order.nodes]
     cost = macs if pool.multi_exit else np.cumsum(macs).tolist()
-    chosen = [prefixes[_set(order.nodes, k, replaces)] for k in range(len(order.nodes))]
-    return Stages(chosen, cost, pool.samples[split].ids)
+    chosen = [prefixes[members] for members in _sets(order, replaces)]
+    return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 
 
 def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
@@ -272,6 +277,7 @@ def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
         "members": member_name(networks),
         "exits": exit_name(networks),
         "size": len(order.nodes),
+        "cascades": order.cascades,
         "policy": setting.policy,
         "width": setting.width,
         "fraction": setting.fraction,
