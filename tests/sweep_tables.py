@@ -17,6 +17,8 @@ def fill_store(
     count: int = 300,
     seed: int = 0,
     ood: bool = False,
+    family: str = "made",
+    group: int = 3,
 ) -> LogitStore:
     """Members of made-up scales: the later the scale, the better and the dearer."""
     store = LogitStore(root)
@@ -28,9 +30,9 @@ def fill_store(
                 rng = np.random.default_rng([seed, place, member, stream])
                 logits = (rng.normal(size=(count, 5)) + (1.5 + place) * np.eye(5)[labels]).astype(np.float32)
                 ids = np.array([f"{split}-{i}" for i in range(count)], dtype=np.bytes_)
-                groups = np.array([f"{split}-{i // 3}" for i in range(count)], dtype=np.bytes_)
+                groups = np.array([f"{split}-{i // group}" for i in range(count)], dtype=np.bytes_)
                 identity = {"weights": f"{seed}{place}{member}", "samples": f"{split}{seed}"}
-                with store.writer(Address("toy", "made", scale, member, split), identity, truth, ids, groups) as writer:
+                with store.writer(Address("toy", family, scale, member, split), identity, truth, ids, groups) as writer:
                     writer.add(np.arange(count), logits, truth)
                     writer.commit({"macs": 1e6 * 3**place}, {"command": "wee evaluate", "created": f"2026-{seed}"})
     return store

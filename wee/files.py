@@ -53,18 +53,19 @@ def checksums(path: Path) -> list[int]:
         return [zlib.crc32(block) for block in iter(lambda: file.read(CHUNK), b"")]
 
 
-def commit_folder(temporary: Path, folder: Path) -> bool:
+def commit_folder(temporary: Path, folder: Path, durable: bool = True) -> bool:
     """Make a finished folder appear under its name in one step; give way to one that is there already.
 
     Args:
         temporary: the finished folder, beside or below the place; gone afterwards.
         folder: where it is to appear.
+        durable: whether its files have to survive a loss of power, which takes milliseconds for each file.
 
     Returns:
         Whether it appeared; False if another was there first.
     """
     for path in temporary.rglob("*"):
-        if path.is_file():
+        if durable and path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
     folder.parent.mkdir(parents=True, exist_ok=True)

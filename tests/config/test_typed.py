@@ -72,6 +72,13 @@ def test_a_users_own_folder_counts(tmp_path: Path) -> None:
         (EnsembleConfig, {"members": [-1, 0]}, "-1 is no member"),
         (EnsembleConfig, {"orders": "both"}, "no value of ensemble.orders 'both'"),
         (EnsembleConfig, {"orders": [[0, 0]]}, r"\[0, 0\] is no order of 2 different members"),
+        (EnsembleConfig, {"orders": 0}, "ensemble.orders is 0"),
+        (EnsembleConfig, {"orders": True}, "no value of ensemble.orders 'True'"),
+        (EnsembleConfig, {"orders": []}, "ensemble.orders is an empty list"),
+        (EnsembleConfig, {"orders": [[0, 1], [0, 1]]}, r"ensemble.orders has \[0, 1\] twice"),
+        (EnsembleConfig, {"max_orders": 0}, "ensemble.max_orders is 0: it must be a whole number from 1 on"),
+        (EnsembleConfig, {"max_cascades": 0}, "ensemble.max_cascades is 0: it must be a whole number from 1 on"),
+        (EnsembleConfig, {"seed": -1}, "ensemble.seed is -1: it must be a whole number from 0 on"),
     ],
 )
 def test_wrong_values(schema: type, values: dict[str, Any], message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,17 @@ def test_a_full_disk_is_no_obstacle(
     assert len(run(pool(store, "s1"), tmp_path, ScoreConfig("msp")))
     assert "no space left" in caplog.text
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".tmp", ".lock"))]
+
+
+def test_keeping_waits_for_no_disk(store: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are thousands of pieces, and what a loss of power damages is computed again."""
+
+    def refuse(descriptor: int) -> None:
+        raise AssertionError("scores need not survive a loss of power")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    run(pool(store, "s1"), tmp_path, ScoreConfig("msp"))
+    assert list(tmp_path.rglob("score.npy"))
 
 
 def test_a_map_that_was_written_to_keeps_what_was_written(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class FigureConfig:
         panels: metrics, one a panel.
         split: on which the values were measured: "test", or "shift-NAME" for a shifted test set.
         ood: OOD sets, a panel each: null for ID data, one, a list, or "all" in the tables.
-        policies: the curves, from single, ensemble, window, threshold, random.
+        policies: the curves, from single, ensemble, last, window, threshold, random.
         adjusted: draw windows adjusted to the unlabelled stream as well, dotted.
         score: the confidence that results are ranked by.
         exit: the confidence that samples go on by; null for the same.

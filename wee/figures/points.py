@@ -134,7 +134,7 @@ def _tradeoff(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterato
     for policy in config.policies:
         own = _policy(rows, policy, panel, config, any_parameter=True)
         own = _need(own, policy, panel, config)
-        if policy in ("single", "ensemble"):
+        if policy in ("single", "ensemble", "last"):
             yield _line(own, LOOKS[policy].label, policy, ["exits"], notes=True)
             continue
         for stages, line in own.groupby("exits", dropna=False, sort=True):

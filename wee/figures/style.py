@@ -59,6 +59,7 @@ class Look:
 LOOKS: Mapping[str, Look] = {
     "single": Look("single models", "#555555", "o"),
     "ensemble": Look("ensembles", "#D55E00", "s", (0, (4, 1.5))),
+    "last": Look("last stage alone, all run", "#009E73", "P", (0, (5, 1, 1, 1, 1, 1))),
     "window": Look("window cascades", "#0072B2", "^", order=3),
     "adjusted": Look("adjusted windows", "#0072B2", "x", (0, (1, 1)), order=2.5),
     "threshold": Look("single threshold", "#CC79A7", "v", (0, (1, 1))),

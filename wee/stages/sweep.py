@@ -126,6 +126,7 @@ def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
+    from wee.sweep.settings import left_out
     from wee.sweep.summary import deployed_summary, summary
     from wee.sweep.table import Plan
 
@@ -136,6 +137,10 @@ def sweep(cfg: SweepConfig) -> None:
         reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps))
         check_reference(reference, plan.metrics)
     pools = _read(cfg, plan)
+    _check_points(pools, plan)
+    for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
+        if note is not None:
+            log.info(note)
     about = {**_identity(cfg, pools, reference), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_whole(folder):
@@ -168,11 +173,12 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
     """The networks of every scale, or of every mix of scales.
 
     Raises:
-        WeeError: entries are missing; the message has the command that makes them.
+        WeeError: entries are missing; the message has the command that makes them. Or scales were evaluated on different
+            samples.
     """
     from wee.store import LogitStore
     from wee.store.entry import Damaged
-    from wee.sweep.pool import read_pool
+    from wee.sweep.pool import check_same_samples, read_pool
 
     store, pools = LogitStore(cfg.paths.store), []
     missing: dict[Address, None] = {}
@@ -200,6 +206,7 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
                 f"pick={one} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
             )
     _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
+    check_same_samples(pools)
     return pools
 
 
@@ -219,6 +226,20 @@ def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
             )
     if len(recipes) > 1:
         log.warning(f"these members were trained by {len(recipes)} different recipes ({', '.join(recipes)})")
+
+
+def _check_points(pools: list[Pool], plan: Plan) -> None:
+    """Refuse policies of which none applies.
+
+    Raises:
+        WeeError: there is nothing to compute.
+    """
+    if not any(plan.points(pool) for pool in pools):
+        raise WeeError(
+            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: single needs networks of one "
+            "scale; ensemble needs ensemble.size of 2 or more; window, threshold and random need that or several exits; last "
+            "needs ensemble.combine=replace and ensemble.size of 2 or more"
+        )
 
 
 def _make(cfg: SweepConfig, missing: list[Address]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.files import Lock, checksums, checksums_of, commit_folder, temporary_folder, write_json
+from wee.files import Lock, checksums, checksums_of, commit_folder, temporary_folder
 from wee.identity import key_of
 from wee.store.entry import MANIFEST
 
@@ -70,8 +70,10 @@ class Derived:
                 for one, array in arrays.items():
                     np.save(temporary / f"{one}.npy", array, allow_pickle=False)
                 files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
-                write_json(temporary / MANIFEST, {"identity": dict(identity), "files": files})
-                commit_folder(temporary, folder)
+                (temporary / MANIFEST).write_text(
+                    json.dumps({"identity": dict(identity), "files": files}, indent=1) + "\n"
+                )
+                commit_folder(temporary, folder, durable=False)  # what a loss of power damages is computed again
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 

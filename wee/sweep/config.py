@@ -12,7 +12,7 @@ from wee.config.common import as_list
 from wee.errors import WeeError, unknown
 from wee.machine import processors
 
-POLICIES = ("single", "ensemble", "window", "threshold", "random")
+POLICIES = ("single", "ensemble", "last", "window", "threshold", "random")
 SCORES = ("msp", "entropy", "max_logit", "energy", "margin", "gini", "mean_msp", "mean_entropy")
 ENSEMBLE_SCORES = ("expected_entropy", "mutual_information")
 CONVENTIONS = ("paper", "strict")

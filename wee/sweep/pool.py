@@ -52,6 +52,7 @@ class Pool:
         networks: in the order of scales, members and exits.
         samples: by split.
         entries: that were read.
+        stages: for cascades across scales, the places of the networks that may run at each stage; nothing within one scale.
     """
 
     dataset: str
@@ -60,6 +61,7 @@ class Pool:
     networks: Sequence[Network]
     samples: Mapping[str, Samples]
     entries: Sequence[Entry]
+    stages: Sequence[Sequence[int]] = ()
 
     @property
     def multi_exit(self) -> bool:
@@ -97,7 +99,8 @@ def read_pool(
     """
     found: dict[Address, Entry] = {}
     missing = []
-    owners = [tuple(scale.split("/", 1)) if "/" in scale else (family, scale) for scale in dict.fromkeys(scales)]
+    staged = [tuple(scale.split("/", 1)) if "/" in scale else (family, scale) for scale in scales]
+    owners = list(dict.fromkeys(staged))
     for owner, own_scale in owners:
         for member in members:
             for split in splits:
@@ -112,7 +115,7 @@ def read_pool(
     samples = {
         split: _samples([entry for address, entry in found.items() if address.split == split]) for split in splits
     }
-    networks = []
+    networks: list[Network] = []
     for owner, own_scale in owners:
         for member in members:
             entries = {split: found[Address(dataset, owner, own_scale, member, split)] for split in splits}
@@ -120,7 +123,46 @@ def read_pool(
             networks += _networks(owner, own_scale, member, entries)
     families = list(dict.fromkeys(owner for owner, _ in owners))
     label = ">".join(scales)
-    return Pool(dataset, "+".join(families), label, networks, samples, list(found.values())), []
+    fitting = [
+        [k for k, network in enumerate(networks) if (network.family, network.scale) == stage] for stage in staged
+    ]
+    stages = fitting if len(scales) > 1 else []
+    return Pool(dataset, "+".join(families), label, networks, samples, list(found.values()), stages), []
+
+
+def check_same_samples(pools: Sequence[Pool]) -> None:
+    """Refuse scales that were evaluated on different samples: a sweep compares them sample by sample.
+
+    Raises:
+        WeeError: ids, labels or groups of some split differ between two pools.
+    """
+    first = pools[0]
+    for pool in pools[1:]:
+        for split, samples in pool.samples.items():
+            difference = _difference(first.samples[split], samples)
+            if difference:
+                apart = " and then ".join(_alone(one) for one in (first, pool))
+                raise WeeError(
+                    f"{first.family}/{first.scale} and {pool.family}/{pool.scale} are not about the same {split} samples: "
+                    f"{difference}. Fronts and differences compare scales on the same samples: evaluate both on the same "
+                    f"samples, or sweep them separately, with {apart}"
+                )
+
+
+def _difference(first: Samples, second: Samples) -> str | None:
+    """How two sets of samples differ; None where they do not."""
+    if len(first.ids) != len(second.ids):
+        return f"they have {len(first.ids):,} and {len(second.ids):,} samples"
+    for name in ("ids", "labels", "groups"):
+        differ = np.count_nonzero(getattr(first, name) != getattr(second, name))
+        if differ:
+            return f"the {name} of {differ:,} of {len(first.ids):,} samples differ"
+    return None
+
+
+def _alone(pool: Pool) -> str:
+    """The override that chooses one pool of a sweep."""
+    return f"'ensemble.scales=[{pool.scale.replace('>', ',')}]'" if pool.stages else f"scale={pool.scale}"
 
 
 def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]) -> list[Network]:
@@ -160,11 +202,15 @@ def _samples(entries: Sequence[Entry]) -> Samples:
     first = entries[0]
     for entry in entries:
         entry.verify("labels", "ids", "groups")
-        same = all(np.array_equal(getattr(first, name), getattr(entry, name)) for name in ("ids", "labels"))
+        same = _difference(_samples_of(first), _samples_of(entry)) is None
         same &= first.manifest["identity"].get("samples") == entry.manifest["identity"].get("samples")
         if not same or first.logits.shape[-1] != entry.logits.shape[-1]:
             raise WeeError(
                 f"{first.address} and {entry.address} are not about the same samples and classes "
                 f"({first.logits.shape} and {entry.logits.shape}): they cannot be stages of one cascade"
             )
-    return Samples(first.labels, first.ids, first.groups)
+    return _samples_of(first)
+
+
+def _samples_of(entry: Entry) -> Samples:
+    return Samples(entry.labels, entry.ids, entry.groups)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import comb, perm
 from typing import Literal, cast
 
 from wee.config.common import EnsembleConfig
@@ -12,6 +13,7 @@ from wee.errors import WeeError
 from wee.method import Convention, Ensemble, Policy, Random, Single, SingleThreshold, Task, Window
 from wee.method.policies import Width
 from wee.sweep.config import PolicyConfig, ScoreConfig, WindowConfig
+from wee.sweep.lineups import Lineup, Lineups, draw
 from wee.sweep.pool import Network, Pool
 
 
@@ -42,11 +44,19 @@ class Order:
 
     Attributes:
         nodes: their places in the pool.
-        role: "alone" (a single network), "together" (a set, all of which always run) or "cascade".
+        role: "alone" (a single network), "together" (a set, all of which always run, and whose outputs are averaged), "last"
+            (a set, all of which always run, for the output of the last) or "cascade".
+        cascades: how many cascades of as many networks there are in all, run or not.
     """
 
     nodes: tuple[int, ...]
-    role: Literal["alone", "together", "cascade"]
+    role: Literal["alone", "together", "last", "cascade"]
+    cascades: int
+
+    @property
+    def fixed(self) -> bool:
+        """Whether all networks always run, so that there is one output, at one cost."""
+        return self.role in ("together", "last")
 
 
 def settings(
@@ -59,12 +69,18 @@ def settings(
     convention: str,
 ) -> Iterator[Setting]:
     """What is done with networks in a role."""
-    names = {"alone": ("single",), "together": ("ensemble",), "cascade": ("window", "threshold", "random")}[role]
+    names = {
+        "alone": ("single",),
+        "together": ("ensemble",),
+        "last": ("last",),
+        "cascade": ("window", "threshold", "random"),
+    }[role]
     wanted = [name for name in names if name in policy.names]
     if "single" in wanted:
         yield Setting("single", Single())
-    if "ensemble" in wanted:
-        yield Setting("ensemble", Ensemble())
+    for name in ("ensemble", "last"):
+        if name in wanted:
+            yield Setting(name, Ensemble())
     if "window" in wanted:
         for s, task, width in itertools.product(score.exit, tasks, window.width):
             if isinstance(width, tuple) and len(width) != stages - 1:
@@ -105,39 +121,72 @@ def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
     Raises:
         WeeError: exits are asked for that the network does not have, or of networks that have none.
     """
-    networks = pool.networks
     if pool.multi_exit:
         return _exit_orders(pool, ensemble)
     if ensemble.exits:
         raise WeeError(f"ensemble.exits is for multi-exit networks; {pool.family}/{pool.scale} has one output")
-    if ">" in pool.scale:
-        return _mixed_orders(pool)
-    alone = [Order((place,), "alone") for place in range(len(networks))]
-    if ensemble.size == 1:
+    count = len(pool.networks)
+    alone = [] if pool.stages else [Order((place,), "alone", count) for place in range(count)]
+    if not pool.stages and ensemble.size == 1:
         return alone
-    place = {network.member: k for k, network in enumerate(networks)}
-    if ensemble.orders == "all":
-        chosen = list(itertools.permutations(ensemble.members, ensemble.size))
-    elif ensemble.orders == "given":
-        chosen = list(itertools.combinations(ensemble.members, ensemble.size))
+    if not pool.stages and isinstance(ensemble.orders, list):
+        place = {network.member: k for k, network in enumerate(pool.networks)}
+        chosen: Sequence[Lineup] = [tuple(place[member] for member in order) for order in ensemble.orders]
+        total = perm(count, ensemble.size)
     else:
-        chosen = [tuple(order) for order in ensemble.orders]
-    placed = [tuple(place[member] for member in order) for order in chosen]
-    return [*alone, *_together(placed), *(Order(nodes, "cascade") for nodes in placed)]
+        lineups = _draw(pool, ensemble)
+        chosen, total = lineups.chosen, lineups.total
+    fixed = [Order(nodes, "together", total) for nodes in dict.fromkeys(map(_sorted, chosen))]
+    if ensemble.combine == "replace":
+        # The output is that of the last network, and the cost does not depend on the order of those before it.
+        last = dict.fromkeys((*_sorted(nodes[:-1]), nodes[-1]) for nodes in chosen)
+        fixed += [Order(nodes, "last", total) for nodes in last]
+    return [*alone, *fixed, *(Order(nodes, "cascade", total) for nodes in chosen)]
 
 
-def _mixed_orders(pool: Pool) -> list[Order]:
-    """Across scales: every choice of one member for each stage, none twice."""
-    stages = [scale.rsplit("/", 1)[-1] for scale in pool.scale.split(">")]
-    owners = [scale.rsplit("/", 1)[0] if "/" in scale else None for scale in pool.scale.split(">")]
-    fitting = [
-        [k for k, network in enumerate(pool.networks) if network.scale == scale and owner in (None, network.family)]
-        for scale, owner in zip(stages, owners, strict=True)
-    ]
-    chosen = [nodes for nodes in itertools.product(*fitting) if len(set(nodes)) == len(nodes)]
-    if not chosen:
+def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
+    """A sentence on the cascades that a sweep leaves out because there are too many; None where it leaves out none.
+
+    Those that `ensemble.orders` does not ask for ("given", or a list of orders) are not left out.
+    """
+    if pool.multi_exit or (not pool.stages and (ensemble.size == 1 or isinstance(ensemble.orders, list))):
+        return None
+    lineups = _draw(pool, ensemble)
+    given = _given(pool, ensemble)
+    if lineups.sets == lineups.all_sets and (given or lineups.orders == lineups.all_orders):
+        return None
+    sets = f"{lineups.sets:,}" + (f" of {lineups.all_sets:,}" if lineups.sets < lineups.all_sets else "")
+    sets = "1 set" if lineups.all_sets == 1 else f"each of {sets} sets"
+    caps = [] if given else ["ensemble.orders" if isinstance(ensemble.orders, int) else "ensemble.max_orders"]
+    return (
+        f"{pool.scale}: {len(lineups.chosen):,} of {lineups.total:,} cascades of {len(lineups.chosen[0])} members are run "
+        f"({lineups.orders:,} of {lineups.all_orders:,} orders of {sets} of members); "
+        f"{' and '.join([*caps, 'ensemble.max_cascades'])} set the caps, ensemble.seed the draw"
+    )
+
+
+def _draw(pool: Pool, ensemble: EnsembleConfig) -> Lineups:
+    """The lineups of a pool's cascades: of members of one scale, or of one member of each stage's scale, none twice.
+
+    Raises:
+        WeeError: there are fewer members than stages of the same scale.
+    """
+    stages = pool.stages or [range(len(pool.networks))] * ensemble.size
+    given = _given(pool, ensemble)
+    number = ensemble.orders if isinstance(ensemble.orders, int) else ensemble.max_orders
+    lineups = draw(stages, 1 if given else number, ensemble.max_cascades, ensemble.seed)
+    if not lineups.chosen:
         raise WeeError(f"a cascade {pool.scale} needs a member of its own for each stage; there are too few members")
-    return [*_together(chosen), *(Order(nodes, "cascade") for nodes in chosen)]
+    return replace(lineups, chosen=sorted(map(_sorted, lineups.chosen))) if given else lineups
+
+
+def _given(pool: Pool, ensemble: EnsembleConfig) -> bool:
+    """Whether members run in the order of their numbers alone; across scales, the scales have an order and members none."""
+    return ensemble.orders == "given" and not pool.stages
+
+
+def _sorted(nodes: Lineup) -> Lineup:
+    return tuple(sorted(nodes))
 
 
 def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
@@ -151,13 +200,10 @@ def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
         for exits in wanted:
             if exits[-1] > last:
                 raise WeeError(f"ensemble.exits has {exits}, but {pool.family}/{pool.scale} has exits 1 to {last}")
-        found += [Order((k,), "alone") for k in place.values()]
-        found += [Order(tuple(place[e] for e in exits), "cascade") for exits in wanted]
+        counts = {size: len(members) * comb(last, size) for size in range(1, last + 1)}
+        found += [Order((k,), "alone", counts[1]) for k in place.values()]
+        found += [Order(tuple(place[e] for e in exits), "cascade", counts[len(exits)]) for exits in wanted]
     return found
-
-
-def _together(orders: Sequence[tuple[int, ...]]) -> list[Order]:
-    return [Order(nodes, "together") for nodes in dict.fromkeys(tuple(sorted(nodes)) for nodes in orders)]
 
 
 def member_name(networks: Sequence[Network]) -> str:

@@ -101,7 +101,8 @@ class _Shown:
         """Each scale, or exit, with its lines: the policy, its average MACs, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
-            policies = [("single", None), ("ensemble", None), *(("window", width) for width in self._widths)]
+            policies = [("single", None), ("ensemble", None), ("last", None)]
+            policies += [("window", width) for width in self._widths]
             for policy, width in policies:
                 picked = rows[(rows.policy == policy) & ((rows.width == width) if policy == "window" else True)]
                 if len(picked):

@@ -34,13 +34,14 @@ from wee.sweep.scored import Scorer
 from wee.sweep.settings import Order, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
-    "dataset", "family", "scale", "members", "exits", "size", "policy", "width", "fraction", "score", "task",
+    "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
     "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
     "metric", "eval_score", "acceptance", "value", "lower", "upper",
 ]  # fmt: skip
 """The columns of a table.
 
-- One setting of one cascade: dataset to task.
+- One setting of one cascade: dataset to task (cascades: how many cascades of that size there are at that scale, whether they
+  were run or not).
 - The window of its first stage: the operating threshold tau, the ends low and high, and whether the window was clamped at
   the lowest or the highest validation score (a clamped window is a single threshold).
 - What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream), split
@@ -50,7 +51,8 @@ COLUMNS = [
   bootstrap interval.
 """
 
-KEYS = [*COLUMNS[: COLUMNS.index("tau")], "ood", "adjusted", "split", "metric", "eval_score"]
+KEYS = [column for column in COLUMNS[: COLUMNS.index("tau")] if column != "cascades"]
+KEYS += ["ood", "adjusted", "split", "metric", "eval_score"]
 """The columns that tell two rows apart."""
 
 ID_SPLITS = ("val", "test")
@@ -189,7 +191,7 @@ def compute(
     ordered = [(order, plan.settings(order)) for order in found_orders]
     ordered = [(order, found) for order, found in ordered if found]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
-    sets = sorted({_set(order.nodes, k, replaces) for order, _ in ordered for k in range(len(order.nodes))})
+    sets = sorted({members for order, _ in ordered for members in _sets(order, replaces)})
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
     summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
@@ -401,16 +403,19 @@ def measure(
             yield Number(metric, score, value, resampled)
 
 
-def _set(nodes: tuple[int, ...], stage: int, replaces: bool) -> tuple[int, ...]:
-    """The networks whose outputs are mixed at a stage."""
-    return (nodes[stage],) if replaces else tuple(sorted(nodes[: stage + 1]))
+def _sets(order: Order, replaces: bool) -> list[tuple[int, ...]]:
+    """The networks whose outputs are mixed, for every stage at which samples may leave."""
+    nodes = order.nodes
+    if order.fixed:
+        return [nodes[-1:] if order.role == "last" else nodes]
+    return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
 
 
 def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:
     macs = [pool.networks[node].macs for node in order.nodes]
     cost = macs if pool.multi_exit else np.cumsum(macs).tolist()
-    chosen = [prefixes[_set(order.nodes, k, replaces)] for k in range(len(order.nodes))]
-    return Stages(chosen, cost, pool.samples[split].ids)
+    chosen = [prefixes[members] for members in _sets(order, replaces)]
+    return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 
 
 def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
@@ -423,6 +428,7 @@ def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
         "members": member_name(networks),
         "exits": exit_name(networks),
         "size": len(order.nodes),
+        "cascades": order.cascades,
         "policy": setting.policy,
         "width": setting.width,
         "fraction": setting.fraction,

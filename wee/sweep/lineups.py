@@ -1,0 +1,221 @@
+"""Lineups: which networks run, in which order. All of them, or a balanced draw where there are too many.
+
+M members run in M! orders, and there are many choices of M members out of more. Where that is more than can be run, some
+sets of members and some orders of each set are drawn from a seed. The draw is balanced: of networks that may run at the same
+stage, each is in equally many sets and each runs first equally often, to within one, and so does each member of one set.
+Nothing is enumerated that is much longer than what is drawn.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import comb, factorial, prod
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+Lineup = tuple[int, ...]
+"""The network that runs at each stage, as its place in a pool."""
+
+Groups = dict[tuple[int, ...], list[int]]
+"""Networks that may run at the same stages, and these stages."""
+
+
+@dataclass(frozen=True)
+class Lineups:
+    """Lineups that are run, and how many there are in all.
+
+    Attributes:
+        chosen: the lineups that are run, in ascending order.
+        sets: number of sets of networks among them.
+        orders: number of lineups of each set among them.
+        all_sets: number of sets of networks there are.
+        all_orders: number of lineups of each set there are.
+    """
+
+    chosen: Sequence[Lineup]
+    sets: int
+    orders: int
+    all_sets: int
+    all_orders: int
+
+    @property
+    def total(self) -> int:
+        """The number of lineups there are."""
+        return self.all_sets * self.all_orders
+
+
+def draw(stages: Sequence[Sequence[int]], max_orders: int, max_lineups: int, seed: int) -> Lineups:
+    """Take every lineup, or draw some where there are more than may be run.
+
+    Every set of networks is kept as long as `max_lineups` allows one order of each; the orders of a set are cut first.
+
+    Args:
+        stages: the networks that may run at each stage. Any two stages have all networks in common, or none.
+        max_orders: the largest number of lineups of one set of networks, at least 1.
+        max_lineups: the largest number of lineups, at least 1.
+        seed: of the draw, at least 0. The same arguments give the same lineups on every machine.
+
+    Returns:
+        The lineups; there are none if some stage has no network left to run.
+
+    Example:
+        >>> draw([[0, 1]] * 2, max_orders=24, max_lineups=240, seed=0).chosen
+        [(0, 1), (1, 0)]
+        >>> drawn = draw([range(12)] * 12, max_orders=24, max_lineups=240, seed=0)
+        >>> len(drawn.chosen), drawn.total
+        (24, 479001600)
+    """
+    groups: Groups = {}
+    for stage, networks in enumerate(stages):
+        groups.setdefault(tuple(networks), []).append(stage)
+    all_sets = prod(comb(len(networks), len(places)) for networks, places in groups.items())
+    all_orders = prod(factorial(len(places)) for places in groups.values())
+    sets = min(all_sets, max_lineups)
+    orders = min(all_orders, max_orders, max(1, max_lineups // max(all_sets, 1)))
+    rng = np.random.Generator(np.random.PCG64(seed))
+    members = _draw_sets(groups, sets, all_sets, rng)
+    leading = [[network for network in stages[0] if network in those] for those in members]
+    favoured = _draw_firsts(leading, orders, rng)
+    chosen = [
+        lineup
+        for those, firsts in zip(members, favoured, strict=True)
+        for lineup in _draw_orders(groups, those, firsts, orders, all_orders, rng)
+    ]
+    return Lineups(sorted(chosen), sets, orders, all_sets, all_orders)
+
+
+def _draw_sets(groups: Groups, count: int, total: int, rng: np.random.Generator) -> list[frozenset[int]]:
+    """Different sets of networks, each network of a group in equally many of them, to within one."""
+
+    def every() -> Iterator[frozenset[int]]:
+        parts = (itertools.combinations(networks, len(places)) for networks, places in groups.items())
+        return (frozenset(itertools.chain(*choice)) for choice in itertools.product(*parts))
+
+    def random() -> frozenset[int]:
+        parts = (_shuffled(networks, rng)[: len(places)] for networks, places in groups.items())
+        return frozenset(itertools.chain(*parts))
+
+    drawn = _sample(count, total, every, random, rng)
+    present = set(drawn)
+    for networks in groups:
+        used = Counter(network for members in drawn for network in members if network in networks)
+        while True:
+            most, least = max(networks, key=lambda n: used[n]), min(networks, key=lambda n: used[n])
+            if used[most] - used[least] <= 1:
+                break
+            # `most` is in more sets than `least`, so in some set it can make room for `least` without repeating another.
+            for k, members in enumerate(drawn):
+                changed = members - {most} | {least}
+                if most in members and least not in members and changed not in present:
+                    present ^= {members, changed}
+                    drawn[k] = changed
+                    break
+            used[most] -= 1
+            used[least] += 1
+    return drawn
+
+
+def _draw_firsts(leading: Sequence[Sequence[int]], orders: int, rng: np.random.Generator) -> list[set[int]]:
+    """The networks of each set that run first once more than its others, where not all can run first equally often.
+
+    Args:
+        leading: the networks of each set that can run first.
+        orders: how many lineups each set has.
+        rng: source of random numbers.
+
+    Returns:
+        Those networks, each equally often over all sets, to within one.
+    """
+    favoured = [set(_shuffled(networks, rng)[: orders % len(networks)]) for networks in leading]
+    counts = Counter(dict.fromkeys(itertools.chain(*leading), 0))
+    counts.update(itertools.chain(*favoured))
+    while True:
+        # Breadth-first from the most frequent networks: in some set, each can make room for another. The path ends at a
+        # network that is less frequent by two or more, and moves one from its start to its end.
+        most = max(counts.values(), default=0)
+        before: dict[int, tuple[int, int] | None] = {n: None for n, count in counts.items() if count == most}
+        queue = list(before)
+        for network in queue:
+            if counts[network] <= most - 2:
+                break
+            for k, networks in enumerate(leading):
+                if network in favoured[k]:
+                    new = [n for n in networks if n not in favoured[k] and n not in before]
+                    before |= dict.fromkeys(new, (network, k))
+                    queue += new
+        else:
+            return favoured
+        counts[network] += 1
+        while (step := before[network]) is not None:
+            previous, k = step
+            favoured[k] ^= {previous, network}
+            network = previous
+        counts[network] -= 1
+
+
+def _draw_orders(
+    groups: Groups, members: frozenset[int], favoured: set[int], count: int, total: int, rng: np.random.Generator
+) -> list[Lineup]:
+    """Different lineups of one set of networks.
+
+    Args:
+        groups: networks that may run at the same stages.
+        members: the set.
+        favoured: those that run first once more than others.
+        count: how many lineups to draw.
+        total: how many there are.
+        rng: source of random numbers.
+    """
+    leading, *others = ([network for network in networks if network in members] for networks in groups)
+    stages = list(itertools.chain(*groups.values()))
+    lineups: list[Lineup] = []
+    for first in leading:
+        parts = [[network for network in leading if network != first], *others]
+        share = count // len(leading) + (first in favoured)
+        every, random = partial(_all_orders, parts), partial(_random_order, parts, rng)
+        for following in _sample(share, total // len(leading), every, random, rng):
+            placed = sorted(zip(stages, (first, *following), strict=True))
+            lineups.append(tuple(network for _, network in placed))
+    return lineups
+
+
+def _all_orders(parts: Sequence[Sequence[int]]) -> Iterator[Lineup]:
+    """Every order of the networks of each part, one part after the other."""
+    return (tuple(itertools.chain(*order)) for order in itertools.product(*map(itertools.permutations, parts)))
+
+
+def _random_order(parts: Sequence[Sequence[int]], rng: np.random.Generator) -> Lineup:
+    """One of these orders."""
+    return tuple(itertools.chain(*(_shuffled(part, rng) for part in parts)))
+
+
+def _sample(
+    count: int, total: int, every: Callable[[], Iterable[T]], random: Callable[[], T], rng: np.random.Generator
+) -> list[T]:
+    """Different things in random order: picked from all of them, or made one by one where few of many are wanted.
+
+    Args:
+        count: how many.
+        total: how many there are.
+        every: lists all of them.
+        random: makes one.
+        rng: source of random numbers.
+    """
+    if 2 * count > total:
+        return _shuffled(list(every()), rng)[:count]
+    drawn: dict[T, None] = {}
+    while len(drawn) < count:
+        drawn[random()] = None
+    return list(drawn)
+
+
+def _shuffled(things: Sequence[T], rng: np.random.Generator) -> list[T]:
+    """Things in random order, by raw random numbers alone: numpy promises no more to be the same in later versions."""
+    return [things[k] for k in np.argsort(rng.random(len(things)), kind="stable")]
