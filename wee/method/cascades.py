@@ -171,6 +171,10 @@ class Stages(Memo):
             )
         return Outcome(self, exits)
 
+    def take(self, samples: Ints) -> Stages:
+        """The same stages on some of the samples, given by their places in 0 .. N - 1 [n]; a place may occur repeatedly."""
+        return Stages([prefix.take(samples) for prefix in self.prefixes], self.cost, self.ids[samples])
+
     def order(self, score: str) -> Order:
         """All stages' confidences together, sorted once."""
         return self.once(("order", score), lambda: Order(*self._columns(score)))

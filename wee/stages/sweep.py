@@ -17,7 +17,15 @@ from wee.config.runner import Stage, command, overrides, stage
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.models.config import FamilyConfig
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
+from wee.sweep.config import (
+    BootstrapConfig,
+    PolicyConfig,
+    ScoreConfig,
+    ScoringConfig,
+    TaskConfig,
+    ValidationConfig,
+    WindowConfig,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +49,7 @@ class SweepConfig(Common):
         ensemble: which members, how many together, in which orders; across scales; over exits.
         policy, window, score, task: what is done with them, and what is measured.
         bootstrap: intervals around every number.
+        validation: a study of the size of the validation set, in validation.csv.
         runtime: how logits are scored, where no sweep has done it before.
         rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and tell in storage.csv
             what that changes in every number; null for not.
@@ -58,6 +67,7 @@ class SweepConfig(Common):
     score: ScoreConfig = MISSING
     task: TaskConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
     scale: Any = "all"
@@ -115,10 +125,12 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
     from wee.sweep.summary import summary
     from wee.sweep.table import Plan
+    from wee.sweep.validation import check
 
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
     plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
     pools = _read(cfg, plan)
+    check(pools, plan.tasks, cfg.validation)
     about = {**_identity(cfg, pools), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_whole(folder):
@@ -216,12 +228,15 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
 
 
 def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
+    import pandas as pd
+
     from wee.store.derived import Derived
     from wee.sweep.differences import differences
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
     from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
+    from wee.sweep.validation import study
 
     def swept(rounding: str | None, plan: Plan) -> Result:
         scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
@@ -234,6 +249,14 @@ def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
             whole.draws.extend(found.draws)
         return whole
 
+    def studied() -> pd.DataFrame:
+        """The study of the validation set's size; networks are scored by now."""
+        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store))
+        points = sum(plan.points(pool) for pool in pools)
+        resampling = bar.add_task("drawing validation sets", total=points * cfg.validation.sets, unit="fits")
+        parts = [study(pool, plan, cfg.validation, scorer, lambda n: bar.advance(resampling, n)) for pool in pools]
+        return pd.concat(parts, ignore_index=True)
+
     times = 1 if cfg.rounding is None else 2
     with progress("points") as bar:
         samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
@@ -242,12 +265,15 @@ def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
         # First what may fail.
         rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
         whole = swept(None, plan)
+        validation = studied() if cfg.validation.sizes else None
     table = whole.table()
     tables = {"table.csv": table, "fronts.csv": fronts(table)}
     if plan.bootstrap.resamples:
         tables["differences.csv"] = differences(table, whole.draws, plan.bootstrap.level)
     if rounded is not None:
         tables["storage.csv"] = effect(table, rounded.table())
+    if validation is not None:
+        tables["validation.csv"] = validation
     return tables
 
 
@@ -263,9 +289,11 @@ def _identity(cfg: SweepConfig, pools: list[Pool]) -> dict[str, Any]:
     # Functions of the user's own may change at any time: nobody knows when two sweeps by them are the same.
     own = {"time": time.time_ns()} if any(":" in name for name in cfg.score.needed()) else {}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
+    validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
     return {
         **parts,
         **rounding,
+        **validation,
         **own,
         "scoring": SCORING,
         "scale": cfg.scale,

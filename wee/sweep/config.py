@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -174,6 +174,38 @@ class BootstrapConfig:
                 f"bootstrap.resamples is {self.resamples} and bootstrap.level {self.level}: "
                 "resamples are counted from 0, a level lies between 0 and 1"
             )
+
+
+@dataclass
+class ValidationConfig:
+    """A study of the size of the validation set: thresholds and windows set on resampled validation sets.
+
+    Attributes:
+        sizes: numbers of validation samples to draw, one or a list of them; empty for no study.
+        draws: validation sets drawn of each size.
+        seed: of the draws.
+    """
+
+    sizes: Any = field(default_factory=list)
+    draws: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.sizes = as_list(self.sizes)
+        for size in self.sizes:
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise WeeError(f"validation.sizes has {size!r}: a size is a number of samples, counted from 1")
+        if len(set(self.sizes)) < len(self.sizes):
+            raise WeeError(f"validation.sizes names a size twice: {self.sizes}")
+        if self.draws < 1:
+            raise WeeError(f"validation.draws is {self.draws}: it is a number of validation sets, counted from 1")
+        if self.seed < 0:
+            raise WeeError(f"validation.seed is {self.seed}: it is a whole number from 0 on")
+
+    @property
+    def sets(self) -> int:
+        """Validation sets in the study: all that are drawn, and the one that they are drawn from."""
+        return 1 + len(self.sizes) * self.draws
 
 
 def _score(name: Any, existing: tuple[str, ...]) -> str:

@@ -133,6 +133,26 @@ def compute(
         done: called with the number of settings that are finished since.
     """
     scorer = scorer or Scorer(ScoringConfig())
+    groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+    result = Result([], [])
+    for order, chosen, stages in cascades(pool, plan, scorer):
+        for setting in chosen:
+            _run(pool, order, setting, stages, groups, plan, result)
+            done(1)
+    return result
+
+
+def cascades(pool: Pool, plan: Plan, scorer: Scorer) -> Iterator[tuple[Order, list[Setting], dict[str, Stages]]]:
+    """Every order of a pool's networks that a plan has settings for.
+
+    Args:
+        pool: its networks' logits.
+        plan: what to compute.
+        scorer: gives what networks say.
+
+    Yields:
+        (order, its settings, its stages on each split of the plan). What has been sorted for an order goes with its stages.
+    """
     found_orders = orders(pool, plan.ensemble)
     check_widths(plan.window, found_orders)
     ordered = [(order, plan.settings(order)) for order in found_orders]
@@ -142,14 +162,8 @@ def compute(
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
     summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
-    groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
-    result = Result([], [])
-    for order, found in ordered:  # what an order has sorted goes with it
-        stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
-        for setting in found:
-            _run(pool, order, setting, stages, groups, plan, result)
-            done(1)
-    return result
+    for order, found in ordered:
+        yield order, found, {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
 
 
 def _run(
@@ -163,7 +177,7 @@ def _run(
 ) -> None:
     """One setting on every split and OOD set."""
     rule = setting.build.fit(stages["val"])
-    name = _name(pool, order, setting)
+    name = name_columns(pool, order, setting)
     scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
 
     def tell(
@@ -262,7 +276,7 @@ def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapp
     return Stages(chosen, cost, pool.samples[split].ids)
 
 
-def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
+def name_columns(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
     """The columns that name a setting."""
     networks = [pool.networks[node] for node in order.nodes]
     return {
