@@ -20,6 +20,7 @@ from wee.figures.labels import Labels
 from wee.figures.points import one_scale
 from wee.figures.style import INK, LOOKS, RC, metric_label
 from wee.method import Task
+from wee.sweep.config import POLICIES
 from wee.sweep.validation import spreads
 
 PANELS = ("deployed_risk", "deployed_cov", "value", "macs")
@@ -45,37 +46,48 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
         config: what is drawn; its panels are tasks.
 
     Returns:
-        A row per panel, policy and size of the validation set, with `COLUMNS`: `line`, the policy's name on the figure, `look`,
-        the policy; over the draws the median `value`, `low` and `high`, the quantiles of 5 and 95 %, the `mean` and the standard
-        deviation `sd`; `whole`, the value with the validation set that was drawn from; `systems`, how many members or orders
-        were averaged.
+        A row per panel, policy and size of the validation set, with `COLUMNS`: `line`, the policy's name on the figure, and
+        `look`, the policy; over the draws the median `value`, `low` and `high`, the quantiles of 5 and 95 %, the `mean` and the
+        standard deviation `sd`; `whole`, the value with the validation set that was drawn from; `systems`, how many members or
+        orders were averaged.
 
     Raises:
         WeeError: the study lacks something that is to be drawn.
     """
+    for policy in config.policies:
+        if policy not in POLICIES:
+            raise unknown("policy", policy, POLICIES)
+    if config.score not in set(table.eval_score):
+        raise unknown("evaluation score in this study", config.score, table.eval_score.unique())
     scale = one_scale(table, config)
     rows = table[(table.scale == scale) & (table.eval_score == config.score)]
     rows = rows[rows.score.isna() | (rows.score == config.exit_score)]
     rows = rows[rows.width.isna() | (rows.width == config.width)]
     rows = rows[rows.fraction.isna() | (rows.fraction == config.fraction)]
-    parts = []
+    if config.size is not None:
+        rows = rows[(rows.policy == "single") | (rows["size"] == config.size)]
+    parts: list[pd.DataFrame] = []
     for task in map(Task.parse, config.panels):
         own = spreads(rows[rows.task == str(task)])
         if own.empty:
-            raise unknown(f"task in this study, ranked by {config.score},", str(task), list(rows.task.unique()))
+            raise unknown("task in this study", str(task), table.task.unique())
         macs = own[(own.policy == "single") & (own.quantity == "macs")].whole.mean()
         own.loc[own.quantity == "macs", STATISTICS] /= macs
         for quantity, policy in itertools.product(PANELS, config.policies):
             line = own[(own.policy == policy) & (own.quantity == quantity)].sort_values("val_size")
             if line.empty:
                 raise WeeError(
-                    f"this study has no {task} of policy {policy} (figure.width is {config.width}, figure.fraction "
-                    f"{config.fraction}); sweep it: wee sweep +experiment=validation_size policy.names=[single,{policy}]"
+                    f"this study has no {task} of policy {policy} (samples go on by {config.exit_score}, figure.width is "
+                    f"{config.width}, figure.fraction {config.fraction}); draw what is there, or sweep with other values"
+                )
+            if line.val_size.duplicated().any():
+                raise WeeError(
+                    f"this study has several settings of policy {policy} of {scale}, and a figure shows one: choose the number "
+                    "of networks with figure.size; exits of a multi-exit network cannot be drawn"
                 )
             parts.append(line.assign(panel=f"{quantity} {task}", line=LOOKS[policy].label, look=policy))
     points = pd.concat(parts, ignore_index=True)
-    points = points.rename(columns={"q50": "value", "q05": "low", "q95": "high"})
-    return points[COLUMNS]
+    return points.rename(columns={"q50": "value", "q05": "low", "q95": "high"})[COLUMNS]
 
 
 def draw_validation(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = None) -> Figure:
@@ -119,9 +131,9 @@ def _bands(axis: Axes, points: pd.DataFrame) -> None:
     wanted = {"cov": "deployed_risk", "risk": "deployed_cov"}[task.kind]
     if quantity == wanted:
         axis.axhline(task.at, **WANTED)
-        keys = {f"middle 90 % of {points.draws.max()} draws": Patch(facecolor=INK, alpha=BAND)}
-        keys["asked for"] = Line2D([], [], **WANTED)
-        axis.legend(list(keys.values()), list(keys), loc="upper right", fontsize=6, frameon=False, borderaxespad=0)
+        handles = [Patch(facecolor=INK, alpha=BAND), Line2D([], [], **WANTED)]
+        words = [f"middle 90 % of {points.draws.max()} draws", "asked for"]
+        axis.legend(handles, words, loc="upper right", fontsize=6, frameon=False, borderaxespad=0)
     axis.set_title(_title(quantity, task), loc="left", pad=3)
     axis.set_xscale("log")
     sizes = sorted(points.val_size.unique())

@@ -171,9 +171,10 @@ class Stages(Memo):
             )
         return Outcome(self, exits)
 
-    def take(self, samples: Ints) -> Stages:
-        """The same stages on some of the samples, given by their places in 0 .. N - 1 [n]; a place may occur repeatedly."""
-        return Stages([prefix.take(samples) for prefix in self.prefixes], self.cost, self.ids[samples])
+    def repeat(self, times: Ints) -> Stages:
+        """The same stages on a set in which every sample counts as often as a number says [N]."""
+        places = np.repeat(np.arange(len(self.ids)), times)
+        return Stages([prefix.take(places) for prefix in self.prefixes], self.cost, self.ids[places])
 
     def order(self, score: str) -> Order:
         """All stages' confidences together, sorted once."""

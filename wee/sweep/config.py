@@ -49,9 +49,9 @@ class ScoreConfig:
     def __post_init__(self) -> None:
         self.exit = [_score(name, SCORES) for name in as_list(self.exit)]
         self.evaluation = [_score(name, (*SCORES, *ENSEMBLE_SCORES, SAME)) for name in as_list(self.evaluation)]
-        for field, names in (("exit", self.exit), ("evaluation", self.evaluation)):
+        for key, names in (("exit", self.exit), ("evaluation", self.evaluation)):
             if not names:
-                raise WeeError(f"score.{field} is empty; choose from {', '.join(SCORES)}")
+                raise WeeError(f"score.{key} is empty; choose from {', '.join(SCORES)}")
 
     def evaluations(self, exit_score: str | None, ensemble: bool = False) -> list[str]:
         """The evaluation scores for something that goes on by a score; None for what goes on by none.

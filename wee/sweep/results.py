@@ -124,7 +124,9 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
-        raise WeeError(f"{path} has no column {', '.join(missing)}, and is no study of the validation set's size; {make}")
+        raise WeeError(
+            f"{path} has no column {', '.join(missing)}, and is no study of the validation set's size; {make}"
+        )
     return table.assign(width=table["width"].map(parse_width))
 
 

@@ -15,7 +15,7 @@ understates what remains uncertain.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,13 +60,12 @@ def validation_sets(groups: Ints, size: int, draws: int, seed: int) -> Iterator[
         seed: of the draws.
 
     Yields:
-        The places of the samples of one set in 0 .. N - 1, ascending, as often as each was drawn.
+        How often each sample is drawn [N], once for each set.
     """
     rng = np.random.Generator(np.random.PCG64([seed, size]))
     total, wanted = int(groups.max()) + 1, groups_for(groups, size)
     for _ in range(draws):
-        times = np.bincount(rng.integers(total, size=wanted), minlength=total)
-        yield np.repeat(np.arange(len(groups)), times[groups])
+        yield np.bincount(rng.integers(total, size=wanted), minlength=total)[groups]
 
 
 def groups_for(groups: Ints, size: int) -> int:
@@ -116,7 +115,8 @@ def study(
 ) -> pd.DataFrame:
     """Set everything on each drawn validation set, and measure it on the test set.
 
-    All networks, orders and policies see the same draws. OOD and shifted sets have no part in it.
+    All networks, orders and policies see the same draws. OOD and shifted sets have no part in it. Temperatures, where the plan
+    has them, are those of the whole validation set.
 
     Args:
         pool: its networks' logits.
@@ -132,11 +132,11 @@ def study(
     groups = group_numbers(pool.samples["val"].groups)
     rows: list[dict[str, Any]] = []
     for order, settings, stages in cascades(pool, plan, scorer or Scorer(ScoringConfig())):
-        systems = [_System(pool, order, setting, stages["test"], plan) for setting in settings]
-        for name, samples in _all_sets(groups, config):
-            validation = stages["val"] if samples is None else stages["val"].take(samples)
+        systems = [_System(pool, order, setting, stages, plan) for setting in settings]
+        for name, times in _all_sets(groups, config):
+            drawn = stages["val"] if times is None else stages["val"].repeat(times)
             for system in systems:
-                rows.extend({**name, **row} for row in system.measure(validation))
+                rows.extend({**name, **row} for row in system.measure(drawn, times))
             done(len(systems))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -157,57 +157,67 @@ def spreads(table: pd.DataFrame) -> pd.DataFrame:
     """
     names = [name for name in COLUMNS[: COLUMNS.index("val_size")] if name != "members"]
     system = [*names, "members", "quantity"]
-    numbers = table.melt([*names, "members", "val_size", "draw"], QUANTITIES, "quantity", "number").dropna(subset="number")
-    drawn = numbers[numbers.draw.notna()].groupby([*system, "val_size"], dropna=False, sort=False).number
-    statistics = {"mean": drawn.mean(), "sd": drawn.std()}
-    statistics |= {f"q{100 * q:02.0f}": drawn.quantile(q) for q in (0.05, 0.5, 0.95)}
-    whole = numbers[numbers.draw.isna()].rename(columns={"number": "whole"})[[*system, "whole"]]
-    by_system = pd.DataFrame({**statistics, "draws": drawn.size()}).reset_index().merge(whole, on=system)
+    numbers = table.melt([*names, "members", "val_size", "draw"], QUANTITIES, "quantity", "number").dropna(
+        subset="number"
+    )
+    numbers["whole"] = numbers.number.where(numbers.draw.isna())
+    numbers["whole"] = numbers.groupby(system, dropna=False).whole.transform("first")
+    drawn = numbers[numbers.draw.notna()].groupby([*system, "val_size"], dropna=False, sort=False)
+    statistics = {"mean": drawn.number.mean(), "sd": drawn.number.std()}
+    statistics |= {f"q{100 * q:02.0f}": drawn.number.quantile(q) for q in (0.05, 0.5, 0.95)}
+    statistics |= {"whole": drawn.whole.first()}
+    by_system = pd.DataFrame({**statistics, "draws": drawn.size()})
     grouped = by_system.groupby([*names, "val_size", "quantity"], dropna=False, sort=False)
-    averaged = grouped[[*statistics, "whole"]].mean()
+    averaged = grouped[list(statistics)].mean()
     return averaged.assign(draws=grouped.draws.min(), systems=grouped.size()).reset_index()
 
 
 def _all_sets(groups: Ints, config: ValidationConfig) -> Iterator[tuple[dict[str, Any], Ints | None]]:
-    """The columns that name each validation set, and the places of its samples; None for the set itself, which is first."""
+    """The columns that name each validation set, and how often it has each sample; the set itself, which is first, has None."""
     yield {"val_size": len(groups), "val_groups": int(groups.max()) + 1, "draw": None}, None
     for size in config.sizes:
         name = {"val_size": size, "val_groups": groups_for(groups, size)}
-        for draw, samples in enumerate(validation_sets(groups, size, config.draws, config.seed)):
-            yield {**name, "draw": draw}, samples
+        for draw, times in enumerate(validation_sets(groups, size, config.draws, config.seed)):
+            yield {**name, "draw": draw}, times
 
 
 class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
-    def __init__(self, pool: Pool, order: Order, setting: Setting, test: Stages, plan: Plan) -> None:
-        self._name, self._policy, self._test = name_columns(pool, order, setting), setting.build, test
+    def __init__(self, pool: Pool, order: Order, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
+        self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
         self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
         self._convention = plan.convention
-        self._latest: tuple[Rule, Outcome] | None = None
+        self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
-    def measure(self, validation: Stages) -> Iterator[dict[str, Any]]:
-        """A row for each task and evaluation score, without the columns that name the validation set."""
-        rule = self._policy.fit(validation)
-        outcome, final = self._on_test(rule), validation.at(rule(validation))
+    def measure(self, drawn: Stages, times: Ints | None) -> Iterator[dict[str, Any]]:
+        """A row for each task and evaluation score, without the columns that name the validation set.
+
+        Args:
+            drawn: the validation set.
+            times: how often each sample of the one that it was drawn from is in it [N]; None for once.
+        """
+        rule = self._policy.fit(drawn)
+        validation, test = self._outcomes(rule)
         first = rule.intervals[0] if isinstance(rule, IntervalRule) else None
         window = {key: None if first is None else getattr(first, key) for key in WINDOW}
         for task, score in itertools.product(self._tasks, self._scores):
-            threshold = task.acceptance_threshold(final.ranked(score))
-            coverage, risk = (
-                metric.of_ranking(Ranking(outcome, score, thresholds={task: threshold}))
-                for metric in Metric.deployed_for(task)
-            )
+            # A resample of sorted samples is sorted: final scores are sorted once for all sets.
+            ranked = validation.ranked(score)
+            threshold = task.acceptance_threshold(ranked if times is None else ranked.repeat(times))
+            ranking = Ranking(test, score, thresholds={task: threshold})
+            coverage, risk = (metric.of_ranking(ranking) for metric in Metric.deployed_for(task))
             row = {**self._name, "task": str(task), "eval_score": score, **window, "threshold": threshold}
-            row |= {"macs": outcome.mean_cost, "value": self._value(outcome, task, score)}
+            row |= {"macs": test.mean_cost, "value": self._value(test, task, score)}
             yield {**row, "deployed_cov": coverage, "deployed_risk": risk}
 
-    def _on_test(self, rule: Rule) -> Outcome:
-        """The outcome on the test set: the latest one where the rule is the same, as that of a single model always is."""
+    def _outcomes(self, rule: Rule) -> tuple[Outcome, Outcome]:
+        """On the whole validation set and on the test set; kept for the same rule, as that of a single model always is."""
         if self._latest is None or self._latest[0] != rule:
-            self._latest = rule, self._test.at(rule(self._test))
-        return self._latest[1]
+            validation, test = (self._stages[split].at(rule(self._stages[split])) for split in ("val", "test"))
+            self._latest = rule, validation, test
+        return self._latest[1:]
 
     def _value(self, outcome: Outcome, task: Task, score: str) -> float:
         """The task as a metric."""
