@@ -10,7 +10,7 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size tables
 INTERVALS ?= bootstrap.resamples=500
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
@@ -31,7 +31,7 @@ DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo figures bench test lint format clean logits
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume tables
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
@@ -53,7 +53,7 @@ demo: install  ## the whole path on embedded images: train, evaluate, sweep, dra
 figures: install  ## every figure, from the embedded images; DATASET=cifar10: from photographs' logits, without images
 	$(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),-O) $(FIGURES)
 
-teaser policy window: logits  ## one figure: teaser, sc, scod, ood, policy, window or hypervolume
+teaser policy window: logits  ## one figure: teaser, sc, scod, ood, policy, window, hypervolume or validation_size
 	$(SWEEP)
 	$(DRAW)
 
@@ -69,8 +69,13 @@ ood: logits
 	$(SWEEP) $(OOD)
 	$(DRAW)
 
-tables: sc scod ood
+validation_size: logits
+	$(SWEEP)
+	$(DRAW)
+
+tables: sc scod ood validation_size
 	$(BIN)/python experiments/$(DATASET)/tables.py > outputs/figures/tables-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py validation_size >> outputs/figures/tables-$(NAME).md
 	cat outputs/figures/tables-$(NAME).md
 
 size: logits  ## cascades of one to four members

@@ -1,11 +1,13 @@
-"""The page about CIFAR-10, from the sweeps of `make figures DATASET=cifar10`.
+"""The pages about CIFAR-10, from the sweeps of `make figures DATASET=cifar10`.
 
-`python experiments/cifar10/tables.py [SWEEPS]` fills `page.md`, the text with places for numbers and tables, with what is
-in the sweeps, and prints the page. `README.md` beside it is what it prints, and a test compares the two.
+`python experiments/cifar10/tables.py` fills `page.md`, the text with places for numbers and tables, with what is in the
+sweeps, and prints the page. `README.md` beside it is what it prints, and a test compares the two.
+`python experiments/cifar10/tables.py validation_size` prints the tables of validation_size.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import sys
 from collections.abc import Callable, Iterable
@@ -16,7 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 from wee.method import Metric, Task
-from wee.sweep.results import find_sweeps, read_table
+from wee.sweep.results import find_sweeps, read_table, read_validation
+from wee.sweep.validation import spreads
 from wee.units import si
 
 NAME = "{kind}-cifar10-cifar_resnet"
@@ -286,5 +289,50 @@ def page(folder: Path) -> str:
     return text.format_map(places)
 
 
+def validation_sizes(table: pd.DataFrame, task: Task) -> list[str]:
+    """What is realised on the test set, for each size of the validation set: mean and standard deviation over the draws."""
+    study = table[table.task == str(task)]
+    found = spreads(study).set_index(["scale", "val_size", "policy", "quantity"]).sort_index()[["mean", "sd"]]
+    # A risk task asks for a coverage of at least so much, a coverage task for a risk of at most so much.
+    asked, other, missed = {
+        "cov": ("deployed_risk", "deployed_cov", f"above {task.at:g} %"),
+        "risk": ("deployed_cov", "deployed_risk", f"below {task.at:g} %"),
+    }[task.kind]
+    drawn = study[study.draw.notna() & (study.policy == "window")]
+    misses = drawn[asked] > task.at if task.kind == "cov" else drawn[asked] < task.at
+    shares = misses.groupby([drawn.scale, drawn.val_size], sort=False).mean()
+    words = {"deployed_risk": "risk", "deployed_cov": "coverage"}
+    policies = {"single": "single model", "ensemble": "ensemble", "window": "cascade"}
+    columns = [f"{words[asked]}, {name}" for name in policies.values()]
+    columns += [missed, f"{words[other]}, cascade", f"{task}, cascade", "MACs, cascade / single model"]
+    lines = header(["size"], ["validation samples", *columns])
+    for scale, val_size in shares.index:
+        own = found.loc[scale, val_size]
+        cells = [_spread(own.loc[policy, asked], 2) for policy in policies]
+        macs = own.loc["window", "macs"] / own.loc["single", "macs"]["mean"]
+        cells += [f"{shares[scale, val_size]:.0%}", _spread(own.loc["window", other], 2)]
+        cells += [_spread(own.loc["window", "value"], 2), _spread(macs, 3)]
+        lines.append(row([str(scale), f"{val_size:,}", *cells]))
+    return lines
+
+
+def _spread(numbers: pd.Series, digits: int) -> str:
+    return f"{numbers['mean']:.{digits}f} ± {numbers['sd']:.{digits}f}"
+
+
+def validation_page(sweeps: Path) -> str:
+    """The tables of validation_size.md, as Markdown."""
+    table = read_validation(find_sweeps(sweeps, [NAME.format(kind="validation_size")]))
+    parts = []
+    for task in map(Task.parse, table.task.unique()):
+        parts += [f"### Thresholds and windows for {task}", "", *validation_sizes(table, task), ""]
+    return "\n".join(parts)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(page(Path(sys.argv[1] if len(sys.argv) > 1 else "outputs/sweeps")))
+    pages = {"README": page, "validation_size": validation_page}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", nargs="?", choices=list(pages), default="README")
+    parser.add_argument("--sweeps", type=Path, default=Path("outputs/sweeps"), help="where the sweeps lie")
+    arguments = parser.parse_args()
+    sys.stdout.write(pages[arguments.page](arguments.sweeps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,24 @@ def test_the_page_has_the_numbers_of_the_sweep(tables: ModuleType, kind: str, tm
     lines = [*tables.policies(table, tables.PANELS[kind]), *tables.kept(table, tables.PANELS[kind])]
     lines += tables.members(table) if kind == "sc" else []
     assert len(lines) > 10
+    assert [line for line in lines if line not in page] == []
+
+
+def test_the_page_about_the_validation_set_has_the_numbers_of_the_study(
+    tables: ModuleType, tmp_path: Path, wee: Wee
+) -> None:
+    shutil.copytree(PAGE / "store", tmp_path / "outputs" / "store", ignore=shutil.ignore_patterns(".scores"))
+    wee("sweep", "+experiment=validation_size", "dataset=cifar10", "family=cifar_resnet", cwd=tmp_path)
+    sweeps = tmp_path / "outputs" / "sweeps"
+    (folder,) = find_sweeps(sweeps, [tables.NAME.format(kind="validation_size")])
+    about = json.loads((folder / "sweep.json").read_text())
+    assert about["validation"] == {"sizes": [250, 500, 1000, 2500, 5000], "draws": 100, "seed": 0}
+    assert "validation.csv" in about["files"]
+    lines = tables.validation_page(sweeps).splitlines()
+    page = (PAGE / "validation_size.md").read_text().splitlines()
+    numbers = [line for line in page if line.startswith("| w")]
+    assert len(numbers) == 2 * 5 * 5  # tasks, scales, sizes of the validation set
+    assert numbers == [line for line in lines if line.startswith("| w")]
     assert [line for line in lines if line not in page] == []
 
 

@@ -10,7 +10,7 @@ from omegaconf import MISSING
 from wee.config.common import as_list
 from wee.errors import WeeError, unknown
 
-KINDS = ("curves", "tradeoff", "widths", "sizes", "hypervolume")
+KINDS = ("curves", "tradeoff", "widths", "sizes", "hypervolume", "validation")
 FORMATS = ("pdf", "png", "svg")
 
 
@@ -22,8 +22,9 @@ class FigureConfig:
         name: of its files.
         kind: "curves": a metric against average MACs, through the scales; a curve a policy. "tradeoff": one scale, through
             the widths and thresholds. "widths" and "sizes": as curves, a curve a width or an ensemble size.
-            "hypervolume": the area that each policy's front dominates.
-        panels: metrics, one a panel.
+            "hypervolume": the area that each policy's front dominates. "validation": one scale, what a deployed system does
+            on the test set against the size of its validation set.
+        panels: metrics, one a panel; for "validation", tasks, four panels each.
         split: on which the values were measured: "test", or "shift-NAME" for a shifted test set.
         ood: OOD sets, a panel each: null for ID data, one, a list, or "all" in the tables.
         policies: the curves, from single, ensemble, last, window, threshold, random.
@@ -33,7 +34,7 @@ class FigureConfig:
         width: of the window; a list for "widths".
         fraction: of the single threshold or random exit.
         size: networks in a cascade, where tables have several; a list for "sizes".
-        scale: of a "tradeoff": a scale, or "middle".
+        scale: of a "tradeoff" or "validation": a scale, or "middle".
         columns: panels side by side.
         panel_size: of one panel, width and height in inches.
         formats: some of pdf, png, svg.

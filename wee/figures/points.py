@@ -128,7 +128,7 @@ def _scales_of(rows: pd.DataFrame, size: int) -> list[str]:
 
 
 def _tradeoff(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    scale = _scale(rows, config)
+    scale = one_scale(rows, config)
     rows = rows[rows.scale == scale]
     exits = rows.exits.notna().any()
     for policy in config.policies:
@@ -210,7 +210,16 @@ def _task(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> str | None:
     return next((task for task in [*figures, *tasks] if task in tasks), None)
 
 
-def _scale(rows: pd.DataFrame, config: FigureConfig) -> str:
+def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
+    """The scale that a figure of one scale shows.
+
+    Args:
+        rows: with columns `scale`, `policy` and `macs`.
+        config: of the figure.
+
+    Raises:
+        WeeError: the scale does not exist, or there are no single models.
+    """
     costs = rows[rows.policy == "single"].groupby("scale").macs.max().sort_values()
     if costs.empty:
         raise WeeError(

@@ -171,6 +171,11 @@ class Stages(Memo):
             )
         return Outcome(self, exits)
 
+    def repeat(self, times: Ints) -> Stages:
+        """The same stages on a set in which every sample counts as often as a number says [N]."""
+        places = np.repeat(np.arange(len(self.ids)), times)
+        return Stages([prefix.take(places) for prefix in self.prefixes], self.cost, self.ids[places])
+
     def order(self, score: str) -> Order:
         """All stages' confidences together, sorted once."""
         return self.once(("order", score), lambda: Order(*self._columns(score)))

@@ -47,6 +47,11 @@ class Prefix(Memo):
         """The samples by descending confidence."""
         return self.once(("ranked", score), lambda: Ranked.of(self.scores[score], ~self.correct))
 
+    def take(self, samples: Ints) -> Prefix:
+        """What is known of some of the samples, given by their places in 0 .. N - 1 [n]; a place may occur repeatedly."""
+        scores = {name: values[samples] for name, values in self.scores.items()}
+        return Prefix(scores, **{name: getattr(self, name)[samples] for name in JUDGED})
+
 
 JUDGED = tuple(field.name for field in fields(Prefix) if field.name != "scores")
 """The fields of a prefix beside its scores."""

@@ -75,7 +75,7 @@ class Task:
     def __str__(self) -> str:
         return f"{self.kind}@{self.at:g}"
 
-    @property
+    @cached_property
     def share(self) -> float:
         """The parameter as a share, in [0, 1]: the float that is nearest to it, as 99.9 / 100 is not to 0.999."""
         return float(Fraction(str(self.at)) / 100)

@@ -46,13 +46,19 @@ def figure(cfg: FigureStageConfig) -> None:
     from wee.figures.draw import draw
     from wee.figures.labels import Labels
     from wee.figures.points import points
-    from wee.sweep.results import find_sweeps, read_labels, read_tables
+    from wee.figures.validation import draw_validation, validation_points
+    from wee.sweep.results import find_sweeps, read_labels, read_tables, read_validation
 
     name = cfg.name + job_suffix()
     found = find_sweeps(Path(cfg.paths.sweeps), [str(one) for one in as_list(cfg.sweeps)])
     log.info(f"from {', '.join(map(str, found))}")
-    numbers = points(read_tables(found), cfg.figure)
-    drawn = draw(numbers, cfg.figure, Labels.merge(map(read_labels, found)))
+    labels = Labels.merge(map(read_labels, found))
+    if cfg.figure.kind == "validation":
+        numbers = validation_points(read_validation(found), cfg.figure)
+        drawn = draw_validation(numbers, cfg.figure, labels)
+    else:
+        numbers = points(read_tables(found), cfg.figure)
+        drawn = draw(numbers, cfg.figure, labels)
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.{one}" for one in cfg.figure.formats]

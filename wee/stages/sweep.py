@@ -24,6 +24,7 @@ from wee.sweep.config import (
     ScoreConfig,
     ScoringConfig,
     TaskConfig,
+    ValidationConfig,
     WindowConfig,
 )
 
@@ -52,6 +53,7 @@ class SweepConfig(Common):
         policy, window, score, task: what is done with them, and what is measured.
         bootstrap: intervals around every number.
         fronts: the reference point of hypervolumes.
+        validation: a study of the size of the validation set, in validation.csv.
         runtime: how logits are scored, where no sweep has done it before.
         rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and tell in storage.csv
             what that changes in every number; null for not.
@@ -70,6 +72,7 @@ class SweepConfig(Common):
     task: TaskConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     fronts: FrontsConfig = field(default_factory=FrontsConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
     scale: Any = "all"
@@ -129,6 +132,7 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.settings import left_out
     from wee.sweep.summary import deployed_summary, summary
     from wee.sweep.table import Plan
+    from wee.sweep.validation import check
 
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
     plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
@@ -138,6 +142,7 @@ def sweep(cfg: SweepConfig) -> None:
         check_reference(reference, plan.metrics)
     pools = _read(cfg, plan)
     _check_points(pools, plan)
+    check(pools, plan.tasks, cfg.validation)
     for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
         if note is not None:
             log.info(note)
@@ -258,12 +263,15 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
 ) -> dict[str, pd.DataFrame]:
+    import pandas as pd
+
     from wee.store.derived import Derived
     from wee.sweep.differences import averages, differences, equal_quality
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
     from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
+    from wee.sweep.validation import study
 
     def swept(rounding: str | None, plan: Plan) -> Result:
         scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
@@ -274,6 +282,14 @@ def _compute(
             whole.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n)))
         return whole
 
+    def studied() -> pd.DataFrame:
+        """The study of the validation set's size; networks are scored by now."""
+        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store))
+        points = sum(plan.points(pool) for pool in pools)
+        resampling = bar.add_task("drawing validation sets", total=points * cfg.validation.sets, unit="fits")
+        parts = [study(pool, plan, cfg.validation, scorer, lambda n: bar.advance(resampling, n)) for pool in pools]
+        return pd.concat(parts, ignore_index=True)
+
     times = 1 if cfg.rounding is None else 2
     with progress("points") as bar:
         samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
@@ -282,6 +298,7 @@ def _compute(
         # First what may fail.
         rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
         whole = swept(None, plan)
+        validation = studied() if cfg.validation.sizes else None
     table = whole.table()
     tables = {"table.csv": table, "fronts.csv": fronts(table, reference)}
     if plan.bootstrap.resamples:
@@ -290,6 +307,8 @@ def _compute(
             tables[f"{name}.csv"] = compare(table, whole, plan.bootstrap.level)
     if rounded is not None:
         tables["storage.csv"] = effect(table, rounded.table())
+    if validation is not None:
+        tables["validation.csv"] = validation
     return tables
 
 
@@ -306,10 +325,12 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
     own = {"time": time.time_ns()} if any(":" in name for name in cfg.score.needed()) else {}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
+    validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
     return {
         **parts,
         **rounding,
         **limits,
+        **validation,
         **own,
         "scoring": SCORING,
         "scale": cfg.scale,

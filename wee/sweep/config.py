@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -49,9 +49,9 @@ class ScoreConfig:
     def __post_init__(self) -> None:
         self.exit = [_score(name, SCORES) for name in as_list(self.exit)]
         self.evaluation = [_score(name, (*SCORES, *ENSEMBLE_SCORES, SAME)) for name in as_list(self.evaluation)]
-        for field, names in (("exit", self.exit), ("evaluation", self.evaluation)):
+        for key, names in (("exit", self.exit), ("evaluation", self.evaluation)):
             if not names:
-                raise WeeError(f"score.{field} is empty; choose from {', '.join(SCORES)}")
+                raise WeeError(f"score.{key} is empty; choose from {', '.join(SCORES)}")
 
     def evaluations(self, exit_score: str | None, ensemble: bool = False) -> list[str]:
         """The evaluation scores for something that goes on by a score; None for what goes on by none.
@@ -187,6 +187,38 @@ class FrontsConfig:
     """
 
     reference: str | None = None
+
+
+@dataclass
+class ValidationConfig:
+    """A study of the size of the validation set: thresholds and windows set on resampled validation sets.
+
+    Attributes:
+        sizes: numbers of validation samples to draw, one or a list of them; empty for no study.
+        draws: validation sets drawn of each size.
+        seed: of the draws.
+    """
+
+    sizes: Any = field(default_factory=list)
+    draws: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.sizes = as_list(self.sizes)
+        for size in self.sizes:
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise WeeError(f"validation.sizes has {size!r}: a size is a number of samples, counted from 1")
+        if len(set(self.sizes)) < len(self.sizes):
+            raise WeeError(f"validation.sizes names a size twice: {self.sizes}")
+        if self.draws < 1:
+            raise WeeError(f"validation.draws is {self.draws}: it is a number of validation sets, counted from 1")
+        if self.seed < 0:
+            raise WeeError(f"validation.seed is {self.seed}: it is a whole number from 0 on")
+
+    @property
+    def sets(self) -> int:
+        """Validation sets in the study: all that are drawn, and the one that they are drawn from."""
+        return 1 + len(self.sizes) * self.draws
 
 
 def _score(name: Any, existing: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.sweep.table import COLUMNS, KEYS
+from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
 log = logging.getLogger("wee")
 
-TABLE, STORAGE, ABOUT = "table.csv", "storage.csv", "sweep.json"
+TABLE, STORAGE, VALIDATION, ABOUT = "table.csv", "storage.csv", "validation.csv", "sweep.json"
 _TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
 
@@ -100,6 +101,33 @@ def read_table(path: Path) -> pd.DataFrame:
 def read_effects(folder: Path) -> pd.DataFrame:
     """What rounded logits change, of a sweep that was asked for it."""
     return pd.read_csv(folder / STORAGE)
+
+
+def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
+    """The study of the validation set's size of a sweep that was asked for one.
+
+    Args:
+        paths: of one sweep.
+
+    Raises:
+        WeeError: there is none, or there are several sweeps.
+    """
+    if len(paths) != 1:
+        raise WeeError(
+            f"a study of the validation set's size is of one sweep, and here are {len(paths)}: give one of them, for "
+            f"instance sweeps=[{paths[-1]}]"
+        )
+    path = paths[0] / VALIDATION if paths[0].is_dir() else paths[0]
+    make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
+    if not path.is_file():
+        raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
+    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"))
+    missing = [column for column in VALIDATION_COLUMNS if column not in table]
+    if missing:
+        raise WeeError(
+            f"{path} has no column {', '.join(missing)}, and is no study of the validation set's size; {make}"
+        )
+    return table.assign(width=table["width"].map(parse_width))
 
 
 def parse_width(text: Any) -> Any:

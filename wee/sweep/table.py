@@ -186,6 +186,28 @@ def compute(
         done: called with the number of settings that have been finished since the last call.
     """
     scorer = scorer or Scorer(ScoringConfig())
+    groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+    result = Result()
+    for order, chosen, stages in cascades(pool, plan, scorer):
+        for setting in chosen:
+            cascade = _Cascade(pool, order, setting, stages, groups, plan)
+            for run in cascade.runs():
+                result.extend(cascade.measure(run))
+            done(1)
+    return result
+
+
+def cascades(pool: Pool, plan: Plan, scorer: Scorer) -> Iterator[tuple[Order, list[Setting], dict[str, Stages]]]:
+    """Every order of a pool's networks that a plan has settings for.
+
+    Args:
+        pool: its networks' logits.
+        plan: what to compute.
+        scorer: gives what networks say.
+
+    Yields:
+        (order, its settings, its stages on each split of the plan). What has been sorted for an order goes with its stages.
+    """
     found_orders = orders(pool, plan.ensemble)
     check_widths(plan.window, found_orders)
     ordered = [(order, plan.settings(order)) for order in found_orders]
@@ -195,16 +217,8 @@ def compute(
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
     summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
-    groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
-    result = Result()
-    for order, found in ordered:  # what an order has sorted goes with it
-        stages = {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
-        for setting in found:
-            cascade = _Cascade(pool, order, setting, stages, groups, plan)
-            for run in cascade.runs():
-                result.extend(cascade.measure(run))
-            done(1)
-    return result
+    for order, found in ordered:
+        yield order, found, {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
 
 
 @dataclass(frozen=True)
@@ -288,7 +302,7 @@ class _Cascade:
         splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
         on_ood = run.outcome.on_ood
         about = {
-            **_name(self.pool, self.order, self.setting),
+            **name_columns(self.pool, self.order, self.setting),
             **_place(run.rule, self.setting),
             "ood": run.ood,
             "adjusted": run.adjusted,
@@ -418,7 +432,7 @@ def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapp
     return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 
 
-def _name(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
+def name_columns(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
     """The columns that name a setting."""
     networks = [pool.networks[node] for node in order.nodes]
     return {
