@@ -11,7 +11,7 @@ FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
 FIGURES ?= teaser sc scod ood policy window hypervolume validation_size tables
-INTERVALS ?= bootstrap.resamples=500
+INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
 OOD ?= 'task.metrics=[auroc]' $(INTERVALS)
