@@ -4,5 +4,7 @@ The method is in `wee.method`, on plain arrays; everything else is behind the co
 """
 
 from wee.compat import repair_on_import
+from wee.machine import bound_spinning
 
+bound_spinning()
 repair_on_import()

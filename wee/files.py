@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import shutil
@@ -13,7 +15,12 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.errors import WeeError
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life of a lock's holder."""
@@ -26,16 +33,92 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file whole or not at all, and survive a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write plain data as JSON, atomically."""
     write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system answers on a full disk, beyond a quota, and beyond a limit on the size of a file."""
+
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
+
+
+@contextlib.contextmanager
+def needing_space(folder: Path, size: int, kept: str) -> Iterator[None]:
+    """Report a disk that is full, while something is written inside, as an error that says how much space is needed.
+
+    Args:
+        folder: where files are written.
+        size: bytes that they need.
+        kept: a sentence that says what is not lost and how to go on.
+
+    Raises:
+        WeeError: the disk is full, or a quota or limit of file sizes is reached.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        free = shutil.disk_usage(folder).free
+        raise WeeError(
+            f"there is not enough space in {folder} ({os.strerror(error.errno)}): {size:,} bytes are needed and "
+            f"{free:,} are free. {kept}"
+        ) from None
+
+
+def reserve(file: IO[bytes], size: int) -> None:
+    """Give a file its full size on disk before it is mapped into memory and written.
+
+    Where a mapped file has no space on the disk yet and the disk is full, writing to it ends the process by a signal
+    (SIGBUS) without a message. Where the system cannot reserve space, zeros are written.
+
+    Args:
+        file: open for writing; what lies beyond its present position becomes zeros.
+        size: bytes that the whole file will have.
+
+    Raises:
+        OSError: there is not enough space.
+    """
+    file.flush()
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_RESERVE:
+                raise
+        else:
+            return
+    while (rest := size - file.tell()) > 0:
+        file.write(bytes(min(rest, CHUNK)))
+    file.flush()
+    os.fsync(file.fileno())  # some file systems look for space only now
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as .npy.
+
+    (`np.save` into a file raises an OSError without an error number where the disk is full.)
+
+    Raises:
+        OSError: it cannot be written; the error number says why.
+    """
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
 
 
 CHUNK = 2**22

@@ -1,13 +1,117 @@
-"""What the machine has."""
+"""The processors that this process may use, and how torch's threads share them. Imports nothing heavy."""
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+THREADS = "OMP_NUM_THREADS"
+"""The variable by which users set the threads of a process."""
+
+_SPINNING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
+SPINS = "1000"
+"""How often an idle OpenMP thread looks for work before it sleeps."""
 
 
-def processors() -> int:
-    """Processors that this process may use."""
+def bound_spinning() -> None:
+    """Let idle OpenMP threads sleep soon, unless the user has said how they wait. Has no effect once torch is loaded.
+
+    Threads of one process wait for each other several thousand times a second. GNU's OpenMP, which torch's own packages
+    for Linux use, lets them spin 300,000 times before they sleep: they then keep a processor from a second process,
+    whose threads do the same, and both are many times slower than one after the other.
+    """
+    if not any(name in os.environ for name in _SPINNING):
+        os.environ["GOMP_SPINCOUNT"] = SPINS
+
+
+def processors(root: Path = Path("/")) -> int:
+    """Return the number of processors that this process may use; 1 or more.
+
+    It is the least of its CPU affinity, the CPU quota of its control groups (containers), and SLURM's share of a task.
+    (SLURM_CPUS_ON_NODE is not looked at: it is the share of all of a job's tasks on the machine together.)
+
+    Args:
+        root: of the file system in which control groups are described.
+    """
     try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system can say
-        return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system has affinities
+        count = os.cpu_count() or 1
+    share = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if share.isdecimal():
+        count = min(count, int(share))
+    quota = _quota(root)
+    return max(1, count if quota is None else min(count, math.ceil(quota)))
+
+
+def busy() -> float | None:
+    """Return the load of this machine if other processes keep all its processors busy, else None.
+
+    The load average alone would count what has just ended; so the threads that run now are counted too, in the median
+    of five looks. Where the system does not tell (it is not Linux), the answer is None.
+
+    Returns:
+        The load average of the last minute.
+    """
+    count, others = os.cpu_count() or 1, []
+    for _ in range(5):
+        try:
+            load, _, _, running, _ = Path("/proc/loadavg").read_text().split()
+        except (OSError, ValueError):
+            return None
+        if float(load) < count:
+            return None
+        others.append(int(running.partition("/")[0]) - 1)
+        time.sleep(0.02)
+    return float(load) if sorted(others)[2] >= count else None
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use a number of threads for an operation inside a `with`."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+def _quota(root: Path) -> float | None:
+    """Return the processors' worth of time that this process's control groups grant (v1 or v2); None for no limit."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    mounted, limits = root / "sys/fs/cgroup", []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        groups = PurePosixPath(path).parts[1:]
+        # A limit of an outer group holds inside too; in a container, the group itself may be the root that is mounted.
+        for top in (mounted, mounted / (controllers or "unified"), mounted / "cpu"):
+            limits += [_limit(top.joinpath(*groups[:depth])) for depth in range(len(groups) + 1)]
+    least = min(limits, default=math.inf)
+    return None if least == math.inf else least
+
+
+def _limit(group: Path) -> float:
+    """Return the processors' worth of time that one control group grants; infinity for no limit."""
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 else math.inf
+    except (OSError, ValueError):  # no such group or controller, or "max"
+        return math.inf

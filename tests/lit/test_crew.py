@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from tests.conftest import QUICK, Wee, last_report
 from tests.data import trees
 from wee.config.common import RuntimeConfig
 from wee.errors import WeeError
+from wee.lit import crew as crews
+from wee.lit.crew import crew, thread_count
 from wee.store import Address, LogitStore
 
 DATA = ("dataset=folder", "dataset.name=toy", "dataset.validation.count=9")
@@ -193,11 +196,88 @@ def test_a_lost_process_is_told(trained: Path, tmp_path: Path) -> None:
         ({"devices": [0, -2]}, "list of their numbers"),
         ({"num_nodes": 0}, "runtime.num_nodes is 0"),
         ({"strategy": "dpp"}, "runtime.strategy"),
+        ({"threads": -1}, "runtime.threads is -1: it must be 0 or more"),
+        ({"workers": -1}, "runtime.workers is -1: it must be 0 or more"),
     ],
 )
 def test_devices_that_cannot_be_are_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(WeeError, match=words.replace("[", "\\[")):
         RuntimeConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_no_more_processes_are_started_than_there_are_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(crews, "_start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(crews, "processors", lambda: 3)
+    words = r"runtime.devices asks for 99 processes on CPU, but this job may use 3 processors; give runtime.devices=3 or less"
+    with pytest.raises(WeeError, match=words), crew("train", RuntimeConfig(accelerator="cpu", devices=99)):
+        pass
+    assert not started
+
+
+@pytest.mark.parametrize(("count", "allowed", "refused"), [(1, 2, 3), (2, 2, 3), (8, 8, 9)])
+def test_two_processes_can_be_tried_anywhere(
+    monkeypatch: pytest.MonkeyPatch, count: int, allowed: int, refused: int
+) -> None:
+    monkeypatch.setattr(crews, "processors", lambda: count)
+    crews._check_processors(allowed)
+    with pytest.raises(WeeError, match=f"runtime.devices={allowed} or less"):
+        crews._check_processors(refused)
+
+
+@pytest.fixture
+def eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which torch would use 8 threads."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(crews, "processors", lambda: 16)  # two for each core
+
+
+@pytest.mark.parametrize(
+    ("settings", "processes", "at_once", "expected"),
+    [
+        ({}, 1, 1, 8),
+        ({}, 2, 1, 4),
+        ({}, 1, 4, 2),
+        ({}, 2, 2, 2),
+        ({"workers": 3}, 1, 1, 5),
+        ({"workers": 3}, 2, 1, 1),
+        ({"workers": 30}, 1, 1, 1),
+        ({"threads": 5}, 2, 2, 5),
+    ],
+)
+def test_processors_are_divided(
+    eight: None, monkeypatch: pytest.MonkeyPatch, settings: dict[str, int], processes: int, at_once: int, expected: int
+) -> None:
+    monkeypatch.setattr(crews, "jobs_at_once", lambda: at_once)
+    assert thread_count(RuntimeConfig(**settings), processes) == expected
+
+
+def test_a_quota_bounds_threads_and_the_user_overrules_it(eight: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crews, "processors", lambda: 3)
+    assert thread_count(RuntimeConfig()) == 3
+    assert thread_count(RuntimeConfig(threads=6)) == 6
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert thread_count(RuntimeConfig(), processes=2) == 8
+
+
+def test_one_process_has_its_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    with crew("train", RuntimeConfig(threads=before + 3)) as alone:
+        assert alone.size == 1
+        assert torch.get_num_threads() == before + 3
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("threads", "load", "told"), [(0, 5.25, True), (1, 5.25, False), (0, None, False)])
+def test_a_busy_machine_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, threads: int, load: float | None, told: bool
+) -> None:
+    monkeypatch.setattr(crews, "thread_count", lambda runtime: 2)
+    monkeypatch.setattr(crews, "busy", lambda: load)
+    with crew("train", RuntimeConfig(threads=threads)):
+        pass
+    assert caplog.text.count("busy (load 5.2); jobs that run side by side are faster with runtime.threads=1") == told
 
 
 def test_which_configs_ask_for_one_process() -> None:

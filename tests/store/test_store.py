@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -339,3 +341,75 @@ def test_groups_that_are_the_ids_are_not_kept_twice(tmp_path: Path) -> None:
         assert entry.groups.tolist() == groups.tolist()
         assert (entry.folder / "groups.npy").exists() == bool(member)
         entry.verify()
+
+
+SMALL_DISK = """
+import subprocess, sys
+sys.path.insert(0, {tests!r})
+import test_store as t
+import numpy as np
+
+root, n = t.Path({root!r}), 4096
+labels, ids = np.zeros(n, np.int64), np.arange(n).astype("S")
+logits = np.arange(n * 32, dtype=np.float32).reshape(n, 32)
+
+def attempt():
+    try:
+        with t.LogitStore(root).writer(t.ADDRESS, {{}}, labels, ids, ids, piece_samples=512) as writer:
+            print(writer.found)
+            for start in range(writer.found, n, 512):
+                part = writer.missing[:512]
+                writer.add(part, logits[part], labels[part])
+            print((writer.commit({{"macs": 1.0}}, t.provenance()).logits == logits).all())
+    except t.WeeError as error:
+        print(error)
+    print(sorted({{path.suffix for path in root.rglob("*.*") if path.is_file()}}))
+
+(root / "filler").write_bytes(bytes(700_000))
+attempt()
+(root / "filler").unlink()
+attempt()
+subprocess.run(["mount", "-o", "remount,size=4m", str(root)], check=True)
+attempt()
+"""
+
+
+def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
+    """A disk of 1 MB is too small for the pieces beside another file, then for the joined entry, then grows."""
+    isolated = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    mount = f"mount -t tmpfs -o size=1000k tmpfs {tmp_path}"
+    try:
+        subprocess.run([*isolated, "sh", "-c", mount], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a small disk cannot be mounted here: {error}")
+    script = SMALL_DISK.format(tests=str(Path(__file__).parent), root=str(tmp_path))
+    command = [*isolated, "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr  # -SIGBUS where the mapped file has no space on the disk yet
+    assert "Exception ignored" not in done.stderr
+    first, no_piece, left, second, no_entry, still_left, third, same, entry = done.stdout.splitlines()
+    words = r"not enough space in {}/digits/.*{} \(No space left on device\): ([\d,]+) bytes are needed and ([\d,]+) are free"
+    for place, told in ((r"\.partial/pieces", no_piece), (r"\.partial", no_entry)):
+        match = re.search(words.format(tmp_path, place), told)
+        assert match is not None, told
+        needed, free = (int(number.replace(",", "")) for number in match.groups())
+        assert free < needed
+        assert "pieces written so far are kept" in told
+    assert left == still_left == "['.npz']"
+    assert int(first) == 0 < int(second) < int(third) == 4096
+    assert (same, entry) == ("True", "['.json', '.npy']")
+
+
+def test_an_entry_beyond_a_limit_of_file_sizes_is_reported(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_writer(tmp_path, piece_samples=5) as writer:
+        for part in np.array_split(np.arange(N), 10):
+            writer.add(part, LOGITS[part], LABELS[part])
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (LOGITS.nbytes, limits[1]))  # no room for the header
+            with pytest.raises(WeeError, match=r"not enough space in .* \(File too large\)"):
+                writer.commit({"macs": 1.0}, provenance())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert {path.suffix for path in partial_folder(writer.folder).rglob("*.*")} == {".npz"}
+        assert (writer.commit({"macs": 1.0}, provenance()).logits == LOGITS).all()

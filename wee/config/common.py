@@ -33,19 +33,23 @@ STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 @dataclass
 class RuntimeConfig:
-    """How networks are run. Nothing here changes what is computed but for rounding, so nothing is part of an identity.
+    """How networks are run. Nothing here changes a result by more than rounding, so nothing here is part of an identity.
 
-    (Several devices keep the batch of a training as a whole; batch norm sees each device's share of it alone.)
+    (A training on several devices keeps its batch as a whole; batch norm sees each device's share of it alone.)
 
     Attributes:
-        accelerator: as Lightning's Trainer takes it: "auto", "cpu", "gpu", ..
-        devices: how many of them, a list of their numbers, or "auto" for all there are; a process for each.
-        num_nodes: machines with so many devices each.
+        accelerator: the kind of device, as Lightning's Trainer takes it: "auto", "cpu", "gpu", ..
+        devices: their number, a list of their indices, or "auto" for all there are. Each device has a process of its own; on
+            "cpu", processes share the processors, and there can be no more of them than processors.
         strategy: how several devices share a training: "ddp", or "ddp_find_unused_parameters_true" for networks with parts
             that do not always take part; "auto" is the first.
-        workers: processes that load data, for each device.
-        threads: torch threads; 0 leaves torch's own choice.
-        keep_every: seconds between two states of a training, from which it goes on if it is interrupted.
+        num_nodes: machines with so many devices each.
+        workers: processes that load data, for each device; 0 loads in the process that trains or evaluates.
+        threads: torch's threads in each process. 0 is torch's own number, or OMP_NUM_THREADS where it is set; without that
+            variable it is at most the number of processors that this job may use (CPU affinity, a container's quota,
+            SLURM_CPUS_PER_TASK), divided among jobs that a parallel launcher runs at once and among the processes of
+            this one, less the workers.
+        keep_every: seconds between two saved states of a training, from which it goes on if it is interrupted.
     """
 
     accelerator: str = "auto"
@@ -65,8 +69,9 @@ class RuntimeConfig:
             raise WeeError(
                 f"runtime.devices is {self.devices}: give how many, a list of their numbers such as [0,1], or auto for all"
             )
-        if self.num_nodes < 1:
-            raise WeeError(f"runtime.num_nodes is {self.num_nodes}: it must be 1 or more")
+        for name, least in (("num_nodes", 1), ("workers", 0), ("threads", 0)):
+            if getattr(self, name) < least:
+                raise WeeError(f"runtime.{name} is {getattr(self, name)}: it must be {least} or more")
         if self.strategy not in STRATEGIES:
             raise unknown("runtime.strategy", self.strategy, STRATEGIES)
 

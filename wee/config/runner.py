@@ -28,6 +28,7 @@ from wee.config.common import Common, conf_dir
 from wee.config.help import stage_help
 from wee.config.typed import check_overrides, to_object
 from wee.errors import WeeError, unknown
+from wee.machine import processors
 
 log = logging.getLogger("wee")
 
@@ -171,6 +172,17 @@ def job_suffix() -> str:
     """What tells the files of a multirun's jobs apart: "-0", "-1", ..; nothing in a single run."""
     job = HydraConfig.get()
     return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
+
+
+def jobs_at_once() -> int:
+    """Return how many jobs of this multirun run on this machine at the same time: those of Hydra's joblib launcher."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return 1
+    launcher = HydraConfig.get().launcher
+    if "joblib" not in str(launcher.get("_target_")):
+        return 1
+    jobs = int(launcher.get("n_jobs") or 1)
+    return jobs if jobs > 0 else max(1, processors() + 1 + jobs)  # -1: one for each processor, -2: one less
 
 
 def overrides() -> list[str]:

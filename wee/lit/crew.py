@@ -21,8 +21,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wee.config.common import RuntimeConfig
-from wee.config.runner import describe, rerun
+from wee.config.runner import describe, jobs_at_once, rerun
 from wee.errors import WeeError
+from wee.machine import THREADS, busy, processors, torch_threads
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +38,9 @@ PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 
 STARTED_BY = "WEE_STARTED_BY"
 """Names, in the environment of a process that was started here, the one that did so."""
+
+ALWAYS_ALLOWED = 2
+"""Processes on CPU that may be started on a machine with fewer processors, so that two can be tried anywhere."""
 
 
 class Crew:
@@ -180,46 +184,41 @@ class Crew:
 
 @contextlib.contextmanager
 def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
-    """The processes that a config asks for; they are dismissed at the end.
+    """The processes that a config asks for, with their threads; they are dismissed at the end.
 
     Args:
         stage: whose work it is.
-        runtime: devices and nodes.
+        runtime: devices, nodes and threads.
 
     Raises:
-        WeeError: there are no such devices.
+        WeeError: there are no such devices, or fewer processors than processes on CPU.
     """
-    if runtime.single:
-        yield Crew()
+    fabric = None if runtime.single else _fabric(runtime)
+    if fabric is None or fabric.strategy.num_processes * runtime.num_nodes == 1:
+        with torch_threads(thread_count(runtime)):
+            _warn_if_busy(runtime)
+            yield Crew()
         return
-    import lightning
     import torch
     from torch import distributed
 
-    from wee.lit.hush import hush
-
-    hush()
-    try:
-        fabric = lightning.Fabric(
-            accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp"
-        )
-    except Exception as error:  # Lightning has exceptions of its own, and uses others
-        raise WeeError(
-            f"runtime.accelerator={runtime.accelerator}, runtime.devices={runtime.devices}: {describe(error)}"
-        ) from None
-    strategy: Any = fabric.strategy
-    if strategy.num_processes * runtime.num_nodes == 1:
-        yield Crew()
-        return
+    strategy = fabric.strategy
+    starts = STARTED_BY not in os.environ and not strategy.cluster_environment.creates_processes_externally
+    if starts and strategy.root_device.type == "cpu":
+        _check_processors(strategy.num_processes)
     leader = os.environ.pop(STARTED_BY, None)  # nobody's, where others start processes
     others: list[subprocess.Popen[bytes]] = []
     found, over, level, threads = Crew(), threading.Event(), log.level, torch.get_num_threads()
-    before = {name: os.environ.get(name) for name in PLACE}
+    before = {name: os.environ.get(name) for name in (*PLACE, THREADS)}
     try:
+        count = thread_count(runtime, strategy.num_processes if starts else 1)
+        os.environ[THREADS] = str(count)  # for the processes started here; and where it is set, Lightning sets nothing
+        torch.set_num_threads(count)
         if leader is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader is interrupted too, and ends the others
             threading.Thread(target=_follow, args=(int(leader),), daemon=True).start()
-        elif not strategy.cluster_environment.creates_processes_externally:
+        elif starts:
+            _warn_if_busy(runtime)
             _start(stage, strategy, others)
             threading.Thread(target=_watch, args=(others, over), daemon=True).start()
         fabric.launch()
@@ -253,6 +252,70 @@ def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def thread_count(runtime: RuntimeConfig, processes: int = 1) -> int:
+    """Return how many threads torch uses in one process.
+
+    Args:
+        runtime: threads and workers, as the user has chosen them.
+        processes: of this job on this machine, among which its processors are divided.
+    """
+    import torch
+
+    default = torch.get_num_threads()
+    if runtime.threads or THREADS in os.environ:
+        return runtime.threads or default
+    return max(1, min(default, processors()) // jobs_at_once() // processes - runtime.workers)
+
+
+def _fabric(runtime: RuntimeConfig) -> Any:
+    """Lightning's view of several devices.
+
+    Raises:
+        WeeError: there are no such devices.
+    """
+    import lightning
+
+    from wee.lit.hush import hush
+
+    hush()
+    try:
+        return lightning.Fabric(
+            accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp"
+        )
+    except Exception as error:  # Lightning has exceptions of its own, and uses others
+        raise WeeError(
+            f"runtime.accelerator={runtime.accelerator}, runtime.devices={runtime.devices}: {describe(error)}"
+        ) from None
+
+
+def _check_processors(processes: int) -> None:
+    """Refuse to start more processes on CPU than there are processors for them.
+
+    Raises:
+        WeeError: there are fewer processors.
+    """
+    most = max(processors(), ALWAYS_ALLOWED)
+    if processes > most:
+        raise WeeError(
+            f"runtime.devices asks for {processes} processes on CPU, but this job may use {processors()} processors; "
+            f"give runtime.devices={most} or less"
+        )
+
+
+def _warn_if_busy(runtime: RuntimeConfig) -> None:
+    """Warn where several threads of one process would wait for processors that other jobs keep busy."""
+    import torch
+
+    if runtime.threads or torch.get_num_threads() == 1:
+        return
+    load = busy()
+    if load is not None:
+        log.warning(
+            f"other jobs keep all {os.cpu_count()} processors of this machine busy (load {load:.1f}); "
+            "jobs that run side by side are faster with runtime.threads=1 in each"
+        )
 
 
 def _start(stage: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:

@@ -8,16 +8,15 @@ neither do results depend on the number of threads.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.machine import processors
+from wee.machine import processors, torch_threads
 from wee.method.prefixes import NO_LABEL, Prefix
 from wee.method.scores import Member, Outputs, Score, get_score
 
@@ -79,7 +78,8 @@ def summarise(
         return rows.stop - start
 
     workers = 1 if device != "cpu" else threads or processors()
-    with one_torch_thread(), ThreadPoolExecutor(workers) as pool:
+    # Torch's own threads would get in the way of these, each of which has a chunk of its own.
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:
         for k, samples in enumerate(pool.map(run, range(0, count, size))):
             done(samples)
             if k % 16 == 0:
@@ -114,17 +114,6 @@ def _forget(logits: Sequence[NDArray[np.floating]]) -> None:
         # Only of a map that nobody can have written to: changes would be lost.
         if isinstance(mapped, mmap.mmap) and getattr(array, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Threads here work on chunks of their own; torch's would get in their way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check(logits: Sequence[NDArray[np.floating]], labels: NDArray[np.integer]) -> tuple[int, int]:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wee.method.scoring import as_stored, one_torch_thread
+from wee.machine import torch_threads
+from wee.method.scoring import as_stored
 
 CHUNK_VALUES = 2**20
 """Logits looked at in one go. Fixed, so that results do not depend on the machine."""
@@ -35,7 +36,7 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer], r
     """
     low, high, beta = 1 / HOTTEST, 1 / COLDEST, 1.0
     for _ in range(100):
-        with one_torch_thread():  # the number of threads must not show in the last bits
+        with torch_threads(1):  # the number of threads must not show in the last bits
             slope, curvature = _derivatives(logits, labels, rounding, beta)
         low, high = (beta, high) if slope < 0 else (low, beta)
         newton = beta - slope / curvature if curvature > 0 else np.inf

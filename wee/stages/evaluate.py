@@ -111,10 +111,6 @@ def evaluate(cfg: EvaluateConfig) -> None:
             jobs.extend(Job(one, split) for split in splits)
 
     with crew("evaluate", cfg.runtime) as processes:
-        if cfg.runtime.threads:
-            import torch
-
-            torch.set_num_threads(cfg.runtime.threads)
         recorder = _Recorder(cfg, store, splits, processes)
         if processes.leads:
             _lead(recorder, jobs, failures)

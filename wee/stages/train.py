@@ -123,13 +123,9 @@ def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], c
 def _train(
     cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], crew: Crew, step: Callable[[int], None]
 ) -> dict[str, Any]:
-    import torch
-
     from wee.lit.loggers import close, loggers
     from wee.lit.training import train_member
 
-    if cfg.runtime.threads:
-        torch.set_num_threads(cfg.runtime.threads)
     folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
     with crew.closely():
         curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")

@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.files import Lock, checksums, checksums_of, commit_folder, temporary_folder
+from wee.files import (
+    NO_SPACE,
+    Lock,
+    checksums,
+    checksums_of,
+    commit_folder,
+    save_array,
+    temporary_folder,
+)
 from wee.identity import key_of
 from wee.store.entry import MANIFEST
 
@@ -26,7 +34,7 @@ log = logging.getLogger("wee")
 
 Arrays = dict[str, NDArray[Any]]
 
-_CANNOT_WRITE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+_CANNOT_WRITE = (errno.EROFS, errno.EACCES, errno.EPERM, *NO_SPACE)
 
 
 class Derived:
@@ -68,7 +76,7 @@ class Derived:
             temporary = temporary_folder(folder)
             try:
                 for one, array in arrays.items():
-                    np.save(temporary / f"{one}.npy", array, allow_pickle=False)
+                    save_array(temporary / f"{one}.npy", array)
                 files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
                 (temporary / MANIFEST).write_text(
                     json.dumps({"identity": dict(identity), "files": files}, indent=1) + "\n"

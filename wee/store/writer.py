@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.files import Lock, checksums, commit_folder, write_atomically
+from wee.files import Lock, checksums, commit_folder, needing_space, reserve, save_array, write_atomically
 from wee.identity import KEY_LENGTH
 from wee.store.entry import FORMAT, MANIFEST, Address, Entry, manifest_checksum
 
@@ -34,6 +35,8 @@ PIECE_BYTES = 2**24
 
 PIECE_SECONDS = 20.0
 """A piece is written after this time however small it is: no kill loses more work."""
+
+KEPT = "The pieces written so far are kept; make space, and the same command goes on from there."
 
 
 class PieceWriter:
@@ -85,7 +88,11 @@ class PieceWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has been taken since the last piece."""
+        """Write the samples that were added since the last piece.
+
+        Raises:
+            WeeError: the disk is full; nothing half-written is left, and the samples stay in memory.
+        """
         if not self._buffer:
             return
         index, logits = (np.concatenate(parts) for parts in zip(*self._buffer, strict=True))
@@ -94,11 +101,16 @@ class PieceWriter:
             return
         path = self._pieces / f"{uuid.uuid4().hex}.npz"
         temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.savez(file, index=index.astype(np.int64), logits=logits)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
+        with needing_space(self._pieces, logits.nbytes + 8 * len(index), KEPT):
+            try:
+                with temporary.open("wb") as file:
+                    np.savez(file, index=index.astype(np.int64), logits=logits)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.rename(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
         self._buffer.clear()
         self._flushed = time.monotonic()
 
@@ -203,7 +215,7 @@ class EntryWriter(PieceWriter):
             provenance: what else to remember of how it was made; not part of its identity.
 
         Raises:
-            WeeError: samples are missing.
+            WeeError: samples are missing, or the disk is full; pieces stay.
         """
         self.flush()
         if len(self.missing):
@@ -211,29 +223,23 @@ class EntryWriter(PieceWriter):
         if self.folder.is_dir():
             shutil.rmtree(self._pieces.parent, ignore_errors=True)
             return Entry.open(self.folder)
-        joined = self._pieces.parent / f"entry-{uuid.uuid4().hex[:8]}"
-        joined.mkdir()
-        shape, dtype = self._join(joined / "logits.npy")
+        shape, dtype = self._layout()
         arrays = {"labels": self._labels, "ids": self._ids, "groups": self._groups}
         if np.array_equal(self._groups, self._ids):  # not the same thing twice
             del arrays["groups"]
-        for name, array in arrays.items():
-            np.save(joined / f"{name}.npy", array, allow_pickle=False)
-        manifest: dict[str, Any] = {
-            "format": FORMAT,
-            "key": self.key,
-            "address": asdict(self.address),
-            "identity": self.identity,
-            "shape": list(shape),
-            "dtype": str(dtype),
-            "cost": dict(cost),
-            "provenance": dict(provenance),
-            "files": {p.name: {"bytes": p.stat().st_size, "crc32": checksums(p)} for p in sorted(joined.iterdir())},
-        }
-        manifest = json.loads(json.dumps(manifest))
-        complete = {**manifest, "crc32": manifest_checksum(manifest)}
-        write_atomically(joined / MANIFEST, json.dumps(complete, indent=1) + "\n")
-        commit_folder(joined, self.folder)
+        size = math.prod(shape) * dtype.itemsize + sum(array.nbytes for array in arrays.values())
+        joined = self._pieces.parent / f"entry-{uuid.uuid4().hex[:8]}"
+        with needing_space(self._pieces.parent, size, KEPT):
+            joined.mkdir()
+            try:
+                self._join(joined / "logits.npy", shape, dtype)
+                for name, array in arrays.items():
+                    save_array(joined / f"{name}.npy", array)
+                self._describe(joined, shape, dtype, cost, provenance)
+                commit_folder(joined, self.folder)
+            except BaseException:
+                shutil.rmtree(joined, ignore_errors=True)
+                raise
         entry = Entry.open(self.folder)
         shutil.rmtree(self._pieces.parent, ignore_errors=True)
         return entry
@@ -248,25 +254,76 @@ class EntryWriter(PieceWriter):
             log.warning(f"{self.address}: removed {half.name}, left half-written by an interrupted run")
             shutil.rmtree(half) if half.is_dir() else half.unlink()
 
-    def _join(self, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        target: NDArray[Any] | None = None
-        covered = np.zeros(len(self._labels), dtype=np.bool_)
-        for piece_path in sorted(self._pieces.glob("*.npz")):
-            piece = _read_piece(piece_path)
+    def _describe(
+        self,
+        joined: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        cost: Mapping[str, Any],
+        provenance: Mapping[str, Any],
+    ) -> None:
+        """Write the manifest beside the other files of the entry."""
+        manifest: dict[str, Any] = {
+            "format": FORMAT,
+            "key": self.key,
+            "address": asdict(self.address),
+            "identity": self.identity,
+            "shape": list(shape),
+            "dtype": str(dtype),
+            "cost": dict(cost),
+            "provenance": dict(provenance),
+            "files": {p.name: {"bytes": p.stat().st_size, "crc32": checksums(p)} for p in sorted(joined.iterdir())},
+        }
+        manifest = json.loads(json.dumps(manifest))
+        complete = {**manifest, "crc32": manifest_checksum(manifest)}
+        write_atomically(joined / MANIFEST, json.dumps(complete, indent=1) + "\n")
+
+    def _read(self) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Read the pieces one after the other: places in the split, and logits.
+
+        Raises:
+            WeeError: a piece is damaged.
+        """
+        for path in sorted(self._pieces.glob("*.npz")):
+            piece = _read_piece(path)
             if piece is None:
                 raise WeeError(
-                    f"{self.address}: the piece {piece_path} was damaged after it was written; run the command again"
+                    f"{self.address}: the piece {path} was damaged after it was written; run the command again"
                 )
-            index, logits = piece
+            yield piece
+
+    def _layout(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Return the shape and dtype of the whole entry's logits, which follow from the first piece.
+
+        Raises:
+            WeeError: the piece is damaged, or there is none.
+        """
+        for _, logits in self._read():
+            return (*logits.shape[1:-1], len(self._labels), logits.shape[-1]), logits.dtype
+        raise self._gone()
+
+    def _join(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Write the logits of all pieces into one file, without holding them in memory.
+
+        Raises:
+            OSError: the disk is full.
+            WeeError: a piece is damaged or missing.
+        """
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            reserve(file, file.tell() + math.prod(shape) * dtype.itemsize)
+        target = np.lib.format.open_memmap(path, mode="r+")
+        covered = np.zeros(len(self._labels), dtype=np.bool_)
+        for index, logits in self._read():
             covered[index] = True
-            if target is None:
-                shape = (*logits.shape[1:-1], len(self._labels), logits.shape[-1])
-                target = np.lib.format.open_memmap(path, mode="w+", dtype=logits.dtype, shape=shape)
             target[..., index, :] = np.moveaxis(logits, 0, -2)
-        if target is None or not covered.all():
-            raise WeeError(f"{self.address}: pieces have gone missing from {self._pieces}; run the command again")
-        target.flush()  # type: ignore[attr-defined]
-        return target.shape, target.dtype
+        if not covered.all():
+            raise self._gone()
+        target.flush()
+
+    def _gone(self) -> WeeError:
+        return WeeError(f"{self.address}: pieces have gone missing from {self._pieces}; run the command again")
 
 
 def partial_folder(folder: Path) -> Path:

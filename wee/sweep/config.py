@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from wee.config.common import as_list
+from wee.config.runner import jobs_at_once
 from wee.errors import WeeError, unknown
 from wee.machine import processors
 
@@ -96,7 +97,8 @@ class ScoringConfig:
     """How logits are scored; no part of a sweep's identity. The number of threads does not show in any result.
 
     Attributes:
-        threads: that score side by side; 0 for as many as there are processors.
+        threads: that score side by side; 0 for as many as there are processors, divided among the jobs of a multirun that
+            run at once.
         accelerator: "auto": a CUDA device where there is one, for what is not scored yet; "cpu"; "cuda", or one of several
             as "cuda:1". The last bits of an accelerator's scores may differ from a processor's, so each keeps its own.
     """
@@ -112,8 +114,8 @@ class ScoringConfig:
 
     @property
     def count(self) -> int:
-        """Threads."""
-        return self.threads or processors()
+        """Threads of each of the jobs that run at once."""
+        return self.threads or max(1, processors() // jobs_at_once())
 
     @property
     def kinds(self) -> list[str]:
