@@ -6,7 +6,7 @@ are resampled by the same draws of groups of test samples; from three members on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -361,10 +361,11 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
         points = []
         for point, own in rows.groupby(POINT, dropna=False, sort=False):
             members = [set(str(names).split("+")) for names in own.members]
-            pick: Callable[[list[Any]], list[Any]] = lambda column, places=own.index: [column[k] for k in places]  # noqa: E731
-            resampled = zip(own.macs, own.value, pick(result.draws), strict=True)
-            mean = _Mean.of([Baseline(*row) for row in resampled], members)
-            thresholds = pick(result.thresholds)
-            threshold = None if None in thresholds else _Mean.of(thresholds, members)
+            draws = [draws for draws in (result.draws[k] for k in own.index) if draws is not None]
+            means = [Baseline(*row) for row in zip(own.macs, own.value, draws, strict=True)]
+            matched = [result.thresholds[k] for k in own.index]
+            thresholds = [threshold for threshold in matched if threshold is not None]
+            mean = _Mean.of(means, members)
+            threshold = _Mean.of(thresholds, members) if len(thresholds) == len(means) else None
             points.append(_Point(dict(zip(POINT, point, strict=True)), mean, threshold, own.value.tolist()))
         yield _Panel(dict(zip(PANEL, panel, strict=True)), points)

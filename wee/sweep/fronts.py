@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,7 +141,7 @@ def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric]) -> None:
             _limits(reference, metric.name, None)
 
 
-def _limits(reference: pd.DataFrame, metric: str, eval_score: object) -> tuple[float, float]:
+def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[float, float]:
     """The reference MACs and value of a metric."""
     rows = reference[reference.metric == metric]
     if "eval_score" in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
@@ -101,7 +102,7 @@ class _Shown:
         """Each scale, or exit, with its lines: the policy, its average MACs, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
-            policies = [("single", None), ("ensemble", None), ("last", None)]
+            policies: list[tuple[str, Any]] = [("single", None), ("ensemble", None), ("last", None)]
             policies += [("window", width) for width in self._widths]
             for policy, width in policies:
                 picked = rows[(rows.policy == policy) & ((rows.width == width) if policy == "window" else True)]
