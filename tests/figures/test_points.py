@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,9 +14,10 @@ from tests.sweep_tables import fill_store
 from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-from wee.figures.draw import draw, si
+from wee.figures.draw import draw
 from wee.figures.points import points
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
+from wee.sweep.results import POINT
 from wee.sweep.table import compute
 
 
@@ -95,7 +98,9 @@ def test_widths_and_sizes(table: pd.DataFrame, tmp_path: Path) -> None:
     [
         (FigureConfig("f", panels=["cov@7"]), r"no cov@7 of policy single.*wee sweep score=msp task.names=\[cov@7\]"),
         (FigureConfig("f", panels=["cov@20"], width=0.33), r"policy window at width 0.33.*window.width=0.33"),
-        (FigureConfig("f", panels=["cov@20"], policies=["windows"]), "no policy 'windows'; did you mean 'window'"),
+        (FigureConfig("f", panels=["ece"]), r"no ece of policy single.*wee sweep score=msp task.metrics=\[ece\]"),
+        (FigureConfig("f", panels=["deployed_cov@7"]), r"no deployed_cov@7 of.*task.names=\[TASK@7\]"),
+        (FigureConfig("f", panels=["cov@20"], split="shift-fog"), "no split in these sweeps 'shift-fog'"),
         (FigureConfig("f", kind="tradeoff", panels=["cov@20"], scale="s9"), "no scale in these sweeps 's9'"),
     ],
 )
@@ -104,26 +109,131 @@ def test_what_was_not_swept_is_named(table: pd.DataFrame, config: FigureConfig, 
         points(table, config)
 
 
-@pytest.mark.parametrize("kind", ["curves", "tradeoff", "hypervolume", "widths"])
-def test_every_kind_is_drawn(table: pd.DataFrame, tmp_path: Path, kind: str) -> None:
-    widths = {"width": [0.1, 0.2]} if kind == "widths" else {}
-    config = FigureConfig("f", kind=kind, panels=["cov@20", "risk@50", "cov@20.0"][:2], **widths)  # type: ignore[arg-type]
-    figure = draw(points(table, config), config)
-    visible = [axis for axis in figure.axes if axis.get_visible()]
-    assert [axis.get_title(loc="left") for axis in visible] == ["Cov@20 (%) ↑", "Risk@50 (%) ↓"]
-    figure.savefig(tmp_path / "f.pdf")
-    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
+def averages(table: pd.DataFrame, seeds: int = 0, level: float = 0.95) -> pd.DataFrame:
+    """Averages as a sweep keeps them, with made-up intervals."""
+    values = {"value": "mean", "low": "min", "high": "max", "count": "size"}
+    numbers = {"macs": ("macs", "mean"), **{name: ("value", how) for name, how in values.items()}}
+    means = table.groupby(POINT, dropna=False, sort=False).agg(**numbers).reset_index()
+    return means.assign(lower=means.value - 3, upper=means.value + 2, seeds=seeds, level=level)
 
 
-def test_two_families_are_told_apart(table: pd.DataFrame) -> None:
-    both = pd.concat([table, table.assign(family="other")])
-    config = FigureConfig("f", panels=["cov@20"])
-    figure = draw(points(both, config), config)
-    (legend,) = figure.legends
-    labels = [text.get_text() for text in legend.get_texts()]
-    assert len(labels) == len(set(labels)) == 6
-    assert "other: ensembles" in labels
+CURVES = FigureConfig("f", panels=["cov@20", "accuracy"])
 
 
-def test_si() -> None:
-    assert [si(x) for x in (10, 1e5, 1.5e6, 1e9)] == ["10", "100 k", "1.5 M", "1 G"]
+def test_bars_are_intervals_where_sweeps_have_them(table: pd.DataFrame) -> None:
+    known = averages(table)
+    spread, found = points(table, CURVES), points(table, CURVES, known)
+    assert len(found) == len(spread) == 2 * 3 * 2
+    assert set(found.bars) == {"interval"}
+    assert set(found.level) == {0.95}
+    assert np.allclose(found.low, found.value - 3)
+    assert np.allclose(found.high, found.value + 2)
+    pd.testing.assert_frame_equal(found[["macs", "value", "count"]], spread[["macs", "value", "count"]])
+    assert set(points(table, CURVES, averages(table, seeds=4)).bars) == {"interval with seeds"}
+
+
+def test_without_intervals_bars_are_the_least_and_the_greatest_of_several_values(table: pd.DataFrame) -> None:
+    undefined = averages(table).assign(lower=np.nan, upper=np.nan)
+    for known in (None, averages(table)[:0], undefined):
+        found = points(table, CURVES, known)
+        assert found.groupby("look").bars.unique().map(list).to_dict() == {
+            "single": ["spread"], "window": ["spread"], "ensemble": [""],
+        }  # fmt: skip
+        assert ((found.low <= found.value) & (found.value <= found.high)).all()
+        assert (found.low < found.high).any()
+        assert found.level.isna().all()
+
+
+def test_intervals_of_another_mean_are_not_used(table: pd.DataFrame) -> None:
+    """A sweep of fewer members averages fewer values for the same setting."""
+    of_one_scale = averages(table)[lambda rows: rows.scale == "s1"]
+    fewer = averages(table[table.members.isin(["0", "0+1"])])  # the ensemble is the same
+    found = points(table, CURVES, pd.concat([fewer, of_one_scale]))
+    assert set(found[found.scale == "s1"].bars) == {"interval"}
+    assert found[found.scale == "s2"].groupby("look").bars.unique().map(list).to_dict() == {
+        "single": ["spread"], "window": ["spread"], "ensemble": ["interval"],
+    }  # fmt: skip
+    moved = averages(table).assign(value=lambda rows: rows.value + 1e-3)
+    assert "interval" not in set(points(table, CURVES, moved).bars)
+
+
+def test_the_same_point_of_two_sweeps_is_one_point(table: pd.DataFrame) -> None:
+    twice = pd.concat([averages(table), averages(table, level=0.9)])
+    found = points(table, CURVES, twice)
+    assert len(found) == 2 * 3 * 2
+    assert set(found.level) == {0.95}
+
+
+def test_points_name_their_settings(table: pd.DataFrame) -> None:
+    found = points(table, FigureConfig("f", panels=["risk@50"], ood="far", adjusted=True), averages(table))
+    assert set(found.bars) == {"interval"}
+    window = found[found.look == "window"].iloc[0]
+    assert [window[key] for key in ("ood", "task", "width", "adjusted", "eval_score")] == [
+        "far", "risk@50", 0.2, False, "msp",
+    ]  # fmt: skip
+    assert found[found.look == "adjusted"].adjusted.all()
+    assert set(found[found.look == "single"].width) == {""}
+
+
+def test_exits_are_points_of_their_own(table: pd.DataFrame) -> None:
+    single = table[table.policy == "single"]
+    exits = pd.concat([single.assign(exits=str(k), macs=single.macs * k) for k in (1, 2)])
+    found = points(exits, FigureConfig("f", panels=["cov@20"], policies=["single"]))
+    assert list(found.note) == ["exit 1", "exit 2", "exit 1", "exit 2"]
+    assert list(found.macs) == [1e6, 2e6, 3e6, 6e6]
+
+
+def test_a_tradeoff_does_not_mix_cascades_of_several_sizes(table: pd.DataFrame) -> None:
+    larger = table[table.policy == "window"].assign(size=3)
+    with pytest.raises(WeeError, match=r"cascades of \[2, 3\] networks; choose with figure.size=2"):
+        points(pd.concat([table, larger]), FigureConfig("f", kind="tradeoff", panels=["cov@20"]))
+
+
+def test_deployed_metrics_show_the_windows_of_their_own_task(table: pd.DataFrame) -> None:
+    task = table[(table.metric == "risk@50") & (table.task.isna() | (table.task == "risk@50"))]
+    deployed = task.assign(metric="deployed_risk@50")
+    found = points(pd.concat([table, deployed]), FigureConfig("f", panels=["cov@20", "deployed_risk@50"]))
+    assert list(found[(found.metric == "deployed_risk@50") & (found.look == "window")].task) == ["risk@50"] * 2
+
+
+def test_hypervolumes_hand_on_the_reference_and_keep_the_order_of_policies(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wee.sweep.fronts import fronts
+
+    wanted = pd.DataFrame({"metric": ["cov@20"], "ref_macs": [9e6], "ref_value": [12.0]})
+    given = []
+
+    def front(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
+        given.append(reference)
+        both = table[table.policy.isin(["single", "ensemble"])].assign(policy="single+ensemble")
+        return fronts(pd.concat([table[table.policy != "single+ensemble"], both]))
+
+    monkeypatch.setattr("wee.figures.points.fronts", front)
+    policies = ["window", "single", "single+ensemble"]
+    config = FigureConfig("f", kind="hypervolume", panels=["cov@20", "risk@50"], policies=policies)
+    two = pd.concat([table, table.assign(family="other")])
+    found = points(two, config, reference=wanted)
+    assert given[0] is wanted
+    assert list(found.look) == policies * 4
+    assert list(found.panel[::3]) == [
+        f"{metric} toy {family}" for metric in config.panels for family in ("made", "other")
+    ]
+    assert set(points(table, config).panel) == {"cov@20", "risk@50"}
+    assert given[1] is None
+
+
+def test_a_front_that_was_not_swept_is_named(table: pd.DataFrame) -> None:
+    config = FigureConfig("f", kind="hypervolume", panels=["cov@20"], policies=["threshold"])
+    with pytest.raises(WeeError, match="no front of cov@20 for policy threshold; sweep it: wee sweep policy=all"):
+        points(table[table.policy != "threshold"], config)
+
+
+@pytest.mark.parametrize("kind", ["curves", "tradeoff", "hypervolume", "widths", "sizes"])
+def test_every_kind_is_drawn(table: pd.DataFrame, kind: str) -> None:
+    lists: dict[str, object] = {"widths": {"width": [0.1, 0.2]}, "sizes": {"size": [1, 2]}}.get(kind, {})  # type: ignore[assignment]
+    config = FigureConfig("f", kind=kind, panels=["cov@20", "risk@50"], **lists)  # type: ignore[arg-type]
+    figure = draw(points(table, config, averages(table)), config)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["Cov@20 (%) ↑", "Risk@50 (%) ↓"]
+    assert all(axis.lines for axis in figure.axes)
+    plt.close(figure)

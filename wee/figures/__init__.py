@@ -1,1 +1,1 @@
-"""Figures from tables. Everything that is drawn is also written as numbers."""
+"""Figures from tables of sweeps. Everything that is drawn is also written as numbers."""

@@ -9,36 +9,41 @@ from omegaconf import MISSING
 
 from wee.config.common import as_list
 from wee.errors import WeeError, unknown
+from wee.sweep.config import POLICIES
 
 KINDS = ("curves", "tradeoff", "widths", "sizes", "hypervolume", "validation")
 FORMATS = ("pdf", "png", "svg")
+TOGETHER = "single+ensemble"
+"""The front of single models and ensembles together; a policy of hypervolume figures alone."""
 
 
 @dataclass
 class FigureConfig:
-    """What is drawn.
+    """What a figure shows.
 
     Attributes:
-        name: of its files.
-        kind: "curves": a metric against average MACs, through the scales; a curve a policy. "tradeoff": one scale, through
-            the widths and thresholds. "widths" and "sizes": as curves, a curve a width or an ensemble size.
-            "hypervolume": the area that each policy's front dominates. "validation": one scale, what a deployed system does
-            on the test set against the size of its validation set.
-        panels: metrics, one a panel; for "validation", tasks, four panels each.
-        split: on which the values were measured: "test", or "shift-NAME" for a shifted test set.
-        ood: OOD sets, a panel each: null for ID data, one, a list, or "all" in the tables.
-        policies: the curves, from single, ensemble, last, window, threshold, random.
-        adjusted: draw windows adjusted to the unlabelled stream as well, dotted.
-        score: the confidence that results are ranked by.
-        exit: the confidence that samples go on by; null for the same.
-        width: of the window; a list for "widths".
-        fraction: of the single threshold or random exit.
-        size: networks in a cascade, where tables have several; a list for "sizes".
-        scale: of a "tradeoff" or "validation": a scale, or "middle".
-        columns: panels side by side.
-        panel_size: of one panel, width and height in inches.
-        formats: some of pdf, png, svg.
-        dpi: of png.
+        name: Name of its files.
+        kind: "curves": a metric against average MACs through the scales, one curve for each policy. "tradeoff": one scale,
+            through the widths and thresholds. "widths" and "sizes": as "curves", with one curve for each window width or
+            ensemble size. "hypervolume": the area under the front of each policy. "validation": one scale, what a deployed
+            system does on the test set against the size of its validation set.
+        panels: Metrics, one panel each; for "validation", tasks, four panels each.
+        split: Where the values were measured: "test", or "shift-NAME" for a shifted test set.
+        ood: OOD sets, one panel each: null for ID data alone, a name, a list of names, or "all" that the tables have.
+        policies: The curves: policies of a sweep; with kind="hypervolume" also "single+ensemble", the front of both.
+        adjusted: Whether to draw the windows adjusted to the unlabelled stream as well, dotted.
+        score: The confidence that results are ranked by.
+        exit_score: The confidence that decides who goes on to the next stage; null for the same as `score`.
+        width: Width of the window; a list for kind="widths".
+        fraction: Quantile of the single threshold or probability of the random exit.
+        size: Number of members in a cascade, where tables have several sizes; a list for kind="sizes".
+        scale: The scale of a "tradeoff" or "validation": its name, or "middle".
+        reference: The reference point of a "hypervolume": null for that of the tables drawn; the name or folder of a sweep,
+            or a CSV file with the columns metric, ref_macs, ref_value. The same reference makes two figures comparable.
+        columns: Number of panels side by side.
+        panel_size: Width and height of one panel, in inches.
+        formats: File formats, some of pdf, png, svg.
+        dpi: Dots per inch of a png.
     """
 
     name: str = MISSING
@@ -49,11 +54,12 @@ class FigureConfig:
     policies: Any = field(default_factory=lambda: ["single", "ensemble", "window"])
     adjusted: bool = False
     score: str = "msp"
-    exit: str | None = None
+    exit_score: str | None = None
     width: Any = 0.2
     fraction: float = 0.2
     size: Any = None
     scale: str = "middle"
+    reference: str | None = None
     columns: int = 2
     panel_size: list[float] = field(default_factory=lambda: [1.72, 1.5])
     formats: Any = field(default_factory=lambda: ["pdf", "png"])
@@ -62,21 +68,34 @@ class FigureConfig:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("kind of figure", self.kind, KINDS)
+        self.exit_score = self.exit_score or self.score
         self.panels = [str(panel) for panel in as_list(self.panels)]
-        self.policies = as_list(self.policies)
         self.formats = as_list(self.formats)
-        for one in self.formats:
-            if one not in FORMATS:
-                raise unknown("format", one, FORMATS)
+        for name in self.formats:
+            if name not in FORMATS:
+                raise unknown("format", name, FORMATS)
         if not self.panels or not self.formats or self.columns < 1 or self.dpi < 1:
             raise WeeError("a figure needs at least one panel, one format, one column, and one dot per inch")
+        self._check_policies()
         for key, kind in (("width", "widths"), ("size", "sizes")):
             if isinstance(getattr(self, key), (list, tuple)) != (self.kind == kind):
                 raise WeeError(
                     f"figure.{key} is {getattr(self, key)}: a list of them is for figure.kind={kind}, and only there"
                 )
+        if self.kind == "hypervolume" and self.split != "test":
+            raise WeeError("fronts are of the test set: figure.split is for other kinds of figures")
+        if self.kind != "hypervolume" and self.reference is not None:
+            raise WeeError(f"figure.reference is for figure.kind=hypervolume, and this figure's kind is {self.kind}")
 
-    @property
-    def exit_score(self) -> str:
-        """The confidence that samples go on by."""
-        return self.score if self.exit is None else self.exit
+    def _check_policies(self) -> None:
+        self.policies = as_list(self.policies)
+        if not self.policies:
+            raise WeeError(f"figure.policies is empty; choose from {', '.join(POLICIES)}")
+        for policy in self.policies:
+            if policy == TOGETHER and self.kind != "hypervolume":
+                raise WeeError(
+                    f"figure.policies has {TOGETHER}, which is a front and has a bar in figures of kind hypervolume alone; "
+                    f"in figures of kind {self.kind} draw both: 'figure.policies=[single,ensemble]'"
+                )
+            if policy not in (*POLICIES, TOGETHER):
+                raise unknown("policy", policy, [*POLICIES, *([TOGETHER] if self.kind == "hypervolume" else [])])

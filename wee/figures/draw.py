@@ -1,8 +1,10 @@
-"""Drawing points: panels, lines, and labels where they help."""
+"""Draws the points of a figure: panels of lines or bars, a legend, and a caption that says what the bars are."""
 
 from __future__ import annotations
 
 import math
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,158 +12,238 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
+from wee.figures.captions import HYPERVOLUME, bars_caption
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
-from wee.figures.style import LOOKS, RC, metric_label, shade_colour
+from wee.figures.notes import Note, place_notes
+from wee.figures.points import NO_BAR, SPREAD
+from wee.figures.style import INK, LOOKS, RC, SMALL, lighter, metric_label, shade_colour
 from wee.method import Metric
 from wee.units import si
 
+_ROW = 0.35
+"""Height of the legend and of the names of the axes, in inches, beside that of the panels."""
+
 
 def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = None) -> Figure:
-    """The figure of some points; see `wee.figures.points.points`."""
+    """Draw a figure.
+
+    Args:
+        points: What `wee.figures.points.points` gives for the same config.
+        config: What is drawn.
+        labels: What things are called; their names where it is None.
+    """
     labels = labels or Labels()
     names = list(points.panel.unique())
     columns = min(config.columns, len(names))
     rows = math.ceil(len(names) / columns)
     width, height = config.panel_size
+    bars = config.kind == "hypervolume"
     with plt.rc_context(RC):
-        figure, grid = plt.subplots(rows, columns, figsize=(width * columns, height * rows + 0.35), squeeze=False)
+        size = (width * columns, height * rows + _ROW)
+        # Hinting makes text wider at few dots per inch: it is laid out for the file that is written.
+        figure, grid = plt.subplots(rows, columns, figsize=size, dpi=config.dpi, squeeze=False)
         axes: list[Axes] = list(grid.ravel())
-        for axis, name in zip(axes, names, strict=False):
-            own = points[points.panel == name]
-            _bars(axis, own) if config.kind == "hypervolume" else _lines(axis, own, config, labels)
-            _title(axis, own, labels)
+        panels = [(axis, points[points.panel == name]) for axis, name in zip(axes, names, strict=False)]
+        series = _series(points, labels)
+        for place, (axis, rows_of_panel) in enumerate(panels):
+            if bars:
+                _bars(axis, rows_of_panel, named=place % columns == 0)
+            else:
+                _lines(axis, rows_of_panel, config, series)
+            _title(axis, rows_of_panel, labels, series if bars else {})
         for axis in axes[len(names) :]:
             axis.set_visible(False)
-        if config.kind != "hypervolume":
+        if not bars:
             _name_axes(axes[: len(names)], columns)
-            _legend(figure, axes[: len(names)])
-        elif len(names):
-            figure.supxlabel("hypervolume (decades of MACs x unit of the metric)", fontsize=6.5)
+            _legend(figure, axes[: len(names)], [name for name in series.values() if name])
+        _caption(figure, HYPERVOLUME if bars else bars_caption(points, bands=config.kind == "tradeoff"))
+        if not bars:
+            figure.draw_without_rendering()  # fixes the layout that notes are placed in
+            for axis, rows_of_panel in panels:
+                _notes(axis, rows_of_panel, config, labels)
     return figure
 
 
-def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, labels: Labels) -> None:
-    families = list(points.family.unique())
-    logarithmic = config.kind != "tradeoff"
+def write(figure: Figure, file: Path) -> None:
+    """Write a figure to a file, in the format that its name ends in; the same figure gives the same file.
+
+    Text stays text in PDF and SVG files.
+    """
+    stamp = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(file.suffix)
+    with plt.rc_context(RC):
+        figure.savefig(file, dpi=figure.dpi, metadata=stamp)
+
+
+def _series(points: pd.DataFrame, labels: Labels) -> dict[tuple[str, str], str]:
+    """What tells the lines of several families and data sets apart, by (data set, family); "" where there is one."""
+    pairs = list(points[["dataset", "family"]].drop_duplicates().itertuples(index=False, name=None))
+    several = [len({pair[k] for pair in pairs}) > 1 for k in (0, 1)]
+
+    def name(dataset: str, family: str) -> str:
+        words = [*([labels.family(family)] if several[1] else []), *([dataset] if several[0] else [])]
+        return ", ".join(words)
+
+    return {pair: name(*pair) for pair in pairs}
+
+
+def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, series: dict[tuple[str, str], str]) -> None:
     for line in points.line.unique():
-        for k, family in enumerate(families):
-            own = points[(points.line == line) & (points.family == family)]
-            if own.empty:
-                continue
-            look = LOOKS[own.look.iloc[0]]
-            shade = own["shade"].iloc[0]
-            graded = config.kind in ("widths", "sizes") and not np.isnan(shade)
-            colour = shade_colour(shade) if graded else look.colour
-            style: dict[str, Any] = {
-                "color": colour,
-                "marker": look.marker,
-                "linestyle": look.dash,
-                "zorder": look.order,
-            }
-            if config.kind == "tradeoff" and not np.isnan(shade):
-                style |= {"linestyle": (0, (1, 1)), "markerfacecolor": "white", "markeredgewidth": 0.8}
-            if len(own) == 1:
-                style["linestyle"] = "none"
-            if k:
-                style |= {"markerfacecolor": "white", "markeredgewidth": 0.8}
-            else:
-                style.setdefault("markeredgewidth", 0)
-            spread = np.abs(own[["low", "high"]].to_numpy().T - own.value.to_numpy())
-            label = line if len(families) == 1 else f"{labels.family(str(family))}: {line}"
-            axis.errorbar(
-                own.macs, own.value, yerr=spread, elinewidth=0.6, capsize=1.2, capthick=0.6, label=label, **style
-            )
-    axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        for place, (dataset, family) in enumerate(series):
+            own = points[(points.line == line) & (points.dataset == dataset) & (points.family == family)]
+            if not own.empty:
+                _line(axis, own, config, place)
+    axis.yaxis.set_major_locator(_round_ticks(5))
     axis.margins(x=0.06, y=0.1)
-    if logarithmic:
-        axis.set_xscale("log")
-        _ticks(axis, points)
+    if config.kind == "tradeoff":
+        axis.xaxis.set_major_locator(_round_ticks(4))
     else:
-        axis.xaxis.set_major_locator(MaxNLocator(4))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
-    _notes(axis, points, labels)
-
-
-def _ticks(axis: Axes, points: pd.DataFrame) -> None:
-    decades = math.log10(points.macs.max() / points.macs.min())
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 1.2 else (1.0, 2.0, 5.0)))
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(_log_ticks(math.log10(points.macs.max() / points.macs.min())))
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
-    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _notes(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
-    """Words beside points, on the side where no better curve runs."""
-    side = -1 if Metric.parse(str(points.metric.iloc[0])).higher_is_better else 1
-    for _, point in points[points.note.fillna("") != ""].iterrows():
+def _line(axis: Axes, points: pd.DataFrame, config: FigureConfig, place: int) -> None:
+    """One line with its bars, of the family in a place among those of the figure."""
+    look, colour = LOOKS[points.look.iloc[0]], _colour(points.iloc[0], config)
+    tradeoff = config.kind == "tradeoff"
+    style: dict[str, Any] = {"color": colour, "marker": look.marker, "linestyle": look.dash, "zorder": look.order}
+    style["markeredgewidth"] = 0.9 if look.marker == "x" else 0
+    if tradeoff and points["shade"].notna().any():
+        style |= {"linestyle": (0, (1, 1)), "markerfacecolor": "white", "markeredgewidth": 0.8}
+    style |= _face(colour, place)
+    if len(points) == 1:
+        style["linestyle"] = "none"
+        if tradeoff:  # the ends of the other lines: drawn over them, and larger
+            style |= {"zorder": 4, "markersize": 5}
+    axis.plot(points.macs, points.value, label=points.line.iloc[0], **style)
+    band = tradeoff and len(points) > 1
+    if band:
+        known = ~points.bars.isin([SPREAD, NO_BAR])
+        axis.fill_between(points.macs, points.low, points.high, where=known, color=colour, alpha=0.18, linewidth=0)
+    for spread in (False, True):
+        bars = points[(points.bars == SPREAD) if spread else ~points.bars.isin([SPREAD, NO_BAR])]
+        if bars.empty or (band and not spread):
+            continue
+        # A percentile interval need not contain the value, so bars are drawn around their own middle.
+        axis.errorbar(
+            bars.macs, (bars.low + bars.high) / 2, yerr=(bars.high - bars.low) / 2, fmt="none", ecolor=lighter(colour),
+            elinewidth=0.7, capsize=0 if spread else 1.3, capthick=0.7, zorder=1.5,
+        )  # fmt: skip
+
+
+def _colour(point: Any, config: FigureConfig) -> str | tuple[float, float, float]:
+    graded = config.kind in ("widths", "sizes") and not np.isnan(point.shade)
+    return shade_colour(point.shade) if graded else LOOKS[str(point.look)].colour
+
+
+def _face(colour: Any, place: int) -> dict[str, Any]:
+    """The inside of markers, which tells families apart: full, white, light."""
+    return {"markerfacecolor": "white" if place % 2 else lighter(colour), "markeredgewidth": 0.8} if place else {}
+
+
+def _round_ticks(count: int) -> Locator:
+    return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3)
+
+
+def _log_ticks(decades: float) -> Locator:
+    if decades < 0.5:
+        return _round_ticks(4)
+    return LogLocator(subs=(1.0, 2.0, 5.0) if decades < 1.2 else (1.0, 3.0) if decades < 2.5 else (1.0,))
+
+
+def _notes(axis: Axes, points: pd.DataFrame, config: FigureConfig, labels: Labels) -> None:
+    """Words beside points: a scale by its label, an exit by its name."""
+    rows: list[Any] = list(points.itertuples())
+    notes = []
+    for point in rows:
+        if point.note:
+            words = labels.scale(point.family, point.note) if point.note == point.scale else point.note
+            notes.append(Note(words, point.macs, point.value, _colour(point, config)))
+    lines = [own[["macs", "value"]].to_numpy(float) for _, own in points.groupby(["line", "dataset", "family"])]
+    bars = [np.array([[point.macs, point.low], [point.macs, point.high]]) for point in rows if point.bars != NO_BAR]
+    place_notes(axis, notes, [*lines, *bars])
+
+
+def _bars(axis: Axes, points: pd.DataFrame, named: bool) -> None:
+    """A bar for each policy, from the top in the order of the figure, and the reference point under them."""
+    bars: list[Any] = list(points.itertuples())
+    for place, bar in enumerate(bars):
+        look = LOOKS[bar.look]
+        axis.plot([0, bar.value], [place, place], color=look.colour, linewidth=2.4, solid_capstyle="butt")
+        axis.plot([bar.value], [place], color=look.colour, marker=look.marker, markersize=4, markeredgewidth=0)
         axis.annotate(
-            _note(point, labels),
-            (point.macs, point.value),
-            xytext=(3.5, 3 * side),
-            textcoords="offset points",
-            ha="left",
-            va="top" if side < 0 else "bottom",
-            fontsize=5.5,
-            color=LOOKS[point.look].colour,
-        )
-
-
-def _bars(axis: Axes, points: pd.DataFrame) -> None:
-    """One dot and bar a policy, the best on top."""
-    ordered = points.sort_values("value")
-    for place, (name, value) in enumerate(zip(ordered.look, ordered.value.astype(float), strict=True)):
-        look = LOOKS[str(name)]
-        axis.plot([0, value], [place, place], color=look.colour, linewidth=2.4, solid_capstyle="butt")
-        axis.plot([value], [place], color=look.colour, marker=look.marker, markersize=4)
-        axis.annotate(
-            f"{value:.3g}",
-            (value, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=5.5,
-        )
-    axis.set_yticks(range(len(ordered)), [str(line) for line in ordered.line])
+            f"{bar.value:#.3g}".rstrip("."), (bar.value, place), xytext=(4, 0), textcoords="offset points",
+            va="center", fontsize=SMALL,
+        )  # fmt: skip
+    names = [textwrap.fill(line, 16) if named else "" for line in points.line]
+    axis.set_yticks(range(len(points)), names, linespacing=0.95)
+    axis.set_ylim(len(points) - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
-    axis.set_xlim(left=0)
-    axis.margins(x=0.18)
-    axis.set_xlim(0, ordered.value.max() * 1.22)
-    axis.xaxis.set_major_locator(MaxNLocator(4))
-
-
-def _note(point: Any, labels: Labels) -> str:
-    """What is written beside a point: a scale by its label, anything else as it is."""
-    named = "scale" in point and point.scale == point.note
-    return labels.scale(str(point.family), str(point.note)) if named else str(point.note)
-
-
-def _title(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
+    axis.set_xlim(0, points.value.max() * 1.22)
+    axis.xaxis.set_major_locator(_round_ticks(4))
     metric = Metric.parse(str(points.metric.iloc[0]))
-    ood = points.ood.iloc[0]
+    side, unit = "above" if metric.higher_is_better else "below", " %" if metric.percent else ""
+    reference = points.iloc[0]
+    axis.set_xlabel(f"area {side} {reference.ref_value:.3g}{unit}\nup to {si(reference.ref_macs)} MACs", fontsize=SMALL)
+
+
+def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[str, str], str]) -> None:
+    """The metric and its good direction, under the OOD set or the family that the panel is about."""
+    first = points.iloc[0]
+    metric = Metric.parse(str(first.metric))
+    heading = labels.ood(first.ood) if first.ood else series.get((first.dataset, first.family), "")
     words = f"{metric_label(metric.name)} {'↑' if metric.higher_is_better else '↓'}"
-    if isinstance(ood, str):
-        words = f"{labels.ood(ood)}\n{words}"
-    axis.set_title(words, loc="left", pad=3)
+    axis.set_title(f"{heading}\n{words}" if heading else words, loc="left", pad=3)
 
 
 def _name_axes(axes: list[Axes], columns: int) -> None:
-    """The name of the horizontal axis under the lowest panel of each column."""
+    """Name the horizontal axis under the lowest panel of each column."""
     for column in range(min(columns, len(axes))):
         axes[column::columns][-1].set_xlabel("average MACs")
 
 
-def _legend(figure: Figure, axes: list[Axes]) -> None:
+def _legend(figure: Figure, axes: list[Axes], series: list[str]) -> None:
+    """Put a legend over the panels, in as few rows as the width of the figure allows.
+
+    Args:
+        figure: The figure.
+        axes: Its panels, whose lines are listed.
+        series: Names of families that markers tell apart, if there are several.
+    """
     handles: dict[str, Any] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    width = figure.get_size_inches()[0]
-    across = max(1, min(len(handles), int(width / (0.4 + 0.048 * max(len(label) for label in handles)))))
-    rows = math.ceil(len(handles) / across)
-    figure.set_size_inches(width, figure.get_size_inches()[1] + 0.16 * (rows - 1))
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside upper center", ncols=across, frameon=False,
-        handlelength=2.0, columnspacing=1.2,
-    )  # fmt: skip
+    for place, name in enumerate(series):
+        style = {"color": INK, "marker": "o", "linestyle": "none", "markeredgewidth": 0, **_face(INK, place)}
+        handles[name] = Line2D([], [], **style)
+    for rows in range(1, len(handles) + 1):
+        legend = figure.legend(
+            list(handles.values()), list(handles), loc="outside upper center", ncols=math.ceil(len(handles) / rows),
+            frameon=False, handlelength=2.0, columnspacing=1.2,
+        )  # fmt: skip
+        needed = legend.get_window_extent().width / figure.dpi
+        width, height = figure.get_size_inches()
+        if needed <= width or rows == len(handles):
+            figure.set_size_inches(max(width, needed), height + 0.16 * (rows - 1))
+            return
+        legend.remove()
+
+
+def _caption(figure: Figure, words: str) -> None:
+    """Write a caption under everything, in as few lines as the width of the figure allows, and make room for it."""
+    if not words:
+        return
+    width, height = figure.get_size_inches()
+    text = figure.supxlabel("", x=0.02, ha="left", fontsize=SMALL, linespacing=1.15)
+    for count in range(1, len(words)):
+        lines = textwrap.wrap(words, math.ceil(len(words) / count) + 5)
+        text.set_text("\n".join(lines))
+        if text.get_window_extent().width <= 0.96 * width * figure.dpi:
+            figure.set_size_inches(width, height + 0.105 * len(lines))
+            return

@@ -1,4 +1,4 @@
-"""What things are called on figures: the labels of their configs, which travel with a sweep; else their names."""
+"""What things are called on figures: the labels of their configs, which travel with a sweep, or else their names."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels by name.
+    """Labels of families, scales and OOD sets.
 
     Attributes:
-        families, oods: of families and OOD sets.
-        scales: of "family/scale".
+        families: Labels of families, by name.
+        scales: Labels of scales, by "family/scale".
+        oods: Labels of OOD sets, by name.
     """
 
     families: Mapping[str, str] = field(default_factory=dict)
@@ -21,7 +22,7 @@ class Labels:
 
     @classmethod
     def merge(cls, parts: Iterable[Mapping[str, Mapping[str, str]]]) -> Labels:
-        """The labels of several sweeps; of two for one thing, the later."""
+        """Merge the labels of several sweeps; where two sweeps label the same thing, the later label holds."""
         merged: dict[str, dict[str, str]] = {"families": {}, "scales": {}, "oods": {}}
         for part in parts:
             for kind, known in merged.items():
@@ -29,14 +30,14 @@ class Labels:
         return cls(**merged)
 
     def family(self, name: str) -> str:
-        """Of one family, or of the families "one+other" of a cascade."""
-        return " + ".join(self.families.get(one) or one.replace("_", " ") for one in name.split("+"))
+        """The label of a family, or of the families "first+second" of a cascade."""
+        return " + ".join(self.families.get(part) or part.replace("_", " ") for part in name.split("+"))
 
     def scale(self, family: str, name: str) -> str:
-        """Of one scale, or of the scales "small>large" of a cascade, each "scale" or "family/scale"."""
-        keys = [one if "/" in one else f"{family}/{one}" for one in name.split(">")]
+        """The label of a scale, or of the scales "small>large" of a cascade, each "scale" or "family/scale"."""
+        keys = [part if "/" in part else f"{family}/{part}" for part in name.split(">")]
         return " > ".join(self.scales.get(key) or key.split("/", 1)[1].replace("_", "-") for key in keys)
 
     def ood(self, name: str) -> str:
-        """Of an OOD set."""
+        """The label of an OOD set."""
         return self.oods.get(name) or name.replace("_", " ")

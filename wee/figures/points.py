@@ -1,9 +1,10 @@
-"""What a figure draws, as numbers: lines of points, means over members and orders on the test set."""
+"""The numbers that a figure draws: lines of points, each the mean over members and orders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from wee.errors import WeeError, unknown
 from wee.figures.config import FigureConfig
 from wee.figures.style import LOOKS
 from wee.method import Metric
-from wee.sweep.config import POLICIES
 from wee.sweep.fronts import fronts
+from wee.sweep.results import POINT
+
+INTERVAL, INTERVAL_WITH_SEEDS, SPREAD, NO_BAR = "interval", "interval with seeds", "spread", ""
+"""What the bar of a point can be; see `points`."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,12 @@ class Panel:
 
     @property
     def name(self) -> str:
-        """In the numbers of a figure."""
+        """The name of the panel in the numbers of a figure."""
         return self.metric.name if self.ood is None else f"{self.metric.name} {self.ood}"
 
 
 def panels(table: pd.DataFrame, config: FigureConfig) -> list[Panel]:
-    """The panels of a figure, those of one OOD set in a row.
+    """The panels of a figure; those of one OOD set follow each other.
 
     Raises:
         WeeError: a metric or OOD set does not exist.
@@ -48,131 +52,146 @@ def panels(table: pd.DataFrame, config: FigureConfig) -> list[Panel]:
     return [Panel(metric, ood) for ood in wanted for metric in metrics]
 
 
-def points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
+def points(
+    table: pd.DataFrame,
+    config: FigureConfig,
+    averages: pd.DataFrame | None = None,
+    reference: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """The points that a figure draws.
 
     Args:
-        table: tidy, of one or several sweeps.
-        config: what is drawn.
+        table: The tidy table of one or several sweeps.
+        config: What is drawn.
+        averages: The intervals of the means of points, as `wee.sweep.results.read_averages` gives them; None for none.
+        reference: The reference points of a hypervolume, with the columns metric, ref_macs and ref_value; None for those
+            of the table.
 
     Returns:
-        One row per panel, line and point: `panel`, `metric`, `ood`; `line`, its name, `look`, the policy it is drawn as, and
-        `shade`, its place in a sequence of lines, in [0, 1]; `dataset`, `family`; `macs` and `value`, means over members and
-        orders on the test set; `low` and `high`, the least and the greatest of the values averaged, `count`, how many
-        there were; `note`, what is written beside it.
+        One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its curve, `look`
+        the policy that it is drawn as, `shade` its place in a sequence of curves, in [0, 1], and `note` what is written
+        beside it. The columns of `wee.sweep.results.POINT` name the setting, with "" for what it does not have. `macs` and
+        `value` are means over members and orders, `count` is the number of values averaged. `low` and `high` are the ends
+        of its bar, and `bars` says what the bar is: "interval", a bootstrap interval of the mean with `level`, a share in
+        (0, 1); "interval with seeds", which contains the noise of `seeds` members as well; "spread", the least and the
+        greatest of the values averaged; "" where there is a single value and no interval.
+
+        Of a hypervolume, one row for each bar: `panel`, `metric`, `dataset`, `family`, `line`, `look`, `value`, and the
+        reference point, `ref_macs` and `ref_value`.
 
     Raises:
         WeeError: the table lacks something that is to be drawn; the message says what to sweep.
     """
-    if config.kind == "hypervolume" and config.split != "test":
-        raise WeeError("fronts are of the test set: figure.split is for other kinds of figures")
     if config.split not in set(table.split):
         raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
-    rows = table[table.split == config.split]
-    builders = {"curves": _curves, "tradeoff": _tradeoff, "widths": _widths, "sizes": _sizes}
     if config.kind == "hypervolume":
-        return _hypervolumes(table, config)
-    for policy in config.policies:
-        if policy not in POLICIES:
-            raise unknown("policy", policy, POLICIES)
-    found = []
+        return _hypervolumes(table, config, reference)
+    builders = {"curves": _curves, "tradeoff": _tradeoff, "widths": _widths, "sizes": _sizes}
+    of_split = table[table.split == config.split]
+    lines = []
     for panel in panels(table, config):
-        own = rows[(rows.metric == panel.metric.name) & _same(rows.ood, panel.ood)]
+        rows = of_split[(of_split.metric == panel.metric.name) & _same(of_split.ood, panel.ood)]
         if panel.metric.ranks:
-            own = own[own.eval_score == config.score]
-        for line in builders[config.kind](own, panel, config):
-            found.append(line.assign(panel=panel.name, metric=panel.metric.name, ood=panel.ood))
-    return pd.concat(found, ignore_index=True)
+            rows = rows[rows.eval_score == config.score]
+        lines += [line.assign(panel=panel.name) for line in builders[config.kind](rows, panel, config)]
+    return _with_bars(pd.concat(lines, ignore_index=True), averages)
 
 
 def _curves(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
+    noted = "window" if "window" in config.policies else config.policies[0]
     for policy in config.policies:
-        own = _need(_policy(rows, policy, panel, config), policy, panel, config)
-        sizes = sorted(int(size) for size in own["size"].unique())
-        if len(sizes) > 1:
-            raise WeeError(f"these sweeps have cascades of {sizes} networks; choose with figure.size={sizes[0]}")
-        notes = policy == "single"
-        yield _line(own, LOOKS[policy].label, policy, ["scale"], notes=notes)
+        yield _line(_curve(rows, policy, panel, config), LOOKS[policy].label, policy, note=policy == noted)
         if policy == "window" and config.adjusted and panel.ood is not None:
-            moved = _need(_policy(rows, policy, panel, config, adjusted=True), policy, panel, config)
-            yield _line(moved, "adjusted windows", "adjusted", ["scale"])
+            adjusted = _curve(rows, policy, panel, config, adjusted=True)
+            yield _line(adjusted, LOOKS["adjusted"].label, "adjusted")
 
 
 def _widths(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    yield _line(
-        _need(_policy(rows, "single", panel, config), "single", panel, config),
-        "single models",
-        "single",
-        ["scale"],
-        notes=True,
-    )
+    yield _line(_curve(rows, "single", panel, config), LOOKS["single"].label, "single", note=True)
     for k, width in enumerate(config.width):
-        own = _need(_policy(rows, "window", panel, config, width=width), "window", panel, config, width)
-        yield _line(own, f"width {width}", "window", ["scale"], shade=(k + 1) / len(config.width))
+        of_width = _curve(rows, "window", panel, config, width=width)
+        yield _line(of_width, f"width {width}", "window", shade=k / max(len(config.width) - 1, 1))
 
 
 def _sizes(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
     largest = max(config.size)
+    # Sizes are compared on the same scales: those that have cascades of the largest size.
+    scales = rows[rows["size"] == largest].scale.unique()
     for size in config.size:
         policy = "single" if size == 1 else "window"
-        own = _policy(rows, policy, panel, config, size=size)
-        if own.empty:
+        of_size = _policy(rows, policy, panel, config, size=size)
+        if of_size.empty:
             raise WeeError(f"these sweeps have no {panel.name} of {size} members; sweep with ensemble.size={size}")
-        own = own[own.scale.isin(_scales_of(rows, largest))]
-        yield _line(own, f"M = {size}", policy, ["scale"], notes=size == 1, shade=(size - 1) / max(largest - 1, 1))
-
-
-def _scales_of(rows: pd.DataFrame, size: int) -> list[str]:
-    """The scales that have cascades of so many members: comparisons are between the same scales."""
-    return list(rows[rows["size"] == size].scale.unique())
+        shade = (size - 1) / max(largest - 1, 1)
+        yield _line(of_size[of_size.scale.isin(scales)], f"M = {size}", policy, note=size == largest, shade=shade)
 
 
 def _tradeoff(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    scale = one_scale(rows, config)
-    rows = rows[rows.scale == scale]
-    exits = rows.exits.notna().any()
+    rows = rows[rows.scale == one_scale(rows, config)]
+    multi_exit = rows.exits.notna().any()
     for policy in config.policies:
-        own = _policy(rows, policy, panel, config, any_parameter=True)
-        own = _need(own, policy, panel, config)
-        if policy in ("single", "ensemble", "last"):
-            yield _line(own, LOOKS[policy].label, policy, ["exits"], notes=True)
+        label = LOOKS[policy].label
+        of_policy = _need(_policy(rows, policy, panel, config, any_parameter=True), policy, panel, config)
+        if not multi_exit:
+            yield _line(_one_size(of_policy), label, policy)
             continue
-        for stages, line in own.groupby("exits", dropna=False, sort=True):
-            several = exits and policy == "window" and line.width.map(lambda w: "+" in str(w)).any()
-            label = LOOKS[policy].label
-            if exits:
-                label += f" {{{str(stages).replace('+', ', ')}}}"
-            if several:
-                line = line[line.width.map(lambda w: "+" in str(w))]
-            elif exits:
-                line = line[~line.width.map(lambda w: "+" in str(w)) & (line["size"] == 2)]
+        if policy in ("single", "ensemble", "last"):
+            yield _line(of_policy, label, policy, note=True)
+            continue
+        for exits, line in of_policy.groupby(of_policy.exits.astype(str), sort=True):
+            # Cascades of three exits or more are drawn where each stage has a width of its own; pairs always.
+            own_widths = line.width.map(lambda width: "+" in str(width))
+            several = policy == "window" and own_widths.any()
+            line = line[own_widths] if several else line[line["size"] == 2]
             if len(line):
-                shade = 1.0 if several else None
-                yield _line(line, label, policy, ["width", "fraction"], shade=shade)
+                name = f"{label} {{{exits.replace('+', ', ')}}}"
+                yield _line(line, name, policy, shade=1.0 if several else None)
 
 
-def _hypervolumes(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame:
-    """One row per metric and policy."""
-    found = fronts(table)
-    found = found[(found.eval_score == config.score) | found.eval_score.isna()]
-    found = found[found.score.isna() | (found.score == config.exit_score)]
-    rows = []
-    for panel in panels(table, config):
-        own = found[found.metric == panel.metric.name]
-        for policy in config.policies:
-            line = own[own.policy == policy]
-            if line.empty:
-                raise WeeError(
-                    f"these sweeps have no front of {panel.name} for policy {policy}; sweep it: wee sweep policy=all"
-                )
-            for family, part in line.groupby("family", sort=False):
-                first = part.iloc[0]
-                place = {"panel": panel.name, "metric": panel.metric.name, "ood": None, "family": family}
-                rows.append(
-                    {**place, "line": LOOKS[policy].label, "look": policy, "value": first.hypervolume, "note": ""}
-                )
-                rows[-1] |= {"ref_macs": first.ref_macs, "ref_value": first.ref_value, "dataset": first.dataset}
+def _hypervolumes(table: pd.DataFrame, config: FigureConfig, reference: pd.DataFrame | None) -> pd.DataFrame:
+    """One row for each metric, family and policy; families have panels of their own, as their reference points differ."""
+    every_front = fronts(table, reference)
+    every_front = every_front[(every_front.eval_score == config.score) | every_front.eval_score.isna()]
+    every_front = every_front[every_front.score.isna() | (every_front.score == config.exit_score)]
+    groups = table[["dataset", "family"]].drop_duplicates()
+    rows: list[dict[str, Any]] = []
+    for metric in map(Metric.parse, config.panels):
+        for dataset, family in groups.itertuples(index=False):
+            of_panel = every_front[
+                (every_front.metric == metric.name) & (every_front.dataset == dataset) & (every_front.family == family)
+            ]
+            name = metric.name if len(groups) == 1 else f"{metric.name} {dataset} {family}"
+            for policy in config.policies:
+                front = of_panel[of_panel.policy == policy]
+                if front.empty:
+                    raise WeeError(
+                        f"these sweeps have no front of {name} for policy {policy}; sweep it: wee sweep policy=all"
+                    )
+                place = {"panel": name, "metric": metric.name, "ood": None, "dataset": dataset, "family": family}
+                first = front.iloc[0]
+                numbers = {"value": first.hypervolume, "ref_macs": first.ref_macs, "ref_value": first.ref_value}
+                rows.append({**place, "line": LOOKS[policy].label, "look": policy, **numbers})
     return pd.DataFrame(rows)
+
+
+def _curve(
+    rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, adjusted: bool = False, width: object = None
+) -> pd.DataFrame:
+    """The rows of one policy at one width and one number of members.
+
+    Raises:
+        WeeError: there are none, or cascades of several sizes.
+    """
+    return _one_size(
+        _need(_policy(rows, policy, panel, config, adjusted=adjusted, width=width), policy, panel, config, width)
+    )
+
+
+def _one_size(rows: pd.DataFrame) -> pd.DataFrame:
+    sizes = sorted(int(size) for size in rows["size"].unique())
+    if len(sizes) > 1:
+        raise WeeError(f"these sweeps have cascades of {sizes} networks; choose with figure.size={sizes[0]}")
+    return rows
 
 
 def _policy(
@@ -202,7 +221,11 @@ def _policy(
 
 
 def _task(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> str | None:
-    """The task whose windows a panel shows: its own; of a metric that is none, the figure's or the table's first."""
+    """The task whose windows a panel shows.
+
+    It is the panel's own metric where that is a task; else the first task of the figure, or of the table, for which there
+    are rows of the panel's metric.
+    """
     if panel.metric.task is not None:
         return panel.metric.name
     tasks = [str(task) for task in rows.task.dropna().unique()]
@@ -233,24 +256,59 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     return config.scale
 
 
-def _line(
-    rows: pd.DataFrame, line: str, look: str, along: list[str], notes: bool = False, shade: float | None = None
-) -> pd.DataFrame:
-    """A line's points, by dataset and family."""
-    rows = rows.assign(**{key: rows[key].astype(object).where(rows[key].notna(), "") for key in along})
-    keys = ["dataset", "family", *along]
+def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: float | None = None) -> pd.DataFrame:
+    """The points of a line, by dataset and family, in the order of their MACs.
+
+    Args:
+        rows: Rows of the table.
+        line: The name of the line.
+        look: The policy that it is drawn as.
+        note: Whether its points are called by their scale or exit.
+        shade: Its place in a sequence of lines, in [0, 1].
+    """
     aggregates = {
         "macs": ("macs", "mean"),
         "value": ("value", "mean"),
         "low": ("value", "min"),
         "high": ("value", "max"),
+        "count": ("value", "size"),
     }
-    found = rows.groupby(keys, sort=False, dropna=False).agg(**aggregates, count=("value", "size")).reset_index()
-    words = [str(word) if notes else "" for word in found[along[0]]]
-    if notes and along == ["exits"]:
-        words = [f"exit {exits}" if exits else line.rstrip("s") for exits in words]
-    found = found.assign(line=line, look=look, note=words, shade=np.nan if shade is None else shade)
+    found = _keyed(rows).groupby(POINT, sort=False).agg(**aggregates).reset_index()
+    notes = [_exit_name(exits) if exits else scale for scale, exits in zip(found.scale, found.exits, strict=True)]
+    found = found.assign(line=line, look=look, note=notes if note else "", shade=np.nan if shade is None else shade)
     return found.sort_values(["dataset", "family", "macs"], kind="stable")
+
+
+def _exit_name(exits: str) -> str:
+    return f"exit{'s' if '+' in exits else ''} {exits.replace('+', ', ')}"
+
+
+def _with_bars(points: pd.DataFrame, averages: pd.DataFrame | None) -> pd.DataFrame:
+    """Points with what their bars are; with the intervals of their means where these are known.
+
+    An interval is used only if it is that of the same mean: sweeps of other members give other means of the same setting.
+    """
+    interval = ["lower", "upper", "level", "seeds"]
+    if averages is None or averages.empty:
+        points = points.assign(**dict.fromkeys(interval, np.nan))
+    else:
+        candidates = _keyed(averages.dropna(subset=["lower", "upper"]))[[*POINT, "count", "value", *interval]]
+        means = points[[*POINT, "count", "value"]].drop_duplicates()
+        matched = means.merge(candidates, on=[*POINT, "count"], suffixes=("", "_averaged"))
+        matched = matched[np.isclose(matched.value, matched.value_averaged, rtol=1e-6)].drop_duplicates(POINT)
+        points = points.merge(matched[[*POINT, *interval]], on=POINT, how="left")
+    known = points.lower.notna()
+    kinds = [known & (points.seeds > 0), known, points["count"] > 1]
+    return points.assign(
+        low=points.lower.where(known, points.low),
+        high=points.upper.where(known, points.high),
+        bars=np.select(kinds, [INTERVAL_WITH_SEEDS, INTERVAL, SPREAD], NO_BAR),
+    ).drop(columns=["lower", "upper"])
+
+
+def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose settings can be compared: "" stands for what a setting does not have."""
+    return rows.assign(**{key: rows[key].astype(object).where(rows[key].notna(), "") for key in POINT})
 
 
 def _same(column: pd.Series, value: str | None) -> pd.Series:
@@ -258,15 +316,23 @@ def _same(column: pd.Series, value: str | None) -> pd.Series:
 
 
 def _need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, width: object = None) -> pd.DataFrame:
+    """The rows, if there are any.
+
+    Raises:
+        WeeError: there are none; the message says what to sweep.
+    """
     if not rows.empty:
         return rows
     width = config.width if width is None else width
     parts = {"window": f" at width {width}", "threshold": f" at {config.fraction}", "random": f" at {config.fraction}"}
-    task = f" task.names=[{panel.metric.name}]" if panel.metric.task is not None else ""
-    needed = f" window.width={width}" if policy == "window" else ""
-    ood = f" ood=[{panel.ood}]" if panel.ood else ""
+    metric = panel.metric.name
+    # A deployed metric comes with its task, and its name does not tell of which kind that is.
+    task = f"TASK@{metric.partition('@')[2]}" if panel.metric.deployed else metric if panel.metric.task else None
+    needed = f" task.metrics=[{metric}]" if task is None else f" task.names=[{task}]"
+    needed += f" window.width={width}" if policy == "window" else ""
+    needed += f" ood=[{panel.ood}]" if panel.ood else ""
     raise WeeError(
         f"these sweeps have no {panel.name} of policy {policy}{parts.get(policy, '')}, ranked by {config.score}; "
-        f"sweep it (wee sweep score={config.score}{task}{needed}{ood} name=NAME, then sweeps=NAME), or draw what is there "
+        f"sweep it (wee sweep score={config.score}{needed} name=NAME, then sweeps=NAME), or draw what is there "
         "(figure.width, figure.score, figure.fraction, figure.panels choose)"
     )

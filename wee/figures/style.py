@@ -1,10 +1,14 @@
-"""How figures look: fit to print at column width, safe for the colour-blind, told apart without colour."""
+"""How figures look: fit for print at column width, and safe for the colour-blind."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from matplotlib.colors import to_rgb
+
+from wee.figures.config import TOGETHER
 
 INK = "#222222"
 GRID = "#e4e4e4"
@@ -40,14 +44,30 @@ RC: Any = {
     "lines.markersize": 3.4,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
+    "svg.hashsalt": "wee",
     "figure.constrained_layout.use": True,
 }
-"""Matplotlib's parameters."""
+"""Parameters of matplotlib, while a figure is drawn and while it is written."""
+
+
+SMALL = 5.5
+"""Size of notes and captions, in points."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """Of one policy: colours are Okabe and Ito's (2008), and every policy has a marker and a dash of its own."""
+    """How one policy is drawn.
+
+    Colours are those of Okabe and Ito (2008), and every policy has a marker and a dash of its own, so that figures can be
+    read without colour.
+
+    Attributes:
+        label: What the policy is called in a legend.
+        colour: Of its line and markers.
+        marker: As matplotlib names it.
+        dash: The line style.
+        order: Lines of a higher order are drawn over others.
+    """
 
     label: str
     colour: str
@@ -59,29 +79,49 @@ class Look:
 LOOKS: Mapping[str, Look] = {
     "single": Look("single models", "#555555", "o"),
     "ensemble": Look("ensembles", "#D55E00", "s", (0, (4, 1.5))),
-    "last": Look("last stage alone, all run", "#009E73", "P", (0, (5, 1, 1, 1, 1, 1))),
+    "last": Look("last stage alone, all run", "#56B4E9", "X", (0, (5, 1, 1, 1, 1, 1))),
     "window": Look("window cascades", "#0072B2", "^", order=3),
     "adjusted": Look("adjusted windows", "#0072B2", "x", (0, (1, 1)), order=2.5),
     "threshold": Look("single threshold", "#CC79A7", "v", (0, (1, 1))),
     "random": Look("random exit", "#E69F00", "D", (0, (3, 1, 1, 1))),
+    TOGETHER: Look("single models and ensembles", "#009E73", "P", (0, (5, 1, 1, 1, 1, 1))),
 }
 
 
 def shade_colour(share: float) -> tuple[float, float, float]:
-    """The colour of a place in a sequence of lines, from light to dark; told apart without colour by lightness."""
+    """The colour of a place in a sequence of lines, from light (0) to dark (1): lightness tells them apart."""
     light, dark = (0.64, 0.82, 0.93), (0.03, 0.19, 0.42)
     red, green, blue = ((1 - share) * a + share * b for a, b in zip(light, dark, strict=True))
     return red, green, blue
 
 
+def lighter(colour: str | tuple[float, float, float]) -> tuple[float, float, float]:
+    """A colour halfway to white, for what stands behind a line of that colour."""
+    red, green, blue = ((1 + part) / 2 for part in to_rgb(colour))
+    return red, green, blue
+
+
+_TASKS = {"cov": "Cov", "risk": "Risk", "fpr": "FPR"}
+_DEPLOYED = {"deployed_cov": "coverage", "deployed_risk": "risk", "deployed_tpr": "TPR", "deployed_fpr": "FPR"}
+_METRICS = {
+    "aurc": "AURC", "augrc": "AUGRC", "accuracy": "accuracy (%)", "nll": "NLL", "brier": "Brier score", "ece": "ECE (%)",
+    "top1_error": "top-1 error (%)", "top5_error": "top-5 error (%)", "error_auroc": "error AUROC (%)",
+    "auroc": "AUROC (%)", "aupr_in": "AUPR, ID (%)", "aupr_out": "AUPR, OOD (%)",
+}  # fmt: skip
+
+
 def metric_label(name: str) -> str:
-    """A metric as it stands on an axis, with its unit."""
+    """The name of a metric on an axis, with its unit; the metric's own name where it has no other.
+
+    Example:
+        >>> metric_label("cov@5")
+        'Cov@5 (%)'
+        >>> metric_label("deployed_risk@5")
+        'deployed risk @5 (%)'
+    """
     kind, _, at = name.partition("@")
-    if at:
-        return f"{ {'cov': 'Cov', 'risk': 'Risk', 'fpr': 'FPR'}[kind] }@{at} (%)"
-    words = {
-        "aurc": "AURC", "augrc": "AUGRC", "accuracy": "accuracy (%)", "nll": "NLL", "brier": "Brier score", "ece": "ECE (%)",
-        "top1_error": "top-1 error (%)", "top5_error": "top-5 error (%)", "error_auroc": "error AUROC (%)",
-        "auroc": "AUROC (%)", "aupr_in": "AUPR, ID (%)", "aupr_out": "AUPR, OOD (%)",
-    }  # fmt: skip
-    return words.get(name, name)
+    if kind in _TASKS:
+        return f"{_TASKS[kind]}@{at} (%)"
+    if kind in _DEPLOYED:
+        return f"deployed {_DEPLOYED[kind]} @{at} (%)"
+    return _METRICS.get(name, name)

@@ -1,11 +1,11 @@
-"""`wee figure`: draw figures from the tables of one or many sweeps."""
+"""`wee figure`: draw a figure from the tables of one or several sweeps."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
@@ -15,17 +15,20 @@ from wee.config.runner import Stage, job_suffix, stage
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 
+if TYPE_CHECKING:
+    pass
+
 log = logging.getLogger("wee")
 
 
 @dataclass
 class FigureStageConfig(Common):
-    """What `wee figure` can be told.
+    """The config of `wee figure`.
 
     Attributes:
-        figure: what to draw.
-        sweeps: whose tables: "newest", or names of sweeps, folders, files or patterns of them, one or a list.
-        name: of the files; the figure's own name where it is not set.
+        figure: What to draw.
+        sweeps: Whose tables to draw: "newest", or names of sweeps, folders, files or patterns of them, one or a list.
+        name: Name of the files; the figure's own name where it is not set.
     """
 
     figure: FigureConfig = MISSING
@@ -39,36 +42,40 @@ class FigureStageConfig(Common):
 
 
 def figure(cfg: FigureStageConfig) -> None:
-    """Draw, and write what was drawn as numbers beside it."""
+    """Draw a figure, and write its numbers beside it."""
     import matplotlib
 
     matplotlib.use("Agg")
-    from wee.figures.draw import draw
+    from wee.figures.draw import draw, write
     from wee.figures.labels import Labels
     from wee.figures.points import points
     from wee.figures.validation import draw_validation, validation_points
-    from wee.sweep.results import find_sweeps, read_labels, read_tables, read_validation
+    from wee.sweep.fronts import read_reference
+    from wee.sweep.results import find_sweeps, read_averages, read_labels, read_tables, read_validation
 
     name = cfg.name + job_suffix()
-    found = find_sweeps(Path(cfg.paths.sweeps), [str(one) for one in as_list(cfg.sweeps)])
-    log.info(f"from {', '.join(map(str, found))}")
-    labels = Labels.merge(map(read_labels, found))
+    root = Path(cfg.paths.sweeps)
+    sweeps = find_sweeps(root, [str(sweep) for sweep in as_list(cfg.sweeps)])
+    log.info(f"from {', '.join(map(str, sweeps))}")
+    labels = Labels.merge(map(read_labels, sweeps))
     if cfg.figure.kind == "validation":
-        numbers = validation_points(read_validation(found), cfg.figure)
+        numbers = validation_points(read_validation(sweeps), cfg.figure)
         drawn = draw_validation(numbers, cfg.figure, labels)
     else:
-        numbers = points(read_tables(found), cfg.figure)
+        reference = None
+        if cfg.figure.reference is not None:
+            reference = read_reference(cfg.figure.reference, root)
+        numbers = points(read_tables(sweeps), cfg.figure, read_averages(sweeps), reference)
         drawn = draw(numbers, cfg.figure, labels)
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{name}.{one}" for one in cfg.figure.formats]
+    files = [folder / f"{name}.{extension}" for extension in cfg.figure.formats]
     for file in files:
-        stamp = {"CreationDate": None} if file.suffix == ".pdf" else {"Date": None} if file.suffix == ".svg" else {}
-        drawn.savefig(file, dpi=cfg.figure.dpi, metadata=stamp)
+        write(drawn, file)
     listed = folder / f"{name}.csv"
     numbers.to_csv(listed, index=False)
     log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {listed}")
-    report(files=[str(file) for file in [*files, listed]], sweeps=[str(one) for one in found])
+    report(files=[str(file) for file in [*files, listed]], sweeps=[str(sweep) for sweep in sweeps])
 
 
 STAGE = Stage("figure", FigureStageConfig, figure)

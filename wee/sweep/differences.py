@@ -18,6 +18,7 @@ from wee.method import Metric
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
 from wee.method.ranking import Floats
+from wee.sweep.results import AVERAGED
 from wee.sweep.table import Baseline, Result
 
 PANEL = ["dataset", "family", "split", "ood", "metric", "eval_score"]
@@ -28,8 +29,6 @@ POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task
 
 NEGLIGIBLE = 1e-6
 """The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
-
-AVERAGES = [*PANEL, *POINT, "macs", "value", "lower", "upper", "low", "high", "count", "seeds"]
 
 DIFFERENCES = [
     *PANEL, *POINT, "versus", "macs", "baseline_macs", "value", "baseline", "difference", "lower", "upper",
@@ -157,7 +156,7 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
             numbers = {"macs": point.mean.macs, "value": point.mean.value, "lower": lower, "upper": upper}
             spread = {"low": min(point.values), "high": max(point.values), "count": len(point.values), "seeds": seeds}
             rows.append({**panel.place, **point.name, **numbers, **spread})
-    return pd.DataFrame(rows, columns=AVERAGES)
+    return pd.DataFrame(rows, columns=AVERAGED)
 
 
 def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:

@@ -15,12 +15,24 @@ import pandas as pd
 
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
+from wee.sweep.config import BootstrapConfig
 from wee.sweep.table import COLUMNS, KEYS
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
 log = logging.getLogger("wee")
 
-TABLE, STORAGE, VALIDATION, ABOUT = "table.csv", "storage.csv", "validation.csv", "sweep.json"
+TABLE, AVERAGES, STORAGE, VALIDATION, ABOUT = (
+    "table.csv", "averages.csv", "storage.csv", "validation.csv", "sweep.json",
+)  # fmt: skip
+
+POINT = [column for column in KEYS if column != "members"]
+"""What names a point in a panel: a setting, averaged over orders and choices of members."""
+
+AVERAGED = [*POINT, "macs", "value", "lower", "upper", "low", "high", "count", "seeds"]
+"""The columns of `averages.csv`. A point's means, macs and value; the ends of the interval of its mean value, lower and
+upper; the least and the greatest of the values averaged, low and high; how many they are, count; and the number of members
+whose seed noise is in the interval, seeds (0: the sampling error of the test set alone)."""
+
 _TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
 
@@ -84,18 +96,49 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         WeeError: there is none, or its columns are not those of a table.
     """
-    path = path / TABLE if path.is_dir() else path
+    return _read(path / TABLE if path.is_dir() else path, "a table of a sweep", COLUMNS)
+
+
+def read_averages(paths: list[Path]) -> pd.DataFrame:
+    """The points of several sweeps with the intervals of their means, of those sweeps that have them.
+
+    Args:
+        paths: folders of sweeps, or their tables.
+
+    Returns:
+        The rows of every `averages.csv` that lies beside a table, with the `level` of its sweep's intervals, a share in
+        (0, 1). The same point of two sweeps has two rows. Empty where no sweep has intervals.
+
+    Raises:
+        WeeError: a file is there, and its columns are not those of averages.
+    """
+    folders = [path if path.is_dir() else path.parent for path in paths if path.is_dir() or path.name == TABLE]
+    parts = [
+        _read(folder / AVERAGES, "the averages of a sweep", AVERAGED).assign(level=_level(folder))
+        for folder in dict.fromkeys(folders)
+        if (folder / AVERAGES).is_file()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*AVERAGED, "level"])
+
+
+def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=True)
     except FileNotFoundError:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise WeeError(f"{path} is not a table of a sweep: {error}") from None
-    missing = [column for column in COLUMNS if column not in table]
+        raise WeeError(f"{path} is not {what}: {error}") from None
+    missing = [column for column in columns if column not in table]
     if missing:
-        raise WeeError(f"{path} is not a table of a sweep: it has no column {', '.join(missing)}")
+        raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
     table["width"] = table["width"].map(parse_width)
     return table
+
+
+def _level(folder: Path) -> float:
+    """The level of a sweep's intervals."""
+    about = json.loads((folder / ABOUT).read_text()) if is_sweep(folder) else {}
+    return float(about.get("bootstrap", {}).get("level", BootstrapConfig.level))
 
 
 def read_effects(folder: Path) -> pd.DataFrame:

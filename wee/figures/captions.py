@@ -1,0 +1,47 @@
+"""Captions: what a figure says about its own bars."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from wee.figures.points import INTERVAL_WITH_SEEDS, NO_BAR, SPREAD
+
+HYPERVOLUME = "Hypervolume: area in decades of MACs times unit of the metric, up to the reference under each panel"
+
+
+def bars_caption(points: pd.DataFrame, bands: bool = False) -> str:
+    """What the bars of a figure are; empty where it has none.
+
+    Where intervals and spreads stand in one figure, intervals have caps and spreads have none, and the caption says which
+    is which.
+
+    Args:
+        points: As `wee.figures.points.points` gives them.
+        bands: Whether intervals are drawn as bands along lines.
+    """
+    points = points[points.value.notna()]
+    intervals = points[~points.bars.isin([SPREAD, NO_BAR])]
+    spreads = points[points.bars == SPREAD]
+    shape = "Bands and bars" if bands and len(intervals) else "Bars"
+    parts = []
+    if len(intervals):
+        parts.append(f"{shape}{' with caps' if len(spreads) else ''}: {_intervals(intervals)}")
+    if len(spreads):
+        shape = "bars without caps" if len(intervals) else shape
+        parts.append(f"{shape}: least and greatest of the members or orders averaged")
+    if parts and len(intervals) + len(spreads) < len(points):
+        parts.append("no bar: a single value")
+    return "; ".join(parts)
+
+
+def _intervals(points: pd.DataFrame) -> str:
+    levels = " and ".join(f"{100 * level:g} %" for level in sorted(points.level.unique()))
+    with_seeds = points[points.bars == INTERVAL_WITH_SEEDS]
+    if with_seeds.empty:
+        noise = "seed noise not included"
+    elif len(with_seeds) < len(points):
+        noise = f"seed noise included at {len(with_seeds)} of {len(points)} points"
+    else:
+        members = dict.fromkeys(f"{count:g}" for count in (points.seeds.min(), points.seeds.max()))
+        noise = f"seed noise included ({' to '.join(members)} members)"
+    return f"{levels} bootstrap intervals over test samples, {noise}"

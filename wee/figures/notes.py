@@ -1,0 +1,107 @@
+"""Notes beside points, placed where nothing else is drawn."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from wee.figures.style import SMALL
+
+Array = NDArray[np.float64]
+
+_STEP = 1.5
+"""Distance of the samples of a drawn line, in typographic points."""
+
+_PAD = 1.0
+"""Free room around a note, in typographic points."""
+
+_DIAGONALS = [math.pi / 4, 3 * math.pi / 4, 5 * math.pi / 4, 7 * math.pi / 4]
+_DIRECTIONS = np.linspace(-math.pi, math.pi, 24, endpoint=False)
+"""Angles from the side that the notes of a panel are on, at which a note is tried."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A few words beside a point, given in data coordinates."""
+
+    words: str
+    x: float
+    y: float
+    colour: str | tuple[float, float, float]
+
+
+def place_notes(axis: Axes, notes: Sequence[Note], lines: Sequence[Array]) -> None:
+    """Write notes beside their points: on one side of them, within the axes, off lines and each other, as far as possible.
+
+    The layout of the figure must be final.
+
+    Args:
+        axis: Where to write.
+        notes: What to write.
+        lines: Polylines that are drawn, each [n, 2], in data coordinates.
+    """
+    if not notes:
+        return
+    texts = [
+        axis.annotate(
+            note.words, (note.x, note.y), xytext=(0, 0), textcoords="offset points", ha="center", va="center",
+            fontsize=SMALL, color=note.colour, in_layout=False, zorder=5,
+        )
+        for note in notes
+    ]  # fmt: skip
+    scale = 72 / axis.figure.dpi  # everything below is in typographic points
+    boxes = [text.get_window_extent() for text in texts]
+    halves = [np.array([box.width, box.height]) * scale / 2 + _PAD for box in boxes]
+    anchors = [axis.transData.transform((note.x, note.y)) * scale for note in notes]
+    drawn = np.concatenate([_samples(axis.transData.transform(line) * scale) for line in lines])
+    frame = axis.get_window_extent().get_points() * scale
+    _, offsets = min((_arrange(anchors, halves, drawn, frame, side) for side in _DIAGONALS), key=lambda found: found[0])
+    for text, offset in zip(texts, offsets, strict=True):
+        text.set_position((float(offset[0]), float(offset[1])))
+
+
+def _arrange(
+    anchors: Sequence[Array], halves: Sequence[Array], drawn: Array, frame: Array, side: float
+) -> tuple[float, list[Array]]:
+    """Where to put notes, one after the other, if they are to be on one side of their points.
+
+    Args:
+        anchors: The points, [2] each.
+        halves: Half the width and height of each note.
+        drawn: Samples of what is drawn [n, 2].
+        frame: The lower left and the upper right corner of the axes [2, 2].
+        side: The angle of the side, in radians.
+
+    Returns:
+        How bad the arrangement is, and the offset of the centre of each note from its point.
+    """
+    total, offsets = 0.0, []
+    for anchor, half in zip(anchors, halves, strict=True):
+        costs = []
+        for distance, turn in itertools.product((1.5, 4.0, 8.0), _DIRECTIONS):
+            offset = np.array([math.cos(side + turn), math.sin(side + turn)]) * (half + distance)
+            centre = anchor + offset
+            hidden = np.count_nonzero((np.abs(drawn - centre) < half).all(axis=1))
+            outside = np.maximum(frame[0] - centre + half, 0) + np.maximum(centre + half - frame[1], 0)
+            costs.append((hidden + 2 * outside.sum() + 0.1 * distance + abs(turn), offset))
+        cost, offset = min(costs, key=lambda entry: entry[0])
+        corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1], [1, 1]])
+        drawn = np.concatenate([drawn, _samples(anchor + offset + corners)])
+        total += cost
+        offsets.append(offset)
+    return total, offsets
+
+
+def _samples(line: Array) -> Array:
+    """Points along a polyline [n, 2], no further from each other than a step."""
+    parts = [line]
+    for start, end in itertools.pairwise(line):
+        count = int(math.dist(start, end) / _STEP) + 1
+        parts.append(start + (end - start) * np.linspace(0, 1, count, endpoint=False)[:, None])
+    return np.concatenate(parts)
