@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wee.config.console import progress
+from wee.app.console import progress
 from wee.store import Address, LogitStore
 
 IMAGENET = {"val": 50_000, "test": 50_000, "ood-openimage": 17_632, "ood-inaturalist": 10_000}

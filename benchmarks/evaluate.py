@@ -17,11 +17,11 @@ from timm.data.transforms_factory import create_transform
 from torch.utils.data import DataLoader
 
 from benchmarks.report import Report, Row
-from wee.config.common import RuntimeConfig
-from wee.config.console import progress
+from wee.app.console import progress
 from wee.data.base import Transform
 from wee.data.config import ImagesConfig
 from wee.lit.recording import Recording, record
+from wee.lit.runtime import RuntimeConfig
 from wee.models.network import Network
 from wee.store import Address, LogitStore
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Wee
-from wee.cli import STAGES
+from wee.commands import COMMANDS
 
 
 def test_the_front_lists_the_stages(tmp_path: Path, wee: Wee) -> None:
     for arguments in ([], ["--help"]):
         told = wee(*arguments, cwd=tmp_path).stdout
-        assert all(name in told for name in STAGES)
+        assert all(name in told for name in COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in STAGES), ["sweep", "--cfg", "job"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS), ["sweep", "--cfg", "job"]])
 def test_help_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
     heavy = ["torch", "lightning", "timm", "pandas", "matplotlib", "sklearn", "numpy"]
     heavy = heavy[:-1] if arguments[0] != "--help" else heavy
@@ -65,7 +65,7 @@ def test_the_completion_script_is_for_wee(tmp_path: Path, wee: Wee) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["swep"], "wee: there is no stage 'swep'; did you mean 'sweep'?"),
+        (["swep"], "wee: there is no command 'swep'; did you mean 'sweep'?"),
         (["sweep", "family=nosuch"], "wee sweep: there is no family 'nosuch'. Known: "),
         (["sweep", "widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
         (["sweep", "+widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),

@@ -11,10 +11,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from wee.cli import STAGES
-from wee.config.common import conf_dir
-from wee.config.runner import stage
-from wee.config.typed import to_object
+from wee.app.paths import conf_dir
+from wee.app.typed import to_object
+from wee.commands import COMMANDS, find_command
 
 CHOICES = [
     (group.name, file.stem)
@@ -31,21 +30,21 @@ def needs(name: str) -> list[str]:
 
 
 def composed(name: str, *overrides: str) -> object:
-    root = stage(name).root
+    root = find_command(name).root
     ConfigStore.instance().store(name=f"{name}_schema", node=root)
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return to_object(root, compose(name, overrides=list(overrides)))
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_defaults_compose(name: str) -> None:
-    assert isinstance(composed(name, *needs(name)), stage(name).root)
+    assert isinstance(composed(name, *needs(name)), find_command(name).root)
 
 
 PAIRS = [
     (name, group, option)
-    for name, (group, option) in itertools.product(STAGES, CHOICES)
-    if group in {field.name for field in dataclasses.fields(stage(name).root)}
+    for name, (group, option) in itertools.product(COMMANDS, CHOICES)
+    if group in {field.name for field in dataclasses.fields(find_command(name).root)}
     and (name, group, option) != ("sweep", "family", "stored")  # needs a store: tests/stages/test_importing.py has one
 ]
 
@@ -58,7 +57,7 @@ def test_every_choice_composes(name: str, group: str, option: str) -> None:
         ["dataset.classes=2"] if (group, option) == ("dataset", "folder") else []
     )  # there is no folder to count them in
     found = composed(name, *needs(name), *named, f"{group}=[{option}]" if many else f"{group}={option}")
-    assert isinstance(found, stage(name).root)
+    assert isinstance(found, find_command(name).root)
 
 
 @pytest.mark.parametrize("file", sorted((conf_dir() / "experiment").glob("*.yaml")), ids=lambda file: file.stem)

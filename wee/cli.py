@@ -1,37 +1,25 @@
-"""The console command: `wee <stage> [overrides]`.
+"""The console command: `wee <command> [overrides]`.
 
-Each stage is a Hydra application of its own. This front imports nothing heavy: it lists the stages, or
+Each command is a Hydra application of its own. This front imports nothing heavy: it lists the commands, or
 hands the command line on.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import runpy
 import sys
 
-STAGES = {
-    "train": "train members of a family, and keep their weights",
-    "evaluate": "run trained members over images, and keep their logits in the store",
-    "import": "make store entries of logits that somebody else computed",
-    "sweep": "trace cascades over stored logits: tables and Pareto fronts",
-    "figure": "draw figures from the tables of one or many sweeps",
-    "families": "tell what the networks of the families cost",
-    "data": "tell whether a data set is where it should be (wee data check)",
-}
-
-MODULES = {"import": "importing", "data": "checking"}
-"""Stages whose module has another name than they."""
+from wee.commands import COMMANDS, find_command, module_of
 
 _HELP = """\
 wee: window-based early-exit cascades.
 
-usage: wee <stage> [overrides]
+usage: wee <command> [overrides]
 
-{stages}
+{commands}
 
-Every stage is a Hydra application: `wee sweep window.width=0.1` sets a value, `wee sweep -m
+Every command is a Hydra application: `wee sweep window.width=0.1` sets a value, `wee sweep -m
 score=msp,energy` runs several, `wee sweep --help` shows what can be set, `wee sweep --cfg job`
 the whole config. Tab completion: eval "$(wee -sc install=bash)"
 """
@@ -41,48 +29,48 @@ def main() -> None:
     """Run the command line."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        _out(_HELP.format(stages="\n".join(f"  {name:<9} {what}" for name, what in STAGES.items())))
+        _out(_HELP.format(commands="\n".join(f"  {name:<9} {what}" for name, what in COMMANDS.items())))
     elif arguments[0] == "--version":
         from importlib.metadata import version
 
         _out(f"wee {version('wee')}\n")
     elif arguments[0] in ("-sc", "--shell-completion", "--shell_completion"):
         _complete(arguments)
-    elif arguments[0] not in STAGES:
+    elif arguments[0] not in COMMANDS:
         from wee.errors import unknown
 
-        sys.exit(f"wee: {unknown('stage', arguments[0], STAGES, 'See wee --help.')}")
+        sys.exit(f"wee: {unknown('command', arguments[0], COMMANDS, 'See wee --help.')}")
     else:
         _run(arguments[0], arguments[1:])
 
 
-def _run(stage: str, arguments: list[str]) -> None:
-    if stage == "data" and arguments[:1] == ["check"]:  # as it reads best
+def _run(command: str, arguments: list[str]) -> None:
+    if command == "data" and arguments[:1] == ["check"]:  # `wee data check` is what users are told to type
         arguments = arguments[1:]
-    # As a module and as __main__, so that processes which re-run this one (DDP) run the same stage.
+    # As a module and as __main__, so that processes which re-run this one (DDP) run the same command.
     sys.argv = ["wee", *arguments]
-    runpy.run_module(f"wee.stages.{MODULES.get(stage, stage)}", run_name="__main__", alter_sys=True)
+    runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
 
 
 def _complete(arguments: list[str]) -> None:
-    """Answer a shell's request for completions: a stage's name, or what Hydra knows inside the stage."""
+    """Answer a shell's request for completions: a command's name, or what Hydra knows inside the command."""
     if not any(argument.startswith("query=") for argument in arguments):
-        _hydra("train", arguments)  # (un)install prints the same script for every stage
+        _hydra("train", arguments)  # (un)install prints the same script for every command
         return
     words = os.environ.get("COMP_LINE", "").split(" ")
-    stage = words[1] if len(words) > 1 else ""
-    if len(words) > 2 and stage in STAGES:
+    command = words[1] if len(words) > 1 else ""
+    if len(words) > 2 and command in COMMANDS:
         line = " ".join([words[0], *words[2:]])
         os.environ["COMP_LINE"], os.environ["COMP_POINT"] = line, str(len(line))
-        _hydra(stage, arguments)
+        _hydra(command, arguments)
     else:
-        _out(" ".join(name for name in STAGES if name.startswith(stage)) + "\n")
+        _out(" ".join(name for name in COMMANDS if name.startswith(command)) + "\n")
 
 
-def _hydra(stage: str, arguments: list[str]) -> None:
-    """Run a stage under wee's own name, which Hydra puts into its completion script."""
+def _hydra(command: str, arguments: list[str]) -> None:
+    """Run a command under wee's own name, which Hydra puts into its completion script."""
     sys.argv = ["wee", *arguments]
-    importlib.import_module(f"wee.stages.{MODULES.get(stage, stage)}").STAGE.main()
+    find_command(command).main()
 
 
 def _out(text: str) -> None:

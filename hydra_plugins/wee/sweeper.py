@@ -62,8 +62,8 @@ class WeeSweeper(BasicSweeper):
 
     def _sound(self, job: Sequence[str], failures: list[str]) -> bool:
         """Whether a job's config composes and has the right types; a failure is told at once and noted."""
-        from wee.config.runner import FOLDERS, ROOTS, describe
-        from wee.config.typed import check_overrides, to_object
+        from wee.app.command import FOLDERS, ROOTS, describe
+        from wee.app.typed import check_overrides, to_object
 
         assert self.config is not None
         assert self.hydra_context is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from wee.config.common import conf_dir
+from wee.app.paths import conf_dir
 from wee.data.base import Split, Transform
 from wee.data.config import CorruptionConfig, DigitsConfig, labelled, ood_sets
 from wee.data.corrupt import corrupt

@@ -11,11 +11,11 @@ import pytest
 
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
-from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.draw import draw
 from wee.figures.points import points
+from wee.members.config import EnsembleConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.results import POINT
 from wee.sweep.table import compute

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from wee.config.common import RuntimeConfig
 from wee.data.base import ArrayImages, Transform
 from wee.errors import WeeError
-from wee.lit.config import TrainerConfig
 from wee.lit.loaders import TrainingOrder, ordered_loader, training_loader
 from wee.lit.member import MemberModule
 from wee.lit.metrics import SelectiveClassification
 from wee.lit.record import Recorder, StoreWriter
+from wee.lit.runtime import RuntimeConfig
 from wee.lit.training import quiet_trainer
+from wee.members.trainer import TrainerConfig
 from wee.method import RiskCoverage, Task, summarise
 from wee.store import Address, LogitStore
 

@@ -10,7 +10,7 @@ from lightning.pytorch import loggers as known
 from omegaconf import OmegaConf
 
 from tests.conftest import QUICK, SMALL, Wee
-from wee.config.common import conf_dir
+from wee.app.paths import conf_dir
 from wee.errors import WeeError
 from wee.lit import loggers
 

@@ -16,16 +16,17 @@ from safetensors.torch import load_file
 
 from tests.conftest import SMALL, Wee
 from tests.data import trees
-from wee.config.common import RuntimeConfig, conf_dir
-from wee.config.typed import to_object
-from wee.data.augmenting import Augment
+from wee.app.paths import conf_dir
+from wee.app.typed import to_object
+from wee.data.augment import Augment
 from wee.data.base import Split
 from wee.data.config import ImagesConfig, ValidationConfig
 from wee.errors import WeeError
 from wee.lit import training
-from wee.lit.config import TrainerConfig
 from wee.lit.member import MemberModule
-from wee.lit.recipe import Recipe
+from wee.lit.runtime import RuntimeConfig
+from wee.members.recipes import Recipe
+from wee.members.trainer import TrainerConfig
 from wee.models.config import FamilyConfig
 
 

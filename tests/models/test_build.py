@@ -7,8 +7,8 @@ import torch
 import yaml
 from torch import nn
 
-from wee.config.common import conf_dir
-from wee.config.typed import to_object
+from wee.app.paths import conf_dir
+from wee.app.typed import to_object
 from wee.errors import WeeError
 from wee.models.build import build, count_exit_macs, count_macs, count_parameters
 from wee.models.config import FamilyConfig, ScaleConfig

@@ -6,8 +6,8 @@ import pytest
 import torch
 import yaml
 
-from wee.config.common import conf_dir
-from wee.config.typed import to_object
+from wee.app.paths import conf_dir
+from wee.app.typed import to_object
 from wee.errors import WeeError
 from wee.models.build import build, count_exit_macs, count_parameters
 from wee.models.config import FamilyConfig
@@ -58,8 +58,8 @@ def test_impossible_settings_are_refused(setting: dict[str, object]) -> None:
 
 
 def test_every_exit_is_trained() -> None:
-    from wee.lit.config import TrainerConfig
     from wee.lit.member import MemberModule
+    from wee.members.trainer import TrainerConfig
 
     scale = family("msdnet_small").scales["m1"]
     module = MemberModule(build(scale, 8, 1), TrainerConfig("t", steps=1, lr=0.1), 1)

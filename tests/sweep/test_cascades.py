@@ -10,8 +10,8 @@ import pytest
 
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
-from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
+from wee.members.config import EnsembleConfig
 from wee.method import fit_temperature, summarise
 from wee.store import Address, LogitStore
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig

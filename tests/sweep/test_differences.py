@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
-from wee.config.common import EnsembleConfig
+from wee.members.config import EnsembleConfig
 from wee.method import Interval, IntervalRule, Metric, Prefix, Ranking, Stages, Task, Window, summarise
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.sweep.test_cascades import exits
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
-from wee.config.common import EnsembleConfig
+from wee.members.config import EnsembleConfig
 from wee.method import summarise
 from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig

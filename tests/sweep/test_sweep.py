@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.sweep_tables import fill_store
-from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
+from wee.members.config import EnsembleConfig
 from wee.method import Metric, Ranking, Stages, Task, Window, summarise
 from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig

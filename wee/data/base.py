@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from wee.data.augmenting import Augment
+from wee.data.augment import Augment
 from wee.errors import WeeError
 from wee.method.prefixes import NO_LABEL
 
@@ -100,7 +100,7 @@ class Split(ABC):
         Raises:
             WeeError: these images cannot be varied so.
         """
-        from wee.data.augment import ShiftedImages
+        from wee.data.variation import ShiftedImages
 
         if augment.kind == "none":
             return self.dataset(transform)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from wee.config.common import as_list
-from wee.config.typed import to_objects
+from wee.app.fields import as_list
+from wee.app.typed import to_objects
 from wee.errors import WeeError, unknown
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from wee.data.augmenting import Augment
+from wee.data.augment import Augment
 from wee.data.base import ArrayImages, Batch, Split, Transform
 from wee.data.config import TORCHVISION, ImagesConfig
 from wee.errors import WeeError
@@ -273,7 +273,7 @@ class ImageFiles(Split):
 
     def augmented(self, transform: Transform, augment: Augment, seed: int) -> Dataset[Any]:
         """The images, varied at random."""
-        from wee.data.augment import ResizedCrops
+        from wee.data.variation import ResizedCrops
 
         if augment.kind != "crop":
             return super().augmented(transform, augment, seed)

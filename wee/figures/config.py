@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from wee.config.common import as_list
+from wee.app.fields import as_list
 from wee.errors import WeeError, unknown
 from wee.sweep.config import POLICIES
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset, default_collate
 
-from wee.data.augment import ResizedCrops, ShiftedImages
+from wee.data.variation import ResizedCrops, ShiftedImages
 from wee.errors import WeeError
-from wee.lit.config import TrainerConfig
+from wee.members.trainer import TrainerConfig
 
 
 class TrainingOrder(Sampler[int]):

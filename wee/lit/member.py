@@ -10,9 +10,9 @@ from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 from wee.data.base import Batch
-from wee.lit.config import TrainerConfig
 from wee.lit.layout import lay_out
 from wee.lit.metrics import SelectiveClassification
+from wee.members.trainer import TrainerConfig
 
 
 class MemberModule(lightning.LightningModule):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.config.common import RuntimeConfig
 from wee.data.base import Split
 from wee.lit.loaders import ordered_loader
 from wee.lit.record import Recorder, StoreWriter
+from wee.lit.runtime import RuntimeConfig
 from wee.lit.training import interruptible, quiet_trainer
 from wee.models.network import Network
 from wee.store import PieceWriter

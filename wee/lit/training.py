@@ -16,15 +16,15 @@ import lightning
 import torch
 from lightning.pytorch.loggers import Logger
 
-from wee.config.common import RuntimeConfig
 from wee.data.base import Split
 from wee.files import write_atomically
-from wee.lit.crew import Crew
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
 from wee.lit.member import MemberModule
-from wee.lit.recipe import Recipe
-from wee.models import checkpoint
+from wee.lit.processes import Crew
+from wee.lit.runtime import RuntimeConfig
+from wee.members import checkpoints
+from wee.members.recipes import Recipe
 from wee.models.build import build
 from wee.versions import versions
 
@@ -151,7 +151,7 @@ def train_member(
     (metrics,) = trainer.validate(module, validation, verbose=False)
     if not crew.leads:
         return {}
-    about = checkpoint.save(
+    about = checkpoints.save(
         folder,
         module.result,
         {

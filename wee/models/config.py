@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from wee.config.common import as_list, choose
-from wee.config.typed import to_object
+from wee.app.fields import as_list, choose
+from wee.app.typed import to_object
 from wee.errors import WeeError, unknown
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")

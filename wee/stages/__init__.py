@@ -1,1 +1,1 @@
-"""The stages: each a Hydra application, a thin function of its config. Nothing heavy is imported at the top."""
+"""Old names of `wee.commands`, for one release: `python -m wee.stages.train` is `python -m wee.commands.train`."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from wee.config.common import as_list
-from wee.config.runner import jobs_at_once
+from wee.app.command import jobs_at_once
+from wee.app.fields import as_list
 from wee.errors import WeeError, unknown
 from wee.machine import processors
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from math import comb, perm
 from typing import Literal, cast
 
-from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
+from wee.members.config import EnsembleConfig
 from wee.method import Convention, Ensemble, Policy, Random, Single, SingleThreshold, Task, Window
 from wee.method.policies import Width
 from wee.sweep.config import PolicyConfig, ScoreConfig, WindowConfig

@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from wee.config.common import EnsembleConfig
 from wee.errors import WeeError
+from wee.members.config import EnsembleConfig
 from wee.method import (
     Convention,
     IntervalRule,

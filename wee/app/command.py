@@ -1,0 +1,238 @@
+"""One command as a Hydra application: composition, typing, logging, and clear reports of failures."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import logging
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from wee.app.help import stage_help
+from wee.app.paths import Common, conf_dir
+from wee.app.typed import check_overrides, to_object
+from wee.errors import WeeError, unknown
+from wee.machine import processors
+
+log = logging.getLogger("wee")
+
+C = TypeVar("C", bound=Common)
+
+ROOTS: dict[str, type[Common]] = {}
+"""The typed root of each command in this process; the sweeper checks every job of a multirun against it first."""
+
+
+FOLDERS: list[Path] = [conf_dir()]
+"""The folders of configs in this process: wee's own, then the user's."""
+
+
+_modules: dict[str, str] = {}
+"""The module of each command, by name, as the commands have handed it over."""
+
+
+class JobError(CompactHydraException):
+    """A job that failed for a reason its user can read."""
+
+
+@dataclass(frozen=True)
+class Command(Generic[C]):
+    """A command of the command line.
+
+    Attributes:
+        name: the name of the command and of its primary config.
+        root: its typed config.
+        work: what it does.
+        modules: the module of each command there is, by name.
+    """
+
+    name: str
+    root: type[C]
+    work: Callable[[C], Any]
+    modules: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        _modules.update(self.modules)
+
+    def main(self) -> None:
+        """Run the command with the overrides on the command line; the process ends with 1 if anything failed."""
+        ROOTS[self.name] = self.root
+        ConfigStore.instance().store(name=f"{self.name}_schema", node=self.root)
+
+        def job(cfg: DictConfig) -> Any:
+            return _job(self, cfg)
+
+        # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
+        full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
+        try:
+            if self._help():
+                return
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)(job)()
+        except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+            if full:
+                raise
+            _tell(f"wee {self.name}: {_words(error)}")
+            sys.exit(1)
+        except KeyboardInterrupt:
+            _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
+            sys.exit(130)
+
+    def _help(self) -> bool:
+        """Answer --help, and look for misspelt keys before Hydra does.
+
+        Hydra's advice on an unknown key, to prefix a `+`, would silence the error and ignore the key.
+        """
+        args = get_args_parser().parse_args()
+        if args.shell_completion or args.hydra_help:
+            return False
+        FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
+        check_overrides(self.root, args.overrides, FOLDERS)
+        if args.help:
+            sys.stdout.write(stage_help(self.name, args.overrides, args.config_dir))
+        return bool(args.help)
+
+
+def _find(name: str) -> Command[Any]:
+    found: Command[Any] = importlib.import_module(_modules[name]).COMMAND
+    return found
+
+
+def command(name: str, **fields: Any) -> str:
+    """The command line that runs a command in the way of this job: for messages that tell a user what to run.
+
+    Args:
+        name: the name of the command.
+        fields: overrides to set; they replace this job's. None sets nothing.
+
+    Example:
+        >>> command("evaluate", scale="s1", member=[0, 1])
+        "wee evaluate scale=s1 'member=[0,1]'"
+    """
+    overrides: dict[str, str] = {}
+    flags: list[str] = []
+    if HydraConfig.initialized():
+        job = HydraConfig.get()
+        flags = [f"--config-dir={folder}" for folder in FOLDERS[1:]]
+        known = {field.name for field in dataclasses.fields(_find(name).root)}
+        defaults = _default_choices(name)
+        for group in [
+            name for name in ("dataset", "family", "ensemble", "trainer", "ood", "shift") if name in job.runtime.choices
+        ]:
+            choice = job.runtime.choices[group]
+            if group in known and (
+                group in ("dataset", "family") or defaults.get(group, "$") not in (str(choice), "$")
+            ):
+                overrides[group] = str(choice)
+        for override in job.overrides.task:
+            key, _, value = override.partition("=")
+            first = key.lstrip("+~").split(".")[0]
+            if first in known or (first == "experiment" and job.job.name == name):
+                overrides[key] = value
+    overrides |= {key: _written(value) for key, value in fields.items() if value is not None}
+    return shlex.join(["wee", name, *flags, *(f"{key}={value}" if value else key for key, value in overrides.items())])
+
+
+def rerun(name: str, suffix: str) -> list[str]:
+    """Arguments to python that run this very job once more, of a multirun this one alone, beside its log.
+
+    Args:
+        name: the name of the command.
+        suffix: of the log's name.
+    """
+    job = HydraConfig.get()
+    flags = [f"--config-dir={folder}" for folder in FOLDERS[1:]]
+    place = str(output_dir()).replace("'", "\\'")
+    own = [f"hydra.run.dir='{place}'", "hydra.output_subdir=null", "hydra.mode=RUN", f"hydra.job.name={name}-{suffix}"]
+    return ["-m", _modules[name], *flags, *job.overrides.task, *own]
+
+
+def _default_choices(name: str) -> dict[str, str]:
+    """The choices that a command's primary config makes."""
+    defaults = OmegaConf.load(conf_dir() / f"{name}.yaml").defaults
+    pairs = (pair for one in defaults if isinstance(one, DictConfig) for pair in one.items_ex(resolve=False))
+    return {str(group): "$" if "${" in str(choice) else str(choice) for group, choice in pairs}
+
+
+def _written(value: Any) -> str:
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def job_suffix() -> str:
+    """What tells the files of a multirun's jobs apart: "-0", "-1", ..; nothing in a single run."""
+    job = HydraConfig.get()
+    return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
+
+
+def jobs_at_once() -> int:
+    """Return how many jobs of this multirun run on this machine at the same time: those of Hydra's joblib launcher."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return 1
+    launcher = HydraConfig.get().launcher
+    if "joblib" not in str(launcher.get("_target_")):
+        return 1
+    jobs = int(launcher.get("n_jobs") or 1)
+    return jobs if jobs > 0 else max(1, processors() + 1 + jobs)  # -1: one for each processor, -2: one less
+
+
+def overrides() -> list[str]:
+    """The overrides of this job, as they were written."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def output_dir() -> Path:
+    """Where Hydra puts this job's log and config."""
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one paragraph: the message alone where it was written for users, else with its type."""
+    if isinstance(error, (WeeError, HydraException, OmegaConfBaseException)):
+        return _words(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _job(command: Command[C], cfg: DictConfig) -> Any:
+    multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+    try:
+        return command.work(to_object(command.root, cfg))
+    except (WeeError, HydraException, OmegaConfBaseException) as error:
+        failure = JobError(_words(error))
+    except OSError as error:
+        failure = JobError(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+    except SystemExit as error:  # would end the whole multirun
+        failure = JobError(f"the job asked to exit with {error.code}")
+    except Exception:
+        if not multirun:
+            raise
+        failure = JobError(traceback.format_exc().strip())
+    if multirun:
+        log.error(f"wee {command.name}: job {HydraConfig.get().job.num} failed: {failure}")
+    raise failure
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return str(unknown(group, name, error.options))
+    cause = error.__cause__
+    words = str(error).strip()
+    return f"{words}: {str(cause).strip().splitlines()[0]}" if isinstance(cause, OmegaConfBaseException) else words
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(message.rstrip() + "\n")

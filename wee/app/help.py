@@ -1,0 +1,69 @@
+"""`wee <stage> --help`: what can be swapped, with a line about each choice, and the config.
+
+Hydra's own help lists the groups of all stages, takes twice as long, and has nothing to say about a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from wee.app.paths import conf_dir
+
+_TEXT = """\
+wee {stage} [overrides]
+
+What can be swapped (group=choice; * is the default):
+
+{groups}
+What can be set (key=value), and its value now:
+
+{config}
+wee {stage} -m group=a,b    runs several, and goes on when one fails
+wee {stage} --cfg job       shows the config alone, as YAML that can be piped
+wee {stage} --hydra-help    Hydra's own help
+"""
+
+
+def stage_help(stage: str, overrides: Sequence[str], config_dir: str | None) -> str:
+    """The help of a stage.
+
+    Args:
+        stage: its name.
+        overrides: as given beside `--help`; the config is shown with them.
+        config_dir: an additional folder of configs, as given by `--config-dir`.
+    """
+    folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
+    search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
+    with initialize_config_dir(str(folders[0]), version_base="1.3"):
+        config = compose(stage, overrides=[*search, *overrides], return_hydra_config=True)
+    choices = {group: str(choice) for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
+    chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
+    groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
+    experiments = "\n" + _group("+experiment", "", folders) if stage == "sweep" else ""
+    return _TEXT.format(stage=stage, groups=f"{groups}{experiments}", config=_yaml(chosen))
+
+
+def _yaml(config: DictConfig) -> str:
+    """A config with its short lists on one line each."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    return str(yaml.safe_dump(plain, default_flow_style=None, sort_keys=False, width=110))
+
+
+def _group(group: str, chosen: str, folders: Iterable[Path]) -> str:
+    """A group's choices, each with the first comment of its file."""
+    files = sorted(file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml"))
+    lines = [f"  {group}"]
+    for file in files:
+        mark = "*" if file.stem in chosen.strip("[]").replace(",", " ").split() else " "
+        lines.append(f"   {mark} {file.stem:<16} {_comment(file)}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _comment(file: Path) -> str:
+    comments = (line for line in file.read_text().splitlines() if line.startswith("# ") and "@package" not in line)
+    return next(comments, "").removeprefix("# ")

@@ -1,0 +1,285 @@
+"""`wee evaluate`: run trained members over images, and keep their logits in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from wee.app.command import Command, command
+from wee.app.console import progress
+from wee.app.failures import Failures, report
+from wee.app.fields import short
+from wee.commands import find_command, modules
+from wee.commands.members import MembersConfig
+from wee.costs.config import CostConfig
+from wee.data.config import ImagesConfig, ood_sets, shifted_sets
+from wee.errors import WeeError, unknown
+from wee.identity import key_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wee.data.base import Split
+    from wee.lit.processes import Crew
+    from wee.members.origins import Source
+    from wee.models.network import Network
+    from wee.store import Address, EntryWriter, LogitStore, PieceWriter
+
+log = logging.getLogger("wee")
+
+
+COLLECTING = 30
+"""Seconds in which pieces that other processes have written must come to sight."""
+
+STORAGES = ("float32", "float16")
+
+
+@dataclass
+class EvaluateConfig(MembersConfig):
+    """What `wee evaluate` can be told, beside which members.
+
+    Attributes:
+        ood: OOD sets, by name; all of them are evaluated, beside the val and test splits of the ID data.
+        shift: labelled test sets from other distributions, by name; likewise.
+        cost: what is counted.
+        batch_size: images run at once.
+        precision: of the forward passes, as Lightning's Trainer takes it.
+        storage: what logits are kept as: "float32", or "float16", half as large and rounded (what that changes in every
+            number, `wee sweep rounding=float16` tells). Another storage is another entry.
+        piece_samples: samples written at a time; null for pieces of about 16 MiB.
+    """
+
+    ood: dict[str, Any] = field(default_factory=dict)
+    shift: dict[str, Any] = field(default_factory=dict)
+    cost: CostConfig = MISSING
+    batch_size: int = 512
+    precision: str = "32-true"
+    storage: str = "float32"
+    piece_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.storage not in STORAGES:
+            raise unknown("storage", self.storage, STORAGES)
+        self.ood = ood_sets(self.ood)
+        for ood in self.ood.values():
+            if isinstance(ood, ImagesConfig):
+                ood.channels = self.dataset.channels  # members see both alike
+        self.shift = shifted_sets(self.shift, self.dataset)
+        for name in ("batch_size", "piece_samples"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise WeeError(f"{name} is {value}: it must be 1 or more")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One entry to be made: a member on a split."""
+
+    source: Source
+    split: str
+
+
+def evaluate(cfg: EvaluateConfig) -> None:
+    """Record every entry asked for that is not in the store yet."""
+    from wee.data.shifted import shifted
+    from wee.lit.processes import crew
+    from wee.members.origins import source
+    from wee.members.recipes import Recipe
+    from wee.store import LogitStore
+
+    store, failures = LogitStore(cfg.paths.store), Failures()
+    splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
+    splits |= {f"ood-{name}": ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
+    splits |= {f"shift-{name}": shifted(one, cfg.dataset) for name, one in cfg.shift.items()}
+    members = [
+        Recipe(cfg.dataset, cfg.family, cfg.trainer, scale, member) for scale in cfg.scale for member in cfg.member
+    ]
+    sources = [source(cfg.dataset, cfg.family, r.scale, r.member, r, cfg.paths.checkpoints) for r in members]
+
+    _check_trained(cfg, sources)
+    jobs: deque[Job] = deque()
+    for one in sources:
+        with failures.of(one.name):
+            _ = one.weights
+            jobs.extend(Job(one, split) for split in splits)
+
+    with crew("evaluate", cfg.runtime) as processes:
+        recorder = _Recorder(cfg, store, splits, processes)
+        if processes.leads:
+            _lead(recorder, jobs, failures)
+        else:
+            named = {(job.source.scale, job.source.member, job.split): job for job in jobs}
+            for scale, member, split, key, missing in processes.orders():
+                with contextlib.suppress(WeeError):  # the leader tells
+                    recorder.help(named.get((scale, member, split)), key, missing)
+
+
+def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
+    """Make every entry that is not there yet; nothing stops at one that fails."""
+    from wee.store.store import Busy
+
+    cfg, store = recorder.cfg, recorder.store
+    total = sum(len(recorder.splits[job.split]) for job in jobs)
+    recorded: dict[str, int] = {}
+    there = 0
+    waiting = 0
+    with progress("images") as bar:
+        task = bar.add_task("evaluating", total=total)
+        while jobs:
+            job = jobs.popleft()
+            split, name = recorder.splits[job.split], f"{job.source.name} on {job.split}"
+            bar.update(task, description=f"evaluating {name}")
+            with failures.of(name):
+                address, identity = recorder.entry(job)
+                if store.get(address, identity) is not None:
+                    there, waiting = there + 1, 0
+                    bar.advance(task, len(split))
+                    continue
+                try:
+                    writer = store.writer(address, identity, split.labels, split.ids, split.groups, cfg.piece_samples)
+                except Busy as busy:
+                    if waiting == 0:
+                        log.info(f"{name}: {busy} is making it; coming back to it later")
+                    jobs.append(job)  # others first: two processes share the work
+                    waiting += 1
+                    if waiting >= len(jobs):
+                        time.sleep(0.5)
+                    continue
+                with writer:
+                    waiting = 0
+                    bar.advance(task, writer.found)
+                    recorder.make(job, writer, lambda n: bar.advance(task, n))
+                    recorded[name] = len(split) - writer.found
+            if recorder.crew.broken:
+                if jobs:
+                    failures.messages.append(f"{len(jobs)} entries were not tried, because a process was lost")
+                break
+    samples = sum(recorded.values())
+    log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
+    report(recorded=recorded, already_there=there, images=samples, failures=failures.messages)
+    failures.tell()
+
+
+def _check_trained(cfg: EvaluateConfig, sources: list[Source]) -> None:
+    """One message where no member at all is there.
+
+    Raises:
+        WeeError: none of the members is trained with this config.
+    """
+    from wee.members.origins import Trained
+
+    recipes = [one for one in sources if isinstance(one, Trained)]
+    folders = [one.folder for one in recipes]
+    if len(recipes) < len(sources) or any(folder.is_dir() for folder in folders):
+        return
+    others = [
+        path for folder in folders for path in folder.parent.glob(f"{folder.name.split('-')[0]}-*") if path.is_dir()
+    ]
+    note = (
+        f" (there are {len(others)} that were trained otherwise: repeat the overrides they were trained with)"
+        if others
+        else ""
+    )
+    scales, members = list(dict.fromkeys(r.scale for r in recipes)), list(dict.fromkeys(r.member for r in recipes))
+    raise WeeError(
+        f"none of the {len(recipes)} members is trained with this config{note}; train them: "
+        + command("train", scale=short(scales, list(cfg.family.scales)), member=short(members, cfg.ensemble.members))
+    )
+
+
+class _Recorder:
+    """Makes entries, alone or with other processes; holds the member at work, loaded once for all its splits.
+
+    Args:
+        cfg: of the stage.
+        store: where entries go.
+        splits: every split, by name.
+        crew: the processes.
+    """
+
+    def __init__(self, cfg: EvaluateConfig, store: LogitStore, splits: Mapping[str, Split], crew: Crew) -> None:
+        self.cfg, self.store, self.splits, self.crew = cfg, store, splits, crew
+        self._latest: tuple[str, Network] | None = None
+
+    def entry(self, job: Job) -> tuple[Address, dict[str, Any]]:
+        """The address of an entry and its identity."""
+        from wee.store import Address
+
+        cfg, source = self.cfg, job.source
+        address = Address(cfg.dataset.name, cfg.family.name, source.scale, source.member, job.split)
+        return address, source.logits_identity(self.splits[job.split], cfg.precision, cfg.storage)
+
+    def make(self, job: Job, writer: EntryWriter, done: Callable[[int], None]) -> None:
+        """Record what an entry lacks, with the others' help, and commit it.
+
+        Raises:
+            WeeError: it failed in some process.
+        """
+        missing, size = writer.missing, self.crew.size
+        self.crew.order((job.source.scale, job.source.member, job.split, writer.key, missing))
+        with self.crew.apart():
+            self._record(job, missing, writer, lambda n: done(n * size))
+            writer.flush()
+        for _ in range(COLLECTING if size > 1 else 0):  # a shared folder may be late to show others' pieces
+            writer.collect()
+            if not len(writer.missing):
+                break
+            time.sleep(1.0)
+        writer.commit(self._network(job.source).cost, self._provenance(job.source))
+
+    def help(self, job: Job | None, key: str, missing: NDArray[np.int64]) -> None:
+        """Record a share of an entry that the leader makes.
+
+        Raises:
+            WeeError: it failed in some process.
+        """
+        with self.crew.apart():
+            address, identity = self.entry(job) if job is not None else (None, {})
+            if job is None or address is None or key_of(identity) != key:
+                raise WeeError("it does not see the same weights or images as the first; are the folders shared?")
+            split = self.splits[job.split]
+            with self.store.pieces(address, identity, split.labels, split.ids, self.cfg.piece_samples) as writer:
+                self._record(job, missing, writer, lambda n: None)
+
+    def _record(self, job: Job, missing: NDArray[np.int64], writer: PieceWriter, done: Callable[[int], None]) -> None:
+        from wee.lit.recording import Recording, record
+
+        cfg, crew = self.cfg, self.crew
+        how = Recording(cfg.batch_size, cfg.precision, cfg.storage, crew.alone(cfg.runtime))
+        record(self._network(job.source), self.splits[job.split], missing[crew.rank :: crew.size], writer, how, done)
+
+    def _network(self, source: Source) -> Network:
+        if self._latest is None or self._latest[0] != source.name:
+            self._latest = (source.name, source.network(self.cfg.cost.measure))
+        return self._latest[1]
+
+    def _provenance(self, source: Source) -> dict[str, Any]:
+        """What to remember of how an entry was made."""
+        from wee.versions import versions
+
+        cfg = self.cfg
+        return {
+            "command": command("evaluate", scale=source.scale, member=source.member),
+            "recipe": source.recipe,
+            "trainer": cfg.trainer.name,
+            "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": source.architecture.label},
+            "config": {"recipe": source.about, "batch_size": cfg.batch_size},
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "versions": versions(),
+        }
+
+
+COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules())
+
+if __name__ == "__main__":
+    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    find_command("evaluate").main()

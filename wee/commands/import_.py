@@ -1,0 +1,175 @@
+"""`wee import`: make store entries of logits that somebody else computed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from wee.app.command import Command, command
+from wee.app.failures import report
+from wee.app.fields import as_list
+from wee.app.paths import Common
+from wee.commands import find_command, modules
+from wee.data.config import labelled
+from wee.errors import WeeError, unknown
+from wee.members.config import check_member
+from wee.models.config import FamilyConfig
+
+if TYPE_CHECKING:
+    from wee.data.logit_files import Imported
+
+log = logging.getLogger("wee")
+
+DTYPES = ("float32", "float16", "float64")
+
+
+@dataclass
+class ImportConfig(Common):
+    """What `wee import` can be told.
+
+    Attributes:
+        file: one file with all members, or a list with one for each; .npz, .safetensors, or the paper authors' .pt.
+        dataset, family: their names, dataset.name and family.name, under which `wee sweep` finds the logits.
+        scale: name of the architecture.
+        member: the members' numbers; null for 0, 1, ..
+        macs: multiply-accumulates of one sample: one number, or one for each member, or for each exit.
+        exits: whether the first axis of the logits are the exits of one multi-exit network, and not members.
+        labels: files of the labels, by split ("val", "test"), where the logits' files have none.
+        names: the split of each name in the files, where it is another.
+        unlabelled: sets whose labels are of other classes: they are OOD sets, and no shifted test sets.
+        variant: which entry of an authors' file to take, where it has several ("afp, wfp").
+        dtype: floating-point type in which logits are stored, one of `DTYPES`, whatever the files have. Another dtype is
+            another entry.
+    """
+
+    dataset: Any = None
+    family: FamilyConfig = MISSING
+    file: Any = MISSING
+    scale: str = MISSING
+    macs: Any = MISSING
+    member: Any = None
+    exits: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    unlabelled: Any = field(default_factory=list)
+    variant: str | None = None
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
+        self.dataset = labelled(self.dataset)
+        self.file = [str(one) for one in as_list(self.file)]
+        self.macs = as_list(self.macs)
+        for macs in self.macs:
+            if isinstance(macs, bool) or not isinstance(macs, (int, float)) or not 0 < macs < float("inf"):
+                raise WeeError(f"macs is {macs!r}: it must be a positive number, such as 3.99e8")
+        if self.member is not None:
+            self.member = as_list(self.member)
+            for member in self.member:
+                check_member(member)
+
+
+def import_logits(cfg: ImportConfig) -> None:
+    """Read, check, then keep: nothing is written unless everything is in order."""
+    from wee.data.logit_files import read
+    from wee.store import Address, LogitStore
+
+    files = [Path(file) for file in cfg.file]
+    splits = read(files, cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled), cfg.dtype)
+    for name in (name.removeprefix("shift-") for name in splits if name.startswith("shift-")):
+        log.info(
+            f"{name} has labels, so it is a shifted test set (unlabelled={name} if they are of other classes: an OOD set)"
+        )
+    count = len(splits["val"].logits)
+    members = _members(cfg, 1 if cfg.exits else count)
+    macs = _macs(cfg, count)
+    store = LogitStore(cfg.paths.store)
+    # A member is known by all of its logits, so that its splits belong together.
+    weights = [
+        _digest(*(one.logits if cfg.exits else one.logits[k] for one in splits.values())) for k in range(len(members))
+    ]
+    jobs = [
+        (Address(cfg.dataset.name, cfg.family.name, cfg.scale, member, name), split, k)
+        for name, split in splits.items()
+        for k, member in enumerate(members)
+    ]
+    made = 0
+    for address, split, k in jobs:
+        logits = split.logits if cfg.exits else split.logits[k]
+        made += _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k])
+    tied = {name: split.newly_tied for name, split in splits.items() if split.newly_tied}
+    if tied:
+        listed = ", ".join(f"{name} {count:,} of {splits[name].logits[..., 0].size:,}" for name, count in tied.items())
+        log.info(
+            f"storing {cfg.dtype} makes maximum softmax probabilities equal that differ in the files: {listed} "
+            f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
+        )
+    log.info(f"{made} entries imported, {len(jobs) - made} were there already; in {cfg.paths.store}")
+    names = f"dataset=stored dataset.name={cfg.dataset.name} family=stored family.name={cfg.family.name}"
+    together = "" if len(members) > 1 and not cfg.exits else " ensemble=alone"
+    if together or members != [0, 1]:
+        together += f" 'ensemble.members={members}'".replace(", ", ",")
+    log.info(f"sweep them: wee sweep {names}{together}")
+    report(imported=made, already_there=len(jobs) - made, newly_tied={name: tied.get(name, 0) for name in splits})
+
+
+def _keep(store: Any, address: Any, logits: Any, split: Imported, weights: str, macs: Any) -> bool:
+    """Make an entry, unless the same is there."""
+    import numpy as np
+
+    from wee.versions import versions
+
+    samples = {name: _digest(getattr(split, name)) for name in ("labels", "ids", "groups")}
+    identity = {"weights": weights, "imported": True, "samples": samples, "dtype": str(logits.dtype), "macs": macs}
+    if store.get(address, identity) is not None:
+        return False
+    with store.writer(address, identity, split.labels, split.ids, split.groups) as writer:
+        batch = np.moveaxis(logits, -2, 0)
+        for start in range(0, len(batch), 4096):
+            part = np.arange(start, min(start + 4096, len(batch)))
+            writer.add(part, batch[part], split.labels[part])
+        created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        provenance = {"command": command("import"), "created": created, "versions": versions()}
+        writer.commit({"macs": macs}, provenance)
+    return True
+
+
+def _digest(*arrays: Any) -> str:
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _members(cfg: ImportConfig, count: int) -> list[int]:
+    numbers = list(range(count)) if cfg.member is None else cfg.member
+    if len(numbers) != count or len(set(numbers)) != count:
+        raise WeeError(f"member is {numbers}, but the files have {count} members: give each a number of its own")
+    return numbers
+
+
+def _macs(cfg: ImportConfig, count: int) -> list[float]:
+    macs = [float(one) for one in cfg.macs]
+    if cfg.exits:
+        if len(macs) != count or sorted(macs) != macs:
+            raise WeeError(f"macs is {macs}, but there are {count} exits: give the MACs up to each exit, ascending")
+        return macs
+    if len(macs) not in (1, count):
+        raise WeeError(f"macs has {len(macs)} numbers for {count} members: give one number, or one for each")
+    return macs * count if len(macs) == 1 else macs
+
+
+COMMAND = Command("import", ImportConfig, import_logits, modules())
+
+if __name__ == "__main__":
+    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    find_command("import").main()

@@ -1,0 +1,364 @@
+"""`wee sweep`: trace cascades over stored logits. Reads the store and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from wee.app.command import Command, command, overrides
+from wee.app.console import progress, show
+from wee.app.failures import report
+from wee.app.fields import as_list, check_name, choose, short
+from wee.app.paths import Common
+from wee.commands import find_command, modules
+from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
+from wee.errors import WeeError, unknown
+from wee.members.config import EnsembleConfig
+from wee.models.config import FamilyConfig
+from wee.sweep.config import (
+    BootstrapConfig,
+    FrontsConfig,
+    PolicyConfig,
+    ScoreConfig,
+    ScoringConfig,
+    TaskConfig,
+    ValidationConfig,
+    WindowConfig,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from wee.store import Address, Entry
+    from wee.sweep.pool import Pool
+    from wee.sweep.table import Plan
+
+log = logging.getLogger("wee")
+
+ROUNDINGS = ("float16", "bfloat16")
+
+
+@dataclass
+class SweepConfig(Common):
+    """What `wee sweep` can be told.
+
+    Attributes:
+        name: of the sweep, by which `wee figure` finds it.
+        dataset, ood, shift, family, scale: whose logits, on what.
+        ensemble: which members, how many together, in which orders; across scales; over exits.
+        policy, window, score, task: what is done with them, and what is measured.
+        bootstrap: intervals around every number.
+        fronts: the reference point of hypervolumes.
+        validation: a study of the size of the validation set, in validation.csv.
+        runtime: how logits are scored, where no sweep has done it before.
+        rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and tell in storage.csv
+            what that changes in every number; null for not.
+        pick: where several entries have one name, which to take: beginnings of entry keys, weights' fingerprints or
+            training recipes, or "newest".
+    """
+
+    dataset: Any = None
+    ood: dict[str, Any] = field(default_factory=dict)
+    shift: dict[str, Any] = field(default_factory=dict)
+    family: FamilyConfig = MISSING
+    ensemble: EnsembleConfig = MISSING
+    policy: PolicyConfig = MISSING
+    window: WindowConfig = MISSING
+    score: ScoreConfig = MISSING
+    task: TaskConfig = MISSING
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    fronts: FrontsConfig = field(default_factory=FrontsConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    runtime: ScoringConfig = field(default_factory=ScoringConfig)
+    name: str = MISSING
+    scale: Any = "all"
+    rounding: str | None = None
+    pick: Any = None
+
+    def __post_init__(self) -> None:
+        self.dataset = labelled(self.dataset)
+        self.ood = ood_sets(self.ood)
+        self.shift = shifted_sets(self.shift, self.dataset)
+        if self.family.stored:
+            self._find_stored()
+        self.scale = self.family.choose(self.scale)
+        for mix in self.ensemble.scales:
+            self.family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
+        self.pick = [] if self.pick is None else [str(one) for one in as_list(self.pick)]
+        if self.rounding is not None and self.rounding not in ROUNDINGS:
+            raise unknown("rounding", self.rounding, ROUNDINGS)
+        check_name("name", self.name)
+
+    def expected(self, address: Address) -> dict[str, Any]:
+        """What the config says of an entry's identity: the samples, and the architecture."""
+        kind, _, other = address.split.partition("-")
+        sets = {"ood": self.ood, "shift": self.shift}.get(kind)
+        source, name = (self.dataset, address.split) if sets is None else (sets[other], "test")
+        found = {"samples": source.identity(name)} if source.identity(name) is not None else {}
+        if address.family == self.family.name and not self.family.stored:
+            found["architecture"] = self.family.scales[address.scale].identity()
+        return found
+
+    def _find_stored(self) -> None:
+        """Scales and OOD sets of logits that are known by their names in the store."""
+        from wee.models.config import ScaleConfig
+        from wee.store.store import LogitStore
+
+        scales, *others = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
+        if not scales:
+            raise WeeError(
+                f"{self.paths.store} has nothing of family {self.family.name} on data set {self.dataset.name}; "
+                f"import logits: wee import file=FILE dataset.name={self.dataset.name} family.name={self.family.name} "
+                "scale=NAME macs=NUMBER"
+            )
+        self.family.scales = {scale: ScaleConfig("", 1) for scale in scales}
+        if not isinstance(self.dataset, StoredConfig):
+            return
+        for key, what, found in zip(("ood", "shift"), ("OOD set", "shifted test set"), others, strict=True):
+            wanted = getattr(self.dataset, key)
+            if found or wanted != "all":
+                chosen = choose(what, wanted, found, of=f"data set {self.dataset.name}") if wanted else []
+                setattr(self, key, {name: StoredConfig(name=name) for name in chosen})
+
+
+def sweep(cfg: SweepConfig) -> None:
+    """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
+    from wee.sweep.fronts import check_reference, read_reference
+    from wee.sweep.results import is_whole, read_effects, read_table, save, touch
+    from wee.sweep.settings import left_out
+    from wee.sweep.summary import deployed_summary, summary
+    from wee.sweep.table import Plan
+    from wee.sweep.validation import check
+
+    parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
+    plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
+    reference = None
+    if cfg.fronts.reference is not None:
+        reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps))
+        check_reference(reference, plan.metrics)
+    pools = _read(cfg, plan)
+    _check_points(pools, plan)
+    check(pools, plan.tasks, cfg.validation)
+    for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
+        if note is not None:
+            log.info(note)
+    about = {**_identity(cfg, pools, reference), "name": cfg.name}
+    folder = _folder(cfg, about)
+    if is_whole(folder):
+        table = read_table(folder)
+        touch(folder, _labels(cfg))
+        log.info("this sweep over these logits is there already")
+    else:
+        tables = _compute(cfg, pools, plan, reference)
+        table = tables["table.csv"]
+        save(folder, tables, {**about, "labels": _labels(cfg)})
+    tasks = [metric for metric in plan.metrics if metric.task is not None]
+    show(summary(table, tasks))
+    show(deployed_summary(table, plan.tasks))
+    if cfg.shift and any(task.on_id for task in tasks):
+        show(summary(table, tasks, plan.shifted))
+        show(deployed_summary(table, plan.tasks, plan.shifted))
+    if cfg.rounding is not None:
+        from wee.sweep.rounding import effect_summary
+
+        show(effect_summary(read_effects(folder), cfg.rounding))
+    files = [
+        f"table.csv ({len(table):,} rows)",
+        *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
+    ]
+    log.info(f"{folder}: {', '.join(files)}")
+    report(folder=str(folder), rows=len(table))
+
+
+def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
+    """The networks of every scale, or of every mix of scales.
+
+    Raises:
+        WeeError: entries are missing; the message has the command that makes them. Or scales were evaluated on different
+            samples.
+    """
+    from wee.store import LogitStore
+    from wee.store.entry import Damaged
+    from wee.sweep.pool import check_same_samples, read_pool
+
+    store, pools = LogitStore(cfg.paths.store), []
+    missing: dict[Address, None] = {}
+    for scales in cfg.ensemble.scales or [[scale] for scale in cfg.scale]:
+        names = (cfg.dataset.name, cfg.family.name, [str(scale) for scale in scales])
+        try:
+            pool, lacking = read_pool(store, *names, cfg.ensemble.members, plan.splits, cfg.pick, cfg.expected)
+        except Damaged as error:
+            if error.address is None:
+                elsewhere = [one for one in overrides() if one.startswith("paths.") and one not in str(error)]
+                raise WeeError(" ".join([str(error), *elsewhere])) from None
+            raise WeeError(f"{error}. {_make(cfg, [error.address])}") from None
+        missing |= dict.fromkeys(lacking)
+        pools += [pool] if pool is not None else []
+    if missing:
+        listed = ", ".join(str(address) for address in list(missing)[:4]) + (", .." if len(missing) > 4 else "")
+        others = len(store.find(next(iter(missing))))
+        note = f" ({others} of that name are there, but of other samples or another architecture)" if others else ""
+        raise WeeError(
+            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(cfg, list(missing))}"
+        )
+    for one in cfg.pick:
+        if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
+            raise WeeError(
+                f"pick={one} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
+            )
+    _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
+    check_same_samples(pools)
+    return pools
+
+
+def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
+    """Members that were trained differently may be compared on purpose; never unawares, or against a pick.
+
+    Raises:
+        WeeError: a training recipe is picked, and some member has no entry of it.
+    """
+    recipes = dict.fromkeys(entry.recipe for entry in entries if entry.recipe)
+    picked = {recipe for recipe in recipes for one in pick if one != "newest" and recipe.startswith(one)}
+    for entry in entries:
+        if picked and entry.recipe not in picked:
+            raise WeeError(
+                f"pick={','.join(pick)} chooses a training recipe, but {entry.address} has only {entry.describe()}; "
+                "train and evaluate that member with the same config"
+            )
+    if len(recipes) > 1:
+        log.warning(f"these members were trained by {len(recipes)} different recipes ({', '.join(recipes)})")
+
+
+def _check_points(pools: list[Pool], plan: Plan) -> None:
+    """Refuse policies of which none applies.
+
+    Raises:
+        WeeError: there is nothing to compute.
+    """
+    if not any(plan.points(pool) for pool in pools):
+        raise WeeError(
+            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: single needs networks of one "
+            "scale; ensemble needs ensemble.size of 2 or more; window, threshold and random need that or several exits; last "
+            "needs ensemble.combine=replace and ensemble.size of 2 or more"
+        )
+
+
+def _make(cfg: SweepConfig, missing: list[Address]) -> str:
+    """What to run to make entries."""
+    own = [address for address in missing if address.family == cfg.family.name]
+    if not own:
+        return f"Make them with wee evaluate family={missing[0].family}."
+    scales = list(dict.fromkeys(address.scale for address in own))
+    numbers = sorted({address.member for address in own})
+    make = command(
+        "evaluate", scale=short(scales, list(cfg.family.scales)), member=short(numbers, cfg.ensemble.members)
+    )
+    return f"Make them: {make}"
+
+
+def _compute(
+    cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
+) -> dict[str, pd.DataFrame]:
+    import pandas as pd
+
+    from wee.store.derived import Derived
+    from wee.sweep.differences import averages, differences, equal_quality
+    from wee.sweep.fronts import fronts
+    from wee.sweep.rounding import effect
+    from wee.sweep.scored import Scorer
+    from wee.sweep.table import Result, compute
+    from wee.sweep.validation import study
+
+    def swept(rounding: str | None, plan: Plan) -> Result:
+        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
+        whole = Result()
+        for pool in pools:
+            for one, word in ((scoring, "scoring"), (task, "sweeping")):
+                bar.update(one, description=f"{word} {pool.family}/{pool.scale}")
+            whole.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n)))
+        return whole
+
+    def studied() -> pd.DataFrame:
+        """The study of the validation set's size; networks are scored by now."""
+        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store))
+        points = sum(plan.points(pool) for pool in pools)
+        resampling = bar.add_task("drawing validation sets", total=points * cfg.validation.sets, unit="fits")
+        parts = [study(pool, plan, cfg.validation, scorer, lambda n: bar.advance(resampling, n)) for pool in pools]
+        return pd.concat(parts, ignore_index=True)
+
+    times = 1 if cfg.rounding is None else 2
+    with progress("points") as bar:
+        samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
+        scoring = bar.add_task("scoring", total=times * samples, unit="samples")
+        task = bar.add_task("sweeping", total=times * sum(plan.points(pool) for pool in pools))
+        # First what may fail.
+        rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
+        whole = swept(None, plan)
+        validation = studied() if cfg.validation.sizes else None
+    table = whole.table()
+    tables = {"table.csv": table, "fronts.csv": fronts(table, reference)}
+    if plan.bootstrap.resamples:
+        comparisons = {"averages": averages, "differences": differences, "equal_quality": equal_quality}
+        for name, compare in comparisons.items():
+            tables[f"{name}.csv"] = compare(table, whole, plan.bootstrap.level)
+    if rounded is not None:
+        tables["storage.csv"] = effect(table, rounded.table())
+    if validation is not None:
+        tables["validation.csv"] = validation
+    return tables
+
+
+def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
+    """What fixes every number of a sweep: its settings, and the entries it reads."""
+    from importlib.metadata import version
+
+    from wee.method.prefixes import SCORING
+
+    names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
+    parts = {name: asdict(getattr(cfg, name)) for name in names}
+    entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
+    # Functions of the user's own may change at any time: nobody knows when two sweeps by them are the same.
+    own = {"time": time.time_ns()} if any(":" in name for name in cfg.score.needed()) else {}
+    rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
+    limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
+    validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
+    return {
+        **parts,
+        **rounding,
+        **limits,
+        **validation,
+        **own,
+        "scoring": SCORING,
+        "scale": cfg.scale,
+        "entries": entries,
+        "wee": version("wee"),
+        "layout": 3,
+    }
+
+
+def _labels(cfg: SweepConfig) -> dict[str, dict[str, str]]:
+    """What things are called on figures, where their configs say so."""
+    scales = {f"{cfg.family.name}/{name}": scale.label for name, scale in cfg.family.scales.items()}
+    oods = {name: ood.label for name, ood in cfg.ood.items()}
+    kinds = {"families": {cfg.family.name: cfg.family.label}, "scales": scales, "oods": oods}
+    return {kind: {name: label for name, label in named.items() if label} for kind, named in kinds.items()}
+
+
+def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
+    from wee.identity import key_of
+
+    return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
+
+
+COMMAND = Command("sweep", SweepConfig, sweep, modules())
+
+if __name__ == "__main__":
+    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    find_command("sweep").main()

@@ -1,0 +1,143 @@
+"""`wee train`: train members of a family, and keep their weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wee.app.command import Command, output_dir
+from wee.app.console import progress
+from wee.app.failures import Failures, report
+from wee.commands import find_command, modules
+from wee.commands.members import MembersConfig
+from wee.lit.loggers import check as check_loggers
+
+if TYPE_CHECKING:
+    from wee.data.base import Split
+    from wee.lit.processes import Crew
+    from wee.members import checkpoints
+    from wee.members.recipes import Recipe
+
+log = logging.getLogger("wee")
+
+
+@dataclass
+class TrainConfig(MembersConfig):
+    """What `wee train` can be told, beside which members.
+
+    Attributes:
+        logger: where curves go: by kind (csv, tensorboard, wandb, mlflow), options of Lightning's logger.
+    """
+
+    logger: dict[str, Any] = field(default_factory=dict)
+
+
+def train(cfg: TrainConfig) -> None:
+    """Train every member asked for that is not there yet."""
+    from wee.lit.processes import crew
+    from wee.members.recipes import Recipe
+
+    check_loggers(cfg.logger)
+    splits = {name: cfg.dataset.split(name) for name in ("train", "val")}
+    recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
+    done, failures = Done(), Failures()
+    new = []
+    for recipe in recipes:
+        with failures.of(recipe.name):
+            if checkpoints.about(recipe.folder(cfg.paths.checkpoints)) is None:
+                new.append(recipe)
+            else:
+                done.there += 1
+    if new or not cfg.runtime.single:
+        with crew("train", cfg.runtime) as processes:
+            if not processes.leads:
+                _follow(cfg, recipes, splits, processes)
+                return
+            _lead(cfg, new, splits, processes, done, failures)
+    log.info(
+        f"{len(done.names)} trained ({done.steps:,} steps), {done.there} were there already; in {cfg.paths.checkpoints}"
+    )
+    report(trained=done.names, already_there=done.there, steps=done.steps, failures=failures.messages)
+    failures.tell()
+
+
+@dataclass
+class Done:
+    """What a job has trained.
+
+    Attributes:
+        names: of the members.
+        steps: of all of them.
+        there: how many were there already.
+    """
+
+    names: list[str] = field(default_factory=list)
+    steps: int = 0
+    there: int = 0
+
+
+def _lead(
+    cfg: TrainConfig, new: list[Recipe], splits: dict[str, Split], crew: Crew, done: Done, failures: Failures
+) -> None:
+    """Train member after member; one that fails does not stop the others, but for a failure among several processes."""
+    from wee.files import Lock
+    from wee.members import checkpoints
+
+    steps_each = cfg.trainer.total_steps(len(splits["train"]))
+    with progress("steps") as bar:
+        task = bar.add_task("training", total=steps_each * len(new))
+        for number, recipe in enumerate(new, start=1):
+            bar.update(task, description=f"training {recipe.name}", completed=steps_each * (number - 1))
+            folder = recipe.folder(cfg.paths.checkpoints)
+            lock = Lock(folder.with_name(f"{folder.name}.lock"))
+            if not lock.acquire():
+                log.info(f"{recipe.name}: waiting for {lock.holder()}, which is training it")
+            with failures.of(recipe.name), lock.waiting():
+                if checkpoints.about(folder) is not None:
+                    done.there += 1
+                    continue
+                crew.order(recipe.name)
+                about = _train(cfg, recipe, splits, crew, lambda n: bar.advance(task, n))
+                done.names.append(recipe.name)
+                done.steps += about["steps"]
+                numbers = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
+                log.info(
+                    f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}"
+                )
+            if crew.broken:
+                if number < len(new):
+                    failures.messages.append(
+                        f"not tried, because processes were lost: {', '.join(r.name for r in new[number:])}"
+                    )
+                break
+
+
+def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], crew: Crew) -> None:
+    """Train with the others what the leader says."""
+    by_name = {recipe.name: recipe for recipe in recipes}
+    for name in crew.orders():
+        _train(cfg, by_name[name], splits, crew, lambda n: None)
+
+
+def _train(
+    cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], crew: Crew, step: Callable[[int], None]
+) -> dict[str, Any]:
+    from wee.lit.loggers import close, loggers
+    from wee.lit.training import train_member
+
+    folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
+    with crew.closely():
+        curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")
+        try:
+            return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, crew)
+        finally:
+            close()
+
+
+COMMAND = Command("train", TrainConfig, train, modules())
+
+if __name__ == "__main__":
+    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    find_command("train").main()

@@ -1,0 +1,114 @@
+"""Augmentation whose randomness belongs to (seed, epoch, sample): an interrupted training goes on as if it had not been."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from wee.data.base import ArrayImages, Batch, Transform
+from wee.method.draws import uniform
+
+_ATTEMPTS = 10
+_AREA, _RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
+
+
+class ShiftedImages(Dataset[Any]):
+    """Small images in memory, shifted by a few pixels and flipped at random (He et al., CVPR 2016: "padded crop").
+
+    An item is a sample's place plus its epoch times the number of samples.
+
+    Args:
+        images: the images; their pixels are 8-bit and of the network's size.
+        seed: of the draws.
+        padding: the largest shift either way; what comes in from outside is black.
+    """
+
+    def __init__(self, images: ArrayImages, seed: int, padding: int) -> None:
+        self._images, self._seed, self._padding = images, seed, padding
+        edge = (padding,) * 4
+        self._padded = torch.nn.functional.pad(images.pixels, edge)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, item: int) -> Any:
+        return self.__getitems__([item])
+
+    def __getitems__(self, items: list[int]) -> Batch:
+        """A whole batch."""
+        epochs, places = np.divmod(np.asarray(items), len(self))
+        drawn = uniform(self._seed, epochs, places, 3)
+        size = self._images.pixels.shape[-1]
+        down, right = (torch.from_numpy((drawn[:, k] * (2 * self._padding + 1)).astype(np.int64)) for k in (0, 1))
+        chosen = torch.from_numpy(places)
+        windows = self._padded.unfold(2, size, 1).unfold(3, size, 1)
+        pixels = windows[chosen, :, down, right]
+        flipped = torch.from_numpy(drawn[:, 2] < 0.5).view(-1, 1, 1, 1)
+        pixels = torch.where(flipped, pixels.flip(-1), pixels)
+        return {"image": self._images.normalise(pixels), "label": self._images.labels[chosen], "index": chosen}
+
+
+class ResizedCrops(Dataset[Any]):
+    """Random parts of images, resized, and flipped at random (Szegedy et al., CVPR 2015: "random resized crop").
+
+    An item is a sample's place plus its epoch times the number of samples.
+
+    Args:
+        pixels: gives the images, as `wee.data.images.Pixels` does.
+        labels: [N].
+        seed: of the draws.
+        transform: size, interpolation and normalisation.
+    """
+
+    def __init__(self, pixels: Any, labels: NDArray[np.int64], seed: int, transform: Transform) -> None:
+        self._pixels, self._labels, self._seed = pixels, torch.from_numpy(labels), seed
+        self._size, self._how = transform.size, Image.Resampling[transform.interpolation.upper()]
+        self._mean, self._std = transform.normalisation()
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, item: int) -> dict[str, Tensor]:
+        epoch, place = divmod(item, len(self))
+        drawn = uniform(self._seed, np.array([epoch]), np.array([place]), 4 * _ATTEMPTS + 1)[0]
+        image: Image.Image = self._pixels.image(place)
+        box = crop_box(image.width, image.height, drawn[1:])
+        part = image.resize((self._size, self._size), self._how, box)
+        if drawn[0] < 0.5:
+            part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        pixels = torch.from_numpy(np.array(part)).reshape(self._size, self._size, -1).permute(2, 0, 1)
+        return {
+            "image": ((pixels.float() / 255 - self._mean[0]) / self._std[0]).contiguous(),
+            "label": self._labels[place],
+            "index": torch.tensor(place),
+        }
+
+
+def crop_box(width: int, height: int, drawn: NDArray[np.float64]) -> tuple[int, int, int, int]:
+    """A part of 8 to 100 % of an image's area, of a shape between 3:4 and 4:3; its middle where ten draws do not fit.
+
+    Args:
+        width, height: of the image.
+        drawn: numbers in [0, 1), four for each attempt.
+
+    Returns:
+        left, upper, right, lower.
+    """
+    for area, ratio, x, y in drawn.reshape(_ATTEMPTS, 4):
+        wanted = width * height * (_AREA[0] + area * (_AREA[1] - _AREA[0]))
+        shape = math.exp(math.log(_RATIO[0]) + ratio * math.log(_RATIO[1] / _RATIO[0]))
+        w, h = round(math.sqrt(wanted * shape)), round(math.sqrt(wanted / shape))
+        if 0 < w <= width and 0 < h <= height:
+            left, upper = int(x * (width - w + 1)), int(y * (height - h + 1))
+            return left, upper, left + w, upper + h
+    side_w = min(width, round(height * _RATIO[1]))
+    side_h = min(height, round(width / _RATIO[0]))
+    left, upper = (width - side_w) // 2, (height - side_h) // 2
+    return left, upper, left + side_w, upper + side_h

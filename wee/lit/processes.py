@@ -1,0 +1,354 @@
+"""Several processes at one stage's work, a process for each device: one leads, and the others do what it says.
+
+The leader alone looks at what is there already, takes locks, decides and commits; so several processes and one leave the
+same things behind. Processes are started here, or by whoever starts them otherwise (torchrun, srun, or a user who sets
+NODE_RANK, MASTER_ADDR and MASTER_PORT on each node), as Lightning understands it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from wee.app.command import describe, jobs_at_once, rerun
+from wee.errors import WeeError
+from wee.lit.runtime import RuntimeConfig
+from wee.machine import THREADS, busy, processors, torch_threads
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger("wee")
+
+GRACE = 15.0
+"""Seconds that the leader has to notice the loss of another process by itself."""
+
+PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
+"""What the environment of a process says about its place among others."""
+
+STARTED_BY = "WEE_STARTED_BY"
+"""Names, in the environment of a process that was started here, the one that did so."""
+
+ALWAYS_ALLOWED = 2
+"""Processes on CPU that may be started on a machine with fewer processors, so that two can be tried anywhere."""
+
+
+class Crew:
+    """The processes that share a stage's work.
+
+    Args:
+        rank: which of them this is; 0 leads.
+        size: how many there are.
+        group: over which orders are given; None where there is one process.
+        device: this process's own.
+        others: processes that this one has started.
+
+    Attributes:
+        broken: whether work that was begun has not come to its end, so that there can be no more orders.
+    """
+
+    def __init__(
+        self,
+        rank: int = 0,
+        size: int = 1,
+        group: Any = None,
+        device: torch.device | None = None,
+        others: Sequence[subprocess.Popen[bytes]] = (),
+    ) -> None:
+        self.rank, self.size, self._group, self._device, self._others = rank, size, group, device, others
+        self.broken = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the leader."""
+        return self.rank == 0
+
+    def alone(self, runtime: RuntimeConfig) -> RuntimeConfig:
+        """The config for this process as if there were no others."""
+        if self._device is None:
+            return runtime
+        own: Any = 1 if self._device.index is None else [self._device.index]
+        return replace(runtime, devices=own, num_nodes=1, strategy="auto")
+
+    def order(self, work: Any) -> None:
+        """Tell the others what comes next, which is then done `apart` or `closely`."""
+        if self.size > 1:
+            self.broken = True
+            self._broadcast(work)
+
+    def dismiss(self) -> None:
+        """Tell the others that nothing comes."""
+        self._broadcast(None)
+
+    def orders(self) -> Iterator[Any]:
+        """What the leader says, until it dismisses.
+
+        Raises:
+            WeeError: the leader is gone.
+        """
+        while True:
+            try:
+                work = self._broadcast(None)
+            except RuntimeError:
+                raise WeeError(f"process {self.rank}: the first process is gone") from None
+            if work is None:
+                return
+            self.broken = True
+            yield work
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Work that each does without the others; at its end they meet, and what failed in one has failed in all.
+
+        Raises:
+            WeeError: it failed in some process.
+        """
+        if self.size == 1:
+            yield
+            return
+        problem = None
+        try:
+            yield
+        except Exception as error:
+            problem = f"process {self.rank}: {describe(error)}" if self.rank else describe(error)
+        from torch import distributed
+
+        problems: list[str | None] = [None] * self.size
+        try:
+            distributed.all_gather_object(problems, problem, group=self._group)
+        except RuntimeError:
+            raise WeeError(problem or f"process {self.rank}: another process was lost") from None
+        self.broken = False
+        if any(problems):
+            raise WeeError("; ".join(dict.fromkeys(filter(None, problems))))
+
+    def same(self, what: str, value: Any) -> None:
+        """Compare what each process has found.
+
+        Raises:
+            WeeError: they have found different things.
+        """
+        if self.size == 1:
+            return
+        from torch import distributed
+
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value, group=self._group)
+        if any(one != values[0] for one in values):
+            raise WeeError(f"{what} differs between processes ({', '.join(map(str, values))}); are the folders shared?")
+
+    @contextlib.contextmanager
+    def closely(self) -> Iterator[None]:
+        """Work in which all wait for each other at every step: where one fails, there is no going on.
+
+        Raises:
+            WeeError: another process was lost.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.size == 1:
+                raise
+            if not self.leads:
+                time.sleep(GRACE / 3)  # a leader that has failed says so itself, and ends this process
+            why = "another process was lost; it says why, above" if self._lost() else describe(error)
+            raise WeeError(f"process {self.rank}: {why}") from None
+        self.broken = False
+
+    def _lost(self) -> bool:
+        """Whether a process that this one started has failed, or is about to."""
+        until = time.monotonic() + GRACE / 3
+        while self._others and time.monotonic() < until:
+            if any(other.poll() for other in self._others):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _broadcast(self, work: Any) -> Any:
+        from torch import distributed
+
+        carried = [work]
+        distributed.broadcast_object_list(carried, src=0, group=self._group)
+        return carried[0]
+
+
+@contextlib.contextmanager
+def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
+    """The processes that a config asks for, with their threads; they are dismissed at the end.
+
+    Args:
+        stage: whose work it is.
+        runtime: devices, nodes and threads.
+
+    Raises:
+        WeeError: there are no such devices, or fewer processors than processes on CPU.
+    """
+    fabric = None if runtime.single else _fabric(runtime)
+    if fabric is None or fabric.strategy.num_processes * runtime.num_nodes == 1:
+        with torch_threads(thread_count(runtime)):
+            _warn_if_busy(runtime)
+            yield Crew()
+        return
+    import torch
+    from torch import distributed
+
+    strategy = fabric.strategy
+    starts = STARTED_BY not in os.environ and not strategy.cluster_environment.creates_processes_externally
+    if starts and strategy.root_device.type == "cpu":
+        _check_processors(strategy.num_processes)
+    leader = os.environ.pop(STARTED_BY, None)  # nobody's, where others start processes
+    others: list[subprocess.Popen[bytes]] = []
+    found, over, level, threads = Crew(), threading.Event(), log.level, torch.get_num_threads()
+    before = {name: os.environ.get(name) for name in (*PLACE, THREADS)}
+    try:
+        count = thread_count(runtime, strategy.num_processes if starts else 1)
+        os.environ[THREADS] = str(count)  # for the processes started here; and where it is set, Lightning sets nothing
+        torch.set_num_threads(count)
+        if leader is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader is interrupted too, and ends the others
+            threading.Thread(target=_follow, args=(int(leader),), daemon=True).start()
+        elif starts:
+            _warn_if_busy(runtime)
+            _start(stage, strategy, others)
+            threading.Thread(target=_watch, args=(others, over), daemon=True).start()
+        fabric.launch()
+        # A group of its own, on processors: a leader may take days before it says what comes next.
+        group = distributed.new_group(backend="gloo", timeout=timedelta(days=365))
+        found = Crew(fabric.global_rank, fabric.world_size, group, fabric.device, others)
+        if not found.leads:
+            log.setLevel(logging.WARNING)
+        yield found
+        if found.leads and not found.broken:
+            found.dismiss()
+    except BaseException as error:
+        if isinstance(error, Exception) and found.leads and found.size > 1 and not found.broken:
+            with contextlib.suppress(RuntimeError):
+                found.dismiss()
+        else:
+            found.broken = True
+        raise
+    finally:
+        over.set()
+        for other in others:
+            if found.broken:
+                other.kill()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+        for other in others:
+            other.wait()
+        torch.set_num_threads(threads)
+        log.setLevel(level)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def thread_count(runtime: RuntimeConfig, processes: int = 1) -> int:
+    """Return how many threads torch uses in one process.
+
+    Args:
+        runtime: threads and workers, as the user has chosen them.
+        processes: of this job on this machine, among which its processors are divided.
+    """
+    import torch
+
+    default = torch.get_num_threads()
+    if runtime.threads or THREADS in os.environ:
+        return runtime.threads or default
+    return max(1, min(default, processors()) // jobs_at_once() // processes - runtime.workers)
+
+
+def _fabric(runtime: RuntimeConfig) -> Any:
+    """Lightning's view of several devices.
+
+    Raises:
+        WeeError: there are no such devices.
+    """
+    import lightning
+
+    from wee.lit.hush import hush
+
+    hush()
+    try:
+        return lightning.Fabric(
+            accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp"
+        )
+    except Exception as error:  # Lightning has exceptions of its own, and uses others
+        raise WeeError(
+            f"runtime.accelerator={runtime.accelerator}, runtime.devices={runtime.devices}: {describe(error)}"
+        ) from None
+
+
+def _check_processors(processes: int) -> None:
+    """Refuse to start more processes on CPU than there are processors for them.
+
+    Raises:
+        WeeError: there are fewer processors.
+    """
+    most = max(processors(), ALWAYS_ALLOWED)
+    if processes > most:
+        raise WeeError(
+            f"runtime.devices asks for {processes} processes on CPU, but this job may use {processors()} processors; "
+            f"give runtime.devices={most} or less"
+        )
+
+
+def _warn_if_busy(runtime: RuntimeConfig) -> None:
+    """Warn where several threads of one process would wait for processors that other jobs keep busy."""
+    import torch
+
+    if runtime.threads or torch.get_num_threads() == 1:
+        return
+    load = busy()
+    if load is not None:
+        log.warning(
+            f"other jobs keep all {os.cpu_count()} processors of this machine busy (load {load:.1f}); "
+            "jobs that run side by side are faster with runtime.threads=1 in each"
+        )
+
+
+def _start(stage: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:
+    """Add the other processes of this machine; each runs this very job, and takes its orders."""
+    environment = strategy.cluster_environment
+    os.environ |= {
+        "MASTER_ADDR": environment.main_address,
+        "MASTER_PORT": str(environment.main_port),
+        "NODE_RANK": str(environment.node_rank()),
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": str(strategy.num_processes * strategy.num_nodes),
+    }
+    for rank in range(1, strategy.num_processes):
+        own = {"LOCAL_RANK": str(rank), "HYDRA_FULL_ERROR": "0", STARTED_BY: str(os.getpid())}
+        others.append(subprocess.Popen([sys.executable, *rerun(stage, f"rank-{rank}")], env={**os.environ, **own}))
+
+
+def _follow(leader: int) -> None:
+    """End this process when the one that started it is gone."""
+    while os.getppid() == leader:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _watch(others: list[subprocess.Popen[bytes]], over: threading.Event) -> None:
+    """End this process where another was lost and this one still waits for it."""
+    while not any(other.poll() for other in others):
+        if over.wait(1.0):
+            return
+    if over.wait(GRACE):
+        return
+    lost = [f"process {k} ended with {other.returncode}" for k, other in enumerate(others, 1) if other.returncode]
+    log.error(f"{', '.join(lost)}; what was finished is kept, and the same command goes on from there")
+    for other in others:
+        other.kill()
+    os._exit(1)

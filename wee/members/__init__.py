@@ -1,0 +1,1 @@
+"""Members of ensembles: how they are trained, where their weights come from, which of them make ensembles."""

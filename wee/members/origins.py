@@ -1,0 +1,218 @@
+"""Where members come from: trained here, files of somebody else's, or timm's pretrained weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from wee.app.command import command
+from wee.data.base import Split, Transform
+from wee.data.config import LabelledConfig
+from wee.errors import WeeError
+from wee.identity import key_of
+from wee.members import checkpoints
+from wee.members.recipes import Described, Recipe
+from wee.models.build import build, count_exit_macs, count_parameters
+from wee.models.config import FamilyConfig
+from wee.models.network import Network
+
+TIMM = "timm:"
+"""What the name of pretrained weights in timm begins with."""
+
+
+@dataclass
+class Source(Described, ABC):
+    """One member, wherever its weights come from.
+
+    Attributes:
+        dataset, family: the configs.
+        scale: name of the scale.
+        member: its number.
+    """
+
+    dataset: LabelledConfig
+    family: FamilyConfig
+    scale: str
+    member: int
+
+    @property
+    @abstractmethod
+    def recipe(self) -> str:
+        """Tells members that may be compared from others: the key of how they were trained, or where they come from."""
+
+    @property
+    @abstractmethod
+    def about(self) -> dict[str, Any]:
+        """What made the weights, as plain data; to be remembered."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Tensor], object]:
+        """The weights, and where they come from in messages."""
+
+    @cached_property
+    def weights(self) -> str:
+        """Their fingerprint.
+
+        Raises:
+            WeeError: there are none.
+        """
+        return checkpoints.fingerprint(self._state()[0])
+
+    def network(self, measure: str) -> Network:
+        """The member with its weights.
+
+        Args:
+            measure: of the cost.
+        """
+        module, (state, where) = self._empty(), self._state()
+        checkpoints.load(state, module, where)
+        macs = count_exit_macs(module, self.transform.size, self.dataset.channels)
+        return Network(module, self.transform, {measure: macs, "parameters": count_parameters(module)})
+
+    def logits_identity(self, split: Split, precision: str, storage: str) -> dict[str, Any]:
+        """What makes an entry of the store: two are the same exactly when all of this is.
+
+        Args:
+            split: the samples.
+            precision: of the forward pass.
+            storage: what logits are kept as.
+        """
+        files = {} if split.files is None else {"files": split.files}
+        return {
+            **files,
+            "weights": self.weights,
+            "architecture": self.architecture.identity(),
+            "transform": self.transform.describe(),
+            "samples": split.identity,
+            "precision": precision,
+            "dtype": storage,
+        }
+
+    def _empty(self) -> nn.Module:
+        return build(self.architecture, self.dataset.classes, self.dataset.channels)
+
+
+@dataclass
+class Trained(Source):
+    """A member that `wee train` has made.
+
+    Attributes:
+        made: its recipe.
+        folder: where it lies.
+    """
+
+    made: Recipe = field(kw_only=True)
+    folder: Path = field(kw_only=True)
+
+    @property
+    def recipe(self) -> str:
+        """The key of how it was trained."""
+        return key_of(self.made.common())
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Its recipe."""
+        return self.made.identity()
+
+    def _state(self) -> tuple[dict[str, Tensor], object]:
+        if not self.is_there:
+            make = command("train", scale=self.scale, member=self.member)
+            raise WeeError(f"it is not trained with this config; train it: {make}")
+        return self._read, self.folder
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is trained."""
+        return checkpoints.about(self.folder) is not None
+
+    @cached_property
+    def _read(self) -> dict[str, Tensor]:
+        return checkpoints.read(self.folder)[0]
+
+
+@dataclass
+class Given(Source):
+    """A member from a checkpoint file, or from timm's pretrained weights.
+
+    Attributes:
+        origin: path of the file, or "timm:" and the name of a model with its tag.
+    """
+
+    origin: str = field(kw_only=True)
+
+    @property
+    def recipe(self) -> str:
+        """Members from elsewhere may be compared with each other."""
+        return "given"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Where it comes from."""
+        return {"origin": self.origin}
+
+    @property
+    def transform(self) -> Transform:
+        """The weights' own, where timm knows it; else the scale's."""
+        plain = super().transform
+        if not self.origin.startswith(TIMM):
+            return plain
+        from timm.data.config import resolve_data_config
+        from timm.models import get_pretrained_cfg
+
+        try:
+            known = get_pretrained_cfg(self._tag)
+        except RuntimeError:
+            known = None
+        if known is None:
+            raise WeeError(f"{self.name}: timm has no pretrained weights {self._tag}")
+        config = resolve_data_config(pretrained_cfg=known.to_dict())  # type: ignore[no-untyped-call]
+        return Transform(plain.size, config["mean"], config["std"], config["interpolation"], config["crop_pct"])
+
+    @property
+    def _tag(self) -> str:
+        return self.origin.removeprefix(TIMM)
+
+    def _state(self) -> tuple[dict[str, Tensor], object]:
+        return self._read, self.origin
+
+    @cached_property
+    def _read(self) -> dict[str, Tensor]:
+        if not self.origin.startswith(TIMM):
+            return checkpoints.read_file(Path(self.origin), self._empty().state_dict().keys())
+        import timm
+
+        try:
+            scale = self.architecture
+            module: nn.Module = timm.create_model(
+                self._tag,
+                pretrained=True,
+                num_classes=self.dataset.classes,
+                in_chans=self.dataset.channels,
+                **scale.kwargs,
+            )
+        except Exception as error:
+            raise WeeError(f"{self.name}: timm cannot give {self._tag}: {error}") from None
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+
+
+def source(
+    dataset: LabelledConfig, family: FamilyConfig, scale: str, member: int, trained: Recipe, checkpoints: str
+) -> Source:
+    """The member of that number: given where its scale names weights, else trained here.
+
+    Raises:
+        WeeError: the scale names weights, but not so many.
+    """
+    given = family.scales[scale].weights
+    if not given:
+        return Trained(dataset, family, scale, member, made=trained, folder=trained.folder(checkpoints))
+    if member >= len(given):
+        raise WeeError(
+            f"{family.name}/{scale} has {len(given)} given weights, so members 0 to {len(given) - 1}, and no member {member}"
+        )
+    return Given(dataset, family, scale, member, origin=given[member])

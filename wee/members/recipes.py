@@ -1,0 +1,86 @@
+"""One member: where its weights lie, and what made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wee.data.base import Transform
+from wee.data.config import LabelledConfig, mean_and_std
+from wee.identity import key_of
+from wee.members.trainer import TrainerConfig
+from wee.models.config import FamilyConfig, ScaleConfig
+
+
+class Described:
+    """What a member is called and what it sees, wherever its weights come from.
+
+    Attributes:
+        dataset, family: the configs.
+        scale: name of the scale.
+        member: its number.
+    """
+
+    dataset: LabelledConfig
+    family: FamilyConfig
+    scale: str
+    member: int
+
+    @property
+    def name(self) -> str:
+        """In messages."""
+        return f"{self.family.name}/{self.scale} member {self.member}"
+
+    @property
+    def architecture(self) -> ScaleConfig:
+        """Of the scale."""
+        found: ScaleConfig = self.family.scales[self.scale]
+        return found
+
+    @property
+    def transform(self) -> Transform:
+        """What the network sees of an image."""
+        mean, std = mean_and_std(self.dataset)
+        scale = self.architecture
+        return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)
+
+
+@dataclass(frozen=True)
+class Recipe(Described):
+    """Everything that decides the weights of one member.
+
+    Attributes:
+        dataset, family, trainer: the configs.
+        scale: name of the scale.
+        member: its number.
+    """
+
+    dataset: LabelledConfig
+    family: FamilyConfig
+    trainer: TrainerConfig
+    scale: str
+    member: int
+
+    @property
+    def seed(self) -> int:
+        """Of weights and order."""
+        return self.trainer.seed + self.member
+
+    def common(self) -> dict[str, Any]:
+        """What all members and scales that are trained together share: data and training."""
+        return {"train": self.dataset.identity("train"), "trainer": self.trainer.identity()}
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the weights, as plain data."""
+        network = {
+            "architecture": self.architecture.identity(),
+            "transform": self.transform.describe(),
+            "classes": self.dataset.classes,
+        }
+        return {**self.common(), **network, "member": self.member}
+
+    def folder(self, checkpoints: str) -> Path:
+        """Where the member lies, below the folder of checkpoints."""
+        place = Path(checkpoints, self.dataset.name, self.family.name, self.scale)
+        return place / f"{self.member}-{key_of(self.identity())}"
