@@ -20,9 +20,9 @@ from benchmarks.report import Report, Row
 from wee.app.console import progress
 from wee.data.base import Transform
 from wee.data.config import ImagesConfig
-from wee.lit.recording import Recording, record
+from wee.lit.record import Recording, record
 from wee.lit.runtime import RuntimeConfig
-from wee.models.network import Network
+from wee.members.origins import LoadedMember
 from wee.store import Address, LogitStore
 
 CLASSES, EACH, SIDE = 10, 150, 160
@@ -59,7 +59,7 @@ def run(folder: Path, report: Report) -> None:
 def _wee(module: torch.nn.Module, root: Path, folder: Path) -> np.ndarray:
     shutil.rmtree(folder / "recorded", ignore_errors=True)
     split = ImagesConfig(name="bench", root=str(root), memory=False).split("test")
-    network = Network(module, Transform(SIZE, MEAN, STD, "bicubic", 0.875), {"macs": 1.0})
+    network = LoadedMember(module, Transform(SIZE, MEAN, STD, "bicubic", 0.875), {"macs": 1.0})
     address = Address("bench", "timm", MODEL, 0, "test")
     with LogitStore(folder / "recorded").writer(address, {}, split.labels, split.ids, split.groups) as writer:
         how = Recording(BATCH, "32-true", "float32", RuntimeConfig(accelerator="cpu"))

@@ -19,8 +19,8 @@ from safetensors.numpy import load_file
 from tests.conftest import QUICK, Wee, last_report
 from tests.data import trees
 from wee.errors import WeeError
-from wee.lit import crew as crews
-from wee.lit.processes import crew, thread_count
+from wee.lit import processes as module
+from wee.lit.processes import start_processes, thread_count
 from wee.lit.runtime import RuntimeConfig
 from wee.store import Address, LogitStore
 
@@ -207,10 +207,10 @@ def test_devices_that_cannot_be_are_refused(settings: dict[str, object], words: 
 
 def test_no_more_processes_are_started_than_there_are_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[object] = []
-    monkeypatch.setattr(crews, "_start", lambda *arguments: started.append(arguments))
-    monkeypatch.setattr(crews, "processors", lambda: 3)
+    monkeypatch.setattr(module, "_start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(module, "processors", lambda: 3)
     words = r"runtime.devices asks for 99 processes on CPU, but this job may use 3 processors; give runtime.devices=3 or less"
-    with pytest.raises(WeeError, match=words), crew("train", RuntimeConfig(accelerator="cpu", devices=99)):
+    with pytest.raises(WeeError, match=words), start_processes("train", RuntimeConfig(accelerator="cpu", devices=99)):
         pass
     assert not started
 
@@ -219,10 +219,10 @@ def test_no_more_processes_are_started_than_there_are_processors(monkeypatch: py
 def test_two_processes_can_be_tried_anywhere(
     monkeypatch: pytest.MonkeyPatch, count: int, allowed: int, refused: int
 ) -> None:
-    monkeypatch.setattr(crews, "processors", lambda: count)
-    crews._check_processors(allowed)
+    monkeypatch.setattr(module, "processors", lambda: count)
+    module._check_processors(allowed)
     with pytest.raises(WeeError, match=f"runtime.devices={allowed} or less"):
-        crews._check_processors(refused)
+        module._check_processors(refused)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def eight(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which torch would use 8 threads."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    monkeypatch.setattr(crews, "processors", lambda: 16)  # two for each core
+    monkeypatch.setattr(module, "processors", lambda: 16)  # two for each core
 
 
 @pytest.mark.parametrize(
@@ -249,12 +249,12 @@ def eight(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_processors_are_divided(
     eight: None, monkeypatch: pytest.MonkeyPatch, settings: dict[str, int], processes: int, at_once: int, expected: int
 ) -> None:
-    monkeypatch.setattr(crews, "jobs_at_once", lambda: at_once)
+    monkeypatch.setattr(module, "jobs_at_once", lambda: at_once)
     assert thread_count(RuntimeConfig(**settings), processes) == expected
 
 
 def test_a_quota_bounds_threads_and_the_user_overrules_it(eight: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crews, "processors", lambda: 3)
+    monkeypatch.setattr(module, "processors", lambda: 3)
     assert thread_count(RuntimeConfig()) == 3
     assert thread_count(RuntimeConfig(threads=6)) == 6
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
@@ -263,7 +263,7 @@ def test_a_quota_bounds_threads_and_the_user_overrules_it(eight: None, monkeypat
 
 def test_one_process_has_its_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
     before = torch.get_num_threads()
-    with crew("train", RuntimeConfig(threads=before + 3)) as alone:
+    with start_processes("train", RuntimeConfig(threads=before + 3)) as alone:
         assert alone.size == 1
         assert torch.get_num_threads() == before + 3
     assert torch.get_num_threads() == before
@@ -273,9 +273,9 @@ def test_one_process_has_its_threads_and_gives_them_back(monkeypatch: pytest.Mon
 def test_a_busy_machine_is_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, threads: int, load: float | None, told: bool
 ) -> None:
-    monkeypatch.setattr(crews, "thread_count", lambda runtime: 2)
-    monkeypatch.setattr(crews, "busy", lambda: load)
-    with crew("train", RuntimeConfig(threads=threads)):
+    monkeypatch.setattr(module, "thread_count", lambda runtime: 2)
+    monkeypatch.setattr(module, "busy", lambda: load)
+    with start_processes("train", RuntimeConfig(threads=threads)):
         pass
     assert caplog.text.count("busy (load 5.2); jobs that run side by side are faster with runtime.threads=1") == told
 

@@ -16,7 +16,7 @@ from tests.conftest import Wee
 from tests.data import trees
 from wee.data.config import ImagesConfig, ValidationConfig
 from wee.errors import WeeError
-from wee.members.origins import Given, Source, source
+from wee.members.origins import Given, Origin, source
 from wee.members.recipes import Recipe
 from wee.members.trainer import TrainerConfig
 from wee.models.config import FamilyConfig
@@ -39,7 +39,7 @@ def network(seed: int = 0, **kwargs: Any) -> Any:
     return timm.create_model("cifar_resnet", num_classes=3, **{**KWARGS, **kwargs})
 
 
-def given(dataset: ImagesConfig, *weights: str, member: int = 0) -> Source:
+def given(dataset: ImagesConfig, *weights: str, member: int = 0) -> Origin:
     scale = {"model": "cifar_resnet", "input_size": 16, "kwargs": KWARGS, "weights": list(weights)}
     family = FamilyConfig("f", scales={"s": scale})
     recipe = Recipe(dataset, family, TrainerConfig("t", steps=1, lr=0.1), "s", member)

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from wee.app.help import stage_help
+from wee.app.help import command_help
 from wee.app.paths import Common, conf_dir
 from wee.app.typed import check_overrides, to_object
 from wee.errors import WeeError, unknown
@@ -103,7 +103,7 @@ class Command(Generic[C]):
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS)
         if args.help:
-            sys.stdout.write(stage_help(self.name, args.overrides, args.config_dir))
+            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir))
         return bool(args.help)
 
 

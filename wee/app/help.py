@@ -1,6 +1,6 @@
-"""`wee <stage> --help`: what can be swapped, with a line about each choice, and the config.
+"""`wee <command> --help`: what can be swapped, with a line about each choice, and the config.
 
-Hydra's own help lists the groups of all stages, takes twice as long, and has nothing to say about a choice.
+Hydra's own help lists the groups of all commands, takes twice as long, and has nothing to say about a choice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from wee.app.paths import conf_dir
 
 _TEXT = """\
-wee {stage} [overrides]
+wee {command} [overrides]
 
 What can be swapped (group=choice; * is the default):
 
@@ -23,29 +23,29 @@ What can be swapped (group=choice; * is the default):
 What can be set (key=value), and its value now:
 
 {config}
-wee {stage} -m group=a,b    runs several, and goes on when one fails
-wee {stage} --cfg job       shows the config alone, as YAML that can be piped
-wee {stage} --hydra-help    Hydra's own help
+wee {command} -m group=a,b    runs several, and goes on when one fails
+wee {command} --cfg job       shows the config alone, as YAML that can be piped
+wee {command} --hydra-help    Hydra's own help
 """
 
 
-def stage_help(stage: str, overrides: Sequence[str], config_dir: str | None) -> str:
-    """The help of a stage.
+def command_help(command: str, overrides: Sequence[str], config_dir: str | None) -> str:
+    """The help of a command.
 
     Args:
-        stage: its name.
+        command: its name.
         overrides: as given beside `--help`; the config is shown with them.
         config_dir: an additional folder of configs, as given by `--config-dir`.
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
     with initialize_config_dir(str(folders[0]), version_base="1.3"):
-        config = compose(stage, overrides=[*search, *overrides], return_hydra_config=True)
+        config = compose(command, overrides=[*search, *overrides], return_hydra_config=True)
     choices = {group: str(choice) for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
     groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
-    experiments = "\n" + _group("+experiment", "", folders) if stage == "sweep" else ""
-    return _TEXT.format(stage=stage, groups=f"{groups}{experiments}", config=_yaml(chosen))
+    experiments = "\n" + _group("+experiment", "", folders) if command == "sweep" else ""
+    return _TEXT.format(command=command, groups=f"{groups}{experiments}", config=_yaml(chosen))
 
 
 def _yaml(config: DictConfig) -> str:

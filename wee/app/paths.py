@@ -13,7 +13,7 @@ class PathsConfig:
     Attributes:
         outputs: everything that runs write.
         data: where image data sets lie.
-        checkpoints, store, sweeps, figures: what each stage leaves there for the next.
+        checkpoints, store, sweeps, figures: what each command leaves there for the next.
     """
 
     outputs: str = "outputs"
@@ -26,7 +26,7 @@ class PathsConfig:
 
 @dataclass
 class Common:
-    """Fields that every stage has.
+    """Fields that the config of every command has.
 
     Attributes:
         paths: where things lie.

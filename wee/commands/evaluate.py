@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wee.data.base import Split
-    from wee.lit.processes import Crew
-    from wee.members.origins import Source
-    from wee.models.network import Network
+    from wee.lit.processes import Processes
+    from wee.members.origins import LoadedMember, Origin
     from wee.store import Address, EntryWriter, LogitStore, PieceWriter
 
 log = logging.getLogger("wee")
@@ -84,14 +83,14 @@ class EvaluateConfig(MembersConfig):
 class Job:
     """One entry to be made: a member on a split."""
 
-    source: Source
+    source: Origin
     split: str
 
 
 def evaluate(cfg: EvaluateConfig) -> None:
     """Record every entry asked for that is not in the store yet."""
     from wee.data.shifted import shifted
-    from wee.lit.processes import crew
+    from wee.lit.processes import start_processes
     from wee.members.origins import source
     from wee.members.recipes import Recipe
     from wee.store import LogitStore
@@ -112,13 +111,13 @@ def evaluate(cfg: EvaluateConfig) -> None:
             _ = one.weights
             jobs.extend(Job(one, split) for split in splits)
 
-    with crew("evaluate", cfg.runtime) as processes:
+    with start_processes("evaluate", cfg.runtime) as processes:
         recorder = _Recorder(cfg, store, splits, processes)
         if processes.leads:
             _lead(recorder, jobs, failures)
         else:
             named = {(job.source.scale, job.source.member, job.split): job for job in jobs}
-            for scale, member, split, key, missing in processes.orders():
+            for scale, member, split, key, missing in processes.assignments():
                 with contextlib.suppress(WeeError):  # the leader tells
                     recorder.help(named.get((scale, member, split)), key, missing)
 
@@ -159,7 +158,7 @@ def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
                     bar.advance(task, writer.found)
                     recorder.make(job, writer, lambda n: bar.advance(task, n))
                     recorded[name] = len(split) - writer.found
-            if recorder.crew.broken:
+            if recorder.processes.broken:
                 if jobs:
                     failures.messages.append(f"{len(jobs)} entries were not tried, because a process was lost")
                 break
@@ -169,7 +168,7 @@ def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
     failures.tell()
 
 
-def _check_trained(cfg: EvaluateConfig, sources: list[Source]) -> None:
+def _check_trained(cfg: EvaluateConfig, sources: list[Origin]) -> None:
     """One message where no member at all is there.
 
     Raises:
@@ -200,15 +199,17 @@ class _Recorder:
     """Makes entries, alone or with other processes; holds the member at work, loaded once for all its splits.
 
     Args:
-        cfg: of the stage.
+        cfg: the config of the command.
         store: where entries go.
         splits: every split, by name.
-        crew: the processes.
+        processes: the processes.
     """
 
-    def __init__(self, cfg: EvaluateConfig, store: LogitStore, splits: Mapping[str, Split], crew: Crew) -> None:
-        self.cfg, self.store, self.splits, self.crew = cfg, store, splits, crew
-        self._latest: tuple[str, Network] | None = None
+    def __init__(
+        self, cfg: EvaluateConfig, store: LogitStore, splits: Mapping[str, Split], processes: Processes
+    ) -> None:
+        self.cfg, self.store, self.splits, self.processes = cfg, store, splits, processes
+        self._latest: tuple[str, LoadedMember] | None = None
 
     def entry(self, job: Job) -> tuple[Address, dict[str, Any]]:
         """The address of an entry and its identity."""
@@ -224,9 +225,9 @@ class _Recorder:
         Raises:
             WeeError: it failed in some process.
         """
-        missing, size = writer.missing, self.crew.size
-        self.crew.order((job.source.scale, job.source.member, job.split, writer.key, missing))
-        with self.crew.apart():
+        missing, size = writer.missing, self.processes.size
+        self.processes.assign((job.source.scale, job.source.member, job.split, writer.key, missing))
+        with self.processes.apart():
             self._record(job, missing, writer, lambda n: done(n * size))
             writer.flush()
         for _ in range(COLLECTING if size > 1 else 0):  # a shared folder may be late to show others' pieces
@@ -242,7 +243,7 @@ class _Recorder:
         Raises:
             WeeError: it failed in some process.
         """
-        with self.crew.apart():
+        with self.processes.apart():
             address, identity = self.entry(job) if job is not None else (None, {})
             if job is None or address is None or key_of(identity) != key:
                 raise WeeError("it does not see the same weights or images as the first; are the folders shared?")
@@ -251,18 +252,25 @@ class _Recorder:
                 self._record(job, missing, writer, lambda n: None)
 
     def _record(self, job: Job, missing: NDArray[np.int64], writer: PieceWriter, done: Callable[[int], None]) -> None:
-        from wee.lit.recording import Recording, record
+        from wee.lit.record import Recording, record
 
-        cfg, crew = self.cfg, self.crew
-        how = Recording(cfg.batch_size, cfg.precision, cfg.storage, crew.alone(cfg.runtime))
-        record(self._network(job.source), self.splits[job.split], missing[crew.rank :: crew.size], writer, how, done)
+        cfg, processes = self.cfg, self.processes
+        how = Recording(cfg.batch_size, cfg.precision, cfg.storage, processes.alone(cfg.runtime))
+        record(
+            self._network(job.source),
+            self.splits[job.split],
+            missing[processes.rank :: processes.size],
+            writer,
+            how,
+            done,
+        )
 
-    def _network(self, source: Source) -> Network:
+    def _network(self, source: Origin) -> LoadedMember:
         if self._latest is None or self._latest[0] != source.name:
             self._latest = (source.name, source.network(self.cfg.cost.measure))
         return self._latest[1]
 
-    def _provenance(self, source: Source) -> dict[str, Any]:
+    def _provenance(self, source: Origin) -> dict[str, Any]:
         """What to remember of how an entry was made."""
         from wee.versions import versions
 

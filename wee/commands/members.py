@@ -1,4 +1,4 @@
-"""The config of the stages that deal with trained members: which there are, how they are trained, which are meant."""
+"""Config of the commands that deal with trained members: which there are, how they are trained, which are meant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wee.models.config import FamilyConfig
 
 @dataclass
 class MembersConfig(Common):
-    """Fields of the stages that deal with members.
+    """Fields of the commands that deal with members.
 
     Attributes:
         dataset: the ID data, on which members are trained.

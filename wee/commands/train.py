@@ -16,7 +16,7 @@ from wee.lit.loggers import check as check_loggers
 
 if TYPE_CHECKING:
     from wee.data.base import Split
-    from wee.lit.processes import Crew
+    from wee.lit.processes import Processes
     from wee.members import checkpoints
     from wee.members.recipes import Recipe
 
@@ -36,7 +36,7 @@ class TrainConfig(MembersConfig):
 
 def train(cfg: TrainConfig) -> None:
     """Train every member asked for that is not there yet."""
-    from wee.lit.processes import crew
+    from wee.lit.processes import start_processes
     from wee.members.recipes import Recipe
 
     check_loggers(cfg.logger)
@@ -51,7 +51,7 @@ def train(cfg: TrainConfig) -> None:
             else:
                 done.there += 1
     if new or not cfg.runtime.single:
-        with crew("train", cfg.runtime) as processes:
+        with start_processes("train", cfg.runtime) as processes:
             if not processes.leads:
                 _follow(cfg, recipes, splits, processes)
                 return
@@ -79,7 +79,7 @@ class Done:
 
 
 def _lead(
-    cfg: TrainConfig, new: list[Recipe], splits: dict[str, Split], crew: Crew, done: Done, failures: Failures
+    cfg: TrainConfig, new: list[Recipe], splits: dict[str, Split], processes: Processes, done: Done, failures: Failures
 ) -> None:
     """Train member after member; one that fails does not stop the others, but for a failure among several processes."""
     from wee.files import Lock
@@ -98,15 +98,15 @@ def _lead(
                 if checkpoints.about(folder) is not None:
                     done.there += 1
                     continue
-                crew.order(recipe.name)
-                about = _train(cfg, recipe, splits, crew, lambda n: bar.advance(task, n))
+                processes.assign(recipe.name)
+                about = _train(cfg, recipe, splits, processes, lambda n: bar.advance(task, n))
                 done.names.append(recipe.name)
                 done.steps += about["steps"]
                 numbers = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
                 log.info(
                     f"trained {recipe.name} ({number} of {len(new)}) in {about['seconds']:.1f} s; validation: {numbers}"
                 )
-            if crew.broken:
+            if processes.broken:
                 if number < len(new):
                     failures.messages.append(
                         f"not tried, because processes were lost: {', '.join(r.name for r in new[number:])}"
@@ -114,24 +114,24 @@ def _lead(
                 break
 
 
-def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], crew: Crew) -> None:
+def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], processes: Processes) -> None:
     """Train with the others what the leader says."""
     by_name = {recipe.name: recipe for recipe in recipes}
-    for name in crew.orders():
-        _train(cfg, by_name[name], splits, crew, lambda n: None)
+    for name in processes.assignments():
+        _train(cfg, by_name[name], splits, processes, lambda n: None)
 
 
 def _train(
-    cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], crew: Crew, step: Callable[[int], None]
+    cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], processes: Processes, step: Callable[[int], None]
 ) -> dict[str, Any]:
     from wee.lit.loggers import close, loggers
     from wee.lit.training import train_member
 
     folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
-    with crew.closely():
+    with processes.closely():
         curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")
         try:
-            return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, crew)
+            return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, processes)
         finally:
             close()
 

@@ -1,4 +1,4 @@
-"""Several processes at one stage's work, a process for each device: one leads, and the others do what it says.
+"""Several processes at the work of one command, a process for each device: one leads, and the others do what it says.
 
 The leader alone looks at what is there already, takes locks, decides and commits; so several processes and one leave the
 same things behind. Processes are started here, or by whoever starts them otherwise (torchrun, srun, or a user who sets
@@ -43,8 +43,8 @@ ALWAYS_ALLOWED = 2
 """Processes on CPU that may be started on a machine with fewer processors, so that two can be tried anywhere."""
 
 
-class Crew:
-    """The processes that share a stage's work.
+class Processes:
+    """The processes that share a command's work.
 
     Args:
         rank: which of them this is; 0 leads.
@@ -80,7 +80,7 @@ class Crew:
         own: Any = 1 if self._device.index is None else [self._device.index]
         return replace(runtime, devices=own, num_nodes=1, strategy="auto")
 
-    def order(self, work: Any) -> None:
+    def assign(self, work: Any) -> None:
         """Tell the others what comes next, which is then done `apart` or `closely`."""
         if self.size > 1:
             self.broken = True
@@ -90,7 +90,7 @@ class Crew:
         """Tell the others that nothing comes."""
         self._broadcast(None)
 
-    def orders(self) -> Iterator[Any]:
+    def assignments(self) -> Iterator[Any]:
         """What the leader says, until it dismisses.
 
         Raises:
@@ -183,11 +183,11 @@ class Crew:
 
 
 @contextlib.contextmanager
-def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
+def start_processes(command: str, runtime: RuntimeConfig) -> Iterator[Processes]:
     """The processes that a config asks for, with their threads; they are dismissed at the end.
 
     Args:
-        stage: whose work it is.
+        command: the name of the command whose work it is.
         runtime: devices, nodes and threads.
 
     Raises:
@@ -197,7 +197,7 @@ def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
     if fabric is None or fabric.strategy.num_processes * runtime.num_nodes == 1:
         with torch_threads(thread_count(runtime)):
             _warn_if_busy(runtime)
-            yield Crew()
+            yield Processes()
         return
     import torch
     from torch import distributed
@@ -208,7 +208,7 @@ def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
         _check_processors(strategy.num_processes)
     leader = os.environ.pop(STARTED_BY, None)  # nobody's, where others start processes
     others: list[subprocess.Popen[bytes]] = []
-    found, over, level, threads = Crew(), threading.Event(), log.level, torch.get_num_threads()
+    found, over, level, threads = Processes(), threading.Event(), log.level, torch.get_num_threads()
     before = {name: os.environ.get(name) for name in (*PLACE, THREADS)}
     try:
         count = thread_count(runtime, strategy.num_processes if starts else 1)
@@ -219,12 +219,12 @@ def crew(stage: str, runtime: RuntimeConfig) -> Iterator[Crew]:
             threading.Thread(target=_follow, args=(int(leader),), daemon=True).start()
         elif starts:
             _warn_if_busy(runtime)
-            _start(stage, strategy, others)
+            _start(command, strategy, others)
             threading.Thread(target=_watch, args=(others, over), daemon=True).start()
         fabric.launch()
         # A group of its own, on processors: a leader may take days before it says what comes next.
         group = distributed.new_group(backend="gloo", timeout=timedelta(days=365))
-        found = Crew(fabric.global_rank, fabric.world_size, group, fabric.device, others)
+        found = Processes(fabric.global_rank, fabric.world_size, group, fabric.device, others)
         if not found.leads:
             log.setLevel(logging.WARNING)
         yield found
@@ -318,7 +318,7 @@ def _warn_if_busy(runtime: RuntimeConfig) -> None:
         )
 
 
-def _start(stage: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:
+def _start(command: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:
     """Add the other processes of this machine; each runs this very job, and takes its orders."""
     environment = strategy.cluster_environment
     os.environ |= {
@@ -330,7 +330,7 @@ def _start(stage: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> 
     }
     for rank in range(1, strategy.num_processes):
         own = {"LOCAL_RANK": str(rank), "HYDRA_FULL_ERROR": "0", STARTED_BY: str(os.getpid())}
-        others.append(subprocess.Popen([sys.executable, *rerun(stage, f"rank-{rank}")], env={**os.environ, **own}))
+        others.append(subprocess.Popen([sys.executable, *rerun(command, f"rank-{rank}")], env={**os.environ, **own}))
 
 
 def _follow(leader: int) -> None:

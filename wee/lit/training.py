@@ -21,7 +21,7 @@ from wee.files import write_atomically
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
 from wee.lit.member import MemberModule
-from wee.lit.processes import Crew
+from wee.lit.processes import Processes
 from wee.lit.runtime import RuntimeConfig
 from wee.members import checkpoints
 from wee.members.recipes import Recipe
@@ -104,7 +104,7 @@ def train_member(
     runtime: RuntimeConfig,
     loggers: Sequence[Logger],
     step: Callable[[int], None],
-    crew: Crew | None = None,
+    processes: Processes | None = None,
 ) -> dict[str, Any]:
     """Train a member and keep it. What an interrupted run left is gone on with, and ends where that would have ended.
 
@@ -117,13 +117,13 @@ def train_member(
         runtime: devices.
         loggers: where its curves go.
         step: called with the number of optimiser steps that are done since.
-        crew: the processes that train it together; None for this one alone.
+        processes: the processes that train it together; None for this one alone.
 
     Returns:
         What was written about the member: its recipe, metrics, time and the fingerprint of its weights; nothing in a
         process that does not lead.
     """
-    config, crew = recipe.trainer, crew or Crew()
+    config, processes = recipe.trainer, processes or Processes()
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
     steps = config.total_steps(len(train))
@@ -140,16 +140,16 @@ def train_member(
     )
     started = time.perf_counter()
     varied = train.augmented(recipe.transform, config.augment, recipe.seed)
-    crew.same("the step that this training goes on from", progress.first)
+    processes.same("the step that this training goes on from", progress.first)
     if progress.first < steps:
-        order = (recipe.seed, runtime.workers, progress.first, crew.rank, crew.size)
+        order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
         with interruptible():
             trainer.fit(module, training_loader(varied, config, *order))
     elapsed = time.perf_counter() - started
-    share = None if crew.size == 1 else range(crew.rank, len(val), crew.size)
+    share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
     (metrics,) = trainer.validate(module, validation, verbose=False)
-    if not crew.leads:
+    if not processes.leads:
         return {}
     about = checkpoints.save(
         folder,
@@ -160,7 +160,7 @@ def train_member(
             "steps": steps - progress.first,
             "metrics": {name.removeprefix("val/").replace("_at_", "@"): value for name, value in metrics.items()},
             "seconds": round(elapsed, 2),
-            "processes": crew.size,
+            "processes": processes.size,
             "versions": versions(),
         },
     )

@@ -19,14 +19,28 @@ from wee.members import checkpoints
 from wee.members.recipes import Described, Recipe
 from wee.models.build import build, count_exit_macs, count_parameters
 from wee.models.config import FamilyConfig
-from wee.models.network import Network
 
 TIMM = "timm:"
 """What the name of pretrained weights in timm begins with."""
 
 
+@dataclass(frozen=True)
+class LoadedMember:
+    """A member with its weights.
+
+    Attributes:
+        module: images to logits.
+        transform: what it is to see of an image.
+        cost: on one sample, by measure ("macs", "parameters"); a list where there are exits.
+    """
+
+    module: nn.Module
+    transform: Transform
+    cost: dict[str, float | list[float]]
+
+
 @dataclass
-class Source(Described, ABC):
+class Origin(Described, ABC):
     """One member, wherever its weights come from.
 
     Attributes:
@@ -63,7 +77,7 @@ class Source(Described, ABC):
         """
         return checkpoints.fingerprint(self._state()[0])
 
-    def network(self, measure: str) -> Network:
+    def network(self, measure: str) -> LoadedMember:
         """The member with its weights.
 
         Args:
@@ -72,7 +86,7 @@ class Source(Described, ABC):
         module, (state, where) = self._empty(), self._state()
         checkpoints.load(state, module, where)
         macs = count_exit_macs(module, self.transform.size, self.dataset.channels)
-        return Network(module, self.transform, {measure: macs, "parameters": count_parameters(module)})
+        return LoadedMember(module, self.transform, {measure: macs, "parameters": count_parameters(module)})
 
     def logits_identity(self, split: Split, precision: str, storage: str) -> dict[str, Any]:
         """What makes an entry of the store: two are the same exactly when all of this is.
@@ -98,7 +112,7 @@ class Source(Described, ABC):
 
 
 @dataclass
-class Trained(Source):
+class Trained(Origin):
     """A member that `wee train` has made.
 
     Attributes:
@@ -136,7 +150,7 @@ class Trained(Source):
 
 
 @dataclass
-class Given(Source):
+class Given(Origin):
     """A member from a checkpoint file, or from timm's pretrained weights.
 
     Attributes:
@@ -202,7 +216,7 @@ class Given(Source):
 
 def source(
     dataset: LabelledConfig, family: FamilyConfig, scale: str, member: int, trained: Recipe, checkpoints: str
-) -> Source:
+) -> Origin:
     """The member of that number: given where its scale names weights, else trained here.
 
     Raises:
