@@ -1,0 +1,132 @@
+"""Catalogues: the named things that users choose between, and plug-ins of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from wee.errors import WeeError, unknown
+
+
+class Named(Protocol):
+    """What everything in a catalogue has.
+
+    Attributes:
+        name: what users type and tables contain.
+        label: what figures and pages call it.
+        help: one line for `--help`.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+
+    @property
+    def help(self) -> str: ...  # noqa: D102
+
+
+T = TypeVar("T", bound=Named)
+
+
+class Catalogue(Generic[T], Mapping[str, T]):
+    """Named things of one kind, in the order in which they are shown.
+
+    As a mapping it holds the built-in things alone. `find` also takes plug-ins: "module:Name" names an object in a module on
+    the user's `PYTHONPATH`.
+
+    Args:
+        kind: what the things are, as it reads in a message ("policy").
+        things: the built-in ones.
+        adapt: makes a thing of this kind of a plug-in's object, given the name it was asked for by; it raises a `WeeError`
+            that says what is missing if it cannot.
+
+    Raises:
+        WeeError: two things have the same name.
+    """
+
+    def __init__(self, kind: str, things: Iterable[T], adapt: Callable[[str, Any], T]) -> None:
+        self.kind, self._adapt = kind, adapt
+        self._things: dict[str, T] = {}
+        self._plugins: dict[str, T] = {}
+        for thing in things:
+            if thing.name in self._things:
+                raise WeeError(f"two things of the kind {kind} are called {thing.name}")
+            self._things[thing.name] = thing
+
+    def __getitem__(self, name: str) -> T:
+        return self._things[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def find(self, name: str) -> T:
+        """The thing of that name: a built-in one, or a plug-in's.
+
+        Args:
+            name: the name of a built-in thing, or "module:Name".
+
+        Raises:
+            WeeError: there is none; the message lists those that exist.
+        """
+        name = str(name)
+        if name in self._things:
+            return self._things[name]
+        if ":" not in name:
+            raise unknown(self.kind, name, self._things, f"A {self.kind} of your own is named as module:Name.")
+        if name not in self._plugins:
+            self._plugins[name] = self._adapt(name, _load(self.kind, name))
+        return self._plugins[name]
+
+    def source(self, name: str) -> str | None:
+        """What identifies the code of a plug-in: the fingerprint of its module's source; None for a built-in thing.
+
+        Results that depend on a plug-in are keyed by it, so that they are computed again when the plug-in has changed.
+
+        Raises:
+            WeeError: there is no such plug-in, or its source cannot be read.
+        """
+        if name in self._things:
+            return None
+        self.find(name)
+        module = sys.modules[name.partition(":")[0]]
+        try:
+            file = inspect.getsourcefile(module)
+            content = Path(file or "").read_bytes()
+        except (TypeError, OSError) as error:
+            raise WeeError(f"the source of the {self.kind} {name} cannot be read: {error}") from None
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _load(kind: str, name: str) -> Any:
+    """The object that a plug-in's name means."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise WeeError(
+            f"there is no {kind} '{name}': {error}; is the folder of {module}.py on the PYTHONPATH?"
+        ) from None
+    except AttributeError:
+        raise WeeError(f"there is no {kind} '{name}': the module {module} has no {attribute}") from None
+    return found
+
+
+def check_attributes(kind: str, name: str, thing: Any, needed: Iterable[str]) -> None:
+    """Refuse a plug-in's object that lacks something.
+
+    Raises:
+        WeeError: it lacks an attribute; the message names all that are missing.
+    """
+    missing = [attribute for attribute in needed if not hasattr(thing, attribute)]
+    if missing:
+        raise WeeError(f"the {kind} {name} has no {', '.join(missing)}; a {kind} needs {', '.join(needed)}")
