@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import textwrap
 from pathlib import Path
@@ -73,6 +74,7 @@ def write(figure: Figure, file: Path) -> None:
 
     Text stays text in PDF and SVG files.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it describes every glyph that it keeps
     stamp = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(file.suffix)
     with plt.rc_context(RC):
         figure.savefig(file, dpi=figure.dpi, metadata=stamp)
