@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
 from benchmarks.report import Report, Row, seconds
-from wee.method import Metric, Outcome, Prefix, Ranking, Stages, Task, Window, bootstrap, summarise
+from wee.method import Metric, Outcome, RankedOutcome, Stages, Summary, Task, Window, bootstrap, summarise
 from wee.store import Address, Entry, LogitStore
 
 TASKS = ["cov@5", "cov@10", "risk@50", "risk@80", "fpr@80", "fpr@95"]
@@ -64,16 +64,16 @@ def points(folder: Path, report: Report) -> None:
     logits, labels = _arrays(folder)
     stages = {}
     for split in ("val", "test"):
-        prefixes = summarise(logits[split], labels[split], [(0,), (0, 1)], SCORES)
+        summaries = summarise(logits[split], labels[split], [(0,), (0, 1)], SCORES)
         ids = np.arange(len(labels[split])).astype("S")
-        stages[split] = Stages([prefixes[0,], prefixes[0, 1]], [MACS, 2 * MACS], ids)
+        stages[split] = Stages([summaries[0,], summaries[0, 1]], [MACS, 2 * MACS], ids)
     metrics = [Metric.parse(name) for name in SELECTIVE]
     tasks = [Task.parse(name) for name in ("cov@5", "risk@80")]
     widths = np.linspace(0.01, 0.99, 100).tolist()
 
     def point(task: Task, width: float) -> Outcome:
         outcome = stages["test"].at(Window(task, width).fit(stages["val"])(stages["test"]))
-        ranking = Ranking(outcome, "msp")
+        ranking = RankedOutcome(outcome, "msp")
         for metric in metrics:
             metric.of_ranking(ranking)
         return outcome
@@ -81,8 +81,8 @@ def points(folder: Path, report: Report) -> None:
     def sorted_again(task: Task, width: float) -> None:
         outcome = stages["test"].at(Window(task, width).fit(stages["val"])(stages["test"]))
         for metric in metrics:
-            prefix = _alone(outcome)
-            metric.of_ranking(Ranking(prefix.at(np.zeros(len(outcome), dtype=int)), "msp"))
+            summary = _alone(outcome)
+            metric.of_ranking(RankedOutcome(summary.at(np.zeros(len(outcome), dtype=int)), "msp"))
 
     outcome = point(tasks[0], 0.2)
     ours = _timed(lambda: [point(task, w) for task in tasks for w in widths]) / (len(tasks) * len(widths))
@@ -90,7 +90,7 @@ def points(folder: Path, report: Report) -> None:
     note = f"{len(SELECTIVE)} metrics of one score, 50,000 samples; {1 / ours:,.0f} points a second"
     report.add(Row("one further sweep point", ours, "sorting for each metric", plain, note))
 
-    ranking, groups = Ranking(outcome, "msp"), np.arange(len(outcome))
+    ranking, groups = RankedOutcome(outcome, "msp"), np.arange(len(outcome))
     ours = _timed(lambda: bootstrap(ranking, metrics[:1], groups, count=1000))
     scores, correct = outcome.scores["msp"], outcome.correct
     rng = np.random.default_rng(0)
@@ -122,12 +122,12 @@ def growth(folder: Path, report: Report) -> None:
     logits, labels = _made(folder, "growing-members", 50_000, 500, 4)
     for m in members:
         times.append(_timed(_score, logits[:m], labels, best_of=3))
-    report.add(_grown("scoring every prefix, 50,000 x 500", "members", members, times))
+    report.add(_grown("scoring every summary, 50,000 x 500", "members", members, times))
     counts, times = [40, 80, 160], []
     logits, labels = _made(folder, "growing-25000", 25_000, 100, 2)
-    prefixes = _score(logits, labels)
+    summaries = _score(logits, labels)
     for count in counts:
-        times.append(_timed(_settings, prefixes, count))
+        times.append(_timed(_settings, summaries, count))
     report.add(_grown("settings, 25,000 samples", "settings", counts, times))
 
 
@@ -143,12 +143,12 @@ def _score(logits: list[np.ndarray], labels: np.ndarray) -> list[Any]:
     return [found[members] for members in sets]
 
 
-def _settings(prefixes: list[Any], count: int) -> None:
-    stages = Stages(prefixes, [float(k + 1) for k in range(len(prefixes))], np.arange(len(prefixes[0])).astype("S"))
+def _settings(summaries: list[Any], count: int) -> None:
+    stages = Stages(summaries, [float(k + 1) for k in range(len(summaries))], np.arange(len(summaries[0])).astype("S"))
     metrics = [Metric.parse(name) for name in SELECTIVE]
     for width in np.linspace(0.01, 0.99, count).tolist():
         outcome = stages.at(Window(Task.parse("cov@5"), width).fit(stages)(stages))
-        ranking = Ranking(outcome, "msp")
+        ranking = RankedOutcome(outcome, "msp")
         for metric in metrics:
             metric.of_ranking(ranking)
 
@@ -156,8 +156,8 @@ def _settings(prefixes: list[Any], count: int) -> None:
 def _alone(outcome: Outcome) -> Stages:
     """An outcome as if nothing about it had been sorted."""
     fields = ("confidence", "label", "correct", "top5", "log_prob", "brier")
-    prefix = Prefix(dict(outcome.scores), *(getattr(outcome, field) for field in fields))
-    return Stages([prefix], [MACS], outcome.stages.ids)
+    summary = Summary(dict(outcome.scores), *(getattr(outcome, field) for field in fields))
+    return Stages([summary], [MACS], outcome.stages.ids)
 
 
 def _sweep(folder: Path) -> tuple[float, int]:

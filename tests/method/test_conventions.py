@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wee.errors import WeeError
-from wee.method import Metric, Mixture, Outcome, Prefix, Ranking, RiskCoverage, Stages, Task, Window, fpr_at
+from wee.method import Metric, Mixture, Outcome, RankedOutcome, RiskCoverage, Stages, Summary, Task, Window, fpr_at
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40)
 
@@ -19,8 +19,8 @@ def arrays(samples: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
 
 def outcome(scores: np.ndarray, correct: np.ndarray) -> Outcome:
     n = len(scores)
-    prefix = Prefix({"msp": scores}, np.ones(n), np.zeros(n, dtype=int), correct, correct, np.zeros(n), np.zeros(n))
-    return Stages([prefix], [1.0], np.arange(n).astype("S")).at(np.zeros(n, dtype=int))
+    summary = Summary({"msp": scores}, np.ones(n), np.zeros(n, dtype=int), correct, correct, np.zeros(n), np.zeros(n))
+    return Stages([summary], [1.0], np.arange(n).astype("S")).at(np.zeros(n, dtype=int))
 
 
 @given(SAMPLES, st.integers(0, 100))
@@ -57,7 +57,7 @@ def test_strict_does_not_depend_on_the_order(
         for name in metrics:
             metric = Metric.parse(name)
             for with_ood in ([None] if metric.on_id else []) + ([ood] if metric.on_ood else []):
-                found.append(metric.of_ranking(Ranking(outcome(*arrays(mine)), "msp", with_ood, "strict")))
+                found.append(metric.of_ranking(RankedOutcome(outcome(*arrays(mine)), "msp", with_ood, "strict")))
         values.append(found)
     np.testing.assert_allclose(values[0], values[1], rtol=1e-12, atol=1e-12)
 
@@ -103,10 +103,10 @@ def test_nothing_is_accepted_where_every_risk_is_too_large() -> None:
     assert coverage == 0
     assert curve.threshold(point) == np.inf
     n = 2
-    prefix = Prefix(
+    summary = Summary(
         {"msp": curve.scores}, np.ones(n), np.zeros(n, int), *(np.zeros(n, bool),) * 2, np.zeros(n), np.zeros(n)
     )
-    stages = Stages([prefix, prefix], [1.0, 2.0], np.arange(n).astype("S"))
+    stages = Stages([summary, summary], [1.0, 2.0], np.arange(n).astype("S"))
     rule = Window(Task.parse("cov@5"), 0.2, convention="strict").fit(stages)
     assert rule.intervals[0].rank == 1.0
 
@@ -115,11 +115,11 @@ def test_a_fraction_of_a_per_cent_is_no_sample_off() -> None:
     """99.9 / 100 is more than 999 / 1000 in floating point."""
     correct = np.ones(1000, dtype=bool)
     correct[-1] = False
-    ranking = Ranking(outcome(-np.arange(1000.0), correct), "msp", None, "strict")
+    ranking = RankedOutcome(outcome(-np.arange(1000.0), correct), "msp", None, "strict")
     assert Metric.parse("risk@99.9").of_ranking(ranking) == 0.0
     correct[:] = True
     correct[993:] = False
-    ranking = Ranking(outcome(-np.arange(1000.0), correct), "msp", None, "strict")
+    ranking = RankedOutcome(outcome(-np.arange(1000.0), correct), "msp", None, "strict")
     assert Metric.parse("cov@0.7").of_ranking(ranking) == 100.0
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wee.errors import WeeError
-from wee.method import Metric, Outcome, Prefix, Ranked, Ranking, RiskCoverage, Stages, Task
+from wee.method import Metric, Outcome, RankedOutcome, Ranking, RiskCoverage, Stages, Summary, Task
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=40)
 
@@ -21,14 +21,14 @@ def arrays(samples: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
 
 def outcome(scores: np.ndarray, correct: np.ndarray) -> Outcome:
     n = len(scores)
-    prefix = Prefix({"msp": scores}, np.ones(n), np.zeros(n, dtype=int), correct, correct, np.zeros(n), np.zeros(n))
-    return Stages([prefix], [1.0], np.arange(n).astype("S")).at(np.zeros(n, dtype=int))
+    summary = Summary({"msp": scores}, np.ones(n), np.zeros(n, dtype=int), correct, correct, np.zeros(n), np.zeros(n))
+    return Stages([summary], [1.0], np.arange(n).astype("S")).at(np.zeros(n, dtype=int))
 
 
 def deployed(name: str, validation: Outcome, test: Outcome, ood: Outcome | None = None) -> tuple[float, float]:
     task = Task.parse(name)
     thresholds = {task: task.acceptance_threshold(validation.ranked("msp"))}
-    ranking = Ranking(test, "msp", ood, "paper", thresholds=thresholds)
+    ranking = RankedOutcome(test, "msp", ood, "paper", thresholds=thresholds)
     first, second = (metric.of_ranking(ranking) for metric in Metric.deployed_for(task))
     return first, second
 
@@ -44,7 +44,7 @@ def test_the_strict_convention_agrees_with_exact_rational_arithmetic(
     for threshold in sorted(set(scores), reverse=True):
         accepted = scores >= threshold
         blocks.append((int(accepted.sum()), int((~correct[accepted]).sum()), threshold))
-    ranking = Ranking(outcome(scores, correct), "msp", convention="strict")
+    ranking = RankedOutcome(outcome(scores, correct), "msp", convention="strict")
 
     count, _, threshold = max(block for block in blocks if block[1] <= share * block[0])
     covering = Task.parse(f"cov@{percent}")
@@ -63,7 +63,7 @@ def test_a_system_accepts_what_scores_at_least_its_threshold(
     validation: list[tuple[int, bool]], test: list[tuple[int, bool]], ood: list[tuple[int, bool]], name: str
 ) -> None:
     (val_scores, val_correct), (scores, correct), (ood_scores, _) = map(arrays, (validation, test, ood))
-    threshold = Task.parse(name).acceptance_threshold(Ranked.of(val_scores, ~val_correct))
+    threshold = Task.parse(name).acceptance_threshold(Ranking.of(val_scores, ~val_correct))
     accepted = scores >= threshold
     if name != "fpr@80":
         found = deployed(name, outcome(val_scores, val_correct), outcome(scores, correct))
@@ -98,7 +98,7 @@ def test_a_system_that_can_accept_nothing_has_no_risk() -> None:
 def test_a_threshold_must_be_given() -> None:
     metric = Metric.deployed_for(Task.parse("cov@5"))[0]
     with pytest.raises(WeeError, match="deployed_cov@5 needs an acceptance threshold"):
-        metric.of_ranking(Ranking(outcome(np.ones(2), np.ones(2, dtype=bool)), "msp"))
+        metric.of_ranking(RankedOutcome(outcome(np.ones(2), np.ones(2, dtype=bool)), "msp"))
 
 
 def test_names_say_what_is_measured() -> None:

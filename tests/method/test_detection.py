@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from wee.errors import WeeError
 from wee.method import aupr, auroc, stream_window, window
-from wee.method.tasks import calibration_error
+from wee.method.metrics import calibration_error
 
 SCORES = st.lists(st.integers(-30, 30).map(float), min_size=1, max_size=40).map(np.array)
 

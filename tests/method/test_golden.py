@@ -17,7 +17,7 @@ from wee.method import (
     Metric,
     Outcome,
     Policy,
-    Ranking,
+    RankedOutcome,
     Single,
     SingleThreshold,
     Stages,
@@ -51,9 +51,9 @@ def ensemble() -> dict[str, Stages]:
     for split in ("val", "test", *OOD):
         logits = arrays[f"{split}_logits"]
         labels = np.full(logits.shape[1], NO_LABEL) if split in OOD else arrays[f"{split}_labels"]
-        prefixes = summarise(list(arrays[f"{split}_logits"]), labels, [(0,), (0, 1)], SCORES)
+        summaries = summarise(list(arrays[f"{split}_logits"]), labels, [(0,), (0, 1)], SCORES)
         splits[split] = Stages(
-            [prefixes[0,], prefixes[0, 1]], np.cumsum(macs).tolist(), np.arange(len(labels)).astype("S")
+            [summaries[0,], summaries[0, 1]], np.cumsum(macs).tolist(), np.arange(len(labels)).astype("S")
         )
     return splits
 
@@ -79,7 +79,10 @@ def check_id(outcome: Outcome, expected: dict[str, Any]) -> None:
         metric = Metric.parse(name)
         for score, value in expected[name].items():
             tolerance = 1e-4 if metric.percent else 1e-6
-            assert metric.of_ranking(Ranking(outcome, score)) == pytest.approx(value, abs=tolerance), (name, score)
+            assert metric.of_ranking(RankedOutcome(outcome, score)) == pytest.approx(value, abs=tolerance), (
+                name,
+                score,
+            )
             compared += 1
     assert compared >= 20
 
@@ -91,7 +94,7 @@ def check_ood(outcome: Outcome, ood: Outcome, expected: dict[str, Any]) -> None:
     for name, by_score in blocks.items():
         metric = Metric.parse(name)
         for score, value in by_score.items():
-            found = metric.of_ranking(Ranking(outcome, score, ood))
+            found = metric.of_ranking(RankedOutcome(outcome, score, ood))
             assert found == pytest.approx(value, abs=1e-4 if metric.percent else 1e-6), (name, score)
             compared += 1
     assert compared == 6 * 6

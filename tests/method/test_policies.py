@@ -97,7 +97,7 @@ def test_each_stage_has_a_window_of_its_own() -> None:
     assert first.tau != second.tau
     exits = rule(val)
     for stage, interval in enumerate(rule.intervals):
-        s = val.prefixes[stage].scores["msp"]
+        s = val.summaries[stage].scores["msp"]
         here = exits >= stage
         goes_on = (interval.low <= s) & (s <= interval.high)
         assert ((exits > stage) == (here & goes_on)).all()
@@ -115,7 +115,7 @@ def test_the_random_exit_is_fixed_by_the_ids() -> None:
     assert (exits >= 1).mean() == pytest.approx(0.4, abs=0.03)
     assert (exits == 2).mean() == pytest.approx(0.16, abs=0.03)
     order = np.random.default_rng(0).permutation(4000)
-    shuffled = Stages(data.prefixes, data.cost, data.ids[order])
+    shuffled = Stages(data.summaries, data.cost, data.ids[order])
     assert (rule(shuffled) == exits[order]).all()
     assert (Random(0.4, seed=2).fit(data)(data) != exits).any()
     assert Random(0.0)(data).max() == 0
@@ -147,9 +147,9 @@ def test_the_number_of_windows_must_fit() -> None:
 def test_stages_must_agree() -> None:
     data = stages(0)
     with pytest.raises(WeeError, match="a cost for every stage"):
-        Stages(data.prefixes, [1.0], data.ids)
+        Stages(data.summaries, [1.0], data.ids)
     with pytest.raises(WeeError, match="positive and finite"):
-        Stages(data.prefixes, [0.0, 1.0], data.ids)
+        Stages(data.summaries, [0.0, 1.0], data.ids)
 
 
 def test_a_stage_that_does_not_exist_is_refused() -> None:

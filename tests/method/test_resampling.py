@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.method.test_conventions import outcome
-from wee.method import Metric, Ranking, bootstrap, fit_temperature, interval
+from wee.method import Metric, RankedOutcome, bootstrap, fit_temperature, interval
 from wee.method.bootstrap import at_macs, group_numbers, resamples
 
 
@@ -47,7 +47,7 @@ def test_dependent_samples_widen_an_interval() -> None:
     """32 copies of each of 50 images say no more than the 50."""
     rng = np.random.default_rng(0)
     correct = np.repeat(rng.random(50) < 0.7, 32)
-    ranking = Ranking(outcome(rng.random(1600), correct), "msp")
+    ranking = RankedOutcome(outcome(rng.random(1600), correct), "msp")
     metric = [Metric.parse("accuracy")]
     widths = []
     for groups in (np.arange(1600), np.repeat(np.arange(50), 32)):
@@ -60,7 +60,7 @@ def test_the_interval_of_a_mean_is_the_textbooks() -> None:
     rng = np.random.default_rng(0)
     correct = rng.random(2000) < 0.8
     values = bootstrap(
-        Ranking(outcome(rng.random(2000), correct), "msp"), [Metric.parse("accuracy")], np.arange(2000), count=500
+        RankedOutcome(outcome(rng.random(2000), correct), "msp"), [Metric.parse("accuracy")], np.arange(2000), count=500
     )
     low, high = interval(values[0])
     error = 100 * 1.96 * np.sqrt(correct.mean() * (1 - correct.mean()) / 2000)
@@ -72,11 +72,11 @@ def test_a_resample_is_a_resample() -> None:
     rng = np.random.default_rng(3)
     scores, correct = rng.random(60), rng.random(60) < 0.7
     metric = Metric.parse("risk@50")
-    found = bootstrap(Ranking(outcome(scores, correct), "msp"), [metric], np.arange(60), count=5, seed=4)[0]
+    found = bootstrap(RankedOutcome(outcome(scores, correct), "msp"), [metric], np.arange(60), count=5, seed=4)[0]
     order = np.argsort(-scores, kind="stable")
     for value, drawn in zip(found, resamples(np.arange(60)[order], 5, seed=4), strict=True):
         index = np.repeat(order, drawn)
-        assert value == metric.of_ranking(Ranking(outcome(scores[index], correct[index]), "msp"))
+        assert value == metric.of_ranking(RankedOutcome(outcome(scores[index], correct[index]), "msp"))
 
 
 def test_reading_between_points_is_linear_in_log_macs() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import logsumexp, softmax
 
 from wee.errors import WeeError
-from wee.method import SCORES, Outputs, get_score, summarise
+from wee.method import SCORES, Outputs, summarise
 
 LOGITS = arrays(np.float64, st.tuples(st.just(2), st.integers(1, 5), st.integers(2, 7)), elements=st.floats(-50, 50))
 
@@ -40,7 +42,7 @@ def test_scores_are_their_definitions(logits: np.ndarray) -> None:
     outputs = Outputs([torch.from_numpy(z) for z in logits])
     assert expected.keys() == SCORES.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(get_score(name)(outputs).numpy(), values, rtol=1e-10, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(SCORES.find(name)(outputs).numpy(), values, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
 def test_an_underflowing_softmax_has_an_entropy() -> None:
@@ -58,18 +60,27 @@ def test_scores_of_float16_logits_are_float64() -> None:
 
 def test_the_log_probability_of_the_truth_is_finite_where_its_probability_is_not() -> None:
     logits = [np.array([[0.0, 2000.0]]), np.array([[0.0, 1500.0]])]
-    prefix = summarise(logits, np.array([0]), [(0, 1)])[0, 1]
-    assert prefix.log_prob[0] == pytest.approx(-1500 - np.log(2))
+    summary = summarise(logits, np.array([0]), [(0, 1)])[0, 1]
+    assert summary.log_prob[0] == pytest.approx(-1500 - np.log(2))
 
 
 def test_an_unknown_score_is_named_with_its_neighbour() -> None:
     with pytest.raises(WeeError, match="no score 'enrgy'; did you mean 'energy'"):
-        get_score("enrgy")
+        SCORES.find("enrgy")
 
 
-def test_a_users_own_function_is_a_score() -> None:
-    assert get_score("wee.method.scores:energy") is SCORES["energy"]
-    with pytest.raises(WeeError, match="there is no score 'wee.method.scores:enrgy'"):
-        get_score("wee.method.scores:enrgy")
+def test_a_users_own_function_is_a_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_scores.py").write_text(
+        'def doubled(outputs):\n    """Twice the peak."""\n    return 2 * outputs.peak\n\nnumber = 3\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    mine = SCORES.find("own_scores:doubled")
+    outputs = Outputs([torch.tensor([[2.0, 0.0]])])
+    assert mine(outputs).tolist() == (2 * SCORES["msp"](outputs)).tolist()
+    assert (mine.name, mine.label, mine.help) == ("own_scores:doubled", "doubled", "Twice the peak.")
+    with pytest.raises(WeeError, match="there is no score 'own_scores:enrgy'"):
+        SCORES.find("own_scores:enrgy")
+    with pytest.raises(WeeError, match="own_scores:number is a int; a score is a function"):
+        SCORES.find("own_scores:number")
     with pytest.raises(WeeError, match="there is no score 'nowhere:score'"):
-        get_score("nowhere:score")
+        SCORES.find("nowhere:score")

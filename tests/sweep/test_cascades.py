@@ -89,9 +89,9 @@ def test_temperatures_are_fitted_on_validation(store: LogitStore) -> None:
     plain, scaled = (run(found, small(ensemble=EnsembleConfig(temperature=t))) for t in (False, True))
     network = found.networks[0]
     temperature = fit_temperature(network.logits["val"], found.samples["val"].labels)
-    prefix = summarise([network.logits["test"] / temperature], found.samples["test"].labels, [(0,)])[0,]
+    summary = summarise([network.logits["test"] / temperature], found.samples["test"].labels, [(0,)])[0,]
     row = scaled.query("policy == 'single' and members == '0' and split == 'test' and metric == 'nll'").value.iloc[0]
-    assert row == pytest.approx(-prefix.log_prob.mean(), rel=1e-6)
+    assert row == pytest.approx(-summary.log_prob.mean(), rel=1e-6)
     val = [t.query("policy == 'single' and split == 'val' and metric == 'nll'").value.sum() for t in (plain, scaled)]
     assert val[1] < val[0]
 

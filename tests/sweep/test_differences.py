@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
 from wee.members.config import EnsembleConfig
-from wee.method import Interval, IntervalRule, Metric, Prefix, Ranking, Stages, Task, Window, summarise
+from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Summary, Task, Window, summarise
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import averages, differences, equal_quality, macs_at
@@ -61,12 +61,12 @@ def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Re
             found = summarise([networks.networks[k].logits[split] for k in order], samples.labels, [(0,), (0, 1)])
             stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
         window = Window(Task.parse("cov@20"), 0.2).fit(stages["val"]).intervals[0]
-        scores = stages["val"].prefixes[0].scores["msp"]
+        scores = stages["val"].summaries[0].scores["msp"]
         count = int(((window.low <= scores) & (scores <= window.high)).sum())
         threshold = np.sort(scores)[count - 1]
         rule = IntervalRule("msp", [Interval(-np.inf, threshold)])
         outcome = stages["test"].at(rule(stages["test"]))
-        values.append(Metric.parse("cov@20").of_ranking(Ranking(outcome, "msp")))
+        values.append(Metric.parse("cov@20").of_ranking(RankedOutcome(outcome, "msp")))
         macs.append(outcome.mean_cost)
     assert row.baseline == pytest.approx(np.mean(values))
     assert row.baseline_macs == pytest.approx(np.mean(macs))
@@ -83,12 +83,12 @@ def test_matched_thresholds_send_on_as_many_at_every_stage(
 ) -> None:
     n = len(scores)
     noise = np.linspace(0, 0.5, n)  # no ties
-    prefixes = [
-        Prefix({"msp": np.array([s[k] for s in scores]) + noise}, np.ones(n), np.zeros(n, int), *(np.ones(n, bool),) * 2,
+    summaries = [
+        Summary({"msp": np.array([s[k] for s in scores]) + noise}, np.ones(n), np.zeros(n, int), *(np.ones(n, bool),) * 2,
                np.zeros(n), np.zeros(n))
         for k in (0, 1, 0)
     ]  # fmt: skip
-    stages = Stages(prefixes, [1.0, 2.0, 3.0], np.arange(n).astype("S"))
+    stages = Stages(summaries, [1.0, 2.0, 3.0], np.arange(n).astype("S"))
     rule = IntervalRule("msp", [Interval(first, first + 4), Interval(second - 3, second)])
     matched = matched_threshold(rule, stages)
     assert all(interval.low == -np.inf for interval in matched.intervals)

@@ -20,7 +20,7 @@ from wee.method import summarise
 from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
-from wee.sweep.pool import Network, Pool, read_pool
+from wee.sweep.pool import Candidate, Pool, read_pool
 from wee.sweep.settings import left_out, orders
 from wee.sweep.table import Result, compute
 
@@ -28,7 +28,7 @@ from wee.sweep.table import Result, compute
 def bare(members: int, *stages: str) -> Pool:
     """A pool without logits."""
     scales = list(dict.fromkeys(stages or ("s1",)))
-    networks = [Network("made", scale, member, None, 1.0, {}) for scale in scales for member in range(members)]
+    networks = [Candidate("made", scale, member, None, 1.0, {}) for scale in scales for member in range(members)]
     places = [[k for k, network in enumerate(networks) if network.scale == scale] for scale in stages]
     return Pool("toy", "made", ">".join(stages or ("s1",)), networks, {}, [], places)
 

@@ -11,7 +11,7 @@ import pytest
 from tests.sweep_tables import fill_store
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
-from wee.method import Metric, Ranking, Stages, Task, Window, summarise
+from wee.method import Metric, RankedOutcome, Stages, Task, Window, summarise
 from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, fronts, read_reference
@@ -74,7 +74,7 @@ def test_a_row_is_what_the_method_says(table: pd.DataFrame, tmp_path: Path) -> N
         "scale == 's2' and members == '1+0' and policy == 'window' and width == 0.2 and task == 'cov@20' "
         "and split == 'test' and metric == 'risk@50' and eval_score == 'energy'"
     ).itertuples()
-    assert row.value == Metric.parse("risk@50").of_ranking(Ranking(outcome, "energy"))
+    assert row.value == Metric.parse("risk@50").of_ranking(RankedOutcome(outcome, "energy"))
     assert row.macs == outcome.cost.mean()
     assert (row.tau, row.low, row.high) == (rule.intervals[0].tau, rule.intervals[0].low, rule.intervals[0].high)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,15 +268,15 @@ def _compute(
     import pandas as pd
 
     from wee.store.derived import Derived
+    from wee.sweep.cache import SummaryCache
     from wee.sweep.differences import averages, differences, equal_quality
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
-    from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
     from wee.sweep.validation import study
 
     def swept(rounding: str | None, plan: Plan) -> Result:
-        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
+        scorer = SummaryCache(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
         whole = Result()
         for pool in pools:
             for one, word in ((scoring, "scoring"), (task, "sweeping")):
@@ -287,7 +286,7 @@ def _compute(
 
     def studied() -> pd.DataFrame:
         """The study of the validation set's size; networks are scored by now."""
-        scorer = Scorer(cfg.runtime, Derived(cfg.paths.store))
+        scorer = SummaryCache(cfg.runtime, Derived(cfg.paths.store))
         points = sum(plan.points(pool) for pool in pools)
         resampling = bar.add_task("drawing validation sets", total=points * cfg.validation.sets, unit="fits")
         parts = [study(pool, plan, cfg.validation, scorer, lambda n: bar.advance(resampling, n)) for pool in pools]
@@ -319,13 +318,14 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
     """What fixes every number of a sweep: its settings, and the entries it reads."""
     from importlib.metadata import version
 
-    from wee.method.prefixes import SCORING
+    from wee.method.scores import SCORES
+    from wee.method.summaries import SCORING
 
     names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
     parts = {name: asdict(getattr(cfg, name)) for name in names}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
-    # Functions of the user's own may change at any time: nobody knows when two sweeps by them are the same.
-    own = {"time": time.time_ns()} if any(":" in name for name in cfg.score.needed()) else {}
+    sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
+    own = {"plugins": sources} if sources else {}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
     validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from wee.data.augment import Augment
 from wee.errors import WeeError
-from wee.method.prefixes import NO_LABEL
+from wee.method.summaries import NO_LABEL
 
 
 class Batch(TypedDict):

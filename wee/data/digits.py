@@ -14,7 +14,7 @@ from wee.data.base import ArrayImages, Split, Transform
 from wee.data.config import CorruptionConfig, DigitsConfig, PhotosConfig
 from wee.data.corrupt import corrupt
 from wee.errors import WeeError
-from wee.method.prefixes import NO_LABEL
+from wee.method.summaries import NO_LABEL
 
 _STREAMS = {"train": 1, "val": 2, "test": 3}
 _BASE_IMAGES = 1797

@@ -26,7 +26,7 @@ from wee.data.augment import Augment
 from wee.data.base import ArrayImages, Batch, Split, Transform
 from wee.data.config import TORCHVISION, ImagesConfig
 from wee.errors import WeeError
-from wee.method.prefixes import NO_LABEL
+from wee.method.summaries import NO_LABEL
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 """What counts as an image."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError, unknown
-from wee.method.prefixes import NO_LABEL
+from wee.method.summaries import NO_LABEL
 
 log = logging.getLogger("wee")
 

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from wee.method import Metric as Quantity
-from wee.method import Ranking, Stages, summarise
+from wee.method import RankedOutcome, Stages, summarise
 
 
 class SelectiveClassification(Metric):
@@ -42,7 +42,7 @@ class SelectiveClassification(Metric):
         labels = dim_zero_cat(self.labels).cpu().numpy()
         prefix = summarise([logits], labels, [(0,)], [self.score])[0,]
         outcome = Stages([prefix], [1.0], np.arange(len(labels)).astype("S")).at(np.zeros(len(labels), dtype=np.int64))
-        ranking, values = Ranking(outcome, self.score), {}
+        ranking, values = RankedOutcome(outcome, self.score), {}
         for quantity in self.quantities:
             value = quantity.of_ranking(ranking) if quantity.ranks else quantity.of_outcome(outcome)
             values[quantity.name] = torch.tensor(value, dtype=torch.float64)

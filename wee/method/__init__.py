@@ -7,8 +7,8 @@ Small, pure and typed. Nothing here knows of Hydra, of Lightning or of files; us
 >>> rng = np.random.default_rng(0)
 >>> labels = rng.integers(3, size=200)
 >>> logits = [rng.normal(size=(200, 3)) + 2 * np.eye(3)[labels] for _ in range(2)]
->>> prefixes = summarise(logits, labels, [(0,), (0, 1)])
->>> stages = Stages([prefixes[0,], prefixes[0, 1]], cost=[1.0, 2.0], ids=np.arange(200).astype("S"))
+>>> summaries = summarise(logits, labels, [(0,), (0, 1)])
+>>> stages = Stages([summaries[0,], summaries[0, 1]], cost=[1.0, 2.0], ids=np.arange(200).astype("S"))
 >>> outcome = stages.at(Window(Task.parse("cov@5"), width=0.2).fit(stages)(stages))
 >>> float(outcome.cost.mean())
 1.2
@@ -24,6 +24,7 @@ from wee.method.cascades import Outcome, Stages
 from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
 from wee.method.detection import aupr, auroc, fpr_at
 from wee.method.intervals import interval
+from wee.method.metrics import Metric, RankedOutcome, Task
 from wee.method.policies import (
     Ensemble,
     Interval,
@@ -39,24 +40,16 @@ from wee.method.policies import (
     stream_window,
     window,
 )
-from wee.method.prefixes import NO_LABEL, Prefix
-from wee.method.ranking import Ranked
-from wee.method.tasks import Metric, Ranking, Task
+from wee.method.rankings import Ranking
+from wee.method.scores import SCORES, Score
+from wee.method.summaries import NO_LABEL, Summary
 
 if TYPE_CHECKING:
-    from wee.method.scores import SCORES, Outputs, Score, get_score
-    from wee.method.scoring import summarise
+    from wee.method.logits import Outputs, summarise
     from wee.method.temperature import fit_temperature
 
-_TORCH = {
-    "SCORES": "scores",
-    "Outputs": "scores",
-    "Score": "scores",
-    "get_score": "scores",
-    "summarise": "scoring",
-    "fit_temperature": "temperature",
-}
-"""What reads logits, and needs torch: imported at its first use, because what has been scored needs torch no more."""
+_TORCH = {"Outputs": "logits", "summarise": "logits", "fit_temperature": "temperature"}
+"""What reads logits and needs torch. It is imported at its first use, because what has been scored needs torch no more."""
 
 
 def __getattr__(name: str) -> Any:
@@ -78,9 +71,8 @@ __all__ = [
     "Outcome",
     "Outputs",
     "Policy",
-    "Prefix",
     "Random",
-    "Ranked",
+    "RankedOutcome",
     "Ranking",
     "RiskCoverage",
     "Rule",
@@ -88,6 +80,7 @@ __all__ = [
     "Single",
     "SingleThreshold",
     "Stages",
+    "Summary",
     "Task",
     "Window",
     "aupr",
@@ -95,7 +88,6 @@ __all__ = [
     "bootstrap",
     "fit_temperature",
     "fpr_at",
-    "get_score",
     "interval",
     "percentile_rank",
     "quantile",

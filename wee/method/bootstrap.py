@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.method.ranking import Floats, Ints
-from wee.method.tasks import Metric, Ranking
+from wee.method.arrays import Floats, Ints
+from wee.method.metrics import Metric, RankedOutcome
 
 KEPT_BYTES = 2**27
 """Draws are kept from one point of a sweep to the next where they are no more than this."""
@@ -60,7 +60,7 @@ def _kept_draws(total: int, count: int, seed: int) -> NDArray[np.uint16]:
 
 
 def bootstrap(
-    ranking: Ranking,
+    ranking: RankedOutcome,
     metrics: Sequence[Metric],
     id_groups: Ints,
     ood_groups: Ints | None = None,
@@ -91,7 +91,7 @@ def bootstrap(
     for k, times in enumerate(id_draws):
         ood_times = None if ood_draws is None else next(ood_draws)
         # A resample of sorted samples is sorted: nothing is sorted here.
-        again = Ranking(
+        again = RankedOutcome(
             ranking.outcome, ranking.score, ranking.ood, ranking.convention, times, ood_times, ranking.thresholds
         )
         for m, metric in enumerate(metrics):

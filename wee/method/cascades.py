@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
+from wee.method.arrays import Bools, Floats, Ints, Memo
 from wee.method.draws import draws
-from wee.method.prefixes import Prefix
-from wee.method.ranking import Bools, Floats, Ints, Memo, Order, Ranked
+from wee.method.rankings import Ranking, StageRanking
+from wee.method.summaries import Summary
 
 
 class Outcome(Memo):
@@ -82,24 +83,24 @@ class Outcome(Memo):
 
     def score(self, name: str) -> Floats:
         """Final confidence [N]."""
-        columns = [prefix.scores[name] for prefix in self.stages.prefixes]
+        columns = [summary.scores[name] for summary in self.stages.summaries]
         return cast("Floats", self.once(("score", name), lambda: self._pick(columns)))
 
-    def ranked(self, score: str) -> Ranked:
+    def ranked(self, score: str) -> Ranking:
         """The samples by descending final confidence."""
         return self.once(("ranked", score), lambda: self.stages.order(score).select(self.exits))
 
-    def ranked_beside(self, ood: Outcome, score: str) -> Ranked:
+    def ranked_beside(self, ood: Outcome, score: str) -> Ranking:
         """The samples, and after them another outcome's, by descending final confidence."""
 
-        def make() -> tuple[Outcome, Ranked]:
+        def make() -> tuple[Outcome, Ranking]:
             order = self.stages.order_beside(ood.stages, score)
             return ood, order.select(np.concatenate([self.exits, ood.exits]))
 
         return self.once(("beside", id(ood), score), make)[1]
 
     def _gather(self, field: str) -> Any:
-        return self._pick([getattr(prefix, field) for prefix in self.stages.prefixes])
+        return self._pick([getattr(summary, field) for summary in self.stages.summaries])
 
     def _pick(self, columns: Sequence[NDArray[Any]]) -> Any:
         result = columns[0].copy()
@@ -118,10 +119,10 @@ class _Scores(Mapping[str, Floats]):
         return self._outcome.score(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._outcome.stages.prefixes[0].scores)
+        return iter(self._outcome.stages.summaries[0].scores)
 
     def __len__(self) -> int:
-        return len(self._outcome.stages.prefixes[0].scores)
+        return len(self._outcome.stages.summaries[0].scores)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Stages(Memo):
     """The stages of a cascade on one set of N samples.
 
     Attributes:
-        prefixes: what has been put out after each stage.
+        summaries: what has been put out after each stage.
         cost: what a sample that leaves at each stage has cost [stages]: the sum over the networks run so
             far, or the cost of the exit in a multi-exit network.
         ids: an id for every sample [N], bytes; what a random policy keys its draws by.
@@ -138,22 +139,22 @@ class Stages(Memo):
         WeeError: the lengths do not agree, or a cost is not positive and finite.
     """
 
-    prefixes: Sequence[Prefix]
+    summaries: Sequence[Summary]
     cost: Sequence[float]
     ids: np.ndarray
 
     def __post_init__(self) -> None:
-        lengths = {len(prefix) for prefix in self.prefixes} | {len(self.ids)}
-        if not self.prefixes or len(self.cost) != len(self.prefixes) or len(lengths) != 1:
+        lengths = {len(summary) for summary in self.summaries} | {len(self.ids)}
+        if not self.summaries or len(self.cost) != len(self.summaries) or len(lengths) != 1:
             raise WeeError(
-                f"a cascade needs a cost for every stage and the same samples in all: got {len(self.prefixes)} stages, "
+                f"a cascade needs a cost for every stage and the same samples in all: got {len(self.summaries)} stages, "
                 f"{len(self.cost)} costs, sample counts {sorted(lengths)}"
             )
         if not all(np.isfinite(cost) and cost > 0 for cost in self.cost):
             raise WeeError(f"the cost of every stage must be positive and finite; they are {list(self.cost)}")
 
     def __len__(self) -> int:
-        return len(self.prefixes)
+        return len(self.summaries)
 
     def at(self, exits: NDArray[np.integer]) -> Outcome:
         """What every sample ends with, given the stage at which it leaves.
@@ -174,19 +175,21 @@ class Stages(Memo):
     def repeat(self, times: Ints) -> Stages:
         """The same stages on a set in which every sample counts as often as a number says [N]."""
         places = np.repeat(np.arange(len(self.ids)), times)
-        return Stages([prefix.take(places) for prefix in self.prefixes], self.cost, self.ids[places])
+        return Stages([summary.take(places) for summary in self.summaries], self.cost, self.ids[places])
 
-    def order(self, score: str) -> Order:
+    def order(self, score: str) -> StageRanking:
         """All stages' confidences together, sorted once."""
-        return self.once(("order", score), lambda: Order(*self._columns(score)))
+        return self.once(("order", score), lambda: StageRanking(*self._columns(score)))
 
-    def order_beside(self, ood: Stages, score: str) -> Order:
+    def order_beside(self, ood: Stages, score: str) -> StageRanking:
         """The same, of these samples and, after them, of another set's."""
 
-        def make() -> tuple[Stages, Order]:
+        def make() -> tuple[Stages, StageRanking]:
             (own, wrong), (theirs, _) = self._columns(score), ood._columns(score)
             # To accept a sample that is of no class is always wrong.
-            return ood, Order(np.concatenate([own, theirs]), np.concatenate([wrong, np.ones_like(theirs, np.bool_)]))
+            return ood, StageRanking(
+                np.concatenate([own, theirs]), np.concatenate([wrong, np.ones_like(theirs, np.bool_)])
+            )
 
         return self.once(("beside", id(ood), score), make)[1]  # the other set is kept, so that its id stays its own
 
@@ -196,5 +199,5 @@ class Stages(Memo):
 
     def _columns(self, score: str) -> tuple[Floats, Bools]:
         """Confidences and whether predictions are wrong [N, stages]."""
-        scores = np.stack([prefix.scores[score] for prefix in self.prefixes], axis=1)
-        return scores, ~np.stack([prefix.correct for prefix in self.prefixes], axis=1)
+        scores = np.stack([summary.scores[score] for summary in self.summaries], axis=1)
+        return scores, ~np.stack([summary.correct for summary in self.summaries], axis=1)

@@ -23,7 +23,8 @@ from typing import Any, Literal
 import numpy as np
 
 from wee.errors import WeeError
-from wee.method.ranking import Bools, Floats, Ints, Ranked, counts, shares
+from wee.method.arrays import Bools, Floats, Ints, counts, shares
+from wee.method.rankings import Ranking
 
 Convention = Literal["paper", "strict"]
 CONVENTIONS: tuple[Convention, ...] = ("paper", "strict")
@@ -51,7 +52,7 @@ class RiskCoverage:
         (0.6666666666666666, 3)
     """
 
-    ranked: Ranked
+    ranked: Ranking
     convention: Convention = "paper"
 
     def __post_init__(self) -> None:
@@ -72,7 +73,7 @@ class RiskCoverage:
         """
         if scores.shape != correct.shape:
             raise WeeError(f"a curve needs a score and a correctness a sample; got {scores.shape} and {correct.shape}")
-        return cls(Ranked.of(scores, ~correct), convention)
+        return cls(Ranking.of(scores, ~correct), convention)
 
     def __len__(self) -> int:
         return len(self.ranked)
@@ -165,7 +166,7 @@ class Mixture:
         ood_scores: of the OOD samples, in any order.
     """
 
-    sort: Callable[[], tuple[Ranked, Bools]]
+    sort: Callable[[], tuple[Ranking, Bools]]
     id_curve: RiskCoverage
     ood_scores: Floats
 
@@ -178,7 +179,7 @@ class Mixture:
         """
         scores = np.concatenate([id_scores, ood_scores])
         wrong = np.concatenate([~id_correct, np.ones(len(ood_scores), dtype=np.bool_)])
-        ranked = Ranked.of(scores, wrong)
+        ranked = Ranking.of(scores, wrong)
         return cls(lambda: (ranked, ranked.samples >= len(id_scores)), id_curve, ood_scores)
 
     def __post_init__(self) -> None:
@@ -229,7 +230,7 @@ class Mixture:
         return cost / weight if weight else 0.0
 
 
-def _points(ranked: Ranked, convention: Convention) -> Ints:
+def _points(ranked: Ranking, convention: Convention) -> Ints:
     """How many samples are accepted at each point."""
     if convention == "paper" or not ranked.tied:
         return counts(len(ranked))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from wee.errors import WeeError
+from wee.method.arrays import Bools, Floats, Ints
 from wee.method.curves import Convention
-from wee.method.ranking import Bools, Floats, Ints, Ranked
+from wee.method.rankings import Ranking
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
@@ -63,7 +64,7 @@ def fpr_at(positive: Floats, negative: Floats, tpr: float, convention: Conventio
     Raises:
         WeeError: one of the sets is empty, or a score is NaN.
     """
-    return ranked_fpr_at(Ranked.of(positive, np.zeros(len(positive), dtype=np.bool_)), negative, tpr, convention)
+    return ranked_fpr_at(Ranking.of(positive, np.zeros(len(positive), dtype=np.bool_)), negative, tpr, convention)
 
 
 def ranked_auroc(positive: Bools, ends: Ints) -> float:
@@ -85,7 +86,7 @@ def ranked_aupr(positive: Bools, ends: Ints) -> float:
     return float((np.diff(found) * (found[1:] / ends)).sum() / found[-1])
 
 
-def ranked_fpr_at(positive: Ranked, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
+def ranked_fpr_at(positive: Ranking, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
     """`fpr_at` of sorted positives.
 
     Where ID recall is nearest to `tpr` it is the same down to the next ID score, and the smallest observed score so far
@@ -129,7 +130,7 @@ def recall_threshold(ascending: Floats, tpr: float, convention: Convention = "pa
 def _rank(positive: Floats, negative: Floats) -> tuple[Bools, Ints]:
     _check(positive, negative)
     is_positive = np.arange(len(positive) + len(negative)) < len(positive)
-    ranked = Ranked.of(np.concatenate([positive, negative]), ~is_positive)
+    ranked = Ranking.of(np.concatenate([positive, negative]), ~is_positive)
     return ~ranked.wrong, ranked.ends
 
 

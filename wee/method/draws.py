@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.method.ranking import Floats
+from wee.method.arrays import Floats
 
 
 def draws(ids: np.ndarray, seed: int, stage: int) -> Floats:

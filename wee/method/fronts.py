@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.method.ranking import Bools, Floats
+from wee.method.arrays import Bools, Floats
 
 
 def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-from wee.method.ranking import Bools, Floats
+from wee.method.arrays import Bools, Floats
 
 
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:

@@ -16,11 +16,11 @@ from typing import Literal, Protocol, cast
 import numpy as np
 
 from wee.errors import WeeError
+from wee.method.arrays import Floats, Ints
 from wee.method.cascades import Stages
 from wee.method.curves import Convention
-from wee.method.prefixes import Prefix
-from wee.method.ranking import Floats, Ints
-from wee.method.tasks import Task
+from wee.method.metrics import Task
+from wee.method.summaries import Summary
 
 Width = float | Literal["all"]
 """The width of a window: the share of validation samples inside, in [0, 1], or "all" for every sample there is."""
@@ -78,8 +78,8 @@ class IntervalRule:
         _same_length(len(stages), self.intervals)
         exits = np.zeros(len(stages.ids), dtype=np.int64)
         running = np.ones(len(stages.ids), dtype=np.bool_)
-        for prefix, interval in zip(stages.prefixes[:-1], self.intervals, strict=True):
-            s = prefix.scores[self.score]
+        for summary, interval in zip(stages.summaries[:-1], self.intervals, strict=True):
+            s = summary.scores[self.score]
             running &= (interval.low <= s) & (s <= interval.high)
             exits += running
         return exits
@@ -151,9 +151,9 @@ class Window:
         widths = self.widths(len(validation) - 1)
         _same_length(len(validation), widths)
         intervals = []
-        for prefix, width in zip(validation.prefixes[:-1], widths, strict=True):
-            tau = self.task.tau(prefix, self.score, self.convention)
-            intervals.append(window(prefix.ranked(self.score).ascending, tau, width))
+        for summary, width in zip(validation.summaries[:-1], widths, strict=True):
+            tau = self.task.tau(summary, self.score, self.convention)
+            intervals.append(window(summary.ranked(self.score).ascending, tau, width))
         return IntervalRule(self.score, intervals)
 
     def adjust(self, rule: IntervalRule, id_stream: Stages, ood_stream: Stages) -> IntervalRule:
@@ -166,7 +166,7 @@ class Window:
         intervals = []
         for stage, (interval, width) in enumerate(zip(rule.intervals, self.widths(len(rule.intervals)), strict=True)):
             assert interval.tau is not None
-            stream = Stream.beside(id_stream.prefixes[stage], ood_stream.prefixes[stage], self.score)
+            stream = Stream.beside(id_stream.summaries[stage], ood_stream.summaries[stage], self.score)
             intervals.append(stream.window(interval.tau, width))
         return IntervalRule(self.score, intervals)
 
@@ -189,7 +189,7 @@ class SingleThreshold:
 
     def fit(self, validation: Stages) -> IntervalRule:
         """The rule for any data set."""
-        ordered = (prefix.ranked(self.score).ascending for prefix in validation.prefixes[:-1])
+        ordered = (summary.ranked(self.score).ascending for summary in validation.summaries[:-1])
         return IntervalRule(self.score, [Interval(-np.inf, quantile(s, self.quantile)) for s in ordered])
 
 
@@ -244,8 +244,8 @@ def matched_threshold(rule: IntervalRule, validation: Stages) -> IntervalRule:
     inside = np.ones(len(validation.ids), dtype=np.bool_)
     below = np.ones(len(validation.ids), dtype=np.bool_)
     intervals = []
-    for prefix, interval in zip(validation.prefixes[:-1], rule.intervals, strict=True):
-        scores = prefix.scores[rule.score]
+    for summary, interval in zip(validation.summaries[:-1], rule.intervals, strict=True):
+        scores = summary.scores[rule.score]
         inside &= (interval.low <= scores) & (scores <= interval.high)
         count, reaching = int(inside.sum()), scores[below]
         if count == 0:
@@ -304,9 +304,9 @@ class Stream:
         self._positions = self._before[:-1] / (1 - weight[-1])
 
     @classmethod
-    def beside(cls, id_prefix: Prefix, ood_prefix: Prefix, score: str) -> Stream:
+    def beside(cls, id_prefix: Summary, ood_prefix: Summary, score: str) -> Stream:
         """What a set of members says about both sets."""
-        key = ("stream", id(ood_prefix), score)  # the OOD prefix is kept, so that its id stays its own
+        key = ("stream", id(ood_prefix), score)  # the OOD summary is kept, so that its id stays its own
         make = lambda: (ood_prefix, cls(id_prefix.scores[score], ood_prefix.scores[score]))  # noqa: E731
         return id_prefix.once(key, make)[1]
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from wee.machine import torch_threads
-from wee.method.scoring import as_stored
+from wee.method.logits import as_stored
 
 CHUNK_VALUES = 2**20
 """Logits looked at in one go. Fixed, so that results do not depend on the machine."""

@@ -12,10 +12,9 @@ from wee.app.command import jobs_at_once
 from wee.app.fields import as_list
 from wee.errors import WeeError, unknown
 from wee.machine import processors
+from wee.method.scores import SCORES
 
 POLICIES = ("single", "ensemble", "last", "window", "threshold", "random")
-SCORES = ("msp", "entropy", "max_logit", "energy", "margin", "gini", "mean_msp", "mean_entropy")
-ENSEMBLE_SCORES = ("expected_entropy", "mutual_information")
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
 
@@ -48,8 +47,8 @@ class ScoreConfig:
     evaluation: Any = SAME
 
     def __post_init__(self) -> None:
-        self.exit = [_score(name, SCORES) for name in as_list(self.exit)]
-        self.evaluation = [_score(name, (*SCORES, *ENSEMBLE_SCORES, SAME)) for name in as_list(self.evaluation)]
+        self.exit = [_score(name, decides=True) for name in as_list(self.exit)]
+        self.evaluation = [name if name == SAME else _score(name) for name in as_list(self.evaluation)]
         for key, names in (("exit", self.exit), ("evaluation", self.evaluation)):
             if not names:
                 raise WeeError(f"score.{key} is empty; choose from {', '.join(SCORES)}")
@@ -63,7 +62,7 @@ class ScoreConfig:
         """
         same = self.exit if exit_score is None else [exit_score]
         wanted = dict.fromkeys(one for e in self.evaluation for one in (same if e == SAME else [e]))
-        return [one for one in wanted if ensemble or one not in ENSEMBLE_SCORES]
+        return [one for one in wanted if ensemble or not SCORES.find(one).several]
 
     def needed(self) -> list[str]:
         """Every score that has to be computed."""
@@ -223,12 +222,11 @@ class ValidationConfig:
         return 1 + len(self.sizes) * self.draws
 
 
-def _score(name: Any, existing: tuple[str, ...]) -> str:
-    if name in existing or ":" in str(name):
-        return str(name)
-    if name in ENSEMBLE_SCORES:
+def _score(name: Any, decides: bool = False) -> str:
+    """The name of a score that exists; of one that decides an exit, of one that says something about a single network."""
+    if decides and SCORES.find(name).several:
         raise WeeError(f"{name} is about two members or more; it can be evaluated, but decide no exit from one network")
-    raise unknown("score", name, existing, "A function of your own is named as module:function.")
+    return SCORES.find(name).name
 
 
 def _width(width: Any) -> Any:

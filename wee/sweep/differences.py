@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from wee.method import Metric
+from wee.method.arrays import Floats
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
-from wee.method.ranking import Floats
 from wee.sweep.results import AVERAGED
 from wee.sweep.table import Baseline, Result
 

@@ -1,4 +1,4 @@
-"""Lineups: which networks run, in which order. All of them, or a balanced draw where there are too many.
+"""LineupDraw: which networks run, in which order. All of them, or a balanced draw where there are too many.
 
 M members run in M! orders, and there are many choices of M members out of more. Where that is more than can be run, some
 sets of members and some orders of each set are drawn from a seed. The draw is balanced: of networks that may run at the same
@@ -20,7 +20,7 @@ import numpy as np
 
 T = TypeVar("T")
 
-Lineup = tuple[int, ...]
+Places = tuple[int, ...]
 """The network that runs at each stage, as its place in a pool."""
 
 Groups = dict[tuple[int, ...], list[int]]
@@ -28,8 +28,8 @@ Groups = dict[tuple[int, ...], list[int]]
 
 
 @dataclass(frozen=True)
-class Lineups:
-    """Lineups that are run, and how many there are in all.
+class LineupDraw:
+    """LineupDraw that are run, and how many there are in all.
 
     Attributes:
         chosen: the lineups that are run, in ascending order.
@@ -39,7 +39,7 @@ class Lineups:
         all_orders: number of lineups of each set there are.
     """
 
-    chosen: Sequence[Lineup]
+    chosen: Sequence[Places]
     sets: int
     orders: int
     all_sets: int
@@ -51,7 +51,7 @@ class Lineups:
         return self.all_sets * self.all_orders
 
 
-def draw(stages: Sequence[Sequence[int]], max_orders: int, max_lineups: int, seed: int) -> Lineups:
+def draw(stages: Sequence[Sequence[int]], max_orders: int, max_lineups: int, seed: int) -> LineupDraw:
     """Take every lineup, or draw some where there are more than may be run.
 
     Every set of networks is kept as long as `max_lineups` allows one order of each; the orders of a set are cut first.
@@ -88,7 +88,7 @@ def draw(stages: Sequence[Sequence[int]], max_orders: int, max_lineups: int, see
         for those, firsts in zip(members, favoured, strict=True)
         for lineup in _draw_orders(groups, those, firsts, orders, all_orders, rng)
     ]
-    return Lineups(sorted(chosen), sets, orders, all_sets, all_orders)
+    return LineupDraw(sorted(chosen), sets, orders, all_sets, all_orders)
 
 
 def _draw_sets(groups: Groups, count: int, total: int, rng: np.random.Generator) -> list[frozenset[int]]:
@@ -162,7 +162,7 @@ def _draw_firsts(leading: Sequence[Sequence[int]], orders: int, rng: np.random.G
 
 def _draw_orders(
     groups: Groups, members: frozenset[int], favoured: set[int], count: int, total: int, rng: np.random.Generator
-) -> list[Lineup]:
+) -> list[Places]:
     """Different lineups of one set of networks.
 
     Args:
@@ -175,7 +175,7 @@ def _draw_orders(
     """
     leading, *others = ([network for network in networks if network in members] for networks in groups)
     stages = list(itertools.chain(*groups.values()))
-    lineups: list[Lineup] = []
+    lineups: list[Places] = []
     for first in leading:
         parts = [[network for network in leading if network != first], *others]
         share = count // len(leading) + (first in favoured)
@@ -186,12 +186,12 @@ def _draw_orders(
     return lineups
 
 
-def _all_orders(parts: Sequence[Sequence[int]]) -> Iterator[Lineup]:
+def _all_orders(parts: Sequence[Sequence[int]]) -> Iterator[Places]:
     """Every order of the networks of each part, one part after the other."""
     return (tuple(itertools.chain(*order)) for order in itertools.product(*map(itertools.permutations, parts)))
 
 
-def _random_order(parts: Sequence[Sequence[int]], rng: np.random.Generator) -> Lineup:
+def _random_order(parts: Sequence[Sequence[int]], rng: np.random.Generator) -> Places:
     """One of these orders."""
     return tuple(itertools.chain(*(_shuffled(part, rng) for part in parts)))
 

@@ -14,7 +14,7 @@ from wee.store import Address, Entry, LogitStore
 
 
 @dataclass(frozen=True)
-class Network:
+class Candidate:
     """Something that can be a stage: a member, or one exit of a multi-exit member.
 
     Attributes:
@@ -58,7 +58,7 @@ class Pool:
     dataset: str
     family: str
     scale: str
-    networks: Sequence[Network]
+    networks: Sequence[Candidate]
     samples: Mapping[str, Samples]
     entries: Sequence[Entry]
     stages: Sequence[Sequence[int]] = ()
@@ -115,7 +115,7 @@ def read_pool(
     samples = {
         split: _samples([entry for address, entry in found.items() if address.split == split]) for split in splits
     }
-    networks: list[Network] = []
+    networks: list[Candidate] = []
     for owner, own_scale in owners:
         for member in members:
             entries = {split: found[Address(dataset, owner, own_scale, member, split)] for split in splits}
@@ -165,14 +165,14 @@ def _alone(pool: Pool) -> str:
     return f"'ensemble.scales=[{pool.scale.replace('>', ',')}]'" if pool.stages else f"scale={pool.scale}"
 
 
-def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]) -> list[Network]:
+def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]) -> list[Candidate]:
     """A member as one network, or as one for each exit."""
     first = next(iter(entries.values()))
     logits = {split: entry.logits for split, entry in entries.items()}
     if first.logits.ndim == 2:
-        return [Network(family, scale, member, None, first.macs[0], logits, entries)]
+        return [Candidate(family, scale, member, None, first.macs[0], logits, entries)]
     return [
-        Network(family, scale, member, k + 1, macs, {split: z[k] for split, z in logits.items()}, entries)
+        Candidate(family, scale, member, k + 1, macs, {split: z[k] for split, z in logits.items()}, entries)
         for k, macs in enumerate(first.macs)
     ]
 

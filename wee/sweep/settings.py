@@ -13,8 +13,8 @@ from wee.members.config import EnsembleConfig
 from wee.method import Convention, Ensemble, Policy, Random, Single, SingleThreshold, Task, Window
 from wee.method.policies import Width
 from wee.sweep.config import PolicyConfig, ScoreConfig, WindowConfig
-from wee.sweep.lineups import Lineup, Lineups, draw
-from wee.sweep.pool import Network, Pool
+from wee.sweep.lineups import LineupDraw, Places, draw
+from wee.sweep.pool import Candidate, Pool
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Order:
+class Lineup:
     """Networks in the order in which they run.
 
     Attributes:
@@ -100,7 +100,7 @@ def width_name(width: Width | tuple[Width, ...]) -> Width | str:
     return "+".join(f"{w:g}" if isinstance(w, float) else str(w) for w in width) if isinstance(width, tuple) else width
 
 
-def check_widths(window: WindowConfig, orders: Sequence[Order]) -> None:
+def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
     """Refuse widths for a number of stages that no cascade has.
 
     Raises:
@@ -115,7 +115,7 @@ def check_widths(window: WindowConfig, orders: Sequence[Order]) -> None:
             )
 
 
-def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
+def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     """Every order in which a pool's networks are run.
 
     Raises:
@@ -126,22 +126,22 @@ def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
     if ensemble.exits:
         raise WeeError(f"ensemble.exits is for multi-exit networks; {pool.family}/{pool.scale} has one output")
     count = len(pool.networks)
-    alone = [] if pool.stages else [Order((place,), "alone", count) for place in range(count)]
+    alone = [] if pool.stages else [Lineup((place,), "alone", count) for place in range(count)]
     if not pool.stages and ensemble.size == 1:
         return alone
     if not pool.stages and isinstance(ensemble.orders, list):
         place = {network.member: k for k, network in enumerate(pool.networks)}
-        chosen: Sequence[Lineup] = [tuple(place[member] for member in order) for order in ensemble.orders]
+        chosen: Sequence[Places] = [tuple(place[member] for member in order) for order in ensemble.orders]
         total = perm(count, ensemble.size)
     else:
         lineups = _draw(pool, ensemble)
         chosen, total = lineups.chosen, lineups.total
-    fixed = [Order(nodes, "together", total) for nodes in dict.fromkeys(map(_sorted, chosen))]
+    fixed = [Lineup(nodes, "together", total) for nodes in dict.fromkeys(map(_sorted, chosen))]
     if ensemble.combine == "replace":
         # The output is that of the last network, and the cost does not depend on the order of those before it.
         last = dict.fromkeys((*_sorted(nodes[:-1]), nodes[-1]) for nodes in chosen)
-        fixed += [Order(nodes, "last", total) for nodes in last]
-    return [*alone, *fixed, *(Order(nodes, "cascade", total) for nodes in chosen)]
+        fixed += [Lineup(nodes, "last", total) for nodes in last]
+    return [*alone, *fixed, *(Lineup(nodes, "cascade", total) for nodes in chosen)]
 
 
 def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
@@ -165,7 +165,7 @@ def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
     )
 
 
-def _draw(pool: Pool, ensemble: EnsembleConfig) -> Lineups:
+def _draw(pool: Pool, ensemble: EnsembleConfig) -> LineupDraw:
     """The lineups of a pool's cascades: of members of one scale, or of one member of each stage's scale, none twice.
 
     Raises:
@@ -185,11 +185,11 @@ def _given(pool: Pool, ensemble: EnsembleConfig) -> bool:
     return ensemble.orders == "given" and not pool.stages
 
 
-def _sorted(nodes: Lineup) -> Lineup:
+def _sorted(nodes: Places) -> Places:
     return tuple(sorted(nodes))
 
 
-def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
+def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     """Of multi-exit members: every exit alone, and cascades of the exits asked for, in each member."""
     found = []
     members = list(dict.fromkeys(network.member for network in pool.networks))
@@ -201,18 +201,18 @@ def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Order]:
             if exits[-1] > last:
                 raise WeeError(f"ensemble.exits has {exits}, but {pool.family}/{pool.scale} has exits 1 to {last}")
         counts = {size: len(members) * comb(last, size) for size in range(1, last + 1)}
-        found += [Order((k,), "alone", counts[1]) for k in place.values()]
-        found += [Order(tuple(place[e] for e in exits), "cascade", counts[len(exits)]) for exits in wanted]
+        found += [Lineup((k,), "alone", counts[1]) for k in place.values()]
+        found += [Lineup(tuple(place[e] for e in exits), "cascade", counts[len(exits)]) for exits in wanted]
     return found
 
 
-def member_name(networks: Sequence[Network]) -> str:
+def member_name(networks: Sequence[Candidate]) -> str:
     """Members as they stand in tables, in their order: "0+1"; of one multi-exit member, its number once."""
     if networks[0].exit is not None:
         return str(networks[0].member)
     return "+".join(str(network.member) for network in networks)
 
 
-def exit_name(networks: Sequence[Network]) -> str | None:
+def exit_name(networks: Sequence[Candidate]) -> str | None:
     """Exits as they stand in tables, "3+5"; None where there are none."""
     return None if networks[0].exit is None else "+".join(str(network.exit) for network in networks)

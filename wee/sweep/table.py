@@ -16,22 +16,22 @@ from wee.method import (
     IntervalRule,
     Metric,
     Outcome,
-    Prefix,
-    Ranking,
+    RankedOutcome,
     Rule,
     Stages,
+    Summary,
     Task,
     Window,
     interval,
 )
 from wee.method import bootstrap as resample
+from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
 from wee.method.policies import matched_threshold
-from wee.method.ranking import Floats, Ints
+from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
-from wee.sweep.scored import Scorer
-from wee.sweep.settings import Order, Setting, check_widths, exit_name, member_name, orders, settings
+from wee.sweep.settings import Lineup, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
     "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
@@ -124,7 +124,7 @@ class Plan:
         """How curves are read."""
         return cast("Convention", self.task.convention)
 
-    def settings(self, order: Order) -> list[Setting]:
+    def settings(self, order: Lineup) -> list[Setting]:
         """What is done with networks in an order."""
         parts = (self.policy, self.window, self.score, self.tasks, self.convention)
         return list(settings(order.role, len(order.nodes), *parts))
@@ -175,7 +175,7 @@ class Result:
 
 
 def compute(
-    pool: Pool, plan: Plan, scorer: Scorer | None = None, done: Callable[[int], None] = lambda points: None
+    pool: Pool, plan: Plan, scorer: SummaryCache | None = None, done: Callable[[int], None] = lambda points: None
 ) -> Result:
     """The rows of one pool.
 
@@ -185,7 +185,7 @@ def compute(
         scorer: gives what networks say; None for one that keeps nothing.
         done: called with the number of settings that have been finished since the last call.
     """
-    scorer = scorer or Scorer(ScoringConfig())
+    scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
     result = Result()
     for order, chosen, stages in cascades(pool, plan, scorer):
@@ -197,7 +197,7 @@ def compute(
     return result
 
 
-def cascades(pool: Pool, plan: Plan, scorer: Scorer) -> Iterator[tuple[Order, list[Setting], dict[str, Stages]]]:
+def cascades(pool: Pool, plan: Plan, scorer: SummaryCache) -> Iterator[tuple[Lineup, list[Setting], dict[str, Stages]]]:
     """Every order of a pool's networks that a plan has settings for.
 
     Args:
@@ -216,7 +216,7 @@ def cascades(pool: Pool, plan: Plan, scorer: Scorer) -> Iterator[tuple[Order, li
     sets = sorted({members for order, _ in ordered for members in _sets(order, replaces)})
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
-    summaries = {split: scorer.prefixes(pool, split, sets, scores, temperatures) for split in plan.splits}
+    summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in plan.splits}
     for order, found in ordered:
         yield order, found, {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
 
@@ -252,7 +252,7 @@ class _Ranked:
 
     on_id: Outcome
     on_ood: Outcome | None
-    rankings: Mapping[str, Ranking]
+    rankings: Mapping[str, RankedOutcome]
 
     def beside(self, ood: Outcome) -> _Ranked:
         """The same ID outcome beside that of an OOD set."""
@@ -276,7 +276,7 @@ class _Cascade:
     """
 
     pool: Pool
-    order: Order
+    order: Lineup
     setting: Setting
     stages: Mapping[str, Stages]
     groups: Mapping[str, Ints]
@@ -345,7 +345,7 @@ class _Cascade:
         outcome = self.stages[split].at(rule(self.stages[split]))
         rankings = {}
         for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role == "together"):
-            ranking = Ranking(outcome, score, convention=self.plan.convention)
+            ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
             ranking.thresholds = (
                 {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
                 if validation is None
@@ -402,8 +402,8 @@ def measure(
         resampling: how many resamples, from which seed.
     """
     wanted = [metric for metric in metrics if (metric.on_id if outcome.on_ood is None else metric.on_ood)]
-    unranked = Ranking(outcome.on_id, next(iter(outcome.on_id.scores)))
-    jobs: list[tuple[str | None, Ranking, list[Metric]]] = [(None, unranked, [m for m in wanted if not m.ranks])]
+    unranked = RankedOutcome(outcome.on_id, next(iter(outcome.on_id.scores)))
+    jobs: list[tuple[str | None, RankedOutcome, list[Metric]]] = [(None, unranked, [m for m in wanted if not m.ranks])]
     jobs += [(score, ranking, [m for m in wanted if m.ranks]) for score, ranking in outcome.rankings.items()]
     for score, ranking, named in jobs:
         if not named:
@@ -417,7 +417,7 @@ def measure(
             yield Number(metric, score, value, resampled)
 
 
-def _sets(order: Order, replaces: bool) -> list[tuple[int, ...]]:
+def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
     """The networks whose outputs are mixed, for every stage at which samples may leave."""
     nodes = order.nodes
     if order.fixed:
@@ -425,14 +425,16 @@ def _sets(order: Order, replaces: bool) -> list[tuple[int, ...]]:
     return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
 
 
-def _stages(pool: Pool, split: str, order: Order, replaces: bool, prefixes: Mapping[tuple[int, ...], Prefix]) -> Stages:
+def _stages(
+    pool: Pool, split: str, order: Lineup, replaces: bool, summaries: Mapping[tuple[int, ...], Summary]
+) -> Stages:
     macs = [pool.networks[node].macs for node in order.nodes]
     cost = macs if pool.multi_exit else np.cumsum(macs).tolist()
-    chosen = [prefixes[members] for members in _sets(order, replaces)]
+    chosen = [summaries[members] for members in _sets(order, replaces)]
     return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 
 
-def name_columns(pool: Pool, order: Order, setting: Setting) -> dict[str, Any]:
+def name_columns(pool: Pool, order: Lineup, setting: Setting) -> dict[str, Any]:
     """The columns that name a setting."""
     networks = [pool.networks[node] for node in order.nodes]
     return {

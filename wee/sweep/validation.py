@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.method import IntervalRule, Metric, Outcome, Ranking, Rule, Stages, Task
+from wee.method import IntervalRule, Metric, Outcome, RankedOutcome, Rule, Stages, Task
+from wee.method.arrays import Ints
 from wee.method.bootstrap import group_numbers
-from wee.method.ranking import Ints
+from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationConfig
 from wee.sweep.pool import Pool
-from wee.sweep.scored import Scorer
-from wee.sweep.settings import Order, Setting
+from wee.sweep.settings import Lineup, Setting
 from wee.sweep.table import COLUMNS as TABLE_COLUMNS
 from wee.sweep.table import Plan, cascades, name_columns
 
@@ -110,7 +110,7 @@ def study(
     pool: Pool,
     plan: Plan,
     config: ValidationConfig,
-    scorer: Scorer | None = None,
+    scorer: SummaryCache | None = None,
     done: Callable[[int], None] = lambda points: None,
 ) -> pd.DataFrame:
     """Set everything on each drawn validation set, and measure it on the test set.
@@ -131,7 +131,7 @@ def study(
     plan = replace(plan, task=TaskConfig(plan.task.names, [], plan.task.convention), ood=(), shift=())
     groups = group_numbers(pool.samples["val"].groups)
     rows: list[dict[str, Any]] = []
-    for order, settings, stages in cascades(pool, plan, scorer or Scorer(ScoringConfig())):
+    for order, settings, stages in cascades(pool, plan, scorer or SummaryCache(ScoringConfig())):
         systems = [_System(pool, order, setting, stages, plan) for setting in settings]
         for name, times in _all_sets(groups, config):
             drawn = stages["val"] if times is None else stages["val"].repeat(times)
@@ -184,7 +184,7 @@ def _all_sets(groups: Ints, config: ValidationConfig) -> Iterator[tuple[dict[str
 class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
-    def __init__(self, pool: Pool, order: Order, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
+    def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
         self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
         self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
@@ -206,7 +206,7 @@ class _System:
             # A resample of sorted samples is sorted: final scores are sorted once for all sets.
             ranked = validation.ranked(score)
             threshold = task.acceptance_threshold(ranked if times is None else ranked.repeat(times))
-            ranking = Ranking(test, score, thresholds={task: threshold})
+            ranking = RankedOutcome(test, score, thresholds={task: threshold})
             coverage, risk = (metric.of_ranking(ranking) for metric in Metric.deployed_for(task))
             row = {**self._name, "task": str(task), "eval_score": score, **window, "threshold": threshold}
             row |= {"macs": test.mean_cost, "value": self._value(test, task, score)}
@@ -221,5 +221,5 @@ class _System:
 
     def _value(self, outcome: Outcome, task: Task, score: str) -> float:
         """The task as a metric."""
-        ranking = Ranking(outcome, score, convention=self._convention)
+        ranking = RankedOutcome(outcome, score, convention=self._convention)
         return outcome.once(("value", task, score), lambda: Metric.parse(str(task)).of_ranking(ranking))

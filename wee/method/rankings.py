@@ -1,40 +1,23 @@
 """Samples in the order of descending confidence: what every curve and every threshold is read off.
 
 Sorting is the expensive part of a cascade's numbers, and the settings of a sweep differ only in which stage each sample
-leaves at. So all stages' confidences are sorted once, together (`Order`); where each sample leaves at some stage, its place
-in that order is known, and the cascade's own ranking is a selection (`Order.select`), in linear time and without a sort.
+leaves at. So the confidences of all stages are sorted once, together (`StageRanking`). Where each sample leaves at some
+stage, its place in that order is known, and the cascade's own ranking is a selection (`StageRanking.select`), in linear
+time and without a sort.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property, lru_cache
-from typing import Any, TypeVar, cast
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
-T = TypeVar("T")
+from wee.method.arrays import Bools, Floats, Ints, counts
 
 
-class Memo:
-    """Something that keeps what has been derived from it, so that settings can share it."""
-
-    def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """What `make` gives, computed at the first call with that key."""
-        kept: dict[tuple[Any, ...], Any] = self.__dict__.setdefault("_memo", {})
-        if key not in kept:
-            kept[key] = make()
-        return cast("T", kept[key])
-
-
-class Order:
+class StageRanking:
     """All that N samples may end with, S values each, in the order of descending confidence.
 
     Equal confidences are in the order of the samples.
@@ -61,12 +44,12 @@ class Order:
         self.samples: Ints = order if count == 1 else order // count
         self.stages: NDArray[np.int8] = (order % count).astype(np.int8)
 
-    def select(self, exits: NDArray[np.integer]) -> Ranked:
+    def select(self, exits: NDArray[np.integer]) -> Ranking:
         """The samples, each with its value at the stage at which it leaves [N]."""
-        return Ranked(self, np.flatnonzero(exits.astype(np.int8).take(self.samples) == self.stages), self.tied)
+        return Ranking(self, np.flatnonzero(exits.astype(np.int8).take(self.samples) == self.stages), self.tied)
 
 
-class Ranked:
+class Ranking:
     """N samples in the order of descending confidence; equal confidences keep the order of the samples.
 
     Args:
@@ -75,18 +58,18 @@ class Ranked:
         tied: whether any two confidences may be equal.
 
     Example:
-        >>> ranked = Ranked.of(np.array([0.2, 0.9]), np.array([True, False]))
+        >>> ranked = Ranking.of(np.array([0.2, 0.9]), np.array([True, False]))
         >>> ranked.scores.tolist(), ranked.samples.tolist()
         ([0.9, 0.2], [1, 0])
     """
 
-    def __init__(self, order: Order, chosen: Ints, tied: bool) -> None:
+    def __init__(self, order: StageRanking, chosen: Ints, tied: bool) -> None:
         self._order, self._chosen, self.tied = order, chosen, tied
 
     @classmethod
-    def of(cls, scores: Floats, wrong: Bools) -> Ranked:
+    def of(cls, scores: Floats, wrong: Bools) -> Ranking:
         """Samples that have one value each [N]."""
-        order = Order(scores[:, None], wrong[:, None])
+        order = StageRanking(scores[:, None], wrong[:, None])
         return cls(order, np.arange(len(scores)), order.tied)
 
     def __len__(self) -> int:
@@ -123,9 +106,9 @@ class Ranked:
         """How many samples have a higher confidence, or at least an equal one."""
         return len(self) - int(np.searchsorted(self.ascending, score, "left" if inclusive else "right"))
 
-    def repeat(self, times: Ints) -> Ranked:
+    def repeat(self, times: Ints) -> Ranking:
         """Every sample as often as a number says [number of samples, by sample]."""
-        return Ranked(self._order, np.repeat(self._chosen, times[self.samples]), tied=True)
+        return Ranking(self._order, np.repeat(self._chosen, times[self.samples]), tied=True)
 
 
 def descending(scores: Floats) -> tuple[Ints, bool]:
@@ -145,19 +128,3 @@ def descending(scores: Floats) -> tuple[Ints, bool]:
         return order, False
     block = np.concatenate([[0], np.cumsum(steps)]) * len(scores)
     return np.sort(block + order) - block, True
-
-
-@lru_cache(maxsize=8)
-def counts(n: int) -> Ints:
-    """0, 1, .., n; not to be written to."""
-    found = np.arange(n + 1)
-    found.flags.writeable = False
-    return found
-
-
-@lru_cache(maxsize=8)
-def shares(n: int) -> Floats:
-    """0, 1/n, .., 1; not to be written to."""
-    found = counts(n) / n
-    found.flags.writeable = False
-    return found

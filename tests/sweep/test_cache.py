@@ -19,9 +19,9 @@ from wee.errors import WeeError
 from wee.method import Outputs, summarise
 from wee.store import LogitStore
 from wee.store.derived import Derived
+from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoreConfig, ScoringConfig, TaskConfig
 from wee.sweep.pool import Pool
-from wee.sweep.scored import Scorer
 from wee.sweep.table import compute
 
 
@@ -38,8 +38,8 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def keeping(folder: Path) -> Scorer:
-    return Scorer(ScoringConfig(threads=1), Derived(folder))
+def keeping(folder: Path) -> SummaryCache:
+    return SummaryCache(ScoringConfig(threads=1), Derived(folder))
 
 
 def run(found: Pool, folder: Path, score: ScoreConfig | None = None) -> pd.DataFrame:
@@ -124,15 +124,17 @@ def test_a_score_is_kept_for_each_temperature(store: LogitStore, tmp_path: Path,
     scorer = keeping(tmp_path)
     temperatures = scorer.temperatures(found)
     assert keeping(tmp_path).temperatures(found) == temperatures
-    plain = scorer.prefixes(found, "val", [(0,)], ["msp"])
-    warm = scorer.prefixes(found, "val", [(0,)], ["msp"], [3.0] * len(found.networks))
+    plain = scorer.summaries(found, "val", [(0,)], ["msp"])
+    warm = scorer.summaries(found, "val", [(0,)], ["msp"], [3.0] * len(found.networks))
     assert len(scored) == 2
     assert (plain[0,].scores["msp"] > warm[0,].scores["msp"]).all()
 
 
 def test_a_temperature_is_that_of_rounded_logits(store: LogitStore, tmp_path: Path) -> None:
     found = pool(store, "s1")
-    plain, rounded = (Scorer(ScoringConfig(), Derived(tmp_path), how).temperatures(found) for how in (None, "bfloat16"))
+    plain, rounded = (
+        SummaryCache(ScoringConfig(), Derived(tmp_path), how).temperatures(found) for how in (None, "bfloat16")
+    )
     assert plain != rounded
     assert plain == pytest.approx(rounded, rel=1e-2)
 
@@ -140,7 +142,7 @@ def test_a_temperature_is_that_of_rounded_logits(store: LogitStore, tmp_path: Pa
 def test_an_accelerators_scores_are_kept_apart(store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]) -> None:
     found = pool(store, "s1")
     for accelerator in ("cpu", "auto", "cpu"):
-        Scorer(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).prefixes(found, "val", [(0,)], ["msp"])
+        SummaryCache(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).summaries(found, "val", [(0,)], ["msp"])
     assert len(scored) == 1
     assert ScoringConfig(accelerator="cuda:1").kinds == ["cuda"]
     with pytest.raises(WeeError, match="auto, cpu, cuda"):
@@ -185,17 +187,17 @@ def test_a_map_that_was_written_to_keeps_what_was_written(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("classes", [3, 1000])
 def test_threads_do_not_show(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wee.method.scoring.CHUNK_VALUES", 7 * classes)
+    monkeypatch.setattr("wee.method.logits.CHUNK_VALUES", 7 * classes)
     rng = np.random.default_rng(0)
     logits = [rng.normal(size=(200, classes)).astype(np.float32) * 4 for _ in range(2)]
     labels = rng.integers(classes, size=200)
     names = ["msp", "entropy", "max_logit", "energy", "margin", "gini"]
     one, many = (summarise(logits, labels, [(0,), (0, 1)], names, threads=n) for n in (1, 5))
-    for members, prefix in one.items():
+    for members, summary in one.items():
         for name in names:
-            assert prefix.scores[name].tobytes() == many[members].scores[name].tobytes()
+            assert summary.scores[name].tobytes() == many[members].scores[name].tobytes()
         for field in ("confidence", "label", "correct", "top5", "log_prob", "brier"):
-            assert getattr(prefix, field).tobytes() == getattr(many[members], field).tobytes()
+            assert getattr(summary, field).tobytes() == getattr(many[members], field).tobytes()
 
 
 def test_a_sweep_by_a_function_of_ones_own_is_made_again(trained: Path, tmp_path: Path, wee: Wee) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wee.errors import WeeError
-from wee.method import Metric, Mixture, Prefix, Ranked, Ranking, RiskCoverage, Stages, aupr, auroc, fpr_at
-from wee.method.ranking import descending
+from wee.method import Metric, Mixture, RankedOutcome, Ranking, RiskCoverage, Stages, Summary, aupr, auroc, fpr_at
+from wee.method.rankings import descending
 
 CONVENTIONS = st.sampled_from(["paper", "strict"])
 
@@ -20,14 +20,14 @@ def cascades(draw: st.DrawFn, classes: int = 6) -> tuple[Stages, np.ndarray]:
     n, stages = draw(st.integers(1, 25)), draw(st.integers(1, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     tied = draw(st.booleans())
-    prefixes = []
+    summaries = []
     for _ in range(stages):
         scores = rng.integers(0, classes, n).astype(float) if tied else rng.random(n)
         correct = rng.random(n) < 0.6
         values = (rng.random(n), rng.integers(0, 3, n), correct, correct, -rng.random(n), rng.random(n))
-        prefixes.append(Prefix({"msp": scores}, *values))
+        summaries.append(Summary({"msp": scores}, *values))
     ids = np.arange(n).astype("S")
-    return Stages(prefixes, [float(k + 1) for k in range(stages)], ids), rng.integers(0, stages, n)
+    return Stages(summaries, [float(k + 1) for k in range(stages)], ids), rng.integers(0, stages, n)
 
 
 @given(cascades(), cascades(), CONVENTIONS, st.integers(0, 100))
@@ -38,13 +38,13 @@ def test_a_selection_is_what_sorting_gives(
     other, other_exits = theirs
     depth = min(len(stages), len(other))
     stages, other = (
-        Stages(stages.prefixes[:depth], stages.cost[:depth], stages.ids),
-        Stages(other.prefixes[:depth], other.cost[:depth], other.ids),
+        Stages(stages.summaries[:depth], stages.cost[:depth], stages.ids),
+        Stages(other.summaries[:depth], other.cost[:depth], other.ids),
     )
     outcome, ood = stages.at(np.minimum(exits, depth - 1)), other.at(np.minimum(other_exits, depth - 1))
     scores, correct, far = outcome.scores["msp"], outcome.correct, ood.scores["msp"]
 
-    alone = Ranking(outcome, "msp", None, convention)  # type: ignore[arg-type]
+    alone = RankedOutcome(outcome, "msp", None, convention)  # type: ignore[arg-type]
     curve = RiskCoverage.of(scores, correct, convention)  # type: ignore[arg-type]
     order = np.argsort(-scores, kind="stable")
     assert alone.ranked.scores.tolist() == scores[order].tolist()
@@ -59,7 +59,7 @@ def test_a_selection_is_what_sorting_gives(
     else:
         assert errors == 100 * auroc(scores[correct], scores[~correct])
 
-    beside = Ranking(outcome, "msp", ood, convention)  # type: ignore[arg-type]
+    beside = RankedOutcome(outcome, "msp", ood, convention)  # type: ignore[arg-type]
     mixture = Mixture.of(curve, scores, correct, far)
     at = percent / 100
     assert Metric.parse(f"fpr@{percent}").of_ranking(beside) == 100 * fpr_at(scores, far, at, convention)  # type: ignore[arg-type]
@@ -122,7 +122,7 @@ def test_the_order_is_numpys_stable_one(scores: list[float]) -> None:
 
 def test_nan_is_refused() -> None:
     with pytest.raises(WeeError, match="1 of 2 scores are NaN"):
-        Ranked.of(np.array([0.5, np.nan]), np.array([True, True]))
+        Ranking.of(np.array([0.5, np.nan]), np.array([True, True]))
 
 
 def test_a_setting_sorts_nothing_that_another_has_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,15 +130,15 @@ def test_a_setting_sorts_nothing_that_another_has_sorted(monkeypatch: pytest.Mon
 
     rng = np.random.default_rng(0)
     correct = rng.random(40) < 0.5
-    prefixes = [
-        Prefix({"msp": rng.random(40)}, *(correct.astype(float),) * 2, correct, correct, *(rng.random(40),) * 2)
+    summaries = [
+        Summary({"msp": rng.random(40)}, *(correct.astype(float),) * 2, correct, correct, *(rng.random(40),) * 2)
         for _ in range(2)
     ]  # type: ignore[arg-type]
-    stages = Stages(prefixes, [1.0, 2.0], np.arange(40).astype("S"))
+    stages = Stages(summaries, [1.0, 2.0], np.arange(40).astype("S"))
     sorts = []
     monkeypatch.setattr(ranking, "descending", lambda scores: sorts.append(1) or descending(scores))  # type: ignore[func-returns-value]
     for width in (0.1, 0.2, 0.5):
         for _ in range(2):
             exits = (rng.random(40) < width).astype(int)
-            Metric.parse("cov@5").of_ranking(Ranking(stages.at(exits), "msp"))
+            Metric.parse("cov@5").of_ranking(RankedOutcome(stages.at(exits), "msp"))
     assert len(sorts) == 1

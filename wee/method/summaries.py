@@ -1,7 +1,7 @@
 """What a set of members says about samples: all that the rest of the method needs to know, with no class dimension left.
 
 A stage of a cascade puts out what a set of members says together: the first m members where outputs are averaged, the
-exit alone in a multi-exit network. `wee.method.scoring.summarise` makes a `Prefix` for each such set.
+exit alone in a multi-exit network. `wee.method.logits.summarise` makes a `Summary` for each such set.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from wee.method.ranking import Bools, Floats, Ints, Memo, Ranked
+from wee.method.arrays import Bools, Floats, Ints, Memo
+from wee.method.rankings import Ranking
 
 SCORING = 1
 """Version of the numbers that come of the same logits: raised whenever a change to a score or to scoring moves any."""
@@ -19,7 +20,7 @@ NO_LABEL = -1
 
 
 @dataclass(frozen=True)
-class Prefix(Memo):
+class Summary(Memo):
     """What a set of members says about N samples.
 
     Attributes:
@@ -43,15 +44,15 @@ class Prefix(Memo):
     def __len__(self) -> int:
         return len(self.label)
 
-    def ranked(self, score: str) -> Ranked:
+    def ranked(self, score: str) -> Ranking:
         """The samples by descending confidence."""
-        return self.once(("ranked", score), lambda: Ranked.of(self.scores[score], ~self.correct))
+        return self.once(("ranked", score), lambda: Ranking.of(self.scores[score], ~self.correct))
 
-    def take(self, samples: Ints) -> Prefix:
+    def take(self, samples: Ints) -> Summary:
         """What is known of some of the samples, given by their places in 0 .. N - 1 [n]; a place may occur repeatedly."""
         scores = {name: values[samples] for name, values in self.scores.items()}
-        return Prefix(scores, **{name: getattr(self, name)[samples] for name in JUDGED})
+        return Summary(scores, **{name: getattr(self, name)[samples] for name in JUDGED})
 
 
-JUDGED = tuple(field.name for field in fields(Prefix) if field.name != "scores")
-"""The fields of a prefix beside its scores."""
+JUDGED = tuple(field.name for field in fields(Summary) if field.name != "scores")
+"""The fields of a summary beside its scores."""

@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError, unknown
+from wee.method.arrays import Bools, Floats, Ints
 from wee.method.cascades import Outcome
 from wee.method.curves import Convention, Mixture, RiskCoverage
 from wee.method.detection import ranked_aupr, ranked_auroc, ranked_fpr_at, recall_threshold
-from wee.method.prefixes import Prefix
-from wee.method.ranking import Bools, Floats, Ints, Ranked
+from wee.method.rankings import Ranking
+from wee.method.summaries import Summary
 
 _NUMBER = re.compile(r"(?P<kind>[a-z_0-9]+)@(?P<at>\d+(\.\d*)?|\.\d+)")
 
@@ -96,7 +97,7 @@ class Task:
         value, point = (curve.coverage_at if self.kind == "cov" else curve.risk_at)(self.share)
         return 100 * value, point
 
-    def tau(self, validation: Prefix, score: str, convention: Convention = "paper") -> float:
+    def tau(self, validation: Summary, score: str, convention: Convention = "paper") -> float:
         """The operating threshold on the validation set (ID samples alone).
 
         Args:
@@ -106,7 +107,7 @@ class Task:
         """
         return validation.once(("tau", self, score, convention), lambda: self._tau(validation, score, convention))
 
-    def acceptance_threshold(self, ranked: Ranked) -> float:
+    def acceptance_threshold(self, ranked: Ranking) -> float:
         """The threshold t that a deployed system uses: it accepts a prediction iff its score is at least t.
 
         Read off in the strict convention whatever the convention of the metrics: the paper convention's tau is the score of
@@ -123,7 +124,7 @@ class Task:
         curve = RiskCoverage(ranked, "strict")
         return curve.threshold(self.read(curve)[1])
 
-    def _tau(self, validation: Prefix, score: str, convention: Convention) -> float:
+    def _tau(self, validation: Summary, score: str, convention: Convention) -> float:
         ranked = validation.ranked(score)
         if self.kind == "fpr":
             return recall_threshold(ranked.ascending, self.share, convention)
@@ -131,7 +132,7 @@ class Task:
         return curve.threshold(self.read(curve)[1])
 
 
-class Ranking:
+class RankedOutcome:
     """An outcome ranked by one confidence, alone or beside the outcome on an OOD set; shared by all metrics read off it.
 
     Args:
@@ -159,7 +160,7 @@ class Ranking:
         self.thresholds: Mapping[Task, float] = thresholds or {}
 
     @cached_property
-    def ranked(self) -> Ranked:
+    def ranked(self) -> Ranking:
         """The ID samples."""
         ranked = self.outcome.ranked(self.score)
         return ranked if self._times is None else ranked.repeat(self._times)
@@ -175,7 +176,7 @@ class Ranking:
         return scores if self._ood_times is None else np.repeat(scores, self._ood_times)
 
     @cached_property
-    def beside(self) -> Ranked:
+    def beside(self) -> Ranking:
         """The ID and the OOD samples together, OOD samples numbered after the others.
 
         Raises:
@@ -207,9 +208,9 @@ class Ranking:
             raise WeeError("this metric needs OOD data, and there is none")
         return self.ood
 
-    def with_ood(self, ood: Outcome) -> Ranking:
+    def with_ood(self, ood: Outcome) -> RankedOutcome:
         """The same ID outcome beside OOD data; what is known of the ID samples is kept."""
-        ranking = Ranking(self.outcome, self.score, ood, self.convention, thresholds=self.thresholds)
+        ranking = RankedOutcome(self.outcome, self.score, ood, self.convention, thresholds=self.thresholds)
         ranking.ranked, ranking.curve = self.ranked, self.curve
         return ranking
 
@@ -313,7 +314,7 @@ class Metric:
             return task.kind in ("fpr", "risk")
         return self.name in (*_DETECTION, "aurc", "augrc")
 
-    def of_ranking(self, ranking: Ranking) -> float:
+    def of_ranking(self, ranking: RankedOutcome) -> float:
         """The value of a metric that ranks: of SCOD or OOD detection where the ranking has OOD data, else of ID data.
 
         NaN where it is not defined: the AUROC of errors where there is none, or nothing else.
@@ -334,7 +335,7 @@ class Metric:
             raise WeeError(f"{self.name} is about ID data; with OOD data in the stream ask for risk@<per cent> or aurc")
         return scale * ranking.mixture.risk_at(self.task.share)
 
-    def _deployed(self, ranking: Ranking) -> float:
+    def _deployed(self, ranking: RankedOutcome) -> float:
         """A share at the acceptance threshold; the risk of a system that accepts nothing is 0."""
         if self.operated_for is None or self.operated_for not in ranking.thresholds:
             raise WeeError(f"{self.name} needs an acceptance threshold, which a task sets on the validation set")
@@ -351,7 +352,7 @@ class Metric:
         weight = accepted / count + ood_share
         return (errors / count + ood_share) / weight if weight else 0.0
 
-    def _detection(self, ranking: Ranking) -> float:
+    def _detection(self, ranking: RankedOutcome) -> float:
         if self.task is not None:
             return ranked_fpr_at(ranking.ranked, ranking.ood_scores, self.task.share, ranking.convention)
         is_id, ends = ~ranking.is_ood, ranking.beside.ends

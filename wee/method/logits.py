@@ -7,24 +7,150 @@ neither do results depend on the number of threads.
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wee.errors import WeeError
 from wee.machine import processors, torch_threads
-from wee.method.prefixes import NO_LABEL, Prefix
-from wee.method.scores import Member, Outputs, Score, get_score
+from wee.method.scores import SCORES, Score
+from wee.method.summaries import NO_LABEL, Summary
 
 CHUNK_VALUES = 2**20
 """Logits of one member that a thread scores at a time (8 MiB in float64): enough to keep threads out of each other's way."""
 
 ACCELERATOR_CHUNK_VALUES = 2**24
 """The same on an accelerator, which needs much work at a time."""
+
+
+class Outputs:
+    """What m members put out for n samples, with whatever several scores share computed once.
+
+    Args:
+        logits: m tensors [n, classes], any floating dtype; read as float64.
+
+    Example:
+        >>> outputs = Outputs([torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])])
+        >>> [round(float(p), 4) for p in outputs.probs[0]]
+        [0.5, 0.5]
+    """
+
+    def __init__(self, logits: Sequence[Tensor]) -> None:
+        self.members = [MemberOutputs(z) for z in logits]
+        self.shorter: Outputs | None = None
+
+    @classmethod
+    def of(cls, members: Sequence[MemberOutputs], shorter: Outputs | None = None) -> Outputs:
+        """Outputs of members whose softmax may already be known.
+
+        Args:
+            members: whose.
+            shorter: the outputs of all but the last of them, whose sums are gone on with; None for adding up anew.
+        """
+        outputs = cls([])
+        outputs.members, outputs.shorter = list(members), shorter
+        return outputs
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """The mean of the members' softmax outputs, [n, classes]: what the ensemble predicts."""
+        return self._total if len(self.members) == 1 else self._total / len(self.members)
+
+    @cached_property
+    def _total(self) -> Tensor:
+        """The sum of the members' softmax outputs, in their order."""
+        if len(self.members) == 1:
+            return self.members[0].probs
+        shorter = self.shorter or Outputs.of(self.members[:-1])
+        return shorter._total + self.members[-1].probs
+
+    @cached_property
+    def peak(self) -> Tensor:
+        """The largest mean probability [n]."""
+        return self.probs.amax(1)
+
+    @cached_property
+    def label(self) -> NDArray[np.int64]:
+        """The most probable class [n], the first of equals."""
+        if self.probs.device.type == "cpu":
+            first: NDArray[np.int64] = self.probs.numpy().argmax(1)  # numpy promises the first, torch does not
+            return first
+        index = torch.arange(self.probs.shape[1], device=self.probs.device)
+        found: NDArray[np.int64] = (
+            torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1).cpu().numpy()
+        )
+        return found
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """The negative entropy of the mean prediction [n]."""
+        return _sum_p_log_p(self.probs)
+
+    @cached_property
+    def sum_of_squares(self) -> Tensor:
+        """Of the mean probabilities [n]."""
+        return self.probs.square().sum(1)
+
+    def log_prob(self, labels: Tensor) -> Tensor:
+        """Log of the mean probability of the labels [n], in [-inf, 0]; finite where `probs` underflows."""
+        each = torch.stack([m.logits.gather(1, labels[:, None])[:, 0] - m.logsumexp for m in self.members])
+        log_prob: Tensor = each.logsumexp(0) - math.log(len(self.members))
+        return log_prob
+
+
+class MemberOutputs:
+    """One network's logits [n, classes] in float64, its softmax and its logsumexp."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits.to(torch.float64)
+
+    @cached_property
+    def largest(self) -> Tensor:
+        """The largest logit [n]."""
+        return self.logits.amax(1)
+
+    @cached_property
+    def _exponentials(self) -> tuple[Tensor, Tensor]:
+        """exp(z - max z) [n, classes], and its sum [n]: what softmax and logsumexp share."""
+        each = self.logits - self.largest[:, None]
+        if each.device.type == "cpu":
+            np.exp(each.numpy(), out=each.numpy())  # twice as fast as torch's
+        else:
+            each.exp_()
+        return each, each.sum(1)
+
+    @cached_property
+    def logsumexp(self) -> Tensor:
+        """[n]."""
+        return self.largest + self._exponentials[1].log()
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """Softmax outputs [n, classes]."""
+        each, total = self._exponentials
+        return each.div_(total[:, None])  # in place: nothing else reads the exponentials
+
+    @cached_property
+    def peak(self) -> Tensor:
+        """The largest probability [n]."""
+        return self.probs.amax(1)
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """Its negative [n]."""
+        return _sum_p_log_p(self.probs)
+
+
+def _sum_p_log_p(probs: Tensor) -> Tensor:
+    total: Tensor = torch.special.xlogy(probs, probs).sum(1)
+    return total
 
 
 def summarise(
@@ -37,7 +163,7 @@ def summarise(
     threads: int | None = None,
     device: str = "cpu",
     done: Callable[[int], None] = lambda samples: None,
-) -> dict[tuple[int, ...], Prefix]:
+) -> dict[tuple[int, ...], Summary]:
     """Score sets of members in one pass over their logits, in chunks.
 
     Args:
@@ -52,13 +178,13 @@ def summarise(
         done: called with the number of samples of every chunk that is finished.
 
     Returns:
-        A `Prefix` for every set.
+        A `Summary` for every set.
 
     Raises:
         WeeError: the shapes do not fit together, or a label or score does not exist.
     """
     count, classes = _check(logits, labels)
-    functions = {name: get_score(name) for name in scores}
+    functions = {name: SCORES.find(name) for name in scores}
     found = {members: _empty(count, scores) for members in sets}
     needed = sorted({member for members in found for member in members})
     size = max(1, (CHUNK_VALUES if device == "cpu" else ACCELERATOR_CHUNK_VALUES) // classes)
@@ -66,7 +192,7 @@ def summarise(
     def run(start: int) -> int:
         rows = slice(start, min(start + size, count))
         read = {
-            m: Member(_load(logits[m][rows], rounding, temperatures[m] if temperatures else 1.0, device))
+            m: MemberOutputs(_load(logits[m][rows], rounding, temperatures[m] if temperatures else 1.0, device))
             for m in needed
         }
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64)).to(device)
@@ -88,12 +214,12 @@ def summarise(
     return found
 
 
-def _load(logits: NDArray[np.floating], rounding: str | None, temperature: float, device: str) -> torch.Tensor:
+def _load(logits: NDArray[np.floating], rounding: str | None, temperature: float, device: str) -> Tensor:
     z = as_stored(logits, rounding).to(device)
     return z if temperature == 1 else z.div_(temperature)
 
 
-def as_stored(logits: NDArray[np.floating], rounding: str | None) -> torch.Tensor:
+def as_stored(logits: NDArray[np.floating], rounding: str | None) -> Tensor:
     """Logits in float64, rounded as if they had been stored so.
 
     Raises:
@@ -133,8 +259,8 @@ def _check(logits: Sequence[NDArray[np.floating]], labels: NDArray[np.integer]) 
     return count, classes
 
 
-def _empty(count: int, scores: Collection[str]) -> Prefix:
-    return Prefix(
+def _empty(count: int, scores: Collection[str]) -> Summary:
+    return Summary(
         scores={name: np.empty(count) for name in scores},
         confidence=np.empty(count),
         label=np.empty(count, dtype=np.int64),
@@ -145,26 +271,26 @@ def _empty(count: int, scores: Collection[str]) -> Prefix:
     )
 
 
-def _fill(prefix: Prefix, rows: slice, outputs: Outputs, functions: Mapping[str, Score], truth: torch.Tensor) -> None:
+def _fill(summary: Summary, rows: slice, outputs: Outputs, functions: Mapping[str, Score], truth: Tensor) -> None:
     """What a set of members says about one chunk."""
     for name, score in functions.items():
-        prefix.scores[name][rows] = score(outputs).cpu().numpy()
-    prefix.confidence[rows] = outputs.peak.cpu().numpy()
-    prefix.label[rows] = outputs.label
+        summary.scores[name][rows] = score(outputs).cpu().numpy()
+    summary.confidence[rows] = outputs.peak.cpu().numpy()
+    summary.label[rows] = outputs.label
     known = truth != NO_LABEL
     if not known.any():
         return
     truth = truth.clamp(min=0)
     there = known.cpu().numpy()
     true_prob = outputs.probs.gather(1, truth[:, None])
-    prefix.correct[rows] = (prefix.label[rows] == truth.cpu().numpy()) & there
-    prefix.top5[rows] = _among_five(outputs.probs, true_prob, truth).cpu().numpy() & there
-    prefix.log_prob[rows] = np.where(there, outputs.log_prob(truth).cpu().numpy(), np.nan)
+    summary.correct[rows] = (summary.label[rows] == truth.cpu().numpy()) & there
+    summary.top5[rows] = _among_five(outputs.probs, true_prob, truth).cpu().numpy() & there
+    summary.log_prob[rows] = np.where(there, outputs.log_prob(truth).cpu().numpy(), np.nan)
     brier = outputs.sum_of_squares - 2 * true_prob[:, 0] + 1
-    prefix.brier[rows] = np.where(there, brier.cpu().numpy(), np.nan)
+    summary.brier[rows] = np.where(there, brier.cpu().numpy(), np.nan)
 
 
-def _among_five(probs: torch.Tensor, true_prob: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def _among_five(probs: Tensor, true_prob: Tensor, truth: Tensor) -> Tensor:
     """Whether the true class is among the five most probable; equal probabilities are in the order of the classes."""
     among = (probs >= true_prob).sum(1) <= 5
     unsure = torch.nonzero(~among)[:, 0]  # it is not, or is as probable as others

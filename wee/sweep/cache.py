@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from wee.errors import WeeError
-from wee.method import Prefix
-from wee.method.prefixes import JUDGED, SCORING
+from wee.method import Summary
+from wee.method.scores import SCORES
+from wee.method.summaries import JUDGED, SCORING
 from wee.store.derived import Arrays, Derived
-from wee.sweep.config import ENSEMBLE_SCORES, SCORES, ScoringConfig
-from wee.sweep.pool import Network, Pool
+from wee.sweep.config import ScoringConfig
+from wee.sweep.pool import Candidate, Pool
 
 Set = tuple[int, ...]
 
@@ -22,7 +23,7 @@ _JUDGED, _TEMPERATURE = "judged", "temperature"
 
 
 @dataclass(frozen=True)
-class Scorer:
+class SummaryCache:
     """Computes what sets of networks say, and keeps it.
 
     Attributes:
@@ -37,14 +38,14 @@ class Scorer:
     rounding: str | None = None
     done: Callable[[int], None] = lambda samples: None
 
-    def prefixes(
+    def summaries(
         self,
         pool: Pool,
         split: str,
         sets: Collection[Set],
         scores: Sequence[str],
         temperatures: Sequence[float] | None = None,
-    ) -> dict[Set, Prefix]:
+    ) -> dict[Set, Summary]:
         """What sets of a pool's networks say about a split.
 
         Args:
@@ -67,9 +68,9 @@ class Scorer:
             with self.kept.turn(job.name, everything):  # another sweep may have done it meanwhile
                 found = self._find(job, sets, scores)
                 missing = _missing(found, sets, scores)
-                for members, prefix in self._compute(job, missing).items():
+                for members, summary in self._compute(job, missing).items():
                     for part in missing[members]:
-                        found[members, part] = _part(prefix, part)
+                        found[members, part] = _part(summary, part)
                         self._keep(job, members, part, found[members, part], self.config.device.partition(":")[0])
         if not missing:
             self.done(len(pool.samples[split].labels))
@@ -114,7 +115,7 @@ class Scorer:
         if self.kept is not None and identity is not None:
             self.kept.put(job.name, identity, arrays)
 
-    def _compute(self, job: _Job, missing: Mapping[Set, list[str]]) -> dict[Set, Prefix]:
+    def _compute(self, job: _Job, missing: Mapping[Set, list[str]]) -> dict[Set, Summary]:
         """In one pass over the logits; these are verified first."""
         if not missing:
             return {}
@@ -150,16 +151,17 @@ class _Job:
         return f"{self.pool.dataset}/{self.split}"
 
     def identity(self, members: Set, part: str, device: str) -> dict[str, Any] | None:
-        """What fixes one part of what a set of networks says; None where that is not known, and it must not be kept.
+        """What fixes one part of what a set of candidates says; None if an entry is not known, and nothing can be kept.
 
-        A user's own score is a function that may change at any time: nobody knows when two results of it are the same.
+        A score of the user's own is keyed by its source too, so that it is computed again when that has changed.
         """
         sources = [_source(self.pool.networks[place], self.split) for place in members]
-        if None in sources or part not in (*SCORES, *ENSEMBLE_SCORES, _JUDGED, _TEMPERATURE):
+        if None in sources:
             return None
         scaled = None if self.temperatures is None else [self.temperatures[place] for place in members]
         how = {"temperatures": scaled, "rounding": self.rounding, "device": device, "scoring": SCORING}
-        return {"part": part, "networks": sources, **how}
+        code = None if part in (_JUDGED, _TEMPERATURE) else SCORES.source(part)
+        return {"part": part, "networks": sources, **how, **({} if code is None else {"code": code})}
 
 
 def _missing(
@@ -169,20 +171,20 @@ def _missing(
     return {members: parts for members, parts in lacking.items() if parts}
 
 
-def _join(found: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores: Sequence[str]) -> dict[Set, Prefix]:
-    def prefix(members: Set) -> Prefix:
+def _join(found: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores: Sequence[str]) -> dict[Set, Summary]:
+    def prefix(members: Set) -> Summary:
         values = {score: found[members, score]["score"] for score in scores}
-        return Prefix(values, **found[members, _JUDGED])
+        return Summary(values, **found[members, _JUDGED])
 
     return {members: prefix(members) for members in sets}
 
 
-def _part(prefix: Prefix, part: str) -> Arrays:
+def _part(summary: Summary, part: str) -> Arrays:
     if part == _JUDGED:
-        return {field: getattr(prefix, field) for field in JUDGED}
-    return {"score": prefix.scores[part]}
+        return {field: getattr(summary, field) for field in JUDGED}
+    return {"score": summary.scores[part]}
 
 
-def _source(network: Network, split: str) -> list[Any] | None:
+def _source(network: Candidate, split: str) -> list[Any] | None:
     entry = network.entries.get(split)
     return None if entry is None else [str(entry.address), entry.key, entry.checksum, network.exit]
