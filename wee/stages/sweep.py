@@ -216,12 +216,16 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
 
 
 def _compute(cfg: SweepConfig, pools: list[Pool], plan: Plan) -> dict[str, Any]:
+    from wee.method import kernels
     from wee.store.derived import Derived
     from wee.sweep.differences import differences
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
     from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
+
+    if plan.bootstrap.resamples and not kernels.load():
+        log.info("numba is not installed, so intervals take about 20 times as long; install it: pip install numba")
 
     def swept(rounding: str | None, plan: Plan) -> Result:
         scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))

@@ -49,7 +49,7 @@ def differences(table: pd.DataFrame, draws: list[Floats | None], level: float) -
                 continue
             macs = np.array([point[1] for point in curve])
             values = np.array([point[2] for point in curve])
-            resampled = np.stack([point[3] for point in curve]).astype(np.float64)
+            resampled = np.stack([point[3] for point in curve])
             for name, own_macs, value, own_draws in points:
                 baseline = float(at_macs(macs, values, own_macs))
                 if name["policy"] == versus or np.isnan(baseline):

@@ -187,7 +187,7 @@ def _run(
                 low, high = (None, None) if draws is None else interval(draws[k], plan.bootstrap.level)
                 number = {"metric": metric.name, "eval_score": score, "value": values[k], "lower": low, "upper": high}
                 to.rows.append({**row, **number})
-                to.draws.append(None if draws is None else draws[k].astype(np.float32))
+                to.draws.append(None if draws is None else draws[k])
 
     def ranked(outcome: Outcome) -> dict[str, Ranking]:
         return {score: Ranking(outcome, score, convention=plan.convention) for score in scores}
