@@ -265,6 +265,7 @@ def _compute(
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
+    from wee.method import kernels
     from wee.store.derived import Derived
     from wee.sweep.differences import averages, differences, equal_quality
     from wee.sweep.fronts import fronts
@@ -272,6 +273,9 @@ def _compute(
     from wee.sweep.scored import Scorer
     from wee.sweep.table import Result, compute
     from wee.sweep.validation import study
+
+    if plan.bootstrap.resamples and not kernels.load():
+        log.info("numba is not installed, so intervals take about 20 times as long; install it: pip install numba")
 
     def swept(rounding: str | None, plan: Plan) -> Result:
         scorer = Scorer(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
