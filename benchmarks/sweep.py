@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,22 @@ import pandas as pd
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
 from benchmarks.report import Report, Row, seconds
-from wee.method import Metric, Outcome, RankedOutcome, Stages, Summary, Task, Window, bootstrap, summarise
+from wee.method import (
+    CONVENTIONS,
+    Convention,
+    Metric,
+    Outcome,
+    RankedOutcome,
+    Stages,
+    Summary,
+    Task,
+    Window,
+    bootstrap,
+    kernels,
+    summarise,
+)
+from wee.method.bootstrap import draws
+from wee.method.kernels import LANES
 from wee.store import Address, Entry, LogitStore
 
 TASKS = ["cov@5", "cov@10", "risk@50", "risk@80", "fpr@80", "fpr@95"]
@@ -90,17 +106,45 @@ def points(folder: Path, report: Report) -> None:
     note = f"{len(SELECTIVE)} metrics of one score, 50,000 samples; {1 / ours:,.0f} points a second"
     report.add(Row("one further sweep point", ours, "sorting for each metric", plain, note))
 
-    ranking, groups = RankedOutcome(outcome, "msp"), np.arange(len(outcome))
-    ours = _timed(lambda: bootstrap(ranking, metrics[:1], groups, count=1000))
+    resampling(outcome, report)
+
+
+def resampling(outcome: Outcome, report: Report) -> None:
+    """A bootstrap with 1,000 resamples: compiled, one resample after the other in numpy, and sorting each of them."""
+    groups = np.arange(len(outcome))
+    blocks = range(-(-1000 // LANES))
+    each = _timed(lambda: [draws(len(groups), number) for number in blocks])
+    report.add(Row("drawing 1,000 resamples, once a sweep", each, note=f"{len(groups):,} samples"))
+    again = _timed(lambda: [draws(len(groups), number).max() for number in blocks], best_of=3)
+    if not kernels.load():
+        raise SystemExit("this needs numba: pip install numba")
+    first = _timed(lambda: bootstrap(RankedOutcome(outcome, "msp"), [Metric.parse("cov@5")], groups, count=1))
+    report.add(Row("compiling the bootstrap, or reading it from disk", first, note="once a process"))
     scores, correct = outcome.scores["msp"], outcome.correct
     rng = np.random.default_rng(0)
 
-    def resampled() -> None:
+    def resampled(metrics: list[Metric], convention: Convention, count: int) -> None:
+        bootstrap(RankedOutcome(outcome, "msp", None, convention), metrics, groups, count=count)
+
+    def sorted_again() -> None:
         index = rng.integers(len(groups), size=len(groups))
         baseline._point("cov@5", baseline._curve(scores[index], correct[index])[1])
 
-    plain = _timed(lambda: [resampled() for _ in range(50)]) * 20
-    report.add(Row("bootstrap of Cov@5, 1,000 resamples", ours, "sorting each (50 timed)", plain, "50,000 samples"))
+    plain = _timed(lambda: [sorted_again() for _ in range(50)]) * 20
+    for names in (["cov@5"], SELECTIVE):
+        metrics = [Metric.parse(name) for name in names]
+        for convention in CONVENTIONS:
+            ours = _timed(resampled, metrics, convention, 1000, best_of=5)
+            with patch.object(kernels, "load", lambda: False):
+                numpy = _timed(resampled, metrics, convention, 100, best_of=2) * 10
+            what = (
+                f"bootstrap of {'Cov@5' if len(names) == 1 else f'{len(names)} metrics'}, 1,000 resamples, {convention}"
+            )
+            note = f"{', '.join(names)}; 50,000 samples"
+            report.add(Row(what, ours, "one by one in numpy (100 timed)", numpy, note))
+            report.add(Row(what, ours, "reading the draws once", again))
+            if (names, convention) == (["cov@5"], "paper"):
+                report.add(Row(what, ours, "sorting each (50 timed)", plain))
 
 
 def growth(folder: Path, report: Report) -> None:

@@ -28,7 +28,12 @@ PANELS = {
     "scod": ["risk@50", "risk@80"],
     "ood": ["fpr@80", "fpr@95"],
 }
-BASELINES = {"single": "single models", "ensemble": "ensembles", "threshold": "single threshold"}
+BASELINES = {
+    "single": "single models",
+    "ensemble": "ensembles",
+    "threshold": "single threshold",
+    "full": "full ensemble",
+}
 
 
 @dataclass(frozen=True)
@@ -206,13 +211,15 @@ TABLES: dict[str, Callable[[Sweep], list[str]]] = {
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a sentence lists them; "none" for none."""
+    """Sizes as a sentence lists them."""
     names = list(names)
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "none"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "no size"
 
 
-def wins(sweep: Sweep, metric: str, versus: str, adjusted: bool = False, ends: str = "simultaneous") -> list[str]:
-    """The sizes at which the interval of a difference lies on the better side of zero.
+def sided(
+    sweep: Sweep, metric: str, versus: str, adjusted: bool = False, ends: str = "simultaneous", better: bool = True
+) -> list[str]:
+    """The sizes at which the interval of a difference lies on one side of zero.
 
     Args:
         sweep: the sweep.
@@ -220,12 +227,14 @@ def wins(sweep: Sweep, metric: str, versus: str, adjusted: bool = False, ends: s
         versus: the baseline.
         adjusted: of adjusted windows.
         ends: "simultaneous" for the interval that holds for all comparisons at once, "" for its own.
+        better: whether on the side on which the cascade is better, or on the other.
     """
     rows = sweep.differences
     rows = rows[(rows.metric == metric) & (rows.versus == versus) & (rows.adjusted == adjusted)]
     prefix = "simultaneous_" if ends else ""
-    better = rows[f"{prefix}lower"] > 0 if Metric.parse(metric).higher_is_better else rows[f"{prefix}upper"] < 0
-    return [str(scale) for scale in rows[better].scale]
+    positive = Metric.parse(metric).higher_is_better == better
+    beyond = rows[f"{prefix}lower"] > 0 if positive else rows[f"{prefix}upper"] < 0
+    return [str(scale) for scale in rows[beyond].scale]
 
 
 def span(values: Iterable[float], places: int = 1) -> str:
@@ -249,12 +258,21 @@ def facts(sweeps: dict[str, Sweep]) -> dict[str, str]:
             every = [str(scale) for scale in points.scale]
             places[f"{key}_span"] = span(points.difference)
             for ends, name in (("simultaneous", "all"), ("", "own")):
-                better = wins(sweep, metric, versus, adjusted, ends)
+                better = sided(sweep, metric, versus, adjusted, ends)
+                places[f"{key}_{name}_worse"] = listed(sided(sweep, metric, versus, adjusted, ends, better=False))
                 places[f"{key}_{name}"] = "every size" if better == every else listed(better)
                 places[f"{key}_{name}_not"] = listed(scale for scale in every if scale not in better)
             for point in points.itertuples():
                 places[f"{key}_{point.scale}"] = _difference(pd.Series(point._asdict()))
+        places[f"{kind}_price"] = _price(sweep, sweep.metrics)
     sc = sweeps["sc"]
+    single = sc.test[(sc.test.policy == "single") & (sc.test.metric == "cov@5")].groupby("scale").value
+    places["seed_difference"] = f"{(single.max() - single.min()).max():.1f}"
+    places["fpr95_price"] = _price(sweeps["ood"], ["fpr@95"])
+    full = sc.differences[(sc.differences.versus == "full") & (sc.differences.metric == "cov@5")]
+    places["full_price"] = span(full.baseline_macs / full.macs)
+    accuracy = sc.test[(sc.test.metric == "accuracy") & (sc.test.policy == "single") & (sc.test.scale == sc.scales[-1])]
+    places["largest_accuracies"] = listed(f"{value:.1f}" for value in accuracy.value)
     shares = [float(cell.split("%")[0]) for line in kept(sc)[2:] for cell in line.split("|")[2:-1]]
     places["kept_span"] = f"{min(shares):.0f} to {max(shares):.0f} %"
     cov5 = [float(line.split("|")[3].split("%")[0]) for line in kept(sc)[2:]]
@@ -272,6 +290,14 @@ def facts(sweeps: dict[str, Sweep]) -> dict[str, str]:
         reached = points[points.bound.isna()]
         places[f"quality_{metric.replace('@', '')}_least"] = f"{100 * reached.share.min():.0f} %"
     return places
+
+
+def _price(sweep: Sweep, metrics: list[str]) -> str:
+    """The MACs of the cascades as multiples of a single model's."""
+    rows = sweep.test[~sweep.test.adjusted.astype(bool)]
+    windows = rows[(rows.policy == "window") & (rows.task == rows.metric) & rows.metric.isin(metrics)]
+    single = rows[rows.policy == "single"].groupby("scale").macs.mean()
+    return span((windows.groupby(["scale", "metric"]).macs.mean() / single).dropna())
 
 
 def page(folder: Path) -> str:

@@ -62,6 +62,27 @@ def test_strict_does_not_depend_on_the_order(
     np.testing.assert_allclose(values[0], values[1], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("error", [99, 0, 1000])
+def test_a_constant_score_has_the_aurc_of_its_risk(error: int) -> None:
+    """All samples are one block: its risk holds at every coverage, alone and beside OOD data of the same score."""
+    correct, scores = np.arange(1000) >= error, np.full(1000, 0.5)
+    curve = RiskCoverage.of(scores, correct, "strict")
+    assert curve.aurc == pytest.approx(error / 1000, rel=1e-12)
+    assert curve.augrc == pytest.approx(error / 2000, rel=1e-12)
+    assert RiskCoverage.of(scores, np.random.default_rng(0).permutation(correct), "strict").aurc == curve.aurc
+    mixture = Mixture.of(curve, scores, correct, np.full(10, 0.5))
+    assert mixture.aurc == pytest.approx((error / 1000 + 1) / 2, rel=1e-12)
+    assert mixture.augrc == pytest.approx((error / 1000 + 1) / 4, rel=1e-12)
+
+
+def test_the_first_block_holds_down_to_coverage_0() -> None:
+    """Two samples of the highest score with one error, then two correct ones: 1/2 up to coverage 1/2, then down to 1/4."""
+    scores, correct = np.array([2.0, 2.0, 1.0, 1.0]), np.array([False, True, True, True])
+    assert RiskCoverage.of(scores, correct, "strict").aurc == pytest.approx(1 / 4 + (1 / 2 + 1 / 4) / 2 / 2)
+    # The paper's convention starts at 0 and depends on the order of equal scores.
+    assert RiskCoverage.of(scores, correct).aurc == pytest.approx((0 + 2 * (1 + 1 / 2 + 1 / 3) + 1 / 4) / 8)
+
+
 @given(SAMPLES, st.lists(st.integers(0, 6), min_size=1, max_size=30))
 def test_scod_weighs_both_sets_the_same(samples: list[tuple[int, bool]], ood: list[int]) -> None:
     """Repeating every OOD sample changes nothing: weighting is exact."""

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from wee.errors import WeeError
-from wee.method import NO_LABEL, scoring, summarise
+from wee.method import NO_LABEL, summarise
+from wee.method import logits as module
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_chunks_do_not_show(logits: list[np.ndarray], monkeypatch: pytest.Monkey
     labels = np.zeros(57, dtype=np.int64)
     sets, scores = [(0,), (1, 2)], ["msp", "energy"]
     whole = summarise(logits, labels, sets, scores)
-    monkeypatch.setattr(scoring, "CHUNK_VALUES", 40)
+    monkeypatch.setattr(module, "CHUNK_VALUES", 40)
     pieces = summarise(logits, labels, sets, scores)
     for members in sets:
         assert (whole[members].label == pieces[members].label).all()

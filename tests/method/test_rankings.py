@@ -126,7 +126,7 @@ def test_nan_is_refused() -> None:
 
 
 def test_a_setting_sorts_nothing_that_another_has_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from wee.method import ranking
+    from wee.method import rankings
 
     rng = np.random.default_rng(0)
     correct = rng.random(40) < 0.5
@@ -136,7 +136,7 @@ def test_a_setting_sorts_nothing_that_another_has_sorted(monkeypatch: pytest.Mon
     ]  # type: ignore[arg-type]
     stages = Stages(summaries, [1.0, 2.0], np.arange(40).astype("S"))
     sorts = []
-    monkeypatch.setattr(ranking, "descending", lambda scores: sorts.append(1) or descending(scores))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(rankings, "descending", lambda scores: sorts.append(1) or descending(scores))  # type: ignore[func-returns-value]
     for width in (0.1, 0.2, 0.5):
         for _ in range(2):
             exits = (rng.random(40) < width).astype(int)

@@ -16,7 +16,7 @@ from tests.conftest import SMALL, Wee
 from tests.sweep.test_cascades import SPLITS, pool, small
 from tests.sweep.test_cascades import store as store
 from wee.errors import WeeError
-from wee.method import Outputs, summarise
+from wee.method import summarise
 from wee.store import LogitStore
 from wee.store.derived import Derived
 from wee.sweep.cache import SummaryCache
@@ -67,17 +67,17 @@ def test_another_score_is_computed_and_no_other(
     assert [call["scores"] for call in scored] == [["msp"], ["msp"], ["energy"], ["energy"]]
 
 
-def disagreement(outputs: Outputs) -> Any:
-    return outputs.peak
-
-
-def test_a_users_own_score_is_never_believed_to_be_the_same(
-    store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]
+def test_a_users_own_score_is_kept_until_its_source_changes(
+    store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = "tests.sweep.test_scored:disagreement"
-    for _ in range(2):
-        run(pool(store, "s1"), tmp_path, ScoreConfig(name))
-    assert [call["scores"] for call in scored] == [[name]] * 4
+    source = tmp_path / "own_score.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    for factor in (1, 1, 2):
+        source.write_text(f"def own(outputs):\n    return {factor} * outputs.peak\n")
+        run(pool(store, "s1"), tmp_path / "kept", ScoreConfig("own_score:own"))
+    assert [call["scores"] for call in scored] == [
+        ["own_score:own"]
+    ] * 4  # val and test, for two versions of the source
 
 
 def test_other_logits_of_the_same_name_are_scored_again(
@@ -200,7 +200,7 @@ def test_threads_do_not_show(classes: int, monkeypatch: pytest.MonkeyPatch) -> N
             assert getattr(summary, field).tobytes() == getattr(many[members], field).tobytes()
 
 
-def test_a_sweep_by_a_function_of_ones_own_is_made_again(trained: Path, tmp_path: Path, wee: Wee) -> None:
+def test_a_sweep_by_a_plugin_is_made_again_when_its_source_changes(trained: Path, tmp_path: Path, wee: Wee) -> None:
     arguments = ("sweep", "scale=s1", *SMALL, "ood=none", "score.exit=mine:own", "name=own")
     paths = (f"paths.store={trained}/outputs/store", f"paths.sweeps={tmp_path}/sweeps")
     tables = []

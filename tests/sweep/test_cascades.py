@@ -209,6 +209,12 @@ def test_wrong_exits_are_refused(wrong: list[list[int]]) -> None:
         EnsembleConfig(1, 1, exits=wrong)
 
 
+@pytest.mark.parametrize("wrong", [{"resamples": -1}, {"level": 1.0}, {"seed": -1}])
+def test_a_bootstrap_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(WeeError, match=f"bootstrap.{next(iter(wrong))} "):
+        BootstrapConfig(**wrong)  # type: ignore[arg-type]
+
+
 def test_intervals_hold_their_values_and_differences_are_paired(store: LogitStore) -> None:
     wanted = small(
         bootstrap=BootstrapConfig(60), task=TaskConfig(["cov@20"], ["accuracy"]), window=WindowConfig([0, 0.2])
@@ -223,12 +229,12 @@ def test_intervals_hold_their_values_and_differences_are_paired(store: LogitStor
     assert ((accuracy.lower <= accuracy.value) & (accuracy.value <= accuracy.upper)).all()
     assert table[table.split == "val"].lower.isna().all()
 
+    assert {draws.dtype for draws in whole.draws if draws is not None} == {np.dtype(np.float64)}
     found = differences(table, whole, 0.95)
     nothing = found[(found.policy == "window") & (found.width == 0) & (found.versus == "single")]
     assert len(nothing)
-    assert np.allclose(
-        nothing[["difference", "lower", "upper"]].astype(float), 0, atol=1e-5
-    )  # the same thing, draw by draw
+    # The same thing, resample by resample.
+    assert np.allclose(nothing[["difference", "lower", "upper"]].astype(float), 0, atol=1e-11)
     cascade = found[(found.policy == "window") & (found.width == 0.2) & (found.versus == "single")]
     assert (cascade.lower <= cascade.upper).all()
     assert np.allclose(cascade.value - cascade.baseline, cascade.difference)

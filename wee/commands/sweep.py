@@ -267,6 +267,7 @@ def _compute(
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
+    from wee.method import kernels
     from wee.store.derived import Derived
     from wee.sweep.cache import SummaryCache
     from wee.sweep.differences import averages, differences, equal_quality
@@ -274,6 +275,9 @@ def _compute(
     from wee.sweep.rounding import effect
     from wee.sweep.table import Result, compute
     from wee.sweep.validation import study
+
+    if plan.bootstrap.resamples and not kernels.load():
+        log.info("numba is not installed, so intervals take about 20 times as long; install it: pip install numba")
 
     def swept(rounding: str | None, plan: Plan) -> Result:
         scorer = SummaryCache(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))

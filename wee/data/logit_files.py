@@ -264,9 +264,9 @@ def _confidence(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """The maximum softmax probability [N] of one member's logits [N, classes], as a sweep computes it."""
     import torch
 
-    from wee.method.scores import Outputs, msp
+    from wee.method.logits import Outputs
 
-    confidence: NDArray[np.float64] = msp(Outputs([torch.from_numpy(logits.astype(np.float64))])).numpy()
+    confidence: NDArray[np.float64] = Outputs([torch.from_numpy(logits.astype(np.float64))]).peak.numpy()
     return confidence
 
 

@@ -100,7 +100,7 @@ def draw_validation(points: pd.DataFrame, config: FigureConfig, labels: Labels |
     with plt.rc_context(RC):
         legend = 0.16 * math.ceil(points.line.nunique() / LEGEND_COLUMNS)
         size = (width * columns, height * rows + 0.2 + legend)
-        figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False)
+        figure, grid = plt.subplots(rows, columns, figsize=size, dpi=config.dpi, squeeze=False)
         axes: list[Axes] = list(grid.ravel())
         for axis, (_, panel) in zip(axes, panels, strict=False):
             _bands(axis, panel)

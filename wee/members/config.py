@@ -30,7 +30,8 @@ class EnsembleConfig:
             lists; null for every pair with the last.
         combine: "average" the outputs of the stages so far, or "replace" them by the latest stage's. Ensembles that always
             run all members are averages in either case.
-        temperature: scale every member's logits by a temperature fitted on the validation set before they are mixed.
+        temperature: whether to divide every member's logits by a temperature before they are mixed. It is fitted on the whole
+            validation set, which also sets tau and the windows.
     """
 
     size: int = 2

@@ -146,8 +146,11 @@ class RiskCoverage:
 
     @cached_property
     def aurc(self) -> float:
-        """Area under the risk-coverage curve by trapezoids over all points, in [0, 1]; lower is better."""
-        return _area(self.risk, self.coverage)
+        """Area under the risk-coverage curve by trapezoids over all points, in [0, 1]; lower is better.
+
+        paper: the risk starts at 0. strict: the risk of the first point that accepts anything holds down to coverage 0.
+        """
+        return _area(_risk_to_zero(self.risk, self.convention), self.coverage)
 
     @cached_property
     def augrc(self) -> float:
@@ -203,11 +206,11 @@ class Mixture:
 
     @cached_property
     def aurc(self) -> float:
-        """Area under the mixture's risk-coverage curve."""
+        """Area under the mixture's risk-coverage curve; its start is that of `RiskCoverage.aurc`."""
         weight, cost = self._curve
         risk = np.zeros(len(weight))
         np.divide(cost[1:], weight[1:], out=risk[1:])
-        return _area(risk, weight)
+        return _area(_risk_to_zero(risk, self.id_curve.convention), weight)
 
     @cached_property
     def augrc(self) -> float:
@@ -242,6 +245,15 @@ def _running(flags: Bools, accepted: Ints) -> Ints:
     total = np.zeros(len(flags) + 1, dtype=np.int64)
     np.cumsum(flags, out=total[1:])
     return total if len(accepted) == len(total) else total[accepted]
+
+
+def _risk_to_zero(risk: Floats, convention: Convention) -> Floats:
+    """The risk at each point, with the risk at coverage 0 that the area under the curve starts from.
+
+    A curve that starts at (0, 0) halves the area of its first block of equal scores: a constant score with a risk of 10 %
+    would get an AURC of 0.05. In the strict convention the risk of the first block holds down to coverage 0.
+    """
+    return risk if convention == "paper" else np.concatenate([risk[1:2], risk[1:]])
 
 
 def _area(height: Floats, along: Floats) -> float:

@@ -29,6 +29,7 @@ from wee.method.arrays import Bools, Floats, Ints
 from wee.method.cascades import Outcome
 from wee.method.curves import Convention, Mixture, RiskCoverage
 from wee.method.detection import ranked_aupr, ranked_auroc, ranked_fpr_at, recall_threshold
+from wee.method.kernels import Kind, Reading
 from wee.method.rankings import Ranking
 from wee.method.summaries import Summary
 
@@ -230,6 +231,27 @@ DEPLOYED: Mapping[str, bool] = {
 }  # fmt: skip
 """Kinds of metrics at an acceptance threshold that is fixed on the validation set, and whether higher is better."""
 
+_KINDS: Mapping[str, tuple[Kind, Kind]] = {
+    "cov": (Kind.COVERAGE_PAPER, Kind.COVERAGE_STRICT),
+    "risk": (Kind.RISK_PAPER, Kind.RISK_STRICT),
+    "fpr": (Kind.FPR_PAPER, Kind.FPR_STRICT),
+    "aurc": (Kind.AURC_PAPER, Kind.AURC_STRICT),
+    "augrc": (Kind.AUGRC_PAPER, Kind.AUGRC_STRICT),
+    "error_auroc": (Kind.ERROR_AUROC, Kind.ERROR_AUROC),
+    "auroc": (Kind.AUROC, Kind.AUROC),
+    "aupr_in": (Kind.AUPR_IN, Kind.AUPR_IN),
+    "aupr_out": (Kind.AUPR_OUT, Kind.AUPR_OUT),
+}
+"""How compiled code reads kinds of tasks and metrics, in the paper's and in the strict convention."""
+
+_DEPLOYED_KINDS: Mapping[str, Kind] = {
+    "deployed_cov": Kind.COVERAGE_AT_THRESHOLD,
+    "deployed_risk": Kind.RISK_AT_THRESHOLD,
+    "deployed_tpr": Kind.COVERAGE_AT_THRESHOLD,
+    "deployed_fpr": Kind.FPR_AT_THRESHOLD,
+}
+"""How compiled code reads deployed metrics."""
+
 _DETECTION = ("auroc", "aupr_in", "aupr_out")
 _UNSCALED = ("nll", "brier", "aurc", "augrc")
 
@@ -363,6 +385,20 @@ class Metric:
         from_below = np.concatenate([len(is_id) - ends[-2::-1], [len(is_id)]])
         return ranked_aupr(ranking.is_ood[::-1], from_below)
 
+    def reading(self, ranking: RankedOutcome) -> Reading | None:
+        """How compiled code reads the metric off resamples of a ranking; None if it cannot, and `of_ranking` has to.
+
+        What is read is a share or an area; it is multiplied by 100 if the metric is in per cent.
+        """
+        if self.deployed is not None and self.operated_for is not None and self.operated_for in ranking.thresholds:
+            return Reading(_DEPLOYED_KINDS[self.deployed], ranking.thresholds[self.operated_for])
+        name = self.name if self.task is None else self.task.kind
+        if name not in _KINDS or not (self.on_id if ranking.ood is None else self.on_ood):
+            return None
+        paper, strict = _KINDS[name]
+        kind = strict if ranking.convention == "strict" else paper
+        return Reading(kind) if self.task is None else Reading(kind, self.task.share)
+
     def of_outcome(self, outcome: Outcome, times: Ints | None = None) -> float:
         """The value of a metric of the predictions alone.
 
@@ -372,6 +408,16 @@ class Metric:
         """
         if self.name == "ece":
             return 100 * calibration_error(outcome, times)
+        values, scale = self.terms(outcome)[0], 100.0 if self.percent else 1.0
+        return scale * float(values.mean() if times is None else (values * times).sum() / times.sum())
+
+    def terms(self, outcome: Outcome) -> tuple[NDArray[Any], Ints | None]:
+        """The values whose mean over the samples is a metric of the predictions alone [N], without its scale.
+
+        And the bin of each sample [N]: if there are bins, the absolute values of the sums in all bins are added up.
+        """
+        if self.name == "ece":
+            return calibration_gaps(outcome)
         measures: dict[str, Callable[[], NDArray[Any]]] = {
             "accuracy": lambda: outcome.correct,
             "top1_error": lambda: ~outcome.correct,
@@ -379,8 +425,13 @@ class Metric:
             "nll": lambda: -outcome.log_prob,
             "brier": lambda: outcome.brier,
         }
-        values, scale = measures[self.name](), 100.0 if self.percent else 1.0
-        return scale * float(values.mean() if times is None else (values * times).sum() / times.sum())
+        return measures[self.name](), None
+
+
+def calibration_gaps(outcome: Outcome) -> tuple[Floats, Ints]:
+    """How far the confidence in each prediction exceeds its correctness [N], and the bin that each confidence is in [N]."""
+    bins = np.clip(np.ceil(outcome.confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
+    return outcome.confidence - outcome.correct, bins
 
 
 def calibration_error(outcome: Outcome, times: Ints | None = None) -> float:
@@ -392,7 +443,6 @@ def calibration_error(outcome: Outcome, times: Ints | None = None) -> float:
         outcome: on ID data.
         times: how often each sample counts [N]; None for once.
     """
-    bins = np.clip(np.ceil(outcome.confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
-    gaps = outcome.confidence - outcome.correct
+    gaps, bins = calibration_gaps(outcome)
     gap = np.bincount(bins, gaps if times is None else gaps * times, minlength=CALIBRATION_BINS)
     return float(np.abs(gap).sum() / (len(bins) if times is None else times.sum()))

@@ -175,6 +175,8 @@ class BootstrapConfig:
                 f"bootstrap.resamples is {self.resamples} and bootstrap.level {self.level}: "
                 "resamples are counted from 0, a level lies between 0 and 1"
             )
+        if self.seed < 0:
+            raise WeeError(f"bootstrap.seed is {self.seed}: a seed is a whole number that is not negative")
 
 
 @dataclass

@@ -97,6 +97,17 @@ class _Panel:
         points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.macs)
         return _Curve(points) if points else None
 
+    def full(self, point: _Point) -> _Mean | None:
+        """The ensembles of all the networks of a cascade; None for a point that is no cascade, or if there are none."""
+        if point.name["policy"] in ("single", "ensemble", "last"):
+            return None
+        for other in self.points:
+            if other.name["policy"] == "ensemble" and all(
+                other.name[key] == point.name[key] for key in ("scale", "size")
+            ):
+                return other.mean
+        return None
+
     @cached_property
     def metric(self) -> Metric:
         """What was measured."""
@@ -160,7 +171,7 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
 
 
 def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """Every point against single models, ensembles and the single threshold.
+    """Every point against single models, ensembles, the single threshold and the full ensemble.
 
     Against single models and ensembles, a point is compared with their curve at the point's own MACs: curves run through
     the scales, linear in the logarithm of MACs. (Where the true curve is concave, such chords favour points between the
@@ -173,10 +184,10 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and baseline (`versus`): the point's `macs` and `value`, the `baseline` and its
-        `baseline_macs`, their `difference`, the ends `lower` and `upper` of its own interval and of one that holds
-        simultaneously for all `comparisons` in the table (NaN for a difference that is zero by construction), and `seeds`,
-        the number of members whose seed noise is in the intervals.
+        A row for each point and baseline (`versus`: "single", "ensemble", "threshold" or "full"): the point's `macs` and
+        `value`, the `baseline` and its `baseline_macs`, their `difference`, the ends `lower` and `upper` of its own interval
+        and of one that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero by
+        construction), and `seeds`, the number of members whose seed noise is in the intervals.
     """
     compared = [row for panel in _panels(table, result) for row in _compare(panel)]
     rows = [row.about for row in compared]
@@ -300,21 +311,24 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
             continue
         for point in panel.points:
             mean = point.mean
-            baseline = float(at_macs(curve.macs, curve.values, mean.macs))
-            if point.name["policy"] == versus or np.isnan(baseline):
+            read = float(at_macs(curve.macs, curve.values, mean.macs))
+            if point.name["policy"] == versus or np.isnan(read):
                 continue
             draws = mean.draws - at_macs(curve.macs, curve.draws, mean.macs)
             left_out = [
                 value - float(_read(*curve.without(member), macs)) for member, (macs, value) in mean.left_out.items()
             ]
-            yield _comparison(panel, point, versus, mean.macs, baseline, draws, left_out)
+            yield _comparison(panel, point, versus, mean.macs, read, draws, left_out)
     for point in panel.points:
-        if point.threshold is None:
-            continue
-        mean, threshold = point.mean, point.threshold
-        left_out = [value - threshold.left_out[member][1] for member, (_, value) in mean.left_out.items()]
-        draws = mean.draws - threshold.draws
-        yield _comparison(panel, point, "threshold", threshold.macs, threshold.value, draws, left_out)
+        for versus, baseline in (("threshold", point.threshold), ("full", panel.full(point))):
+            if baseline is None:
+                continue
+            left_out = [
+                value - baseline.left_out.get(member, (0.0, np.nan))[1]
+                for member, (_, value) in point.mean.left_out.items()
+            ]
+            draws = point.mean.draws - baseline.draws
+            yield _comparison(panel, point, versus, baseline.macs, baseline.value, draws, left_out)
 
 
 def _read(macs: Floats, values: Floats, wanted: float) -> float:

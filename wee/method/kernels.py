@@ -1,0 +1,615 @@
+"""What a bootstrap reads off rankings, in functions that numba compiles.
+
+A resample is a number for each group of samples: how often the group was drawn. `LANES` resamples (*lanes*) are worked on
+at a time, and their counts of a group lie next to each other, so that one load serves all of them. A resample of a sorted
+ranking is sorted, so nothing is sorted here. `_walk` adds the counts up along the ranking, once for all that is read. It
+keeps the sums at every `STRIDE`-th row: what depends on one point of a curve is found between two of these rows, and only
+those between them are looked at again. What depends on all points is either summed up on the way or in one more pass.
+
+The operations are those of `wee.method.curves` and `wee.method.detection`, in each lane: numbers that are read at a point
+are equal to the last bit, areas up to the order of their sums.
+
+Metrics describe themselves to these functions by a `Reading`: a kind and a parameter. So a metric that is a known kind
+under another name or at another parameter needs no compiled code of its own.
+
+Importing this module does not import numba; `load` does. All that is compiled into the functions stands in this file,
+because code that is kept on disk is compiled again only if this file changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.method.arrays import Bools, Floats, Ints
+
+LANES = 64
+"""Resamples that are worked on at a time. A constant lets the compiler see that lanes are independent of each other."""
+
+STRIDE = 64
+"""Rows of a ranking between two kept sums."""
+
+Int32s = NDArray[np.int32]
+Counts = NDArray[np.unsignedinteger[Any]]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Kind(IntEnum):
+    """Ways to read a ranking of ID samples, alone or with OOD samples in it.
+
+    `PAPER` and `STRICT` are the conventions of `wee.method.curves`. The parameter is a share in [0, 1] for the first six
+    kinds, an acceptance threshold (a score) for those `AT_THRESHOLD`, and has no meaning for the others.
+    """
+
+    COVERAGE_PAPER = 0
+    """The coverage at a risk; of ID samples alone."""
+    COVERAGE_STRICT = 1
+    RISK_PAPER = 2
+    """The risk at a coverage of the ID samples; with OOD samples, the risk in the mixture."""
+    RISK_STRICT = 3
+    FPR_PAPER = 4
+    """The share of OOD samples that are accepted where a share of the ID samples is."""
+    FPR_STRICT = 5
+    COVERAGE_AT_THRESHOLD = 6
+    """The share of ID samples whose score is at least the threshold."""
+    FPR_AT_THRESHOLD = 7
+    """The share of OOD samples whose score is at least the threshold."""
+    RISK_AT_THRESHOLD = 8
+    """The risk among samples whose score is at least the threshold, in the mixture if there are OOD samples; 0 for none."""
+    AURC_PAPER = 9
+    AURC_STRICT = 10
+    AUGRC_PAPER = 11
+    AUGRC_STRICT = 12
+    ERROR_AUROC = 13
+    """The AUROC of correct predictions against errors; of ID samples alone. NaN if there is nothing to tell apart."""
+    AUROC = 14
+    """The AUROC of ID against OOD samples."""
+    AUPR_IN = 15
+    """The average precision with ID samples as positives."""
+    AUPR_OUT = 16
+    """The average precision with OOD samples as positives."""
+
+    @property
+    def at_threshold(self) -> bool:
+        """Whether the parameter is an acceptance threshold."""
+        return self in (Kind.COVERAGE_AT_THRESHOLD, Kind.FPR_AT_THRESHOLD, Kind.RISK_AT_THRESHOLD)
+
+
+class Reading(NamedTuple):
+    """One number that is read off a ranking.
+
+    Attributes:
+        kind: how it is read.
+        parameter: what it is read at, for the kinds that have a parameter.
+    """
+
+    kind: Kind
+    parameter: float = 0.0
+
+
+class Rows(NamedTuple):
+    """The samples of a ranking by descending confidence, one row each.
+
+    Attributes:
+        groups: the group of an ID sample [N]; of an OOD sample `~group`, which is negative.
+        wrong: whether an ID sample is predicted wrongly [N].
+        starts: the first row with the same score [N].
+        stops: the row after the last one with the same score [N].
+    """
+
+    groups: Int32s
+    wrong: Bools
+    starts: Ints
+    stops: Ints
+
+
+class Walk(NamedTuple):
+    """A ranking, some resamples of it, and what is known at every `STRIDE`-th row.
+
+    Attributes:
+        rows: the ranking.
+        id_counts: how often each ID group was drawn [groups, LANES].
+        ood_counts: how often each OOD group was drawn [groups, LANES]; no groups if there are no OOD samples.
+        states: numbers of ID samples, of errors among them, and of OOD samples above a row [rows, 3, LANES].
+    """
+
+    rows: Rows
+    id_counts: Counts
+    ood_counts: Counts
+    states: Int32s
+
+
+_KERNELS: list[str] = []
+
+
+def _kernel(function: F) -> F:
+    """Mark a function as one to compile."""
+    _KERNELS.append(function.__name__)
+    return function
+
+
+@lru_cache(maxsize=1)
+def load() -> bool:
+    """Put compiled functions in the place of those of this module; whether that is possible: numba may not be installed.
+
+    Functions are compiled at the first call, which takes some seconds, and kept on disk if there is a folder to keep them in:
+    beside this file, or the user's cache folder.
+    """
+    try:
+        import numba
+    except ImportError:
+        return False
+    compiled: Any = partial(numba.njit, nogil=True, error_model="numpy")
+    for name in _KERNELS:
+        function = globals()[name]
+        if name.startswith("_"):  # called from compiled code alone, and kept as a part of it
+            globals()[name] = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+            continue
+        try:
+            globals()[name] = compiled(cache=True)(function)
+        except RuntimeError:  # there is no folder that can be written to
+            globals()[name] = compiled()(function)
+    return True
+
+
+@_kernel
+def _walk(rows: Rows, id_counts: Counts, ood_counts: Counts, kinds: Ints, tails: Floats) -> tuple[Int32s, Floats]:
+    """Sums along a ranking.
+
+    Args:
+        rows: the ranking.
+        id_counts: how often each ID group was drawn [groups, LANES].
+        ood_counts: how often each OOD group was drawn [groups, LANES].
+        kinds: what will be read: sums that no kind needs stay 0.
+        tails: row 1 of `harmonic_tables`.
+
+    Returns:
+        Numbers of ID samples, errors and OOD samples above every `STRIDE`-th row, and at the end [rows, 3, LANES]. And
+        [4, LANES]: the number of pairs of an error and an ID sample such that the ID sample is ranked above, counted twice,
+        or once if both have the same score (an error and itself included); likewise of errors and OOD samples; of OOD and ID
+        samples; and for each error at position i, counted from 1, the sum of 1 / i to 1 / the last number in the table.
+    """
+    count, mixed = len(rows.groups), len(ood_counts) > 0
+    pairs = harmonic = False
+    for kind in kinds:
+        harmonic |= kind == Kind.AURC_PAPER and not mixed
+        pairs |= kind in (Kind.AUGRC_PAPER, Kind.AUGRC_STRICT, Kind.ERROR_AUROC, Kind.AUROC)
+    blocks = (count + STRIDE - 1) // STRIDE
+    states = np.zeros((blocks + 1, 3, LANES), dtype=np.int32)
+    sums = np.zeros((4, LANES))
+    # Flat, so that the compiler knows how far apart things are.
+    now, to = states.reshape(states.size), sums.reshape(sums.size)
+    above = np.zeros(3 * LANES, dtype=np.int32)
+    for block in range(blocks):
+        ids = (block + 1) * 3 * LANES
+        errors, oods = ids + LANES, ids + 2 * LANES
+        for k in range(3 * LANES):
+            now[ids + k] = now[ids - 3 * LANES + k]
+        for row in range(block * STRIDE, min((block + 1) * STRIDE, count)):
+            group = rows.groups[row]
+            alone = rows.stops[row] - rows.starts[row] == 1
+            if pairs and not alone and rows.starts[row] == row:
+                for k in range(3 * LANES):
+                    above[k] = now[ids + k]
+            if group < 0:
+                if pairs and alone:
+                    for lane in range(LANES):
+                        to[2 * LANES + lane] += 2.0 * ood_counts[~group, lane] * now[ids + lane]
+                for lane in range(LANES):
+                    now[oods + lane] += ood_counts[~group, lane]
+            else:
+                if rows.wrong[row]:
+                    if harmonic:
+                        for lane in range(LANES):
+                            first = now[ids + lane]
+                            to[3 * LANES + lane] += tails[first] - tails[first + id_counts[group, lane]]
+                    if pairs and alone:
+                        for lane in range(LANES):
+                            times = float(id_counts[group, lane])
+                            to[lane] += times * (2.0 * now[ids + lane] + times)
+                        if mixed:
+                            for lane in range(LANES):
+                                to[LANES + lane] += 2.0 * id_counts[group, lane] * now[oods + lane]
+                    for lane in range(LANES):
+                        now[errors + lane] += id_counts[group, lane]
+                for lane in range(LANES):
+                    now[ids + lane] += id_counts[group, lane]
+            if pairs and not alone and rows.stops[row] == row + 1:
+                for lane in range(LANES):
+                    both_ids = float(now[ids + lane]) + above[lane]
+                    both_oods = float(now[oods + lane]) + above[2 * LANES + lane]
+                    new_errors = float(now[errors + lane]) - above[LANES + lane]
+                    to[lane] += new_errors * both_ids
+                    to[LANES + lane] += new_errors * both_oods
+                    to[2 * LANES + lane] += (float(now[oods + lane]) - above[2 * LANES + lane]) * both_ids
+    return states, sums
+
+
+@_kernel
+def _state(walk: Walk, position: int, lane: int) -> tuple[int, int, int]:
+    """Numbers of ID samples, errors and OOD samples in the first rows."""
+    block = position // STRIDE
+    ids, errors, oods = walk.states[block, 0, lane], walk.states[block, 1, lane], walk.states[block, 2, lane]
+    for row in range(block * STRIDE, position):
+        group = walk.rows.groups[row]
+        if group < 0:
+            oods += walk.ood_counts[~group, lane]
+        else:
+            times = walk.id_counts[group, lane]
+            ids += times
+            errors += times * walk.rows.wrong[row]
+    return ids, errors, oods
+
+
+@_kernel
+def _row_of(walk: Walk, number: int, lane: int) -> int:
+    """The row of the ID sample with a number, counted from 0 in the resample."""
+    low, high = 0, len(walk.states) - 2
+    while low < high:
+        middle = (low + high) // 2
+        if walk.states[middle + 1, 0, lane] > number:
+            high = middle
+        else:
+            low = middle + 1
+    row, ids = low * STRIDE, walk.states[low, 0, lane]
+    while True:
+        group = walk.rows.groups[row]
+        if group >= 0:
+            ids += walk.id_counts[group, lane]
+        if ids > number:
+            return row
+        row += 1
+
+
+@_kernel
+def _nearest(share: float, count: int) -> int:
+    """The number whose share of a count is nearest to what is asked for, the first of equals."""
+    first = min(max(int(share * count) - 2, 0), count)
+    nearest = first
+    for number in range(first + 1, min(first + 6, count + 1)):
+        if abs(number / count - share) < abs(nearest / count - share):
+            nearest = number
+    return nearest
+
+
+@_kernel
+def _least(share: float, count: int) -> int:
+    """The least number whose share of a count is no less than what is asked for."""
+    number = min(max(int(share * count) - 2, 0), count)
+    while number < count and number / count < share:
+        number += 1
+    return number
+
+
+@_kernel
+def _coverage_paper(walk: Walk, risk: float, lane: int, noisy_start: int) -> float:
+    """The coverage at the point whose risk is nearest, the first of equals."""
+    states, count = walk.states, walk.states[-1, 0, lane]
+    first = min(noisy_start, count // 2)
+    bound = np.inf  # some point is as near as this
+    for block in range(1, len(states)):
+        ids, errors = states[block, 0, lane], states[block, 1, lane]
+        if ids >= max(first, 1):
+            bound = min(bound, abs(errors / ids - risk))
+    point, best = 0, risk if first == 0 else np.inf
+    for block in range(len(states) - 1):
+        ids, errors = states[block, 0, lane], states[block, 1, lane]
+        last, last_errors = states[block + 1, 0, lane], states[block + 1, 1, lane]
+        if last < first or last == ids:
+            continue
+        # The risk grows with every error and falls with every right prediction, so it stays within these limits.
+        lowest = errors / (errors + last - last_errors) if errors else 0.0
+        highest = last_errors / (last_errors + ids - errors) if last_errors else 0.0
+        distance = max(lowest - risk, risk - highest)
+        if distance > bound or distance >= best:
+            continue
+        for row in range(block * STRIDE, min((block + 1) * STRIDE, len(walk.rows.groups))):
+            for _ in range(walk.id_counts[walk.rows.groups[row], lane]):
+                ids += 1
+                errors += walk.rows.wrong[row]
+                if ids >= first and abs(errors / ids - risk) < best:
+                    point, best = ids, abs(errors / ids - risk)
+    return float(point / count)
+
+
+@_kernel
+def _coverage_strict(walk: Walk, risk: float, lane: int) -> float:
+    """The coverage at the last point whose risk is no more."""
+    states = walk.states
+    for block in range(len(states) - 2, -1, -1):
+        ids, errors = states[block, 0, lane], states[block, 1, lane]
+        right = states[block + 1, 0, lane] - states[block + 1, 1, lane]
+        if errors and errors / (errors + right) > risk:
+            continue  # as in `_coverage_paper`, the risk is nowhere lower than this
+        point = -1
+        for row in range(block * STRIDE, min((block + 1) * STRIDE, len(walk.rows.groups))):
+            times = walk.id_counts[walk.rows.groups[row], lane]
+            ids += times
+            errors += times * walk.rows.wrong[row]
+            if walk.rows.stops[row] == row + 1 and ids and errors / ids <= risk:
+                point = ids
+        if point >= 0:
+            return float(point / states[-1, 0, lane])
+    return 0.0
+
+
+@_kernel
+def _risk_of(walk: Walk, position: int, lane: int) -> float:
+    """The risk among the first rows, in the mixture if there are OOD samples; 0 if nothing is accepted."""
+    ids, errors, oods = _state(walk, position, lane)
+    if len(walk.ood_counts) == 0:
+        return float(errors / ids if ids else 0.0)
+    own, other = 1 / (2 * walk.states[-1, 0, lane]), 1 / (2 * walk.states[-1, 2, lane])
+    weight = ids * own + oods * other
+    return float((errors * own + oods * other) / weight if weight else 0.0)
+
+
+@_kernel
+def _risk_paper(walk: Walk, coverage: float, lane: int) -> float:
+    """The risk at the point whose coverage of ID samples is nearest; in a mixture, above the threshold of that point."""
+    count = walk.states[-1, 0, lane]
+    point = _nearest(coverage, count)
+    if len(walk.ood_counts):
+        return _risk_of(walk, walk.rows.starts[_row_of(walk, min(point, count - 1), lane)], lane)
+    if point == 0:
+        return 0.0
+    row = _row_of(walk, point - 1, lane)
+    ids, errors, _ = _state(walk, row, lane)
+    return float((errors + (point - ids) * walk.rows.wrong[row]) / point)
+
+
+@_kernel
+def _risk_strict(walk: Walk, coverage: float, lane: int) -> float:
+    """The risk at the first point whose coverage of ID samples is no less."""
+    point = _least(coverage, walk.states[-1, 0, lane])
+    return _risk_of(walk, walk.rows.stops[_row_of(walk, point - 1, lane)], lane) if point else 0.0
+
+
+@_kernel
+def _fpr_paper(walk: Walk, share: float, lane: int) -> float:
+    """The share of OOD samples accepted at the smallest observed score whose recall is nearest to a share.
+
+    See `wee.method.detection.ranked_fpr_at`, which looks at the same numbers of accepted ID samples.
+    """
+    count = walk.states[-1, 0, lane]
+    candidate = min(int(share * count), count)
+    if candidate < count:
+        candidate = _state(walk, walk.rows.starts[_row_of(walk, candidate, lane)], lane)[0]
+    best = candidate
+    if candidate == 0 and _state(walk, walk.rows.starts[_row_of(walk, candidate, lane)], lane)[2] == 0:
+        best = -1  # no observed score accepts no ID sample
+    for _ in range(2):
+        if candidate < count:
+            candidate = _state(walk, walk.rows.stops[_row_of(walk, candidate, lane)], lane)[0]
+        if best < 0 or abs(candidate / count - share) <= abs(best / count - share):
+            best = candidate
+    if best == count:
+        return 1.0
+    return float(_state(walk, walk.rows.starts[_row_of(walk, best, lane)], lane)[2] / walk.states[-1, 2, lane])
+
+
+@_kernel
+def _fpr_strict(walk: Walk, share: float, lane: int) -> float:
+    """The share of OOD samples accepted at the largest threshold that accepts at least a share of the ID samples."""
+    point = max(_least(share, walk.states[-1, 0, lane]), 1)
+    return float(_state(walk, walk.rows.stops[_row_of(walk, point - 1, lane)], lane)[2] / walk.states[-1, 2, lane])
+
+
+@_kernel
+def _at_threshold(walk: Walk, kind: int, position: int, lane: int) -> float:
+    """What is accepted if the first rows are: the share of ID or of OOD samples, or the risk."""
+    ids, errors, oods = _state(walk, position, lane)
+    coverage = float(ids / walk.states[-1, 0, lane])
+    false_positives = float(oods / walk.states[-1, 2, lane]) if len(walk.ood_counts) else 0.0
+    if kind == Kind.COVERAGE_AT_THRESHOLD:
+        return coverage
+    if kind == Kind.FPR_AT_THRESHOLD:
+        return false_positives
+    if len(walk.ood_counts) == 0:
+        return float(errors / ids if ids else 0.0)
+    weight = coverage + false_positives
+    return float((errors / walk.states[-1, 0, lane] + false_positives) / weight if weight else 0.0)
+
+
+@_kernel
+def _aurc_mixed(rows: Rows, id_counts: Counts, ood_counts: Counts, weight: Floats) -> Floats:
+    """Twice the area under the risk of a mixture over the accepted weight, with a point after every sample [LANES].
+
+    Args:
+        rows: the ranking.
+        id_counts: how often each ID group was drawn [groups, LANES].
+        ood_counts: how often each OOD group was drawn [groups, LANES].
+        weight: as how many ID samples an OOD sample counts [LANES].
+    """
+    work = np.zeros(4 * LANES)  # accepted weight, weight in error, risk, and the sum
+    for row in range(len(rows.groups)):
+        group, most = rows.groups[row], 0
+        is_ood, is_error = group < 0, group < 0 or rows.wrong[row]
+        for lane in range(LANES):
+            most = max(most, ood_counts[~group, lane] if is_ood else id_counts[group, lane])
+        for copy in range(most):
+            for lane in range(LANES):
+                if is_ood:
+                    step = weight[lane] if copy < ood_counts[~group, lane] else 0.0
+                else:
+                    step = 1.0 if copy < id_counts[group, lane] else 0.0
+                accepted = work[lane] + step
+                cost = work[LANES + lane] + (step if is_error else 0.0)
+                risk = cost / max(accepted, 1e-300)
+                work[3 * LANES + lane] += (work[2 * LANES + lane] + risk) * step
+                work[lane], work[LANES + lane], work[2 * LANES + lane] = accepted, cost, risk
+    return work[3 * LANES :]
+
+
+@_kernel
+def _aurc_strict(rows: Rows, id_counts: Counts, ood_counts: Counts, weight: Floats) -> Floats:
+    """The same with a point after every block of equal scores; the risk of the first holds down to coverage 0."""
+    work = np.zeros(5 * LANES)  # accepted weight, weight in error, accepted weight above the block, risk, and the sum
+    for row in range(len(rows.groups)):
+        group = rows.groups[row]
+        if group < 0:
+            for lane in range(LANES):
+                step = ood_counts[~group, lane] * weight[lane]
+                work[lane] += step
+                work[LANES + lane] += step
+        else:
+            for lane in range(LANES):
+                work[lane] += float(id_counts[group, lane])
+            if rows.wrong[row]:
+                for lane in range(LANES):
+                    work[LANES + lane] += float(id_counts[group, lane])
+        if rows.stops[row] == row + 1:
+            for lane in range(LANES):
+                accepted, before = work[lane], work[2 * LANES + lane]
+                risk = work[LANES + lane] / max(accepted, 1e-300)
+                last_risk = work[3 * LANES + lane] if before > 0 else risk
+                work[4 * LANES + lane] += (last_risk + risk) * (accepted - before)
+                work[2 * LANES + lane], work[3 * LANES + lane] = accepted, risk
+    return work[4 * LANES :]
+
+
+@_kernel
+def _precision(rows: Rows, id_counts: Counts, ood_counts: Counts, totals: Int32s, of_ood: bool) -> Floats:
+    """The sum of precisions at the positives, over blocks of equal scores; OOD samples are positives from below [LANES]."""
+    work = np.zeros(5 * LANES)  # numbers of ID and OOD samples, the same above the block, and the sum
+    for row in range(len(rows.groups)):
+        group = rows.groups[row]
+        if group < 0:
+            for lane in range(LANES):
+                work[LANES + lane] += float(ood_counts[~group, lane])
+        else:
+            for lane in range(LANES):
+                work[lane] += float(id_counts[group, lane])
+        if rows.stops[row] == row + 1:
+            for lane in range(LANES):
+                ids, oods = work[lane], work[LANES + lane]
+                ids_above, oods_above = work[2 * LANES + lane], work[3 * LANES + lane]
+                if of_ood:
+                    new, positives = oods - oods_above, totals[2, lane] - oods_above
+                    every = positives + totals[0, lane] - ids_above
+                else:
+                    new, positives, every = ids - ids_above, ids, ids + oods
+                work[4 * LANES + lane] += new * (positives / max(every, 1.0))
+                work[2 * LANES + lane], work[3 * LANES + lane] = ids, oods
+    return work[4 * LANES :]
+
+
+@_kernel
+def read(
+    rows: Rows,
+    id_counts: Counts,
+    ood_counts: Counts,
+    kinds: Ints,
+    parameters: Floats,
+    tables: Floats,
+    noisy_start: int,
+) -> Floats:
+    """What is read off a ranking, in every lane.
+
+    Args:
+        rows: the ranking. For `AUGRC_PAPER` every row must be a block of its own.
+        id_counts: how often each ID group was drawn [groups, LANES].
+        ood_counts: how often each OOD group was drawn [groups, LANES]; no groups if there are no OOD samples.
+        kinds: what is read [kinds].
+        parameters: what it is read at [kinds]; for kinds at a threshold, how many rows have at least that score.
+        tables: `harmonic_tables` for no fewer than the number of ID samples.
+        noisy_start: `wee.method.curves.NOISY_START`.
+
+    Returns:
+        [kinds, LANES].
+    """
+    mixed = len(ood_counts) > 0
+    states, sums = _walk(rows, id_counts, ood_counts, kinds, tables[1])
+    walk, totals = Walk(rows, id_counts, ood_counts, states), states[-1]
+    weight = np.zeros(LANES)  # as how many ID samples an OOD sample counts
+    if mixed:
+        for lane in range(LANES):
+            weight[lane] = totals[0, lane] / totals[2, lane]
+    values, areas = np.empty((len(kinds), LANES)), weight
+    for k in range(len(kinds)):
+        kind, at = kinds[k], parameters[k]
+        if kind == Kind.AURC_STRICT:
+            areas = _aurc_strict(rows, id_counts, ood_counts, weight)
+        elif kind == Kind.AURC_PAPER and mixed:
+            areas = _aurc_mixed(rows, id_counts, ood_counts, weight)
+        elif kind in (Kind.AUPR_IN, Kind.AUPR_OUT):
+            areas = _precision(rows, id_counts, ood_counts, totals, kind == Kind.AUPR_OUT)
+        for lane in range(LANES):
+            ids, errors, oods = float(totals[0, lane]), float(totals[1, lane]), float(totals[2, lane])
+            every, cost = ids + oods * weight[lane], errors + oods * weight[lane]
+            if kind == Kind.COVERAGE_PAPER:
+                value = _coverage_paper(walk, at, lane, noisy_start)
+            elif kind == Kind.COVERAGE_STRICT:
+                value = _coverage_strict(walk, at, lane)
+            elif kind == Kind.RISK_PAPER:
+                value = _risk_paper(walk, at, lane)
+            elif kind == Kind.RISK_STRICT:
+                value = _risk_strict(walk, at, lane)
+            elif kind == Kind.FPR_PAPER:
+                value = _fpr_paper(walk, at, lane)
+            elif kind == Kind.FPR_STRICT:
+                value = _fpr_strict(walk, at, lane)
+            elif kind == Kind.AURC_PAPER and not mixed:
+                # An error at position i adds 1 / i to the risk there, 1 / (i + 1) at the next point, and so on.
+                tail = tables[0, totals[0, lane]] - tables[0, -1]
+                value = (sums[3, lane] + errors * tail - errors / ids / 2) / ids
+            elif kind in (Kind.AURC_PAPER, Kind.AURC_STRICT):
+                value = areas[lane] / (2 * every)
+            elif kind in (Kind.AUGRC_PAPER, Kind.AUGRC_STRICT):
+                # Pairs of OOD samples need no counting: there are oods ** 2.
+                twice = sums[0, lane] + weight[lane] * (sums[1, lane] + sums[2, lane] + weight[lane] * oods**2)
+                value = (cost - twice / (2 * every)) / every
+            elif kind == Kind.ERROR_AUROC:
+                # Of the ID samples ranked above an error, those that are errors themselves make errors ** 2 pairs.
+                both = 2 * (ids - errors) * errors
+                value = (sums[0, lane] - errors**2) / both if both else np.nan
+            elif kind == Kind.AUROC:
+                value = sums[2, lane] / (2 * ids * oods)
+            elif kind == Kind.AUPR_IN:
+                value = areas[lane] / ids
+            elif kind == Kind.AUPR_OUT:
+                value = areas[lane] / oods
+            else:
+                value = _at_threshold(walk, kind, int(at), lane)
+            values[k, lane] = value
+    return values
+
+
+@_kernel
+def weigh(counts: Counts, columns: Floats) -> Floats:
+    """Sums of values over the samples of every resample.
+
+    Args:
+        counts: how often each group was drawn [groups, LANES].
+        columns: sums of values over the samples of each group [groups, columns].
+
+    Returns:
+        [columns, LANES].
+    """
+    sums = np.zeros((columns.shape[1], LANES))
+    for group in range(len(columns)):
+        for k in range(columns.shape[1]):
+            value = columns[group, k]
+            if value != 0:
+                for lane in range(LANES):
+                    sums[k, lane] += value * counts[group, lane]
+    return sums
+
+
+@lru_cache(maxsize=4)
+def harmonic_tables(count: int) -> Floats:
+    """The harmonic numbers of 0 to `count`, and sums of them, for `read` [2, count + 2]; not to be written to.
+
+    Returns:
+        Row 0: H[n] = 1 + 1/2 + .. + 1/n, and H[count] once more. Row 1: the sum of H[m] - H[count] over m < n.
+    """
+    numbers = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, count + 1)), [0.0]])
+    numbers[-1] = numbers[-2]
+    tables = np.stack([numbers, np.concatenate([[0.0], np.cumsum(numbers[:-1] - numbers[-1])])])
+    tables.flags.writeable = False
+    return tables
