@@ -24,6 +24,9 @@ class Windowed:
     width: float
 
 
+SCORES = ("msp", "energy")
+
+
 def run(setting: Windowed, logits: Arrays, labels: Mapping[str, np.ndarray], cost: Sequence[float]) -> dict[str, float]:
     """Every number of one setting: on validation, on test, and beside each OOD set, with the window adjusted and not.
 
@@ -42,16 +45,21 @@ def run(setting: Windowed, logits: Arrays, labels: Mapping[str, np.ndarray], cos
     tau = _tau(setting.task, first["val"][setting.score], first["val"]["correct"])
     low, high = _window(first["val"][setting.score], tau, setting.width)
     out: dict[str, float] = {}
+    accepted: dict[str, float] = {}
     for split in ("val", "test"):
-        found, macs = _leave(first[split], both[split], setting.score, low, high, cost)
-        out |= {f"{split} {name}": value for name, value in _selective(found).items()} | {f"{split} macs": macs}
+        outcome, macs = _leave(first[split], both[split], setting.score, low, high, cost)
+        if split == "val":
+            accepted = {score: _acceptance(setting.task, outcome[score], outcome["correct"]) for score in SCORES}
+        numbers = _selective(outcome) | _deployed(setting.task, outcome, None, accepted) | {"macs": macs}
+        out |= {f"{split} {name}": value for name, value in numbers.items()}
     for ood in (name for name in logits if name.startswith("ood-")):
         stream = np.concatenate([first["test"][setting.score], first[ood][setting.score]])
         sizes = (len(first["test"]["correct"]), len(first[ood]["correct"]))
         for kind, (a, b) in {"plain": (low, high), "adjusted": _moved(stream, sizes, tau, setting.width)}.items():
             ours, macs = _leave(first["test"], both["test"], setting.score, a, b, cost)
             theirs, ood_macs = _leave(first[ood], both[ood], setting.score, a, b, cost)
-            numbers = _beside(ours, theirs) | {"macs": (macs + ood_macs) / 2}
+            numbers = _beside(ours, theirs) | _deployed(setting.task, ours, theirs, accepted)
+            numbers |= {"macs": (macs + ood_macs) / 2}
             out |= {f"{ood} {kind} {name}": value for name, value in numbers.items()}
     return out
 
@@ -111,7 +119,7 @@ def _leave(
 
 def _selective(found: dict[str, np.ndarray]) -> dict[str, float]:
     numbers = {}
-    for score in ("msp", "energy"):
+    for score in SCORES:
         _, risk = _curve(found[score], found["correct"])
         n = len(risk) - 1
         for task in ("cov@5", "cov@10", "risk@50", "risk@80"):
@@ -121,9 +129,38 @@ def _selective(found: dict[str, np.ndarray]) -> dict[str, float]:
     return numbers
 
 
+def _acceptance(task: str, score: np.ndarray, correct: np.ndarray) -> float:
+    """The threshold for a task on the validation set, equal scores accepted together; see `wee.method`."""
+    kind, at = task.split("@")
+    n, r = len(score), float(at) / 100
+    ranked, risk = _curve(score, correct)
+    ends = np.append(np.flatnonzero(ranked[:-1] != ranked[1:]) + 1, n)
+    if kind == "cov":
+        fitting = ends[risk[ends] <= r]
+        return float(ranked[fitting[-1] - 1]) if len(fitting) else np.inf
+    return float(ranked[ends[np.argmax(ends / n >= r)] - 1])
+
+
+def _deployed(
+    task: str, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray] | None, accepted: Mapping[str, float]
+) -> dict[str, float]:
+    kind, at = task.split("@")
+    numbers = {}
+    for score, threshold in accepted.items():
+        inside = ours[score] >= threshold
+        coverage, wrong = inside.mean(), (inside & ~ours["correct"]).mean()
+        false = 0.0 if theirs is None else (theirs[score] >= threshold).mean()
+        if kind == "fpr":
+            numbers |= {f"deployed_tpr@{at} {score}": 100 * coverage, f"deployed_fpr@{at} {score}": 100 * false}
+        else:
+            risk = (wrong + false) / (coverage + false) if coverage + false else 0.0
+            numbers |= {f"deployed_cov@{at} {score}": 100 * coverage, f"deployed_risk@{at} {score}": 100 * risk}
+    return {name: float(value) for name, value in numbers.items()}
+
+
 def _beside(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> dict[str, float]:
     numbers = {}
-    for score in ("msp", "energy"):
+    for score in SCORES:
         s, t, correct = ours[score], theirs[score], ours["correct"]
         n, m = len(s), len(t)
         mixed = np.concatenate([s, t])

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from wee import machine
-from wee.machine import SPINS, busy, processors, torch_threads
+from wee.machine import SHARED_SPINS, SPINS, busy, processors, torch_threads
 
 EVERYWHERE = range(64)
 
@@ -86,19 +86,31 @@ def test_slurms_share_of_a_task_counts(
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, SPINS),
-        ({"GOMP_SPINCOUNT": "7"}, "7"),
-        ({"OMP_WAIT_POLICY": "active"}, "None"),
-        ({"KMP_BLOCKTIME": "0"}, "None"),
+        ({}, [SPINS, SHARED_SPINS]),
+        ({"GOMP_SPINCOUNT": "7"}, ["7"]),
+        ({"OMP_WAIT_POLICY": "active"}, ["None"]),
+        ({"KMP_BLOCKTIME": "0"}, ["None"]),
     ],
 )
 def test_spinning_is_bounded_before_torch_is_loaded_unless_the_user_decides(
-    given: dict[str, str], expected: str
+    given: dict[str, str], expected: list[str]
 ) -> None:
     script = "import sys, os, wee; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
     environment = {k: v for k, v in os.environ.items() if k not in machine._SPINNING} | given
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [expected, "False"]
+    spins, torch_is_loaded = done.stdout.split()
+    assert spins in expected
+    assert torch_is_loaded == "False"
+
+
+@pytest.mark.parametrize(("running", "expected"), [(1, SPINS), (4, SPINS), (5, SHARED_SPINS), (30, SHARED_SPINS)])
+def test_beside_other_jobs_threads_sleep_sooner(monkeypatch: pytest.MonkeyPatch, running: int, expected: str) -> None:
+    for name in machine._SPINNING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)  # of the running threads, one is this process's own
+    monkeypatch.setattr(Path, "read_text", lambda path: f"1.0 1.0 1.0 {running}/900 4242")
+    machine.bound_spinning()
+    assert os.environ.pop("GOMP_SPINCOUNT") == expected
 
 
 @pytest.mark.parametrize(
