@@ -5,13 +5,15 @@ Hydra's own help lists the groups of all commands, takes twice as long, and has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from wee.app.groups import Group
 from wee.app.paths import conf_dir
 
 _TEXT = """\
@@ -29,23 +31,29 @@ wee {command} --hydra-help    Hydra's own help
 """
 
 
-def command_help(command: str, overrides: Sequence[str], config_dir: str | None) -> str:
+def command_help(
+    command: str, overrides: Sequence[str], config_dir: str | None, groups: Mapping[str, Group] | None = None
+) -> str:
     """The help of a command.
 
     Args:
         command: its name.
         overrides: as given beside `--help`; the config is shown with them.
         config_dir: an additional folder of configs, as given by `--config-dir`.
+        groups: config groups whose choices come from catalogues, by name.
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
     with initialize_config_dir(str(folders[0]), version_base="1.3"):
         config = compose(command, overrides=[*search, *overrides], return_hydra_config=True)
-    choices = {group: str(choice) for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
+    choices = {group: choice for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
-    groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
-    experiments = "\n" + _group("+experiment", "", folders) if command == "sweep" else ""
-    return _TEXT.format(command=command, groups=f"{groups}{experiments}", config=_yaml(chosen))
+    catalogued = groups or {}
+    shown = "\n".join(
+        _group(group, _names(choice), folders, catalogued.get(group)) for group, choice in reversed(choices.items())
+    )
+    experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
+    return _TEXT.format(command=command, groups=f"{shown}{experiments}", config=_yaml(chosen))
 
 
 def _yaml(config: DictConfig) -> str:
@@ -54,14 +62,20 @@ def _yaml(config: DictConfig) -> str:
     return str(yaml.safe_dump(plain, default_flow_style=None, sort_keys=False, width=110))
 
 
-def _group(group: str, chosen: str, folders: Iterable[Path]) -> str:
-    """A group's choices, each with the first comment of its file."""
-    files = sorted(file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml"))
-    lines = [f"  {group}"]
-    for file in files:
-        mark = "*" if file.stem in chosen.strip("[]").replace(",", " ").split() else " "
-        lines.append(f"   {mark} {file.stem:<16} {_comment(file)}".rstrip())
-    return "\n".join(lines) + "\n"
+def _names(choice: Any) -> list[str]:
+    """The names that a choice of a group consists of: one, or several of a list."""
+    return str(choice).strip("[]").replace(",", " ").replace("'", " ").split()
+
+
+def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogued: Group | None = None) -> str:
+    """A group's choices, each with a line about it: from a catalogue its help, of a file the first comment."""
+    files = {file.stem: file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml")}
+    about = {name: _comment(files[name]) for name in sorted(files)}
+    if catalogued is not None:
+        things = [catalogued.catalogue.find(name) for name in dict.fromkeys([*catalogued.catalogue, *chosen]) if name not in files]
+        about = {thing.name: thing.help for thing in things} | about
+    lines = [f"   {'*' if name in chosen else ' '} {name:<16} {line}".rstrip() for name, line in about.items()]
+    return "\n".join([f"  {group}", *lines]) + "\n"
 
 
 def _comment(file: Path) -> str:
