@@ -308,7 +308,8 @@ def test_labelled_sets_beside_the_test_set_are_shifted_test_sets(tmp_path: Path,
     np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
     done = wee("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
     assert "makes maximum softmax probabilities equal that differ in the files: val 2 of 120 (over all" in done.stderr
-    expected = {"imported": 8, "already_there": 0, "newly_tied": {"val": 2, "test": 0, "shift-worn": 0, "ood-far": 0}}
+    newly_tied = {"val": 2, "test": 0, "shift-worn": 0, "ood-far": 0}
+    expected = {"imported": 8, "already_there": 0, "costs_added": 0, "newly_tied": newly_tied}
     assert last_report(tmp_path, "import") == expected
     shown = wee("sweep", *STORED, "task.names=[cov@80,fpr@80]", cwd=tmp_path).stdout
     assert "shift-worn, msp" in shown

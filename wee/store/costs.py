@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from wee.files import write_json
-from wee.identity import key_of
+from wee.identity import KEY_LENGTH, key_of
 
 log = logging.getLogger("wee")
 
@@ -45,7 +45,7 @@ class MeasuredCost:
     def file(self) -> str:
         """The name of its file; other conditions, other file."""
         key = key_of({"name": self.name, "conditions": dict(self.conditions)})
-        return f"{re.sub(r'[^A-Za-z0-9_.-]', '.', self.name)}-{key}.json"
+        return f"{_stem(self.name)}-{key}.json"
 
     def is_like(self, name: str, conditions: Mapping[str, Any]) -> bool:
         """Whether it has this name and these conditions, and perhaps more."""
@@ -54,13 +54,18 @@ class MeasuredCost:
         )
 
 
-def read_costs(entry: Path) -> list[MeasuredCost]:
-    """The costs beside an entry, by the names of their files.
+def read_costs(entry: Path, name: str | None = None) -> list[MeasuredCost]:
+    """The costs beside an entry, in the order of their files' names.
+
+    Args:
+        entry: the folder of the entry.
+        name: of the costs that are wanted; None for all.
 
     Raises:
         ValueError: a file is not what was written; the message names it.
     """
-    return [_read(path) for path in _files(entry)]
+    costs = [_read(path) for path in _files(entry, "*" if name is None else _stem(name))]
+    return [cost for cost in costs if name in (None, cost.name)]
 
 
 def write_cost(entry: Path, cost: MeasuredCost) -> None:
@@ -71,7 +76,7 @@ def write_cost(entry: Path, cost: MeasuredCost) -> None:
 
 def set_damaged_aside(entry: Path) -> None:
     """Rename the files beside an entry that are not what was written, so that they can be measured again."""
-    for path in _files(entry):
+    for path in _files(entry, "*"):
         try:
             _read(path)
         except ValueError as error:
@@ -80,8 +85,14 @@ def set_damaged_aside(entry: Path) -> None:
             log.warning(f"{error}; it is set aside as {aside}")
 
 
-def _files(entry: Path) -> list[Path]:
-    return sorted((entry / FOLDER).glob("[!.]*.json"))
+def _stem(name: str) -> str:
+    """A cost's name with what cannot stand in the name of a file on every system replaced."""
+    return re.sub(r"[^A-Za-z0-9_.-]", ".", name)
+
+
+def _files(entry: Path, stem: str) -> list[Path]:
+    files = (entry / FOLDER).glob(f"{stem}-{'[0-9a-f]' * KEY_LENGTH}.json")
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
 def _read(path: Path) -> MeasuredCost:

@@ -121,6 +121,11 @@ class Entry:
         return manifest_checksum(self.manifest)
 
     @property
+    def member(self) -> str:
+        """What its member is called in messages."""
+        return f"{self.address.family}/{self.address.scale} member {self.address.member}"
+
+    @property
     def outputs(self) -> int:
         """How many outputs its member has: the number of exits of a multi-exit network, else 1."""
         shape = self.manifest["shape"]
@@ -136,8 +141,11 @@ class Entry:
         Raises:
             Damaged: a cost is not what was written.
         """
+        return self._costs()
+
+    def _costs(self, wanted: str | None = None) -> list[MeasuredCost]:
         try:
-            beside = read_costs(self.folder)
+            beside = read_costs(self.folder, wanted)
         except ValueError as error:
             raise Damaged(str(error), self.address) from None
         made = self.manifest["provenance"]
@@ -147,7 +155,7 @@ class Entry:
             values = [float(each) for each in (value if isinstance(value, list) else [value])]
             cost = MeasuredCost(name, values, {}, str(made.get("created", "")), made.get("versions", {}))
             # Entries of format 2 may have the parameters of a whole multi-exit network as one number.
-            if len(values) == self.outputs and cost.file not in known:
+            if wanted in (None, name) and len(values) == self.outputs and cost.file not in known:
                 costs.append(cost)
         return [*costs, *beside]
 
@@ -159,10 +167,10 @@ class Entry:
             conditions: those that are meant, as many as tell the cost from others of its name.
 
         Raises:
-            Damaged: a cost is not what was written.
+            Damaged: a cost of that name is not what was written.
             WeeError: several fit; the message names their conditions and how to choose.
         """
-        fitting = [cost for cost in self.costs if cost.is_like(name, conditions or {})]
+        fitting = [cost for cost in self._costs(name) if cost.is_like(name, conditions or {})]
         if len(fitting) > 1:
             listed = "\n".join(f"  {json.dumps(cost.conditions)}, measured {cost.created}" for cost in fitting)
             key, value = _telling(fitting)
@@ -190,7 +198,7 @@ class Entry:
                 f"{self.address}: the cost {cost.name} has {len(cost.values)} values, but the member has {self.outputs} "
                 f"{'exits' if self.outputs > 1 else 'output'}: give one for each, the cost of a sample that leaves there"
             )
-        for known in self.costs:
+        for known in self._costs(cost.name):
             if known.file == cost.file:
                 if list(known.values) != list(cost.values):
                     raise WeeError(
