@@ -14,6 +14,7 @@ from tests.sweep_tables import fill_store
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.draw import draw
+from wee.figures.labels import Labels
 from wee.figures.points import points
 from wee.members.config import EnsembleConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
@@ -237,3 +238,20 @@ def test_every_kind_is_drawn(table: pd.DataFrame, kind: str) -> None:
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["Cov@20 (%) ↑", "Risk@50 (%) ↓"]
     assert all(axis.lines for axis in figure.axes)
     plt.close(figure)
+
+
+def test_the_axis_names_the_cost(table: pd.DataFrame) -> None:
+    priced = table.assign(cost="mine:Energy")
+    labels = Labels(costs={"mine:Energy": "energy"}, units={"mine:Energy": "J"})
+    for rows, known, axis, limit in (
+        (table, labels, "average MACs", " MACs"),
+        (priced, labels, "average energy (J)", " J"),
+        (priced, None, "average mine:Energy", " mine:Energy"),
+    ):
+        config = FigureConfig("f", panels=["cov@20"])
+        assert draw(points(rows, config), config, known).axes[0].get_xlabel() == axis
+        config = FigureConfig("f", kind="hypervolume", panels=["cov@20"])
+        assert draw(points(rows, config), config, known).axes[0].get_xlabel().endswith(limit)
+        plt.close("all")
+    with pytest.raises(WeeError, match="priced by macs and mine:Energy, and a figure shows one cost: choose sweeps of"):
+        points(pd.concat([table, priced]), FigureConfig("f", panels=["cov@20"]))

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from wee.app.groups import Group
 from wee.app.paths import conf_dir
@@ -46,12 +47,10 @@ def command_help(
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
     with initialize_config_dir(str(folders[0]), version_base="1.3"):
         config = compose(command, overrides=[*search, *overrides], return_hydra_config=True)
-    choices = {group: choice for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
+    choices = _choices(command, overrides, config.hydra.runtime.choices)
     catalogued = groups or {}
-    shown = "\n".join(
-        _group(group, _names(choice), folders, catalogued.get(group)) for group, choice in reversed(choices.items())
-    )
+    shown = "\n".join(_group(group, names, folders, catalogued.get(group)) for group, names in choices.items())
     experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
     return _TEXT.format(command=command, groups=f"{shown}{experiments}", config=_yaml(chosen))
 
@@ -62,9 +61,23 @@ def _yaml(config: DictConfig) -> str:
     return str(yaml.safe_dump(plain, default_flow_style=None, sort_keys=False, width=110))
 
 
+def _choices(command: str, overrides: Sequence[str], composed: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is chosen of each config group, in the order of the command's defaults.
+
+    Hydra does not tell which choices of a group were listed (`group=[a,b]`): these are read from the defaults and overrides.
+    """
+    defaults = OmegaConf.load(conf_dir() / f"{command}.yaml").defaults
+    pairs = (pair for default in defaults if isinstance(default, DictConfig) for pair in default.items_ex(resolve=False))
+    written = {str(group): choice for group, choice in pairs if " " not in str(group)}
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    written |= {one.key_or_group: one.value() for one in parsed if one.key_or_group in written and not one.is_delete()}
+    known = {group: choice for group, choice in composed.items() if "/" not in group}
+    return {group: _names(choice) for group, choice in (written | known).items()}
+
+
 def _names(choice: Any) -> list[str]:
     """The names that a choice of a group consists of: one, or several of a list."""
-    return str(choice).strip("[]").replace(",", " ").replace("'", " ").split()
+    return [str(name) for name in choice] if isinstance(choice, (list, ListConfig)) else [str(choice)]
 
 
 def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogued: Group | None = None) -> str:
