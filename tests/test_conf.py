@@ -51,7 +51,8 @@ PAIRS = [
     (name, group, option)
     for name, (group, option) in itertools.product(COMMANDS, CHOICES)
     if group in {field.name for field in dataclasses.fields(find_command(name).root)}
-    and (name, group, option) != ("sweep", "family", "stored")  # needs a store: tests/commands/test_importing.py has one
+    and (name, group, option)
+    != ("sweep", "family", "stored")  # needs a store: tests/commands/test_importing.py has one
 ]
 PAIRS += [choice for choice in CATALOGUED if choice not in PAIRS]
 

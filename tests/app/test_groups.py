@@ -70,7 +70,10 @@ def test_catalogue_plugins_and_files_are_choices(groups: Mapping[str, Group], tm
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("fruit=aple", r"no fruit 'aple'; did you mean 'apple'\? Known: apple, pear, both. A fruit of your own is named as"),
+        (
+            "fruit=aple",
+            r"no fruit 'aple'; did you mean 'apple'\? Known: apple, pear, both. A fruit of your own is named as",
+        ),
         ("fruit=[pear,aple]", "no fruit 'aple'"),
         ("fruit=nosuch_garden:Fig", "is the folder of nosuch_garden.py on the PYTHONPATH"),
     ],

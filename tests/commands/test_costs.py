@@ -42,7 +42,9 @@ def test_a_cost_of_ones_own_from_evaluate_to_the_figure(folder: Path, wee: Wee) 
     common = (*SMALL, "scale=s1", "ood=none")
     sweep = ("sweep", *common, "policy=paper", "task.names=[cov@20]", f"cost={COST}")
     failed = wee(*sweep, cwd=folder, code=1).stderr
-    assert "2 members have no cost meter:Energy: tiny/s1 member 0, tiny/s1 member 1 (known: macs, parameters). " in failed
+    assert (
+        "2 members have no cost meter:Energy: tiny/s1 member 0, tiny/s1 member 1 (known: macs, parameters). " in failed
+    )
     assert "Measure it: wee evaluate dataset=digits family=tiny " in failed
     assert f"cost={COST}" in failed.split("Measure it: ")[1].split()
 

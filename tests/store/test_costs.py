@@ -56,7 +56,9 @@ def test_a_cost_is_added_and_the_entry_does_not_change(entry: Entry, tmp_path: P
     assert content(entry) == before
     found.verify()
     assert LogitStore(tmp_path).get(ADDRESS, IDENTITY) is not None
-    assert all(set(path.name) <= set("abcdefghijklmnopqrstuvwxyzW.0123456789-") for path in (entry.folder / "costs").iterdir())
+    assert all(
+        set(path.name) <= set("abcdefghijklmnopqrstuvwxyzW.0123456789-") for path in (entry.folder / "costs").iterdir()
+    )
 
 
 def test_a_known_cost_is_never_overwritten(entry: Entry) -> None:
@@ -95,7 +97,13 @@ def test_a_damaged_cost_is_told_and_can_be_measured_again(
     entry.add_cost(cost)
     path = entry.folder / "costs" / cost.file
     whole = json.loads(path.read_text())
-    wrong = [json.dumps({**whole, "values": [2.0]}), json.dumps({**whole, "crc32": 1}), path.read_text()[:50], "{}", "[]"]
+    wrong = [
+        json.dumps({**whole, "values": [2.0]}),
+        json.dumps({**whole, "crc32": 1}),
+        path.read_text()[:50],
+        "{}",
+        "[]",
+    ]
     for k, text in enumerate(wrong):
         path.write_text(text)
         with pytest.raises(Damaged, match=f"the cost {path} is damaged") as error:

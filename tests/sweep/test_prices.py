@@ -16,7 +16,7 @@ from wee.sweep.config import BootstrapConfig, PolicyConfig, TaskConfig
 from wee.sweep.differences import averages, differences, equal_quality
 from wee.sweep.fronts import fronts, read_reference
 from wee.sweep.pool import Pool, Unpriced, read_pool
-from wee.sweep.prices import with_prices
+from wee.sweep.prices import completed
 from wee.sweep.results import read_table, read_tables, save
 from wee.sweep.rounding import effect, effect_summary
 from wee.sweep.summary import summary
@@ -42,9 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
 
 
 def read(store: LogitStore, scale: str, cost: str = "parameters", **conditions: object) -> Pool:
-    found, missing = read_pool(
-        store, "toy", "made", [scale], [0, 1], SPLITS, [], cost=cost, conditions=conditions
-    )
+    found, missing = read_pool(store, "toy", "made", [scale], [0, 1], SPLITS, [], cost=cost, conditions=conditions)
     assert found is not None, missing
     return found
 
@@ -110,13 +108,15 @@ def test_printed_tables_name_the_cost(results: dict[str, Result]) -> None:
     shown = summary(table, plan().metrics[:1])
     assert str(shown.columns[2].header) == "parameters"
     assert str(shown.caption).startswith("parameters: of an ID sample")
-    assert list(shown.columns[2].cells)[0] == "1 k"
+    assert next(iter(shown.columns[2].cells)) == "1 k"
     rounded = effect_summary(effect(table, table), "float16")
     assert "average parameters" in list(rounded.columns[0].cells)
 
 
 def test_members_without_the_cost_are_named(store: LogitStore) -> None:
-    with pytest.raises(Unpriced, match=r"2 members have no cost watts: made/s1 member 0, made/s1 member 1 .known: macs, par"):
+    with pytest.raises(
+        Unpriced, match=r"2 members have no cost watts: made/s1 member 0, made/s1 member 1 .known: macs, par"
+    ):
         read(store, "s1", "watts")
     with pytest.raises(Unpriced):
         read(store, "s1", batch=2)
@@ -132,4 +132,4 @@ def test_tables_that_have_macs_alone_are_still_read(results: dict[str, Result], 
     found = read_table(tmp_path)
     assert set(found.cost) == {"macs"}
     assert np.allclose(found[["price", "price_id"]], table[["price", "price_id"]])
-    assert list(with_prices(table).columns) == list(table.columns)
+    assert list(completed(table).columns) == list(table.columns)

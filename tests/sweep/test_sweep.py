@@ -193,7 +193,9 @@ def test_fronts_are_chosen_on_validation_and_reported_on_test(table: pd.DataFram
         for row in front.itertuples():
             beaten = same[(same.price_val < row.price_val) & (sign * same.value_val >= sign * row.value_val)]
             assert beaten.empty
-            (test_value,) = same[(same.price_val == row.price_val) & (same.value_val == row.value_val)].value.unique()[:1]
+            (test_value,) = same[(same.price_val == row.price_val) & (same.value_val == row.value_val)].value.unique()[
+                :1
+            ]
             assert np.isfinite(test_value)
             checked += 1
         assert front.hypervolume.nunique() == 1

@@ -67,7 +67,9 @@ def _choices(command: str, overrides: Sequence[str], composed: Mapping[str, Any]
     Hydra does not tell which choices of a group were listed (`group=[a,b]`): these are read from the defaults and overrides.
     """
     defaults = OmegaConf.load(conf_dir() / f"{command}.yaml").defaults
-    pairs = (pair for default in defaults if isinstance(default, DictConfig) for pair in default.items_ex(resolve=False))
+    pairs = (
+        pair for default in defaults if isinstance(default, DictConfig) for pair in default.items_ex(resolve=False)
+    )
     written = {str(group): choice for group, choice in pairs if " " not in str(group)}
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     written |= {one.key_or_group: one.value() for one in parsed if one.key_or_group in written and not one.is_delete()}
@@ -85,7 +87,11 @@ def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogue
     files = {file.stem: file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml")}
     about = {name: _comment(files[name]) for name in sorted(files)}
     if catalogued is not None:
-        things = [catalogued.catalogue.find(name) for name in dict.fromkeys([*catalogued.catalogue, *chosen]) if name not in files]
+        things = [
+            catalogued.catalogue.find(name)
+            for name in dict.fromkeys([*catalogued.catalogue, *chosen])
+            if name not in files
+        ]
         about = {thing.name: thing.help for thing in things} | about
     lines = [f"   {'*' if name in chosen else ' '} {name:<16} {line}".rstrip() for name, line in about.items()]
     return "\n".join([f"  {group}", *lines]) + "\n"

@@ -245,7 +245,9 @@ class _Recorder:
             if not len(writer.missing):
                 break
             time.sleep(1.0)
-        plain = {cost.name: cost.values[0] if len(cost.values) == 1 else cost.values for cost in costs if not cost.conditions}
+        plain = {
+            cost.name: cost.values[0] if len(cost.values) == 1 else cost.values for cost in costs if not cost.conditions
+        }
         entry = writer.commit(plain, self._provenance(job.source))
         for cost in costs:
             entry.add_cost(cost)

@@ -78,7 +78,9 @@ def families(cfg: FamiliesConfig) -> None:
                     transform = Transform(scale.input_size, (0.0,) * channels, (1.0,) * channels)
                     values = {cost.name: measured(cost, network, transform, channels) for cost in costs}
                     row = {"family": family.name, "scale": name, "model": scale.model, "input": scale.input_size}
-                    networks.append({**row, **{cost: each[0] if len(each) == 1 else each for cost, each in values.items()}})
+                    networks.append(
+                        {**row, **{cost: each[0] if len(each) == 1 else each for cost, each in values.items()}}
+                    )
                     shown.add_row(*map(str, row.values()), *(", ".join(map(si, each)) for each in values.values()))
                 bar.advance(task)
             shown.add_section()

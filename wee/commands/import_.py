@@ -128,7 +128,12 @@ def import_logits(cfg: ImportConfig) -> None:
     if together or members != [0, 1]:
         together += f" 'ensemble.members={members}'".replace(", ", ",")
     log.info(f"sweep them: wee sweep {names}{together}")
-    report(imported=made, already_there=len(jobs) - made, costs_added=added, newly_tied={name: tied.get(name, 0) for name in splits})
+    report(
+        imported=made,
+        already_there=len(jobs) - made,
+        costs_added=added,
+        newly_tied={name: tied.get(name, 0) for name in splits},
+    )
 
 
 def _keep(

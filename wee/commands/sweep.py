@@ -222,7 +222,9 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
             f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(cfg, list(missing))}"
         )
     if unpriced:
-        raise WeeError(f"{Unpriced(cfg.cost.measure, list(unpriced.values()))}. {_measure(cfg, list(unpriced.values()))}")
+        raise WeeError(
+            f"{Unpriced(cfg.cost.measure, list(unpriced.values()))}. {_measure(cfg, list(unpriced.values()))}"
+        )
     for one in cfg.pick:
         if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
             raise WeeError(

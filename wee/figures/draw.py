@@ -60,7 +60,10 @@ def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = Non
         if not bars:
             _name_axes(axes[: len(names)], columns, labels.average(cost))
             _legend(figure, axes[: len(names)], [name for name in series.values() if name])
-        _caption(figure, hypervolume_caption(labels.cost(cost)) if bars else bars_caption(points, bands=config.kind == "tradeoff"))
+        _caption(
+            figure,
+            hypervolume_caption(labels.cost(cost)) if bars else bars_caption(points, bands=config.kind == "tradeoff"),
+        )
         if not bars:
             figure.draw_without_rendering()  # fixes the layout that notes are placed in
             for axis, rows_of_panel in panels:

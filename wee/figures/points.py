@@ -108,8 +108,8 @@ def one_cost(table: pd.DataFrame) -> str:
     costs = [str(name) for name in table.cost.unique()]
     if len(costs) > 1:
         raise WeeError(
-            f"these sweeps are priced by {' and '.join(costs)}, and a figure shows one cost: choose sweeps of the same cost with "
-            "sweeps=NAME (wee sweep name=NAME names a sweep)"
+            f"these sweeps are priced by {' and '.join(costs)}, and a figure shows one cost: choose sweeps of the same cost "
+            "with sweeps=NAME (wee sweep name=NAME names a sweep)"
         )
     return costs[0]
 

@@ -48,10 +48,10 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
         config: what is drawn; its panels are tasks.
 
     Returns:
-        A row per panel, policy and size of the validation set, with `COLUMNS`: `cost`, what the price is about; `line`, the policy's name on the figure, and
-        `look`, the policy; over the draws the median `value`, `low` and `high`, the quantiles of 5 and 95 %, the `mean` and the
-        standard deviation `sd`; `whole`, the value with the validation set that was drawn from; `systems`, how many members or
-        orders were averaged.
+        A row per panel, policy and size of the validation set, with `COLUMNS`: `cost`, what the price is about; `line`, the
+        policy's name on the figure, and `look`, the policy; over the draws the median `value`, `low` and `high`, the quantiles
+        of 5 and 95 %, the `mean` and the standard deviation `sd`; `whole`, the value with the validation set that was drawn
+        from; `systems`, how many members or orders were averaged.
 
     Raises:
         WeeError: the study lacks something that is to be drawn.

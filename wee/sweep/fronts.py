@@ -13,7 +13,7 @@ from wee.costs import MACS
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
-from wee.sweep.prices import columns_with_macs, with_macs, with_prices
+from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
 
 SETTING = ["scale", "exits", "size", "width", "fraction"]
@@ -130,7 +130,7 @@ def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
         raise WeeError(f"fronts.reference={source} means {1 + len(others)} sweeps; name one of them")
     path = path / "fronts.csv" if path.is_dir() else path
     try:
-        rows = with_prices(pd.read_csv(path))
+        rows = completed(pd.read_csv(path))
     except (OSError, ValueError) as error:
         raise WeeError(f"the reference {path} cannot be read as a CSV file: {error}") from None
     wanted = ["metric", "ref_price", "ref_value"]

@@ -39,11 +39,14 @@ def columns_with_macs(columns: Sequence[str]) -> list[str]:
     return [name for part in parts for name in part]
 
 
-def with_prices(table: pd.DataFrame) -> pd.DataFrame:
-    """Add prices to a table that has MACs alone: one of an earlier version of wee, or of elsewhere."""
-    if "cost" in table or not _named(table, MACS) or _named(table, _PRICE):
-        return table
-    return table.assign(cost=MACS, **{_renamed(name, MACS, _PRICE): table[name] for name in _named(table, MACS)})
+def completed(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the prices to a table that has MACs alone, of an earlier version of wee, and the MACs to one that has prices alone.
+
+    A table that says nothing of its cost stays as it is.
+    """
+    if "cost" not in table and _named(table, MACS) and not _named(table, _PRICE):
+        table = table.assign(cost=MACS, **{_renamed(name, MACS, _PRICE): table[name] for name in _named(table, MACS)})
+    return with_macs(table) if "cost" in table else table
 
 
 def _named(table: pd.DataFrame, word: str) -> list[str]:

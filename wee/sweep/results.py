@@ -16,7 +16,7 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.sweep.config import BootstrapConfig
-from wee.sweep.prices import columns_with_macs, with_prices
+from wee.sweep.prices import columns_with_macs, completed
 from wee.sweep.table import COLUMNS, KEYS
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
@@ -129,7 +129,7 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise WeeError(f"{path} is not {what}: {error}") from None
-    table = with_prices(table)
+    table = completed(table)
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
@@ -166,7 +166,7 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
     if not path.is_file():
         raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
-    table = with_prices(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str")))
+    table = completed(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str")))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
         raise WeeError(

@@ -28,7 +28,9 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] 
     shown = _Shown(table, splits)
     columns = _columns(shown, tasks)
     display = Table(title=f"{shown.title}; means over members and orders", title_justify="left", header_style="bold")
-    _head(display, shown, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns)
+    _head(
+        display, shown, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns
+    )
     for scale, lines in shown.scales():
         for policy, price, rows in lines:
             display.add_row(scale, policy, price, *(_mean(rows, metric.name, ood) for metric, ood in columns))
@@ -123,9 +125,7 @@ def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str |
     return columns + with_ood if len(columns) + len(with_ood) <= _WIDEST else columns
 
 
-def _head(
-    display: Table, shown: _Shown, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]
-) -> None:
+def _head(display: Table, shown: _Shown, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:
     for name in ("scale", "policy"):
         display.add_column(name, no_wrap=True)
     display.add_column(shown.cost.heading, justify="right", no_wrap=True)
