@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from wee.app.paths import conf_dir
@@ -21,6 +20,13 @@ CHOICES = [
     if group.is_dir() and group.name not in ("hydra", "experiment")
     for file in sorted(group.glob("*.yaml"))
 ]
+CATALOGUED = [
+    (name, group, option)
+    for name in COMMANDS
+    for group, choices in find_command(name).groups.items()
+    for option in choices.catalogue
+]
+"""The choices that come from catalogues."""
 
 
 def needs(name: str) -> list[str]:
@@ -30,10 +36,10 @@ def needs(name: str) -> list[str]:
 
 
 def composed(name: str, *overrides: str) -> object:
-    root = find_command(name).root
-    ConfigStore.instance().store(name=f"{name}_schema", node=root)
+    command = find_command(name)
+    command.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return to_object(root, compose(name, overrides=list(overrides)))
+        return to_object(command.root, compose(name, overrides=list(overrides)))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -45,8 +51,10 @@ PAIRS = [
     (name, group, option)
     for name, (group, option) in itertools.product(COMMANDS, CHOICES)
     if group in {field.name for field in dataclasses.fields(find_command(name).root)}
-    and (name, group, option) != ("sweep", "family", "stored")  # needs a store: tests/stages/test_importing.py has one
+    and (name, group, option)
+    != ("sweep", "family", "stored")  # needs a store: tests/commands/test_importing.py has one
 ]
+PAIRS += [choice for choice in CATALOGUED if choice not in PAIRS]
 
 
 @pytest.mark.parametrize(("name", "group", "option"), PAIRS)
@@ -80,7 +88,8 @@ def test_no_path_is_absolute(file: Path) -> None:
 
 
 def test_every_group_belongs_to_a_stage() -> None:
-    assert {group for group, _ in CHOICES} == {group for _, group, _ in PAIRS}
+    assert {group for group, _ in CHOICES} | {group for _, group, _ in CATALOGUED} == {group for _, group, _ in PAIRS}
+    assert len(CATALOGUED) > 4
 
 
 def test_every_choice_says_what_it_is() -> None:

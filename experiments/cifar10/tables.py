@@ -335,9 +335,9 @@ def validation_sizes(table: pd.DataFrame, task: Task) -> list[str]:
     for scale, val_size in shares.index:
         own = found.loc[scale, val_size]
         cells = [_spread(own.loc[policy, asked], 2) for policy in policies]
-        macs = own.loc["window", "macs"] / own.loc["single", "macs"]["mean"]
+        price = own.loc["window", "price"] / own.loc["single", "price"]["mean"]
         cells += [f"{shares[scale, val_size]:.0%}", _spread(own.loc["window", other], 2)]
-        cells += [_spread(own.loc["window", "value"], 2), _spread(macs, 3)]
+        cells += [_spread(own.loc["window", "value"], 2), _spread(price, 3)]
         lines.append(row([str(scale), f"{val_size:,}", *cells]))
     return lines
 

@@ -62,7 +62,7 @@ class WeeSweeper(BasicSweeper):
 
     def _sound(self, job: Sequence[str], failures: list[str]) -> bool:
         """Whether a job's config composes and has the right types; a failure is told at once and noted."""
-        from wee.app.command import FOLDERS, ROOTS, describe
+        from wee.app.command import FOLDERS, GROUPS, ROOTS, describe
         from wee.app.typed import check_overrides, to_object
 
         assert self.config is not None
@@ -70,7 +70,7 @@ class WeeSweeper(BasicSweeper):
         try:
             root = ROOTS.get(str(self.config.hydra.job.config_name))
             if root is not None:
-                check_overrides(root, job, FOLDERS)
+                check_overrides(root, job, FOLDERS, GROUPS)
             config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
             if root is not None:
                 to_object(root, OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))

@@ -245,6 +245,25 @@ def test_splits_of_two_imports_are_not_mixed(tmp_path: Path, factor: int, dtype:
         read_pool(store, "d", "f", ["s1"], [0], ("val", "test"), keys)
 
 
+def test_other_costs_are_given_with_the_logits_or_later(tmp_path: Path) -> None:
+    np.savez(tmp_path / "logits.npz", **arrays())
+    address = Address("d", "f", "s1", 0, "val")
+    (before,) = imported(tmp_path, file=tmp_path / "logits.npz").find(address)
+    assert before.cost("parameters") is None
+    (after,) = imported(tmp_path, file=tmp_path / "logits.npz", costs={"parameters": 5}).find(address)
+    assert (after.key, after.checksum) == (before.key, before.checksum)
+    assert {cost.name: cost.values for cost in after.costs} == {"macs": [1e9], "parameters": [5.0]}
+    for costs, message in (
+        ({"parameters": 6}, r"has the cost parameters already, as \[5.0\] and not \[6.0\]"),
+        ({"parameters": [1, 2, 3, 4, 5, 6, 7]}, "costs.parameters has 7 numbers"),
+        ({"parameters": -1}, "costs.parameters is -1: it must be a positive number"),
+        ({"watts": 1}, "there is no cost 'watts'"),
+        ({"macs": 1}, "costs has macs, which has a field of its own: macs=NUMBER"),
+    ):
+        with pytest.raises(WeeError, match=message):
+            imported(tmp_path, file=tmp_path / "logits.npz", costs=costs)
+
+
 def test_a_dtype_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeeError, match="there is no dtype 'bfloat16'; did you mean 'float16'"):
         imported(tmp_path, file="none.npz", dtype="bfloat16")
@@ -308,7 +327,8 @@ def test_labelled_sets_beside_the_test_set_are_shifted_test_sets(tmp_path: Path,
     np.savez(tmp_path / "mine.npz", **arrays)  # type: ignore[arg-type]
     done = wee("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
     assert "makes maximum softmax probabilities equal that differ in the files: val 2 of 120 (over all" in done.stderr
-    expected = {"imported": 8, "already_there": 0, "newly_tied": {"val": 2, "test": 0, "shift-worn": 0, "ood-far": 0}}
+    newly_tied = {"val": 2, "test": 0, "shift-worn": 0, "ood-far": 0}
+    expected = {"imported": 8, "already_there": 0, "costs_added": 0, "newly_tied": newly_tied}
     assert last_report(tmp_path, "import") == expected
     shown = wee("sweep", *STORED, "task.names=[cov@80,fpr@80]", cwd=tmp_path).stdout
     assert "shift-worn, msp" in shown

@@ -41,7 +41,9 @@ def test_a_second_run_does_nothing(folder: Path, wee: Wee) -> None:
     wee("train", *SCALES, *SMALL, *QUICK, cwd=folder)
     wee("evaluate", *SCALES, *SMALL, *QUICK, cwd=folder)
     assert last_report(folder, "train") == {"trained": [], "already_there": 4, "steps": 0, "failures": []}
-    assert last_report(folder, "evaluate") == {"recorded": {}, "already_there": 16, "images": 0, "failures": []}
+    assert last_report(folder, "evaluate") == {
+        "recorded": {}, "already_there": 16, "images": 0, "costs_added": 0, "failures": [],
+    }  # fmt: skip
     assert "0 trained (0 steps), 4 were there already" in wee("train", *SCALES, *SMALL, *QUICK, cwd=folder).stderr
 
 
@@ -56,7 +58,8 @@ def test_a_changed_key_runs_what_depends_on_it(folder: Path, wee: Wee) -> None:
     assert last_report(folder, "evaluate")["images"] == 600  # another precision: new entries
     wee("evaluate", *one, "trainer.steps=12", "ood=photos", "ood.photos.draws=1", cwd=folder)
     assert last_report(folder, "evaluate") == {
-        "recorded": {"tiny/s1 member 0 on ood-photos": 320}, "already_there": 2, "images": 320, "failures": [],
+        "recorded": {"tiny/s1 member 0 on ood-photos": 320}, "already_there": 2, "images": 320, "costs_added": 0,
+        "failures": [],
     }  # fmt: skip
     told = wee("sweep", *SMALL, "scale=s1", "ood=none", cwd=folder, code=1).stderr
     assert "3 entries fit digits/tiny/s1/member 0/val" in told

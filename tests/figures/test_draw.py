@@ -35,8 +35,8 @@ def made_up(
     for metric, family, (k, (line, look)) in itertools.product(panels, families, enumerate(lines.items())):
         for place in range(1 if line == "alone" else count):
             value = 50.0 + 8 * place + 3 * k
-            names = {"scale": f"s{place}", "dataset": "toy", "family": family, "metric": metric}
-            numbers = {"macs": 1e6 * (1 + 0.2 * k) * 2.5**place, "value": value, "low": value - 4, "high": value - 1}
+            names = {"scale": f"s{place}", "dataset": "toy", "family": family, "metric": metric, "cost": "macs"}
+            numbers = {"price": 1e6 * (1 + 0.2 * k) * 2.5**place, "value": value, "low": value - 4, "high": value - 1}
             kind = {"bars": bars, "level": 0.9, "seeds": 0.0, "shade": np.nan}
             note = f"s{place}" if look == "window" else ""
             rows.append(
@@ -145,9 +145,9 @@ def test_adjusted_windows_have_visible_markers() -> None:
 
 
 @pytest.mark.parametrize("span", [1.0, 1.3, 8.0, 80.0, 2000.0])
-def test_axes_of_macs_have_several_ticks(span: float) -> None:
+def test_axes_of_costs_have_several_ticks(span: float) -> None:
     points = made_up({"single models": "single"}, ["cov@20"], count=2)
-    points["macs"] = [1.1e6, 1.1e6 * span]
+    points["price"] = [1.1e6, 1.1e6 * span]
     figure = draw(points, FigureConfig("f", panels=["cov@20"], columns=1))
     low, high = figure.axes[0].get_xlim()
     assert 2 <= sum(low <= tick <= high for tick in figure.axes[0].get_xticks()) <= 6
@@ -156,7 +156,7 @@ def test_axes_of_macs_have_several_ticks(span: float) -> None:
 def hypervolume(policies: dict[str, str]) -> pd.DataFrame:
     rows = [
         {"panel": metric, "metric": metric, "ood": None, "dataset": "toy", "family": "made", "line": line, "look": look,
-         "value": 7.1 + k, "ref_macs": 137e6, "ref_value": 45.61}
+         "cost": "macs", "value": 7.1 + k, "ref_price": 137e6, "ref_value": 45.61}
         for metric in ("cov@20", "risk@50") for k, (line, look) in enumerate(policies.items())
     ]  # fmt: skip
     return pd.DataFrame(rows)

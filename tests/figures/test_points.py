@@ -14,6 +14,7 @@ from tests.sweep_tables import fill_store
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.draw import draw
+from wee.figures.labels import Labels
 from wee.figures.points import points
 from wee.members.config import EnsembleConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
@@ -112,7 +113,7 @@ def test_what_was_not_swept_is_named(table: pd.DataFrame, config: FigureConfig, 
 def averages(table: pd.DataFrame, seeds: int = 0, level: float = 0.95) -> pd.DataFrame:
     """Averages as a sweep keeps them, with made-up intervals."""
     values = {"value": "mean", "low": "min", "high": "max", "count": "size"}
-    numbers = {"macs": ("macs", "mean"), **{name: ("value", how) for name, how in values.items()}}
+    numbers = {"price": ("price", "mean"), **{name: ("value", how) for name, how in values.items()}}
     means = table.groupby(POINT, dropna=False, sort=False).agg(**numbers).reset_index()
     return means.assign(lower=means.value - 3, upper=means.value + 2, seeds=seeds, level=level)
 
@@ -128,7 +129,7 @@ def test_bars_are_intervals_where_sweeps_have_them(table: pd.DataFrame) -> None:
     assert set(found.level) == {0.95}
     assert np.allclose(found.low, found.value - 3)
     assert np.allclose(found.high, found.value + 2)
-    pd.testing.assert_frame_equal(found[["macs", "value", "count"]], spread[["macs", "value", "count"]])
+    pd.testing.assert_frame_equal(found[["price", "value", "count"]], spread[["price", "value", "count"]])
     assert set(points(table, CURVES, averages(table, seeds=4)).bars) == {"interval with seeds"}
 
 
@@ -177,7 +178,7 @@ def test_points_name_their_settings(table: pd.DataFrame) -> None:
 
 def test_exits_are_points_of_their_own(table: pd.DataFrame) -> None:
     single = table[table.policy == "single"]
-    exits = pd.concat([single.assign(exits=str(k), macs=single.macs * k) for k in (1, 2)])
+    exits = pd.concat([single.assign(exits=str(k), price=single.price * k) for k in (1, 2)])
     found = points(exits, FigureConfig("f", panels=["cov@20"], policies=["single"]))
     assert list(found.note) == ["exit 1", "exit 2", "exit 1", "exit 2"]
     assert list(found.macs) == [1e6, 2e6, 3e6, 6e6]
@@ -201,7 +202,7 @@ def test_hypervolumes_hand_on_the_reference_and_keep_the_order_of_policies(
 ) -> None:
     from wee.sweep.fronts import fronts
 
-    wanted = pd.DataFrame({"metric": ["cov@20"], "ref_macs": [9e6], "ref_value": [12.0]})
+    wanted = pd.DataFrame({"metric": ["cov@20"], "ref_price": [9e6], "ref_value": [12.0]})
     given = []
 
     def front(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -237,3 +238,20 @@ def test_every_kind_is_drawn(table: pd.DataFrame, kind: str) -> None:
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["Cov@20 (%) ↑", "Risk@50 (%) ↓"]
     assert all(axis.lines for axis in figure.axes)
     plt.close(figure)
+
+
+def test_the_axis_names_the_cost(table: pd.DataFrame) -> None:
+    priced = table.assign(cost="mine:Energy")
+    labels = Labels(costs={"mine:Energy": "energy"}, units={"mine:Energy": "J"})
+    for rows, known, axis, limit in (
+        (table, labels, "average MACs", " MACs"),
+        (priced, labels, "average energy (J)", " J"),
+        (priced, None, "average mine:Energy", " mine:Energy"),
+    ):
+        config = FigureConfig("f", panels=["cov@20"])
+        assert draw(points(rows, config), config, known).axes[0].get_xlabel() == axis
+        config = FigureConfig("f", kind="hypervolume", panels=["cov@20"])
+        assert draw(points(rows, config), config, known).axes[0].get_xlabel().endswith(limit)
+        plt.close("all")
+    with pytest.raises(WeeError, match="priced by macs and mine:Energy, and a figure shows one cost: choose sweeps of"):
+        points(pd.concat([table, priced]), FigureConfig("f", panels=["cov@20"]))

@@ -47,9 +47,9 @@ def test_points_are_the_medians_and_quantiles_of_one_scale(table: pd.DataFrame) 
     (point,) = found.query("look == 'window' and panel == 'deployed_risk cov@40' and val_size == 60").itertuples()
     expected = [drawn.deployed_risk.quantile(q).mean() for q in (0.05, 0.5, 0.95)]
     assert [point.low, point.value, point.high] == pytest.approx(expected)
-    (point,) = found.query("look == 'window' and panel == 'macs cov@40' and val_size == 60").itertuples()
+    (point,) = found.query("look == 'window' and panel == 'price cov@40' and val_size == 60").itertuples()
     assert point.value == pytest.approx(drawn.macs.median().mean() / 1e6)
-    ends = found[(found.quantity == "macs") & (found.val_size == 300)].groupby("look").value.first()
+    ends = found[(found.quantity == "price") & (found.val_size == 300)].groupby("look").value.first()
     assert (ends["single"], ends["ensemble"]) == (1, 2)
     assert set(validation_points(table, config(scale="s2")).scale) == {"s2"}
 

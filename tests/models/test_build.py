@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import yaml
-from torch import nn
 
 from wee.app.paths import conf_dir
 from wee.app.typed import to_object
+from wee.costs import COSTS
+from wee.data.base import Transform
 from wee.errors import WeeError
-from wee.models.build import build, count_exit_macs, count_macs, count_parameters
+from wee.models.build import build
 from wee.models.config import FamilyConfig, ScaleConfig
 
 
@@ -30,40 +31,10 @@ def test_the_tiny_family(tiny: FamilyConfig, scale: str, macs: int) -> None:
     config = tiny.scales[scale]
     network = build(config, classes=8, channels=1)
     assert network(torch.zeros(2, 1, config.input_size, config.input_size)).shape == (2, 8)
-    assert count_macs(network, config.input_size, 1) == macs
+    transform = Transform(config.input_size, (0.0,), (1.0,))
+    assert COSTS["macs"].measure(network, transform, 1) == macs
     assert network.training
-    assert count_parameters(network) == sum(p.numel() for p in network.parameters())
-
-
-def test_the_papers_count() -> None:
-    """EfficientNet-B0 at 224: 0.399e9, batch norm included."""
-    network = build(ScaleConfig("efficientnet_b0", 224), classes=1000, channels=3)
-    assert count_macs(network, 224, 3) / 1e9 == pytest.approx(0.399, abs=5e-4)
-
-
-def test_fused_attention_is_counted_and_left_fused() -> None:
-    network = build(ScaleConfig("test_vit", 160), classes=10, channels=3)
-    blocks = [module for module in network.modules() if hasattr(module, "fused_attn")]
-    for block in blocks:
-        block.fused_attn = False
-    open_count = count_macs(network, 160, 3)
-    for block in blocks:
-        block.fused_attn = True
-    assert count_macs(network, 160, 3) == open_count
-    assert all(block.fused_attn for block in blocks)
-
-
-def test_an_operation_that_cannot_be_counted_is_named() -> None:
-    class Attends(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.scale = nn.Parameter(torch.ones(1))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return nn.functional.scaled_dot_product_attention(x * self.scale, x, x)
-
-    with pytest.raises(WeeError, match="cannot count aten::scaled_dot_product_attention in Attends"):
-        count_macs(Attends(), 8, 1)
+    assert COSTS["parameters"].measure(network, transform, 1) == sum(p.numel() for p in network.parameters())
 
 
 def test_a_model_that_timm_does_not_have_is_named() -> None:
@@ -111,7 +82,7 @@ def test_every_scale_is_built_and_counted(name: str, caplog: pytest.LogCaptureFi
     family, found = read_family(name), []
     scales = list(family.scales.values())
     for scale in scales[:1] if name == "msdnet" else scales:  # of ten exits each
-        macs = count_exit_macs(build(scale, 1000, 3), scale.input_size, 3)
+        macs = COSTS["macs"].measure(build(scale, 1000, 3), Transform(scale.input_size, (0.0,), (1.0,)), 3)
         found.append(macs if isinstance(macs, float) else macs[-1])
     assert sorted(found) == found
     assert not caplog.records
@@ -119,16 +90,3 @@ def test_every_scale_is_built_and_counted(name: str, caplog: pytest.LogCaptureFi
         tolerance = 5e-4 if name in ("efficientnet", "mobilenetv2") else 0.02 * PUBLISHED[name][0] + 0.05
         named = [found[k] / 1e9 for k in range(len(found))][-len(PUBLISHED[name]) :]
         assert named == pytest.approx(PUBLISHED[name], abs=tolerance), [f"{one:.3f}" for one in named]
-
-
-def test_an_operation_that_is_not_counted_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    class Cumulative(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = torch.nn.Conv2d(3, 4, 1)
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return self.conv(images).cumsum(dim=1)
-
-    assert count_macs(Cumulative(), 8, 3) == 3 * 4 * 64
-    assert "are without aten::cumsum (1 times), which fvcore cannot count" in caplog.text

@@ -56,7 +56,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert (entry.labels == LABELS).all()
     assert (entry.ids == IDS).all()
     assert (entry.groups == GROUPS).all()
-    assert entry.macs == [5.0]
+    assert [(cost.name, cost.values) for cost in entry.costs] == [("macs", [5.0])]
     assert entry.address == ADDRESS
     entry.verify()
     assert LogitStore(tmp_path).get(ADDRESS, {"weights": "aa"}) is not None
@@ -236,7 +236,7 @@ def test_logits_of_exits_are_kept_exit_by_exit(tmp_path: Path) -> None:
             writer.add(part, np.moveaxis(exits, 0, 1)[part], LABELS[part])
         entry = writer.commit({"macs": [1.0, 2.0, 3.0]}, provenance())
     assert (entry.logits == exits).all()
-    assert entry.macs == [1.0, 2.0, 3.0]
+    assert [(cost.name, cost.values) for cost in entry.costs] == [("macs", [1.0, 2.0, 3.0])]
 
 
 def test_ids_must_be_unique(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from wee.members.config import EnsembleConfig
 from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Summary, Task, Window, summarise
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
-from wee.sweep.differences import averages, differences, equal_quality, macs_at
+from wee.sweep.differences import averages, differences, equal_quality, price_at
 from wee.sweep.table import Result, compute
 
 SCALES = ("s1", "s2", "s3")
@@ -151,13 +151,13 @@ def test_simultaneous_intervals_are_wider_and_count_their_family(pairs: Result) 
     assert (wide.simultaneous_upper - wide.simultaneous_lower).mean() > 1.2 * (wide.upper - wide.lower).mean()
 
 
-def test_macs_at_equal_quality() -> None:
+def test_price_at_equal_quality() -> None:
     macs, values = np.array([1.0, 10.0, 100.0]), np.array([[50.0], [70.0], [60.0]])
-    read = [float(macs_at(macs, values, np.array([v]), True)[0]) for v in (50.0, 60.0, 65.0, 70.0)]
+    read = [float(price_at(macs, values, np.array([v]), True)[0]) for v in (50.0, 60.0, 65.0, 70.0)]
     assert read == pytest.approx([1.0, 10**0.5, 10**0.75, 10.0])
-    assert macs_at(macs, values, np.array([71.0]), True)[0] == np.inf
-    assert macs_at(macs, values, np.array([49.0]), True)[0] == 0
-    assert macs_at(macs, -values, np.array([-60.0]), False)[0] == pytest.approx(10**0.5)
+    assert price_at(macs, values, np.array([71.0]), True)[0] == np.inf
+    assert price_at(macs, values, np.array([49.0]), True)[0] == 0
+    assert price_at(macs, -values, np.array([-60.0]), False)[0] == pytest.approx(10**0.5)
 
 
 def test_equal_quality_says_where_no_single_model_reaches_a_cascade(pairs: Result) -> None:

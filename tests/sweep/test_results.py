@@ -12,8 +12,25 @@ from wee.sweep.results import AVERAGED, AVERAGES, POINT, TABLE, read_averages, s
 
 
 def averages(**changes: object) -> pd.DataFrame:
-    row = {**dict.fromkeys(POINT), "dataset": "toy", "scale": "100", "exits": "3", "width": 0.2, "adjusted": False}
-    numbers = {"macs": 1e6, "value": 50.0, "lower": 48.0, "upper": 51.0, "low": 49.0, "high": 51.0, "count": 2}
+    row = {
+        **dict.fromkeys(POINT),
+        "dataset": "toy",
+        "scale": "100",
+        "exits": "3",
+        "width": 0.2,
+        "adjusted": False,
+        "cost": "macs",
+    }
+    numbers = {
+        "macs": 1e6,
+        "price": 1e6,
+        "value": 50.0,
+        "lower": 48.0,
+        "upper": 51.0,
+        "low": 49.0,
+        "high": 51.0,
+        "count": 2,
+    }
     return pd.DataFrame([{**row, **numbers, "seeds": 0, **changes}], columns=AVERAGED)
 
 

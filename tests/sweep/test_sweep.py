@@ -154,7 +154,7 @@ def test_hypervolumes_of_two_sweeps_share_a_reference(table: pd.DataFrame, tmp_p
     assert set(one.ref_macs) == {1e7}
     assert set(one.ref_value) == {10}
     (tmp_path / "wrong.csv").write_text("metric,value\ncov@20,1\n")
-    with pytest.raises(WeeError, match="has no column ref_macs, ref_value"):
+    with pytest.raises(WeeError, match="has no column ref_price, ref_value"):
         read_reference(str(tmp_path / "wrong.csv"), tmp_path / "sweeps")
 
 
@@ -191,9 +191,11 @@ def test_fronts_are_chosen_on_validation_and_reported_on_test(table: pd.DataFram
         if metric.task is not None:
             same = same[same.task.isna() | (same.task == key[0])]
         for row in front.itertuples():
-            beaten = same[(same.macs_val < row.macs_val) & (sign * same.value_val >= sign * row.value_val)]
+            beaten = same[(same.price_val < row.price_val) & (sign * same.value_val >= sign * row.value_val)]
             assert beaten.empty
-            (test_value,) = same[(same.macs_val == row.macs_val) & (same.value_val == row.value_val)].value.unique()[:1]
+            (test_value,) = same[(same.price_val == row.price_val) & (same.value_val == row.value_val)].value.unique()[
+                :1
+            ]
             assert np.isfinite(test_value)
             checked += 1
         assert front.hypervolume.nunique() == 1

@@ -152,7 +152,7 @@ def test_spreads_are_of_each_system_and_then_averaged(table: pd.DataFrame) -> No
     whole = table[table.draw.isna()].query("policy == 'window' and task == 'cov@20' and eval_score == 'energy'")
     assert row.whole == pytest.approx(whole.deployed_risk.mean())
     assert set(found[found.policy == "single"].quantity) == set(QUANTITIES[4:])
-    assert (found[(found.policy == "ensemble") & (found.quantity == "macs")].sd == 0).all()
+    assert (found[(found.policy == "ensemble") & (found.quantity == "price")].sd == 0).all()
 
 
 @pytest.mark.parametrize(

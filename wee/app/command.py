@@ -10,7 +10,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,9 +24,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from wee.app.groups import Group
 from wee.app.help import command_help
 from wee.app.paths import Common, conf_dir
-from wee.app.typed import check_overrides, to_object
+from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
 from wee.machine import processors
 
@@ -37,10 +38,11 @@ C = TypeVar("C", bound=Common)
 ROOTS: dict[str, type[Common]] = {}
 """The typed root of each command in this process; the sweeper checks every job of a multirun against it first."""
 
-
 FOLDERS: list[Path] = [conf_dir()]
 """The folders of configs in this process: wee's own, then the user's."""
 
+GROUPS: dict[str, Group] = {}
+"""The config groups of this process whose choices come from catalogues, by name."""
 
 _modules: dict[str, str] = {}
 """The module of each command, by name, as the commands have handed it over."""
@@ -59,20 +61,29 @@ class Command(Generic[C]):
         root: its typed config.
         work: what it does.
         modules: the module of each command there is, by name.
+        groups: its config groups whose choices come from catalogues, by name.
     """
 
     name: str
     root: type[C]
     work: Callable[[C], Any]
     modules: Mapping[str, str]
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
 
+    def register(self) -> None:
+        """Make the typed root and the choices that come from catalogues known to Hydra."""
+        ROOTS[self.name] = self.root
+        GROUPS.update(self.groups)
+        ConfigStore.instance().store(name=f"{self.name}_schema", node=self.root)
+        for name, group in self.groups.items():
+            group.offer(name)
+
     def main(self) -> None:
         """Run the command with the overrides on the command line; the process ends with 1 if anything failed."""
-        ROOTS[self.name] = self.root
-        ConfigStore.instance().store(name=f"{self.name}_schema", node=self.root)
+        self.register()
 
         def job(cfg: DictConfig) -> Any:
             return _job(self, cfg)
@@ -101,9 +112,9 @@ class Command(Generic[C]):
         if args.shell_completion or args.hydra_help:
             return False
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
-        check_overrides(self.root, args.overrides, FOLDERS)
+        check_overrides(self.root, args.overrides, FOLDERS, self.groups)
         if args.help:
-            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir))
+            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups))
         return bool(args.help)
 
 
@@ -128,7 +139,8 @@ def command(name: str, **fields: Any) -> str:
     if HydraConfig.initialized():
         job = HydraConfig.get()
         flags = [f"--config-dir={folder}" for folder in FOLDERS[1:]]
-        known = {field.name for field in dataclasses.fields(_find(name).root)}
+        root = _find(name).root
+        known = {field.name for field in dataclasses.fields(root)}
         defaults = _default_choices(name)
         for group in [
             name for name in ("dataset", "family", "ensemble", "trainer", "ood", "shift") if name in job.runtime.choices
@@ -141,7 +153,7 @@ def command(name: str, **fields: Any) -> str:
         for override in job.overrides.task:
             key, _, value = override.partition("=")
             first = key.lstrip("+~").split(".")[0]
-            if first in known or (first == "experiment" and job.job.name == name):
+            if has_key(root, key.lstrip("+~")) or (first == "experiment" and job.job.name == name):
                 overrides[key] = value
     overrides |= {key: _written(value) for key, value in fields.items() if value is not None}
     return shlex.join(["wee", name, *flags, *(f"{key}={value}" if value else key for key, value in overrides.items())])

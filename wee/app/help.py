@@ -5,13 +5,16 @@ Hydra's own help lists the groups of all commands, takes twice as long, and has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from wee.app.groups import Group
 from wee.app.paths import conf_dir
 
 _TEXT = """\
@@ -29,23 +32,27 @@ wee {command} --hydra-help    Hydra's own help
 """
 
 
-def command_help(command: str, overrides: Sequence[str], config_dir: str | None) -> str:
+def command_help(
+    command: str, overrides: Sequence[str], config_dir: str | None, groups: Mapping[str, Group] | None = None
+) -> str:
     """The help of a command.
 
     Args:
         command: its name.
         overrides: as given beside `--help`; the config is shown with them.
         config_dir: an additional folder of configs, as given by `--config-dir`.
+        groups: config groups whose choices come from catalogues, by name.
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
     with initialize_config_dir(str(folders[0]), version_base="1.3"):
         config = compose(command, overrides=[*search, *overrides], return_hydra_config=True)
-    choices = {group: str(choice) for group, choice in config.hydra.runtime.choices.items() if "/" not in group}
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
-    groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
-    experiments = "\n" + _group("+experiment", "", folders) if command == "sweep" else ""
-    return _TEXT.format(command=command, groups=f"{groups}{experiments}", config=_yaml(chosen))
+    choices = _choices(command, overrides, config.hydra.runtime.choices)
+    catalogued = groups or {}
+    shown = "\n".join(_group(group, names, folders, catalogued.get(group)) for group, names in choices.items())
+    experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
+    return _TEXT.format(command=command, groups=f"{shown}{experiments}", config=_yaml(chosen))
 
 
 def _yaml(config: DictConfig) -> str:
@@ -54,14 +61,40 @@ def _yaml(config: DictConfig) -> str:
     return str(yaml.safe_dump(plain, default_flow_style=None, sort_keys=False, width=110))
 
 
-def _group(group: str, chosen: str, folders: Iterable[Path]) -> str:
-    """A group's choices, each with the first comment of its file."""
-    files = sorted(file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml"))
-    lines = [f"  {group}"]
-    for file in files:
-        mark = "*" if file.stem in chosen.strip("[]").replace(",", " ").split() else " "
-        lines.append(f"   {mark} {file.stem:<16} {_comment(file)}".rstrip())
-    return "\n".join(lines) + "\n"
+def _choices(command: str, overrides: Sequence[str], composed: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is chosen of each config group, in the order of the command's defaults.
+
+    Hydra does not tell which choices of a group were listed (`group=[a,b]`): these are read from the defaults and overrides.
+    """
+    defaults = OmegaConf.load(conf_dir() / f"{command}.yaml").defaults
+    pairs = (
+        pair for default in defaults if isinstance(default, DictConfig) for pair in default.items_ex(resolve=False)
+    )
+    written = {str(group): choice for group, choice in pairs if " " not in str(group)}
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    written |= {one.key_or_group: one.value() for one in parsed if one.key_or_group in written and not one.is_delete()}
+    known = {group: choice for group, choice in composed.items() if "/" not in group}
+    return {group: _names(choice) for group, choice in (written | known).items()}
+
+
+def _names(choice: Any) -> list[str]:
+    """The names that a choice of a group consists of: one, or several of a list."""
+    return [str(name) for name in choice] if isinstance(choice, (list, ListConfig)) else [str(choice)]
+
+
+def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogued: Group | None = None) -> str:
+    """A group's choices, each with a line about it: from a catalogue its help, of a file the first comment."""
+    files = {file.stem: file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml")}
+    about = {name: _comment(files[name]) for name in sorted(files)}
+    if catalogued is not None:
+        things = [
+            catalogued.catalogue.find(name)
+            for name in dict.fromkeys([*catalogued.catalogue, *chosen])
+            if name not in files
+        ]
+        about = {thing.name: thing.help for thing in things} | about
+    lines = [f"   {'*' if name in chosen else ' '} {name:<16} {line}".rstrip() for name, line in about.items()]
+    return "\n".join([f"  {group}", *lines]) + "\n"
 
 
 def _comment(file: Path) -> str:

@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
+from wee.app.groups import Group, is_plugin
 from wee.errors import WeeError, unknown
 
 T = TypeVar("T")
@@ -67,13 +68,18 @@ def unknown_key(schema: type, key: str, where: str = "") -> WeeError:
     return unknown("key", prefix + key, [prefix + name for name in names])
 
 
-def check_overrides(schema: type, overrides: Iterable[str], folders: Sequence[Path]) -> None:
+def check_overrides(
+    schema: type, overrides: Iterable[str], folders: Sequence[Path], groups: Mapping[str, Group] | None = None
+) -> None:
     """Refuse overrides of keys and choices that do not exist, `+key=value` included, before anything is composed.
+
+    A plug-in that is chosen ("group=module:Name") is made known to Hydra.
 
     Args:
         schema: the typed root.
         overrides: as they stand on the command line.
-        folders: of configs; the first is wee's own, others are the user's.
+        folders: folders of configs; the first is wee's own, others are the user's.
+        groups: config groups whose choices come from catalogues, by name.
 
     Raises:
         WeeError: a key or a choice does not exist; the message names the nearest that does.
@@ -89,8 +95,9 @@ def check_overrides(schema: type, overrides: Iterable[str], folders: Sequence[Pa
         if first not in known and first not in theirs:
             raise unknown("key", first, known)
         choices = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
-        if choices and not override.is_delete() and not override.is_sweep_override():
-            _check_choices(schema, group, override.value(), choices)
+        catalogued = (groups or {}).get(group)
+        if (choices or catalogued) and not override.is_delete() and not override.is_sweep_override():
+            _check_choices(schema, group, override.value(), choices, catalogued)
         for depth in range(1, len(path)):
             inside = _walk(schema, ".".join(path[:depth]))
             if inside is None:
@@ -99,13 +106,27 @@ def check_overrides(schema: type, overrides: Iterable[str], folders: Sequence[Pa
                 raise unknown_key(schema, ".".join(path[: depth + 1]))
 
 
-def _check_choices(schema: type, group: str, value: Any, choices: Sequence[str]) -> None:
-    """Refuse a choice that a group does not have, and a value where a choice belongs."""
-    for one in value if isinstance(value, list) else [value]:
-        if str(one) not in choices:
-            fields = _fields(_walk(schema, group))
-            hint = f"A value goes into a field: {group}.{fields[0]}={one}." if len(fields) == 1 else ""
-            raise unknown(group, one, choices, hint)
+def has_key(schema: type, key: str) -> bool:
+    """Whether a schema has a dotted key; below a field that is no dataclass there may be any."""
+    parent, _, name = key.partition("@")[0].rpartition(".")
+    inside = _walk(schema, parent)
+    return name in _fields(inside) if inside is not None else bool(parent) and has_key(schema, parent)
+
+
+def _check_choices(schema: type, group: str, value: Any, choices: Sequence[str], catalogued: Group | None) -> None:
+    """Refuse a choice that a group does not have, and a value where a choice belongs; make plug-ins known."""
+    for choice in map(str, value if isinstance(value, list) else [value]):
+        if choice in choices or (catalogued is not None and choice in catalogued.catalogue):
+            continue
+        if catalogued is not None and is_plugin(choice):
+            catalogued.offer_plugin(group, choice)
+            continue
+        fields = _fields(_walk(schema, group))
+        hint = f"A value goes into a field: {group}.{fields[0]}={choice}." if len(fields) == 1 else ""
+        if catalogued is not None:
+            choices = [*catalogued.catalogue, *(name for name in choices if name not in catalogued.catalogue)]
+            hint = f"A {group} of your own is named as module:Name."
+        raise unknown(group, choice, choices, hint)
 
 
 def _fields(schema: Any) -> list[str]:

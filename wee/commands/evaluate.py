@@ -1,4 +1,4 @@
-"""`wee evaluate`: run trained members over images, and keep their logits in the store."""
+"""`wee evaluate`: run trained members over images, and keep their logits, and what they cost, in the store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from wee.app.command import Command, command
 from wee.app.console import progress
 from wee.app.failures import Failures, report
 from wee.app.fields import short
+from wee.app.groups import Group
 from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig
-from wee.costs.config import CostConfig
+from wee.costs import COSTS
+from wee.costs.config import CostsConfig, choice
 from wee.data.config import ImagesConfig, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.identity import key_of
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
     from wee.data.base import Split
     from wee.lit.processes import Processes
     from wee.members.origins import LoadedMember, Origin
-    from wee.store import Address, EntryWriter, LogitStore, PieceWriter
+    from wee.store import Address, EntryWriter, LogitStore, MeasuredCost, PieceWriter
 
 log = logging.getLogger("wee")
 
 
 COLLECTING = 30
-"""Seconds in which pieces that other processes have written must come to sight."""
+"""How long to wait for other processes' pieces to appear, in seconds."""
 
 STORAGES = ("float32", "float16")
 
@@ -48,7 +50,8 @@ class EvaluateConfig(MembersConfig):
     Attributes:
         ood: OOD sets, by name; all of them are evaluated, beside the val and test splits of the ID data.
         shift: labelled test sets from other distributions, by name; likewise.
-        cost: what is counted.
+        cost: which costs of each member are measured, once, and kept beside all of its entries, also beside those that are
+            there already.
         batch_size: images run at once.
         precision: of the forward passes, as Lightning's Trainer takes it.
         storage: what logits are kept as: "float32", or "float16", half as large and rounded (what that changes in every
@@ -58,7 +61,7 @@ class EvaluateConfig(MembersConfig):
 
     ood: dict[str, Any] = field(default_factory=dict)
     shift: dict[str, Any] = field(default_factory=dict)
-    cost: CostConfig = MISSING
+    cost: CostsConfig = MISSING
     batch_size: int = 512
     precision: str = "32-true"
     storage: str = "float32"
@@ -88,7 +91,7 @@ class Job:
 
 
 def evaluate(cfg: EvaluateConfig) -> None:
-    """Record every entry asked for that is not in the store yet."""
+    """Record every entry asked for that is not in the store yet, and measure every cost that an entry lacks."""
     from wee.data.shifted import shifted
     from wee.lit.processes import start_processes
     from wee.members.origins import source
@@ -129,8 +132,7 @@ def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
     cfg, store = recorder.cfg, recorder.store
     total = sum(len(recorder.splits[job.split]) for job in jobs)
     recorded: dict[str, int] = {}
-    there = 0
-    waiting = 0
+    there = added = waiting = 0
     with progress("images") as bar:
         task = bar.add_task("evaluating", total=total)
         while jobs:
@@ -139,9 +141,11 @@ def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
             bar.update(task, description=f"evaluating {name}")
             with failures.of(name):
                 address, identity = recorder.entry(job)
-                if store.get(address, identity) is not None:
+                entry = store.get(address, identity)
+                if entry is not None:
                     there, waiting = there + 1, 0
                     bar.advance(task, len(split))
+                    added += sum([entry.add_cost(cost) for cost in recorder.costs(job.source)])
                     continue
                 try:
                     writer = store.writer(address, identity, split.labels, split.ids, split.groups, cfg.piece_samples)
@@ -163,8 +167,12 @@ def _lead(recorder: _Recorder, jobs: deque[Job], failures: Failures) -> None:
                     failures.messages.append(f"{len(jobs)} entries were not tried, because a process was lost")
                 break
     samples = sum(recorded.values())
-    log.info(f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already; in {cfg.paths.store}")
-    report(recorded=recorded, already_there=there, images=samples, failures=failures.messages)
+    log.info(
+        f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already"
+        + (f" (costs added: {added})" if added else "")
+        + f"; in {cfg.paths.store}"
+    )
+    report(recorded=recorded, already_there=there, images=samples, costs_added=added, failures=failures.messages)
     failures.tell()
 
 
@@ -210,6 +218,7 @@ class _Recorder:
     ) -> None:
         self.cfg, self.store, self.splits, self.processes = cfg, store, splits, processes
         self._latest: tuple[str, LoadedMember] | None = None
+        self._costs: tuple[str, list[MeasuredCost]] | None = None
 
     def entry(self, job: Job) -> tuple[Address, dict[str, Any]]:
         """The address of an entry and its identity."""
@@ -223,8 +232,9 @@ class _Recorder:
         """Record what an entry lacks, with the others' help, and commit it.
 
         Raises:
-            WeeError: it failed in some process.
+            WeeError: it failed in some process, or a cost cannot be measured.
         """
+        costs = self.costs(job.source)
         missing, size = writer.missing, self.processes.size
         self.processes.assign((job.source.scale, job.source.member, job.split, writer.key, missing))
         with self.processes.apart():
@@ -235,7 +245,39 @@ class _Recorder:
             if not len(writer.missing):
                 break
             time.sleep(1.0)
-        writer.commit(self._network(job.source).cost, self._provenance(job.source))
+        plain = {
+            cost.name: cost.values[0] if len(cost.values) == 1 else cost.values for cost in costs if not cost.conditions
+        }
+        entry = writer.commit(plain, self._provenance(job.source))
+        for cost in costs:
+            entry.add_cost(cost)
+
+    def costs(self, source: Origin) -> list[MeasuredCost]:
+        """The costs asked for of a member: those that one of its entries has, and the others measured now, once.
+
+        Raises:
+            WeeError: a cost cannot be measured.
+        """
+        if self._costs is None or self._costs[0] != source.name:
+            self._costs = (source.name, [self._cost(source, name) for name in self.cfg.cost.measure])
+        return self._costs[1]
+
+    def _cost(self, source: Origin, name: str) -> MeasuredCost:
+        from wee.costs import conditions, measured
+        from wee.store import Entry, MeasuredCost
+        from wee.store.entry import Damaged
+        from wee.versions import versions
+
+        now = conditions(name)
+        for split in self.splits:
+            folder = self.store.folder(*self.entry(Job(source, split)))
+            with contextlib.suppress(Damaged):  # reported when it is the entry's turn
+                for cost in Entry.open(folder).costs if folder.is_dir() else []:
+                    if cost.name == name and cost.conditions == now:
+                        return cost
+        member = self._network(source)
+        values = measured(COSTS.find(name), member.module, member.transform, self.cfg.dataset.channels)
+        return MeasuredCost(name, values, now, time.strftime("%Y-%m-%dT%H:%M:%S%z"), versions())
 
     def help(self, job: Job | None, key: str, missing: NDArray[np.int64]) -> None:
         """Record a share of an entry that the leader makes.
@@ -267,7 +309,7 @@ class _Recorder:
 
     def _network(self, source: Origin) -> LoadedMember:
         if self._latest is None or self._latest[0] != source.name:
-            self._latest = (source.name, source.network(self.cfg.cost.measure))
+            self._latest = (source.name, source.network())
         return self._latest[1]
 
     def _provenance(self, source: Origin) -> dict[str, Any]:
@@ -286,7 +328,7 @@ class _Recorder:
         }
 
 
-COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules())
+COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules(), {"cost": Group(COSTS, choice)})
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

@@ -1,18 +1,21 @@
-"""`wee families`: the MACs and parameters of the families' networks."""
+"""`wee families`: what the families' networks cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from wee.app.command import FOLDERS, Command
 from wee.app.console import progress, show
 from wee.app.failures import Failures, report
+from wee.app.groups import Group
 from wee.app.paths import Common
 from wee.app.typed import to_object
 from wee.commands import find_command, modules
+from wee.costs import COSTS, measured
+from wee.costs.config import CostsConfig, choice
 from wee.data.config import LabelledConfig, labelled
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
@@ -24,7 +27,8 @@ class FamiliesConfig(Common):
     """What `wee families` can be told.
 
     Attributes:
-        family: which; null for all.
+        family: which family; null for all.
+        cost: which costs are shown, a column each.
         dataset: the data set whose classes and channels the networks get, as its config gives them; its images are not
             needed. null for 1000 classes and 3 channels, as of ImageNet.
         classes: outputs of a network; null for the data set's, and a number goes before it.
@@ -32,6 +36,7 @@ class FamiliesConfig(Common):
     """
 
     family: Any = None
+    cost: CostsConfig = MISSING
     dataset: Any = None
     classes: int | None = None
     channels: int | None = None
@@ -45,10 +50,11 @@ class FamiliesConfig(Common):
 
 
 def families(cfg: FamiliesConfig) -> None:
-    """Build every scale, count, and print a table."""
+    """Build every scale, measure what it costs, and print a table."""
     from rich.table import Table
 
-    from wee.models.build import build, count_exit_macs, count_parameters
+    from wee.data.base import Transform
+    from wee.models.build import build
 
     chosen = _families(cfg)
     classes, channels = _outputs_and_channels(cfg)
@@ -57,19 +63,25 @@ def families(cfg: FamiliesConfig) -> None:
         title += f" ({cfg.dataset.name})"
     shown = Table(title=f"{title}; inputs in pixels", title_justify="left", header_style="bold")
     networks, failures = [], Failures()
-    for column in ("family", "scale", "model", "input", "MACs", "parameters"):
-        shown.add_column(column, justify="right" if column in ("input", "MACs", "parameters") else "left", no_wrap=True)
+    costs = [COSTS.find(name) for name in cfg.cost.measure]
+    for column in ("family", "scale", "model"):
+        shown.add_column(column, no_wrap=True)
+    for column in ("input", *(cost.heading for cost in costs)):
+        shown.add_column(column, justify="right", no_wrap=True)
     with progress("networks") as bar:
         task = bar.add_task("counting", total=sum(len(family.scales) for family in chosen))
         for family in chosen:
             for name, scale in family.scales.items():
                 with failures.of(f"{family.name}/{name}"):
                     network = build(scale, classes, channels)
-                    macs = count_exit_macs(network, scale.input_size, channels)
+                    # Images are not read: neither their normalisation nor their resizing matters.
+                    transform = Transform(scale.input_size, (0.0,) * channels, (1.0,) * channels)
+                    values = {cost.name: measured(cost, network, transform, channels) for cost in costs}
                     row = {"family": family.name, "scale": name, "model": scale.model, "input": scale.input_size}
-                    networks.append({**row, "macs": macs, "parameters": count_parameters(network)})
-                    each = ", ".join(si(one) for one in macs) if isinstance(macs, list) else si(macs)
-                    shown.add_row(*map(str, row.values()), each, si(networks[-1]["parameters"]))
+                    networks.append(
+                        {**row, **{cost: each[0] if len(each) == 1 else each for cost, each in values.items()}}
+                    )
+                    shown.add_row(*map(str, row.values()), *(", ".join(map(si, each)) for each in values.values()))
                 bar.advance(task)
             shown.add_section()
     show(shown)
@@ -107,7 +119,7 @@ def _families(cfg: FamiliesConfig) -> list[FamilyConfig]:
     return found
 
 
-COMMAND = Command("families", FamiliesConfig, families, modules())
+COMMAND = Command("families", FamiliesConfig, families, modules(), {"cost": Group(COSTS, choice)})
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

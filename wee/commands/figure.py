@@ -50,7 +50,7 @@ def figure(cfg: FigureStageConfig) -> None:
     matplotlib.use("Agg")
     from wee.figures.draw import draw, write
     from wee.figures.labels import Labels
-    from wee.figures.points import points
+    from wee.figures.points import one_cost, points
     from wee.figures.validation import draw_validation, validation_points
     from wee.sweep.fronts import read_reference
     from wee.sweep.results import find_sweeps, read_averages, read_labels, read_tables, read_validation
@@ -64,10 +64,10 @@ def figure(cfg: FigureStageConfig) -> None:
         numbers = validation_points(read_validation(sweeps), cfg.figure)
         drawn = draw_validation(numbers, cfg.figure, labels)
     else:
-        reference = None
+        table, reference = read_tables(sweeps), None
         if cfg.figure.reference is not None:
-            reference = read_reference(cfg.figure.reference, root)
-        numbers = points(read_tables(sweeps), cfg.figure, read_averages(sweeps), reference)
+            reference = read_reference(cfg.figure.reference, root, one_cost(table))
+        numbers = points(table, cfg.figure, read_averages(sweeps), reference)
         drawn = draw(numbers, cfg.figure, labels)
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from wee.app.failures import report
 from wee.app.fields import as_list
 from wee.app.paths import Common
 from wee.commands import find_command, modules
+from wee.costs import COSTS, MACS, source_conditions
 from wee.data.config import labelled
 from wee.errors import WeeError, unknown
 from wee.members.config import check_member
@@ -23,6 +24,7 @@ from wee.models.config import FamilyConfig
 
 if TYPE_CHECKING:
     from wee.data.logit_files import Imported
+    from wee.store import MeasuredCost
 
 log = logging.getLogger("wee")
 
@@ -38,7 +40,8 @@ class ImportConfig(Common):
         dataset, family: their names, dataset.name and family.name, under which `wee sweep` finds the logits.
         scale: name of the architecture.
         member: the members' numbers; null for 0, 1, ..
-        macs: multiply-accumulates of one sample: one number, or one for each member, or for each exit.
+        macs: multiply-accumulates of one sample: one number, or one for each member, or up to each exit.
+        costs: other costs of one sample, by name, likewise. They are added to entries that are there already, too.
         exits: whether the first axis of the logits are the exits of one multi-exit network, and not members.
         labels: files of the labels, by split ("val", "test"), where the logits' files have none.
         names: the split of each name in the files, where it is another.
@@ -53,6 +56,7 @@ class ImportConfig(Common):
     file: Any = MISSING
     scale: str = MISSING
     macs: Any = MISSING
+    costs: dict[str, Any] = field(default_factory=dict)
     member: Any = None
     exits: bool = False
     labels: dict[str, str] = field(default_factory=dict)
@@ -66,10 +70,10 @@ class ImportConfig(Common):
             raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
         self.file = [str(one) for one in as_list(self.file)]
-        self.macs = as_list(self.macs)
-        for macs in self.macs:
-            if isinstance(macs, bool) or not isinstance(macs, (int, float)) or not 0 < macs < float("inf"):
-                raise WeeError(f"macs is {macs!r}: it must be a positive number, such as 3.99e8")
+        self.macs = _positive("macs", self.macs)
+        if MACS in self.costs:
+            raise WeeError(f"costs has {MACS}, which has a field of its own: {MACS}=NUMBER")
+        self.costs = {COSTS.find(name).name: _positive(f"costs.{name}", value) for name, value in self.costs.items()}
         if self.member is not None:
             self.member = as_list(self.member)
             for member in self.member:
@@ -89,7 +93,8 @@ def import_logits(cfg: ImportConfig) -> None:
         )
     count = len(splits["val"].logits)
     members = _members(cfg, 1 if cfg.exits else count)
-    macs = _macs(cfg, count)
+    macs = _for_each("macs", cfg.macs, count, cfg.exits)
+    costs = {name: _for_each(f"costs.{name}", values, count, cfg.exits) for name, values in cfg.costs.items()}
     store = LogitStore(cfg.paths.store)
     # A member is known by all of its logits, so that its splits belong together.
     weights = [
@@ -100,10 +105,12 @@ def import_logits(cfg: ImportConfig) -> None:
         for name, split in splits.items()
         for k, member in enumerate(members)
     ]
-    made = 0
+    made = added = 0
     for address, split, k in jobs:
         logits = split.logits if cfg.exits else split.logits[k]
-        made += _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k])
+        others = [_cost(name, values if cfg.exits else [values[k]]) for name, values in costs.items()]
+        new, new_costs = _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k], others)
+        made, added = made + new, added + new_costs
     tied = {name: split.newly_tied for name, split in splits.items() if split.newly_tied}
     if tied:
         listed = ", ".join(f"{name} {count:,} of {splits[name].logits[..., 0].size:,}" for name, count in tied.items())
@@ -111,25 +118,41 @@ def import_logits(cfg: ImportConfig) -> None:
             f"storing {cfg.dtype} makes maximum softmax probabilities equal that differ in the files: {listed} "
             f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
         )
-    log.info(f"{made} entries imported, {len(jobs) - made} were there already; in {cfg.paths.store}")
+    log.info(
+        f"{made} entries imported, {len(jobs) - made} were there already"
+        + (f" (costs added: {added})" if added else "")
+        + f"; in {cfg.paths.store}"
+    )
     names = f"dataset=stored dataset.name={cfg.dataset.name} family=stored family.name={cfg.family.name}"
     together = "" if len(members) > 1 and not cfg.exits else " ensemble=alone"
     if together or members != [0, 1]:
         together += f" 'ensemble.members={members}'".replace(", ", ",")
     log.info(f"sweep them: wee sweep {names}{together}")
-    report(imported=made, already_there=len(jobs) - made, newly_tied={name: tied.get(name, 0) for name in splits})
+    report(
+        imported=made,
+        already_there=len(jobs) - made,
+        costs_added=added,
+        newly_tied={name: tied.get(name, 0) for name in splits},
+    )
 
 
-def _keep(store: Any, address: Any, logits: Any, split: Imported, weights: str, macs: Any) -> bool:
-    """Make an entry, unless the same is there."""
+def _keep(
+    store: Any, address: Any, logits: Any, split: Imported, weights: str, macs: Any, costs: list[MeasuredCost]
+) -> tuple[bool, int]:
+    """Make an entry, unless the same is there, and add the costs that it lacks.
+
+    Returns:
+        (whether the entry is new, how many costs were added to one that was there already).
+    """
     import numpy as np
 
     from wee.versions import versions
 
     samples = {name: _digest(getattr(split, name)) for name in ("labels", "ids", "groups")}
-    identity = {"weights": weights, "imported": True, "samples": samples, "dtype": str(logits.dtype), "macs": macs}
-    if store.get(address, identity) is not None:
-        return False
+    identity = {"weights": weights, "imported": True, "samples": samples, "dtype": str(logits.dtype), MACS: macs}
+    entry = store.get(address, identity)
+    if entry is not None:
+        return False, sum([entry.add_cost(cost) for cost in costs])
     with store.writer(address, identity, split.labels, split.ids, split.groups) as writer:
         batch = np.moveaxis(logits, -2, 0)
         for start in range(0, len(batch), 4096):
@@ -137,8 +160,16 @@ def _keep(store: Any, address: Any, logits: Any, split: Imported, weights: str, 
             writer.add(part, batch[part], split.labels[part])
         created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         provenance = {"command": command("import"), "created": created, "versions": versions()}
-        writer.commit({"macs": macs}, provenance)
-    return True
+        entry = writer.commit({MACS: macs}, provenance)
+    for cost in costs:
+        entry.add_cost(cost)
+    return True, 0
+
+
+def _cost(name: str, values: list[float]) -> MeasuredCost:
+    from wee.store import MeasuredCost
+
+    return MeasuredCost(name, values, source_conditions(name), time.strftime("%Y-%m-%dT%H:%M:%S%z"))
 
 
 def _digest(*arrays: Any) -> str:
@@ -157,15 +188,31 @@ def _members(cfg: ImportConfig, count: int) -> list[int]:
     return numbers
 
 
-def _macs(cfg: ImportConfig, count: int) -> list[float]:
-    macs = [float(one) for one in cfg.macs]
-    if cfg.exits:
-        if len(macs) != count or sorted(macs) != macs:
-            raise WeeError(f"macs is {macs}, but there are {count} exits: give the MACs up to each exit, ascending")
-        return macs
-    if len(macs) not in (1, count):
-        raise WeeError(f"macs has {len(macs)} numbers for {count} members: give one number, or one for each")
-    return macs * count if len(macs) == 1 else macs
+def _positive(key: str, values: Any) -> list[float]:
+    """One positive number or several as a list.
+
+    Raises:
+        WeeError: something is no positive number.
+    """
+    for value in as_list(values):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            raise WeeError(f"{key} is {value!r}: it must be a positive number, such as 3.99e8")
+    return [float(value) for value in as_list(values)]
+
+
+def _for_each(key: str, values: list[float], count: int, exits: bool) -> list[float]:
+    """A cost of each member, or up to each exit.
+
+    Raises:
+        WeeError: there are too few numbers or too many, or they descend from exit to exit.
+    """
+    if exits:
+        if len(values) != count or sorted(values) != values:
+            raise WeeError(f"{key} is {values}, but there are {count} exits: give the cost up to each exit, ascending")
+        return values
+    if len(values) not in (1, count):
+        raise WeeError(f"{key} has {len(values)} numbers for {count} members: give one number, or one for each")
+    return values * count if len(values) == 1 else values
 
 
 COMMAND = Command("import", ImportConfig, import_logits, modules())

@@ -13,8 +13,11 @@ from wee.app.command import Command, command, overrides
 from wee.app.console import progress, show
 from wee.app.failures import report
 from wee.app.fields import as_list, check_name, choose, short
+from wee.app.groups import Group
 from wee.app.paths import Common
 from wee.commands import find_command, modules
+from wee.costs import COSTS, source_conditions
+from wee.costs.config import CostConfig, choice
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
@@ -53,6 +56,7 @@ class SweepConfig(Common):
         dataset, ood, shift, family, scale: whose logits, on what.
         ensemble: which members, how many together, in which orders; across scales; over exits.
         policy, window, score, task: what is done with them, and what is measured.
+        cost: the cost that cascades are priced by.
         bootstrap: intervals around every number.
         fronts: the reference point of hypervolumes.
         validation: a study of the size of the validation set, in validation.csv.
@@ -72,6 +76,7 @@ class SweepConfig(Common):
     window: WindowConfig = MISSING
     score: ScoreConfig = MISSING
     task: TaskConfig = MISSING
+    cost: CostConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     fronts: FrontsConfig = field(default_factory=FrontsConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
@@ -110,7 +115,7 @@ class SweepConfig(Common):
         from wee.models.config import ScaleConfig
         from wee.store.store import LogitStore
 
-        scales, *others = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
+        scales, *others = LogitStore(self.paths.store).names(self.dataset.name, self.family.name, self.cost.measure)
         if not scales:
             raise WeeError(
                 f"{self.paths.store} has nothing of family {self.family.name} on data set {self.dataset.name}; "
@@ -140,7 +145,7 @@ def sweep(cfg: SweepConfig) -> None:
     plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
     reference = None
     if cfg.fronts.reference is not None:
-        reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps))
+        reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps), cfg.cost.measure)
         check_reference(reference, plan.metrics)
     pools = _read(cfg, plan)
     _check_points(pools, plan)
@@ -180,19 +185,27 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
     """The networks of every scale, or of every mix of scales.
 
     Raises:
-        WeeError: entries are missing; the message has the command that makes them. Or scales were evaluated on different
-            samples.
+        WeeError: entries or their costs are missing; the message has the command that makes them. Or scales were evaluated
+            on different samples.
     """
     from wee.store import LogitStore
     from wee.store.entry import Damaged
-    from wee.sweep.pool import check_same_samples, read_pool
+    from wee.sweep.pool import Unpriced, check_same_samples, read_pool
 
     store, pools = LogitStore(cfg.paths.store), []
     missing: dict[Address, None] = {}
+    unpriced: dict[Address, Entry] = {}
+    # Numbers of another version of a plug-in are not those of this one, unless they are asked for.
+    conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
     for scales in cfg.ensemble.scales or [[scale] for scale in cfg.scale]:
         names = (cfg.dataset.name, cfg.family.name, [str(scale) for scale in scales])
         try:
-            pool, lacking = read_pool(store, *names, cfg.ensemble.members, plan.splits, cfg.pick, cfg.expected)
+            pool, lacking = read_pool(
+                store, *names, cfg.ensemble.members, plan.splits, cfg.pick, cfg.expected, cfg.cost.measure, conditions
+            )
+        except Unpriced as error:
+            unpriced |= {entry.address: entry for entry in error.entries}
+            continue
         except Damaged as error:
             if error.address is None:
                 elsewhere = [one for one in overrides() if one.startswith("paths.") and one not in str(error)]
@@ -206,6 +219,10 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
         note = f" ({others} of that name are there, but of other samples or another architecture)" if others else ""
         raise WeeError(
             f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(cfg, list(missing))}"
+        )
+    if unpriced:
+        raise WeeError(
+            f"{Unpriced(cfg.cost.measure, list(unpriced.values()))}. {_measure(cfg, list(unpriced.values()))}"
         )
     for one in cfg.pick:
         if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
@@ -251,15 +268,27 @@ def _check_points(pools: list[Pool], plan: Plan) -> None:
 
 def _make(cfg: SweepConfig, missing: list[Address]) -> str:
     """What to run to make entries."""
-    own = [address for address in missing if address.family == cfg.family.name]
+    made = _evaluate(cfg, missing)
+    return f"Make them: {made}" if any(one.family == cfg.family.name for one in missing) else f"Make them with {made}."
+
+
+def _measure(cfg: SweepConfig, unpriced: list[Entry]) -> str:
+    """What to run so that members have the cost of the sweep."""
+    imported = [entry for entry in unpriced if entry.manifest["identity"].get("imported")]
+    if imported:
+        again = imported[0].manifest["provenance"]["command"]
+        return f"Give it where the logits are imported: {again} '+costs.{cfg.cost.measure}=NUMBER'"
+    return f"Measure it: {_evaluate(cfg, [entry.address for entry in unpriced], cfg.cost.measure)}"
+
+
+def _evaluate(cfg: SweepConfig, addresses: list[Address], cost: str | None = None) -> str:
+    """The command that evaluates members; it measures a cost where one is given."""
+    own = [address for address in addresses if address.family == cfg.family.name]
     if not own:
-        return f"Make them with wee evaluate family={missing[0].family}."
-    scales = list(dict.fromkeys(address.scale for address in own))
-    numbers = sorted({address.member for address in own})
-    make = command(
-        "evaluate", scale=short(scales, list(cfg.family.scales)), member=short(numbers, cfg.ensemble.members)
-    )
-    return f"Make them: {make}"
+        return f"wee evaluate family={addresses[0].family}" + (f" cost={cost}" if cost else "")
+    scales = short(list(dict.fromkeys(address.scale for address in own)), list(cfg.family.scales))
+    members = short(sorted({address.member for address in own}), cfg.ensemble.members)
+    return command("evaluate", scale=scales, member=members, cost=cost)
 
 
 def _compute(
@@ -330,6 +359,9 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
     own = {"plugins": sources} if sources else {}
+    networks = (network for pool in pools for network in pool.networks)
+    values = [[network.family, network.scale, network.member, network.exit, network.cost] for network in networks]
+    cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": values}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
     validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
@@ -342,8 +374,9 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
         "scoring": SCORING,
         "scale": cfg.scale,
         "entries": entries,
+        "cost": cost,
         "wee": version("wee"),
-        "layout": 3,
+        "layout": 4,
     }
 
 
@@ -351,7 +384,9 @@ def _labels(cfg: SweepConfig) -> dict[str, dict[str, str]]:
     """What things are called on figures, where their configs say so."""
     scales = {f"{cfg.family.name}/{name}": scale.label for name, scale in cfg.family.scales.items()}
     oods = {name: ood.label for name, ood in cfg.ood.items()}
+    cost = COSTS.find(cfg.cost.measure)
     kinds = {"families": {cfg.family.name: cfg.family.label}, "scales": scales, "oods": oods}
+    kinds |= {"costs": {cost.name: cost.label}, "units": {cost.name: cost.unit}}
     return {kind: {name: label for name, label in named.items() if label} for kind, named in kinds.items()}
 
 
@@ -361,7 +396,7 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
 
 
-COMMAND = Command("sweep", SweepConfig, sweep, modules())
+COMMAND = Command("sweep", SweepConfig, sweep, modules(), {"cost": Group(COSTS, choice)})
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

@@ -6,7 +6,14 @@ import pandas as pd
 
 from wee.figures.points import INTERVAL_WITH_SEEDS, NO_BAR, SPREAD
 
-HYPERVOLUME = "Hypervolume: area in decades of MACs times unit of the metric, up to the reference under each panel"
+
+def hypervolume_caption(cost: str) -> str:
+    """What the bars of a hypervolume figure are.
+
+    Args:
+        cost: The label of the cost.
+    """
+    return f"Hypervolume: area in decades of {cost} times unit of the metric, up to the reference under each panel"
 
 
 def bars_caption(points: pd.DataFrame, bands: bool = False) -> str:

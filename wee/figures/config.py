@@ -23,7 +23,7 @@ class FigureConfig:
 
     Attributes:
         name: Name of its files.
-        kind: "curves": a metric against average MACs through the scales, one curve for each policy. "tradeoff": one scale,
+        kind: "curves": a metric against the average cost through the scales, one curve for each policy. "tradeoff": one scale,
             through the widths and thresholds. "widths" and "sizes": as "curves", with one curve for each window width or
             ensemble size. "hypervolume": the area under the front of each policy. "validation": one scale, what a deployed
             system does on the test set against the size of its validation set.
@@ -39,7 +39,8 @@ class FigureConfig:
         size: Number of members in a cascade, where tables have several sizes; a list for kind="sizes".
         scale: The scale of a "tradeoff" or "validation": its name, or "middle".
         reference: The reference point of a "hypervolume": null for that of the tables drawn; the name or folder of a sweep,
-            or a CSV file with the columns metric, ref_macs, ref_value. The same reference makes two figures comparable.
+            or a CSV file with the columns metric, ref_price (or ref_macs), ref_value. The same reference makes two figures
+            comparable.
         columns: Number of panels side by side.
         panel_size: Width and height of one panel, in inches.
         formats: File formats, some of pdf, png, svg.

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
-from wee.figures.captions import HYPERVOLUME, bars_caption
+from wee.figures.captions import bars_caption, hypervolume_caption
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.notes import Note, place_notes
@@ -38,7 +38,7 @@ def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = Non
         labels: What things are called; their names where it is None.
     """
     labels = labels or Labels()
-    names = list(points.panel.unique())
+    names, cost = list(points.panel.unique()), str(points.cost.iloc[0])
     columns = min(config.columns, len(names))
     rows = math.ceil(len(names) / columns)
     width, height = config.panel_size
@@ -52,16 +52,19 @@ def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = Non
         series = _series(points, labels)
         for place, (axis, rows_of_panel) in enumerate(panels):
             if bars:
-                _bars(axis, rows_of_panel, named=place % columns == 0)
+                _bars(axis, rows_of_panel, labels, named=place % columns == 0)
             else:
                 _lines(axis, rows_of_panel, config, series)
             _title(axis, rows_of_panel, labels, series if bars else {})
         for axis in axes[len(names) :]:
             axis.set_visible(False)
         if not bars:
-            _name_axes(axes[: len(names)], columns)
+            _name_axes(axes[: len(names)], columns, labels.average(cost))
             _legend(figure, axes[: len(names)], [name for name in series.values() if name])
-        _caption(figure, HYPERVOLUME if bars else bars_caption(points, bands=config.kind == "tradeoff"))
+        _caption(
+            figure,
+            hypervolume_caption(labels.cost(cost)) if bars else bars_caption(points, bands=config.kind == "tradeoff"),
+        )
         if not bars:
             figure.draw_without_rendering()  # fixes the layout that notes are placed in
             for axis, rows_of_panel in panels:
@@ -104,7 +107,7 @@ def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, series: dict[
         axis.xaxis.set_major_locator(_round_ticks(4))
     else:
         axis.set_xscale("log")
-        axis.xaxis.set_major_locator(_log_ticks(math.log10(points.macs.max() / points.macs.min())))
+        axis.xaxis.set_major_locator(_log_ticks(math.log10(points.price.max() / points.price.min())))
         axis.xaxis.set_minor_formatter(NullFormatter())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
 
@@ -122,18 +125,18 @@ def _line(axis: Axes, points: pd.DataFrame, config: FigureConfig, place: int) ->
         style["linestyle"] = "none"
         if tradeoff:  # the ends of the other lines: drawn over them, and larger
             style |= {"zorder": 4, "markersize": 5}
-    axis.plot(points.macs, points.value, label=points.line.iloc[0], **style)
+    axis.plot(points.price, points.value, label=points.line.iloc[0], **style)
     band = tradeoff and len(points) > 1
     if band:
         known = ~points.bars.isin([SPREAD, NO_BAR])
-        axis.fill_between(points.macs, points.low, points.high, where=known, color=colour, alpha=0.18, linewidth=0)
+        axis.fill_between(points.price, points.low, points.high, where=known, color=colour, alpha=0.18, linewidth=0)
     for spread in (False, True):
         bars = points[(points.bars == SPREAD) if spread else ~points.bars.isin([SPREAD, NO_BAR])]
         if bars.empty or (band and not spread):
             continue
         # A percentile interval need not contain the value, so bars are drawn around their own middle.
         axis.errorbar(
-            bars.macs, (bars.low + bars.high) / 2, yerr=(bars.high - bars.low) / 2, fmt="none", ecolor=lighter(colour),
+            bars.price, (bars.low + bars.high) / 2, yerr=(bars.high - bars.low) / 2, fmt="none", ecolor=lighter(colour),
             elinewidth=0.7, capsize=0 if spread else 1.3, capthick=0.7, zorder=1.5,
         )  # fmt: skip
 
@@ -165,13 +168,13 @@ def _notes(axis: Axes, points: pd.DataFrame, config: FigureConfig, labels: Label
     for point in rows:
         if point.note:
             words = labels.scale(point.family, point.note) if point.note == point.scale else point.note
-            notes.append(Note(words, point.macs, point.value, _colour(point, config)))
-    lines = [own[["macs", "value"]].to_numpy(float) for _, own in points.groupby(["line", "dataset", "family"])]
-    bars = [np.array([[point.macs, point.low], [point.macs, point.high]]) for point in rows if point.bars != NO_BAR]
+            notes.append(Note(words, point.price, point.value, _colour(point, config)))
+    lines = [own[["price", "value"]].to_numpy(float) for _, own in points.groupby(["line", "dataset", "family"])]
+    bars = [np.array([[point.price, point.low], [point.price, point.high]]) for point in rows if point.bars != NO_BAR]
     place_notes(axis, notes, [*lines, *bars])
 
 
-def _bars(axis: Axes, points: pd.DataFrame, named: bool) -> None:
+def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None:
     """A bar for each policy, from the top in the order of the figure, and the reference point under them."""
     bars: list[Any] = list(points.itertuples())
     for place, bar in enumerate(bars):
@@ -191,7 +194,8 @@ def _bars(axis: Axes, points: pd.DataFrame, named: bool) -> None:
     metric = Metric.parse(str(points.metric.iloc[0]))
     side, unit = "above" if metric.higher_is_better else "below", " %" if metric.percent else ""
     reference = points.iloc[0]
-    axis.set_xlabel(f"area {side} {reference.ref_value:.3g}{unit}\nup to {si(reference.ref_macs)} MACs", fontsize=SMALL)
+    limit = labels.amount(str(reference.cost), float(reference.ref_price))
+    axis.set_xlabel(f"area {side} {reference.ref_value:.3g}{unit}\nup to {limit}", fontsize=SMALL)
 
 
 def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[str, str], str]) -> None:
@@ -203,10 +207,10 @@ def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[
     axis.set_title(f"{heading}\n{words}" if heading else words, loc="left", pad=3)
 
 
-def _name_axes(axes: list[Axes], columns: int) -> None:
+def _name_axes(axes: list[Axes], columns: int, name: str) -> None:
     """Name the horizontal axis under the lowest panel of each column."""
     for column in range(min(columns, len(axes))):
-        axes[column::columns][-1].set_xlabel("average MACs")
+        axes[column::columns][-1].set_xlabel(name)
 
 
 def _legend(figure: Figure, axes: list[Axes], series: list[str]) -> None:

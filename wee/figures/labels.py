@@ -1,29 +1,35 @@
-"""What things are called on figures: the labels of their configs, which travel with a sweep, or else their names."""
+"""What things are called on figures: the labels of their configs, which are kept with a sweep, or else their names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from wee.costs import COSTS, amount, heading
+
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of families, scales and OOD sets.
+    """Labels of families, scales, OOD sets and costs.
 
     Attributes:
         families: Labels of families, by name.
         scales: Labels of scales, by "family/scale".
         oods: Labels of OOD sets, by name.
+        costs: Labels of costs, by name.
+        units: Units of costs, by name; nothing for a cost that is a count.
     """
 
     families: Mapping[str, str] = field(default_factory=dict)
     scales: Mapping[str, str] = field(default_factory=dict)
     oods: Mapping[str, str] = field(default_factory=dict)
+    costs: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def merge(cls, parts: Iterable[Mapping[str, Mapping[str, str]]]) -> Labels:
         """Merge the labels of several sweeps; where two sweeps label the same thing, the later label holds."""
-        merged: dict[str, dict[str, str]] = {"families": {}, "scales": {}, "oods": {}}
+        merged: dict[str, dict[str, str]] = {"families": {}, "scales": {}, "oods": {}, "costs": {}, "units": {}}
         for part in parts:
             for kind, known in merged.items():
                 known |= part.get(kind, {})
@@ -41,3 +47,20 @@ class Labels:
     def ood(self, name: str) -> str:
         """The label of an OOD set."""
         return self.oods.get(name) or name.replace("_", " ")
+
+    def cost(self, name: str) -> str:
+        """The label of a cost: "MACs"."""
+        known = COSTS.get(name)
+        return self.costs.get(name) or (name if known is None else known.label)
+
+    def average(self, name: str) -> str:
+        """The name of an axis of average costs: "average MACs", "average energy (J)"."""
+        return heading(f"average {self.cost(name)}", self._unit(name))
+
+    def amount(self, name: str, value: float) -> str:
+        """A cost as text: "1.2 M MACs", "3.1 J"."""
+        return amount(value, self.cost(name), self._unit(name))
+
+    def _unit(self, name: str) -> str:
+        known = COSTS.get(name)
+        return self.units.get(name, "" if known is None else known.unit)

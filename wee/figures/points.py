@@ -14,6 +14,7 @@ from wee.figures.config import FigureConfig
 from wee.figures.style import LOOKS
 from wee.method import Metric
 from wee.sweep.fronts import fronts
+from wee.sweep.prices import with_macs
 from wee.sweep.results import POINT
 
 INTERVAL, INTERVAL_WITH_SEEDS, SPREAD, NO_BAR = "interval", "interval with seeds", "spread", ""
@@ -64,28 +65,29 @@ def points(
         table: The tidy table of one or several sweeps.
         config: What is drawn.
         averages: The intervals of the means of points, as `wee.sweep.results.read_averages` gives them; None for none.
-        reference: The reference points of a hypervolume, with the columns metric, ref_macs and ref_value; None for those
+        reference: The reference points of a hypervolume, with the columns metric, ref_price and ref_value; None for those
             of the table.
 
     Returns:
         One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its curve, `look`
         the policy that it is drawn as, `shade` its place in a sequence of curves, in [0, 1], and `note` what is written
-        beside it. The columns of `wee.sweep.results.POINT` name the setting, with "" for what it does not have. `macs` and
+        beside it. The columns of `wee.sweep.results.POINT` name the setting, with "" for what it does not have. `price` and
         `value` are means over members and orders, `count` is the number of values averaged. `low` and `high` are the ends
         of its bar, and `bars` says what the bar is: "interval", a bootstrap interval of the mean with `level`, a share in
         (0, 1); "interval with seeds", which contains the noise of `seeds` members as well; "spread", the least and the
         greatest of the values averaged; "" where there is a single value and no interval.
 
-        Of a hypervolume, one row for each bar: `panel`, `metric`, `dataset`, `family`, `line`, `look`, `value`, and the
-        reference point, `ref_macs` and `ref_value`.
+        Of a hypervolume, one row for each bar: `panel`, `metric`, `dataset`, `family`, `cost`, `line`, `look`, `value`, and
+        the reference point, `ref_price` and `ref_value`.
 
     Raises:
-        WeeError: the table lacks something that is to be drawn; the message says what to sweep.
+        WeeError: the table lacks something that is to be drawn; the message says what to sweep. Or it has several costs.
     """
+    one_cost(table)
     if config.split not in set(table.split):
         raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
     if config.kind == "hypervolume":
-        return _hypervolumes(table, config, reference)
+        return with_macs(_hypervolumes(table, config, reference))
     builders = {"curves": _curves, "tradeoff": _tradeoff, "widths": _widths, "sizes": _sizes}
     of_split = table[table.split == config.split]
     lines = []
@@ -94,7 +96,22 @@ def points(
         if panel.metric.ranks:
             rows = rows[rows.eval_score == config.score]
         lines += [line.assign(panel=panel.name) for line in builders[config.kind](rows, panel, config)]
-    return _with_bars(pd.concat(lines, ignore_index=True), averages)
+    return with_macs(_with_bars(pd.concat(lines, ignore_index=True), averages))
+
+
+def one_cost(table: pd.DataFrame) -> str:
+    """The cost by which a table is priced.
+
+    Raises:
+        WeeError: there are several.
+    """
+    costs = [str(name) for name in table.cost.unique()]
+    if len(costs) > 1:
+        raise WeeError(
+            f"these sweeps are priced by {' and '.join(costs)}, and a figure shows one cost: choose sweeps of the same cost "
+            "with sweeps=NAME (wee sweep name=NAME names a sweep)"
+        )
+    return costs[0]
 
 
 def _curves(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
@@ -168,8 +185,9 @@ def _hypervolumes(table: pd.DataFrame, config: FigureConfig, reference: pd.DataF
                         f"these sweeps have no front of {name} for policy {policy}; sweep it: wee sweep policy=all"
                     )
                 place = {"panel": name, "metric": metric.name, "ood": None, "dataset": dataset, "family": family}
+                place["cost"] = front.cost.iloc[0]
                 first = front.iloc[0]
-                numbers = {"value": first.hypervolume, "ref_macs": first.ref_macs, "ref_value": first.ref_value}
+                numbers = {"value": first.hypervolume, "ref_price": first.ref_price, "ref_value": first.ref_value}
                 rows.append({**place, "line": LOOKS[policy].label, "look": policy, **numbers})
     return pd.DataFrame(rows)
 
@@ -237,13 +255,13 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     """The scale that a figure of one scale shows.
 
     Args:
-        rows: with columns `scale`, `policy` and `macs`.
+        rows: with columns `scale`, `policy` and `price`.
         config: of the figure.
 
     Raises:
         WeeError: the scale does not exist, or there are no single models.
     """
-    costs = rows[rows.policy == "single"].groupby("scale").macs.max().sort_values()
+    costs = rows[rows.policy == "single"].groupby("scale").price.max().sort_values()
     if costs.empty:
         raise WeeError(
             "a figure of one scale needs that scale's single models, and these sweeps have none (cascades across scales have "
@@ -257,7 +275,7 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
 
 
 def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: float | None = None) -> pd.DataFrame:
-    """The points of a line, by dataset and family, in the order of their MACs.
+    """The points of a line, by dataset and family, in the order of their prices.
 
     Args:
         rows: Rows of the table.
@@ -267,7 +285,7 @@ def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: f
         shade: Its place in a sequence of lines, in [0, 1].
     """
     aggregates = {
-        "macs": ("macs", "mean"),
+        "price": ("price", "mean"),
         "value": ("value", "mean"),
         "low": ("value", "min"),
         "high": ("value", "max"),
@@ -276,7 +294,7 @@ def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: f
     found = _keyed(rows).groupby(POINT, sort=False).agg(**aggregates).reset_index()
     notes = [_exit_name(exits) if exits else scale for scale, exits in zip(found.scale, found.exits, strict=True)]
     found = found.assign(line=line, look=look, note=notes if note else "", shade=np.nan if shade is None else shade)
-    return found.sort_values(["dataset", "family", "macs"], kind="stable")
+    return found.sort_values(["dataset", "family", "price"], kind="stable")
 
 
 def _exit_name(exits: str) -> str:

@@ -17,20 +17,22 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from wee.errors import WeeError, unknown
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
-from wee.figures.points import one_scale
+from wee.figures.points import one_cost, one_scale
 from wee.figures.style import INK, LOOKS, RC, metric_label
 from wee.method import Task
 from wee.sweep.config import POLICIES
 from wee.sweep.validation import spreads
 
-PANELS = ("deployed_risk", "deployed_cov", "value", "macs")
-"""The quantities that are drawn of each task, a panel each; "macs" as multiples of a single model's."""
+PRICE = "price"
+
+PANELS = ("deployed_risk", "deployed_cov", "value", PRICE)
+"""The quantities that are drawn of each task, a panel each; the price as multiples of a single model's."""
 
 STATISTICS = ["mean", "sd", "q05", "q50", "q95", "whole"]
 
 COLUMNS = [
-    "panel", "task", "quantity", "dataset", "family", "scale", "line", "look", "val_size", "value", "low", "high", "mean", "sd",
-    "whole", "draws", "systems",
+    "panel", "task", "quantity", "cost", "dataset", "family", "scale", "line", "look", "val_size", "value", "low", "high",
+    "mean", "sd", "whole", "draws", "systems",
 ]  # fmt: skip
 
 BAND = 0.1  # opacity
@@ -46,10 +48,10 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
         config: what is drawn; its panels are tasks.
 
     Returns:
-        A row per panel, policy and size of the validation set, with `COLUMNS`: `line`, the policy's name on the figure, and
-        `look`, the policy; over the draws the median `value`, `low` and `high`, the quantiles of 5 and 95 %, the `mean` and the
-        standard deviation `sd`; `whole`, the value with the validation set that was drawn from; `systems`, how many members or
-        orders were averaged.
+        A row per panel, policy and size of the validation set, with `COLUMNS`: `cost`, what the price is about; `line`, the
+        policy's name on the figure, and `look`, the policy; over the draws the median `value`, `low` and `high`, the quantiles
+        of 5 and 95 %, the `mean` and the standard deviation `sd`; `whole`, the value with the validation set that was drawn
+        from; `systems`, how many members or orders were averaged.
 
     Raises:
         WeeError: the study lacks something that is to be drawn.
@@ -59,6 +61,7 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
             raise unknown("policy", policy, POLICIES)
     if config.score not in set(table.eval_score):
         raise unknown("evaluation score in this study", config.score, table.eval_score.unique())
+    one_cost(table)
     scale = one_scale(table, config)
     rows = table[(table.scale == scale) & (table.eval_score == config.score)]
     rows = rows[rows.score.isna() | (rows.score == config.exit_score)]
@@ -71,8 +74,8 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
         own = spreads(rows[rows.task == str(task)])
         if own.empty:
             raise unknown("task in this study", str(task), table.task.unique())
-        macs = own[(own.policy == "single") & (own.quantity == "macs")].whole.mean()
-        own.loc[own.quantity == "macs", STATISTICS] /= macs
+        of_single = own[(own.policy == "single") & (own.quantity == PRICE)].whole.mean()
+        own.loc[own.quantity == PRICE, STATISTICS] /= of_single
         for quantity, policy in itertools.product(PANELS, config.policies):
             line = own[(own.policy == policy) & (own.quantity == quantity)].sort_values("val_size")
             if line.empty:
@@ -103,7 +106,7 @@ def draw_validation(points: pd.DataFrame, config: FigureConfig, labels: Labels |
         figure, grid = plt.subplots(rows, columns, figsize=size, dpi=config.dpi, squeeze=False)
         axes: list[Axes] = list(grid.ravel())
         for axis, (_, panel) in zip(axes, panels, strict=False):
-            _bands(axis, panel)
+            _bands(axis, panel, labels)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         scale = labels.scale(str(points.family.iloc[0]), str(points.scale.iloc[0]))
@@ -117,7 +120,7 @@ def draw_validation(points: pd.DataFrame, config: FigureConfig, labels: Labels |
     return figure
 
 
-def _bands(axis: Axes, points: pd.DataFrame) -> None:
+def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
     """Medians as lines, and the middle 90 % of the draws as a band, where the draws differ."""
     for _, line in points.groupby("line", sort=False):
         look = LOOKS[str(line["look"].iloc[0])]
@@ -134,7 +137,7 @@ def _bands(axis: Axes, points: pd.DataFrame) -> None:
         handles = [Patch(facecolor=INK, alpha=BAND), Line2D([], [], **WANTED)]
         words = [f"middle 90 % of {points.draws.max()} draws", "asked for"]
         axis.legend(handles, words, loc="upper right", fontsize=6, frameon=False, borderaxespad=0)
-    axis.set_title(_title(quantity, task), loc="left", pad=3)
+    axis.set_title(_title(quantity, task, labels.cost(str(points.cost.iloc[0]))), loc="left", pad=3)
     axis.set_xscale("log")
     sizes = sorted(points.val_size.unique())
     axis.xaxis.set_major_locator(FixedLocator(sizes))
@@ -143,12 +146,12 @@ def _bands(axis: Axes, points: pd.DataFrame) -> None:
     axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
-def _title(quantity: str, task: Task) -> str:
+def _title(quantity: str, task: Task, cost: str) -> str:
     name = metric_label(str(task))
     better = "↑" if task.higher_is_better else "↓"
     return {
         "deployed_risk": f"risk at a threshold for {name.removesuffix(' (%)')} (%) ↓",
         "deployed_cov": "coverage at that threshold (%) ↑",
         "value": f"{name} {better}",
-        "macs": "average MACs / single model's ↓",
+        PRICE: f"average {cost} / single model's ↓",
     }[quantity]

@@ -17,7 +17,7 @@ from wee.errors import WeeError
 from wee.identity import key_of
 from wee.members import checkpoints
 from wee.members.recipes import Described, Recipe
-from wee.models.build import build, count_exit_macs, count_parameters
+from wee.models.build import build
 from wee.models.config import FamilyConfig
 
 TIMM = "timm:"
@@ -30,13 +30,11 @@ class LoadedMember:
 
     Attributes:
         module: images to logits.
-        transform: what it is to see of an image.
-        cost: on one sample, by measure ("macs", "parameters"); a list where there are exits.
+        transform: what the module sees of an image.
     """
 
     module: nn.Module
     transform: Transform
-    cost: dict[str, float | list[float]]
 
 
 @dataclass
@@ -77,16 +75,11 @@ class Origin(Described, ABC):
         """
         return checkpoints.fingerprint(self._state()[0])
 
-    def network(self, measure: str) -> LoadedMember:
-        """The member with its weights.
-
-        Args:
-            measure: of the cost.
-        """
+    def network(self) -> LoadedMember:
+        """The member with its weights."""
         module, (state, where) = self._empty(), self._state()
         checkpoints.load(state, module, where)
-        macs = count_exit_macs(module, self.transform.size, self.dataset.channels)
-        return LoadedMember(module, self.transform, {measure: macs, "parameters": count_parameters(module)})
+        return LoadedMember(module, self.transform)
 
     def logits_identity(self, split: Split, precision: str, storage: str) -> dict[str, Any]:
         """What makes an entry of the store: two are the same exactly when all of this is.

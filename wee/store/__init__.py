@@ -1,11 +1,13 @@
 """The logit store: every member's logits on every split, with labels, ids and groups.
 
 An entry is a folder of plain array files and a JSON manifest. It is keyed by what made it, appears in one
-rename when it is complete, is never overwritten, and says when it is damaged.
+rename when it is complete, is never overwritten, and reports when it is damaged. What its member costs lies beside it,
+and can be added later.
 """
 
+from wee.store.costs import MeasuredCost
 from wee.store.entry import Address, Entry
 from wee.store.store import LogitStore
 from wee.store.writer import EntryWriter, PieceWriter
 
-__all__ = ["Address", "Entry", "EntryWriter", "LogitStore", "PieceWriter"]
+__all__ = ["Address", "Entry", "EntryWriter", "LogitStore", "MeasuredCost", "PieceWriter"]

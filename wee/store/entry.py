@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wee.errors import WeeError
 from wee.files import CHUNK, checksums
+from wee.store.costs import MeasuredCost, read_costs, set_damaged_aside, write_cost
 
 FORMAT = 2
 """2: no file of groups where every sample is a group of its own."""
@@ -30,7 +31,7 @@ class Address:
 
     Attributes:
         dataset: the ID data set, on which the member was trained.
-        family, scale, member: the network.
+        family, scale, member: the member.
         split: "val", "test", or "ood-NAME" for an OOD set.
     """
 
@@ -120,10 +121,97 @@ class Entry:
         return manifest_checksum(self.manifest)
 
     @property
-    def macs(self) -> list[float]:
-        """Multiply-accumulates of the member on one sample; of a multi-exit network, up to each of its exits."""
-        macs = self.manifest["cost"]["macs"]
-        return [float(one) for one in macs] if isinstance(macs, list) else [float(macs)]
+    def member(self) -> str:
+        """What its member is called in messages."""
+        return f"{self.address.family}/{self.address.scale} member {self.address.member}"
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs its member has: the number of exits of a multi-exit network, else 1."""
+        shape = self.manifest["shape"]
+        return int(shape[0]) if len(shape) == 3 else 1
+
+    @property
+    def costs(self) -> list[MeasuredCost]:
+        """Every known cost of its member, read anew.
+
+        Those that were measured when the entry was made and depend on nothing but the member stand in its manifest; others
+        lie beside it.
+
+        Raises:
+            Damaged: a cost is not what was written.
+        """
+        return self._costs()
+
+    def _costs(self, wanted: str | None = None) -> list[MeasuredCost]:
+        try:
+            beside = read_costs(self.folder, wanted)
+        except ValueError as error:
+            raise Damaged(str(error), self.address) from None
+        made = self.manifest["provenance"]
+        known = {cost.file for cost in beside}
+        costs = []
+        for name, value in self.manifest.get("cost", {}).items():
+            values = [float(each) for each in (value if isinstance(value, list) else [value])]
+            cost = MeasuredCost(name, values, {}, str(made.get("created", "")), made.get("versions", {}))
+            # Entries of format 2 may have the parameters of a whole multi-exit network as one number.
+            if wanted in (None, name) and len(values) == self.outputs and cost.file not in known:
+                costs.append(cost)
+        return [*costs, *beside]
+
+    def cost(self, name: str, conditions: Mapping[str, Any] | None = None) -> MeasuredCost | None:
+        """The cost of that name; None where it is not known.
+
+        Args:
+            name: of the cost.
+            conditions: those that are meant, as many as tell the cost from others of its name.
+
+        Raises:
+            Damaged: a cost of that name is not what was written.
+            WeeError: several fit; the message names their conditions and how to choose.
+        """
+        fitting = [cost for cost in self._costs(name) if cost.is_like(name, conditions or {})]
+        if len(fitting) > 1:
+            listed = "\n".join(f"  {json.dumps(cost.conditions)}, measured {cost.created}" for cost in fitting)
+            key, value = _telling(fitting)
+            raise WeeError(
+                f"{self.address} has {len(fitting)} costs {name}, measured under different conditions:\n{listed}\n"
+                f"Choose by conditions that tell them apart, for instance '+cost.conditions.{key}={value}'."
+            )
+        return fitting[0] if fitting else None
+
+    def add_cost(self, cost: MeasuredCost) -> bool:
+        """Keep a cost beside the entry, which does not change.
+
+        Args:
+            cost: a cost of its member.
+
+        Returns:
+            Whether it is new; False if the same is known.
+
+        Raises:
+            WeeError: the cost is known with other numbers under the same conditions, or has another number of values than
+                the member has outputs.
+        """
+        if len(cost.values) != self.outputs:
+            raise WeeError(
+                f"{self.address}: the cost {cost.name} has {len(cost.values)} values, but the member has {self.outputs} "
+                f"{'exits' if self.outputs > 1 else 'output'}: give one for each, the cost of a sample that leaves there"
+            )
+        for known in self._costs(cost.name):
+            if known.file == cost.file:
+                if list(known.values) != list(cost.values):
+                    raise WeeError(
+                        f"{self.address} has the cost {cost.name} already, as {list(known.values)} and not "
+                        f"{list(cost.values)}, under the same conditions; a cost that is known is never overwritten"
+                    )
+                return False
+        write_cost(self.folder, cost)
+        return True
+
+    def set_damaged_costs_aside(self) -> None:
+        """Rename the files of costs that are not what was written, with a warning, so that they can be measured again."""
+        set_damaged_aside(self.folder)
 
     @property
     def logits(self) -> NDArray[np.floating]:
@@ -194,6 +282,15 @@ class Entry:
         details += [str(self.manifest["dtype"])]
         details += [f"{name} {made[name]}" for name in ("recipe", "created") if made.get(name)]
         return f"{self.key} ({', '.join(details)})"
+
+
+def _telling(costs: Sequence[MeasuredCost]) -> tuple[str, Any]:
+    """A condition that the newest of some costs has in another way than others, and its value."""
+    newest = max(costs, key=lambda cost: cost.created)
+    for key, value in newest.conditions.items():
+        if any(cost.conditions.get(key) != value for cost in costs):
+            return key, value
+    return "NAME", "VALUE"
 
 
 def manifest_checksum(manifest: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -42,16 +43,18 @@ class LogitStore:
     def get(self, address: Address, identity: Mapping[str, Any]) -> Entry | None:
         """The entry of that name and making; None where there is none.
 
-        A damaged entry is said so and set aside, so that it can be made again.
+        A damaged entry is reported and set aside, so that it can be made again; so are damaged costs beside it.
         """
         folder = self.folder(address, identity)
         if not folder.is_dir():
             return None
         try:
-            return _verified(folder)
+            entry = _verified(folder)
         except Damaged:
             self._set_aside(folder)
-        return None
+            return None
+        entry.set_damaged_costs_aside()
+        return entry
 
     def _set_aside(self, folder: Path) -> None:
         """Move a damaged entry away, unless somebody is at it already or it is whole by now."""
@@ -114,15 +117,26 @@ class LogitStore:
         """Share in an entry that another process has begun and will finish; arguments as of `writer`."""
         return PieceWriter(self.folder(address, identity), address, labels, ids, piece_samples)
 
-    def names(self, dataset: str, family: str) -> tuple[list[str], list[str], list[str]]:
-        """The scales of a family that have entries for a data set, cheapest first; OOD and shifted sets among the entries."""
+    def names(self, dataset: str, family: str, cost: str) -> tuple[list[str], list[str], list[str]]:
+        """The scales of a family that have entries for a data set; OOD and shifted sets among the entries.
+
+        Args:
+            dataset: the ID data set.
+            family: the family.
+            cost: scales are in ascending order of this cost; those without it come last, by name.
+
+        Returns:
+            (names of scales, names of OOD sets, names of shifted test sets).
+        """
         folder = self.root / dataset / family
         costs: dict[str, float] = {}
         others: dict[str, dict[str, None]] = {"ood": {}, "shift": {}}
         for path in sorted(folder.glob("*/*/*")) if folder.is_dir() else []:
             match = re.fullmatch(rf"(.+)-[0-9a-f]{{{KEY_LENGTH}}}", path.name)
             if match is not None and path.is_dir():
-                costs.setdefault(path.parts[-3], max(Entry.open(path).macs))
+                scale = path.parts[-3]
+                if costs.get(scale, math.inf) == math.inf:
+                    costs[scale] = _largest(Entry.open(path), cost)
                 kind, _, name = match[1].partition("-")
                 if kind in others:
                     others[kind][name] = None
@@ -186,6 +200,14 @@ def _verified(folder: Path) -> Entry:
     entry = Entry.open(folder)
     entry.verify()
     return entry
+
+
+def _largest(entry: Entry, name: str) -> float:
+    """What an entry's member costs on a sample that runs through all of it; infinity where that is not known."""
+    try:
+        return max((max(cost.values) for cost in entry.costs if cost.name == name), default=math.inf)
+    except Damaged:  # reported where the cost itself is wanted
+        return math.inf
 
 
 def _lock_path(folder: Path) -> Path:

@@ -211,7 +211,8 @@ class EntryWriter(PieceWriter):
         """Join the pieces; the entry appears whole.
 
         Args:
-            cost: what the member costs on one sample, by measure.
+            cost: what the member costs on one sample, by the names of costs that depend on nothing but the member; others are
+                added to the entry, by `Entry.add_cost`.
             provenance: what else to remember of how it was made; not part of its identity.
 
         Raises:

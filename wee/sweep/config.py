@@ -185,8 +185,8 @@ class FrontsConfig:
 
     Attributes:
         reference: the reference point of hypervolumes, so that sweeps can be compared: the name or folder of another sweep,
-            or a CSV file with the columns metric, ref_macs, ref_value. null for the most expensive and the worst
-            validation point of any policy in this sweep.
+            or a CSV file with the columns metric, ref_price (or ref_macs), ref_value. null for the most expensive and the
+            worst validation point of any policy in this sweep.
     """
 
     reference: str | None = None

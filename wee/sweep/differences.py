@@ -1,4 +1,4 @@
-"""Policies compared: at equal average MACs, at equal quality, resample by resample.
+"""Policies compared: at equal average cost, at equal quality, resample by resample.
 
 The points that are compared are settings, averaged over the orders and the choices of members. Both sides of a comparison
 are resampled by the same draws of groups of test samples; from three members on, seed noise is part of every interval.
@@ -18,11 +18,12 @@ from wee.method import Metric
 from wee.method.arrays import Floats
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
+from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
 from wee.sweep.table import Baseline, Result
 
-PANEL = ["dataset", "family", "split", "ood", "metric", "eval_score"]
-"""The columns that say what was measured, and on what: points are compared within a panel."""
+PANEL = ["dataset", "family", "split", "ood", "cost", "metric", "eval_score"]
+"""The columns that say what was measured, on what, and by which cost it is priced: points are compared within a panel."""
 
 POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]
 """The columns that tell the points of a panel apart."""
@@ -30,12 +31,14 @@ POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task
 NEGLIGIBLE = 1e-6
 """The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
 
-DIFFERENCES = [
-    *PANEL, *POINT, "versus", "macs", "baseline_macs", "value", "baseline", "difference", "lower", "upper",
+DIFFERENCES = columns_with_macs([
+    *PANEL, *POINT, "versus", "price", "baseline_price", "value", "baseline", "difference", "lower", "upper",
     "simultaneous_lower", "simultaneous_upper", "comparisons", "seeds",
-]  # fmt: skip
+])  # fmt: skip
 
-EQUAL_QUALITY = [*PANEL, *POINT, "macs", "value", "single_macs", "bound", "share", "lower", "upper", "seeds"]
+EQUAL_QUALITY = columns_with_macs([
+    *PANEL, *POINT, "price", "value", "single_price", "bound", "share", "lower", "upper", "seeds",
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,24 +46,24 @@ class _Mean:
     """The mean over orders and choices of members: of a setting, or of what it is compared with.
 
     Attributes:
-        macs, value, draws: the average MACs, the value of the metric, and its resampled values [resamples].
-        left_out: MACs and value without each member; NaN where nothing remains.
+        price, value, draws: the average cost, the value of the metric, and its resampled values [resamples].
+        left_out: price and value without each member; NaN where nothing remains.
     """
 
-    macs: float
+    price: float
     value: float
     draws: Floats
     left_out: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, rows: Sequence[Baseline], members: Sequence[set[str]]) -> _Mean:
-        macs, values = (np.array([getattr(row, name) for row in rows]) for name in ("macs", "value"))
+        prices, values = (np.array([getattr(row, name) for row in rows]) for name in ("price", "value"))
         left_out = {}
         for member in sorted(set().union(*members)):
             rest = [k for k, others in enumerate(members) if member not in others]
-            left_out[member] = (macs[rest].mean(), values[rest].mean()) if rest else (np.nan, np.nan)
+            left_out[member] = (prices[rest].mean(), values[rest].mean()) if rest else (np.nan, np.nan)
         draws = np.mean([row.draws for row in rows], axis=0)
-        return cls(float(macs.mean()), float(values.mean()), draws, left_out)
+        return cls(float(prices.mean()), float(values.mean()), draws, left_out)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class _Panel:
 
     def curve(self, policy: str) -> _Curve | None:
         """The curve of a policy through the scales; None if the panel has no such points."""
-        points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.macs)
+        points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.price)
         return _Curve(points) if points else None
 
     def full(self, point: _Point) -> _Mean | None:
@@ -116,18 +119,18 @@ class _Panel:
 
 @dataclass(frozen=True)
 class _Curve:
-    """A policy's points through the scales, joined by lines in the logarithm of MACs.
+    """A policy's points through the scales, joined by lines in the logarithm of the price.
 
     Attributes:
-        points: ascending in MACs.
+        points: ascending in price.
     """
 
     points: list[_Mean]
 
     @cached_property
-    def macs(self) -> Floats:
-        """MACs [n]."""
-        return np.array([point.macs for point in self.points])
+    def prices(self) -> Floats:
+        """Prices [n]."""
+        return np.array([point.price for point in self.points])
 
     @cached_property
     def values(self) -> Floats:
@@ -140,10 +143,10 @@ class _Curve:
         return np.stack([point.draws for point in self.points])
 
     def without(self, member: str) -> tuple[Floats, Floats]:
-        """MACs and values of the curve without a member."""
-        pairs = [point.left_out.get(member, (point.macs, point.value)) for point in self.points]
-        macs, values = (np.array(column) for column in zip(*pairs, strict=True))
-        return macs, values
+        """Prices and values of the curve without a member."""
+        pairs = [point.left_out.get(member, (point.price, point.value)) for point in self.points]
+        prices, values = (np.array(column) for column in zip(*pairs, strict=True))
+        return prices, values
 
 
 def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
@@ -155,7 +158,7 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and panel with `macs`, `value`, `lower` and `upper`, `low` and `high` (the least and the
+        A row for each point and panel with `price`, `value`, `lower` and `upper`, `low` and `high` (the least and the
         greatest of the values averaged), `count` (how many there were) and `seeds` (the number of members whose seed noise
         is in the interval; 0 if it contains the sampling error of the test set alone).
     """
@@ -164,17 +167,17 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
         for point in panel.points:
             left_out = [value for _, value in point.mean.left_out.values()]
             lower, upper, seeds = _interval(point.mean.value, point.mean.draws, left_out, level)
-            numbers = {"macs": point.mean.macs, "value": point.mean.value, "lower": lower, "upper": upper}
+            numbers = {"price": point.mean.price, "value": point.mean.value, "lower": lower, "upper": upper}
             spread = {"low": min(point.values), "high": max(point.values), "count": len(point.values), "seeds": seeds}
             rows.append({**panel.place, **point.name, **numbers, **spread})
-    return pd.DataFrame(rows, columns=AVERAGED)
+    return with_macs(pd.DataFrame(rows, columns=AVERAGED))
 
 
 def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
     """Every point against single models, ensembles, the single threshold and the full ensemble.
 
-    Against single models and ensembles, a point is compared with their curve at the point's own MACs: curves run through
-    the scales, linear in the logarithm of MACs. (Where the true curve is concave, such chords favour points between the
+    Against single models and ensembles, a point is compared with their curve at the point's own price: curves run through
+    the scales, linear in the logarithm of the price. (Where the true curve is concave, such chords favour points between the
     scales a little.) Against the single threshold, a window is compared with the rule of the same networks that sends on
     the same share of validation samples at each stage.
 
@@ -184,8 +187,8 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and baseline (`versus`: "single", "ensemble", "threshold" or "full"): the point's `macs` and
-        `value`, the `baseline` and its `baseline_macs`, their `difference`, the ends `lower` and `upper` of its own interval
+        A row for each point and baseline (`versus`: "single", "ensemble", "threshold" or "full"): the point's `price` and
+        `value`, the `baseline` and its `baseline_price`, their `difference`, the ends `lower` and `upper` of its own interval
         and of one that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero by
         construction), and `seeds`, the number of members whose seed noise is in the intervals.
     """
@@ -206,14 +209,14 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         if seeds:  # the part for seed noise is widened by the same factor as that for sampling error
             half *= _half(family.errors[k], row.left_out, level) / half_width(0.0, seeds, family.errors[k], level)
         row.about.update(simultaneous_lower=values[k] - half, simultaneous_upper=values[k] + half)
-    return pd.DataFrame(rows, columns=DIFFERENCES)
+    return with_macs(pd.DataFrame(rows, columns=DIFFERENCES))
 
 
 def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """The MACs of every point as a share of the MACs that a single model needs for the same value.
+    """The price of every point as a share of the price of a single model with the same value.
 
-    The single models' curve runs through the scales, linear in the logarithm of MACs; `single_macs` is the least MACs at
-    which it reaches the point's value.
+    The single models' curve runs through the scales, linear in the logarithm of the price; `single_price` is the lowest
+    price at which it reaches the point's value.
 
     Args:
         table: the table of a sweep.
@@ -221,7 +224,7 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point that is no single model, in every metric but the deployed ones: `macs`, `value`, `single_macs`,
+        A row for each point that is no single model, in every metric but the deployed ones: `price`, `value`, `single_price`,
         the `share` of the two, its interval `lower` to `upper`, and `bound`. If no single model reaches the value, `bound`
         is "<": the share is less than that given, the one against the most expensive single model. If the cheapest single
         model exceeds it, `bound` is ">". Such resamples count as a share of 0 and of infinity.
@@ -237,31 +240,31 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
                 continue
             mean = point.mean
             values = np.array([mean.value])
-            (share,) = _share_of(mean.macs, macs_at(curve.macs, curve.values[:, None], values, higher)).tolist()
-            draws = _share_of(mean.macs, macs_at(curve.macs, curve.draws, mean.draws, higher))
+            (share,) = _share_of(mean.price, price_at(curve.prices, curve.values[:, None], values, higher)).tolist()
+            draws = _share_of(mean.price, price_at(curve.prices, curve.draws, mean.draws, higher))
             bound = "<" if share == 0 else ">" if np.isinf(share) else ""
-            shown = {"<": mean.macs / curve.macs[-1], ">": mean.macs / curve.macs[0]}.get(bound, share)
+            shown = {"<": mean.price / curve.prices[-1], ">": mean.price / curve.prices[0]}.get(bound, share)
             lower, upper = interval(draws, level)
             seeds = 0
             if not bound and np.isfinite(draws).all() and (draws > 0).all():
                 left_out = []
-                for member, (macs, value) in mean.left_out.items():
+                for member, (price, value) in mean.left_out.items():
                     others = curve.without(member)
-                    needed = macs_at(others[0], others[1][:, None], np.array([value]), higher)
-                    left_out.append(float(np.log(_share_of(macs, needed))[0]))
+                    needed = price_at(others[0], others[1][:, None], np.array([value]), higher)
+                    left_out.append(float(np.log(_share_of(price, needed))[0]))
                 low, high, seeds = _interval(np.log(share), np.log(draws), left_out, level)
                 lower, upper = (float(np.exp(low)), float(np.exp(high))) if seeds else (lower, upper)
-            numbers = {"macs": mean.macs, "value": mean.value, "single_macs": mean.macs / shown, "bound": bound}
+            numbers = {"price": mean.price, "value": mean.value, "single_price": mean.price / shown, "bound": bound}
             ends = {"share": shown, "lower": lower, "upper": upper, "seeds": seeds}
             rows.append({**panel.place, **point.name, **numbers, **ends})
-    return pd.DataFrame(rows, columns=EQUAL_QUALITY)
+    return with_macs(pd.DataFrame(rows, columns=EQUAL_QUALITY))
 
 
-def macs_at(macs: Floats, values: Floats, wanted: Floats, higher_is_better: bool) -> Floats:
-    """The least MACs at which a curve reaches a value, linear in the logarithm of MACs.
+def price_at(prices: Floats, values: Floats, wanted: Floats, higher_is_better: bool) -> Floats:
+    """The lowest price at which a curve reaches a value, linear in the logarithm of the price.
 
     Args:
-        macs: MACs of the curve's points [n], ascending.
+        prices: prices of the curve's points [n], ascending.
         values: their values [n, resamples].
         wanted: the value to reach [resamples].
         higher_is_better: whether high values are good.
@@ -270,9 +273,9 @@ def macs_at(macs: Floats, values: Floats, wanted: Floats, higher_is_better: bool
         [resamples]; infinity where the curve does not reach the value, 0 where its first point exceeds it.
     """
     sign = 1.0 if higher_is_better else -1.0
-    good, goal, logarithm = sign * values, sign * wanted, np.log(macs)
-    reached = np.where(good[0] > goal, 0.0, np.where(good[0] == goal, macs[0], np.inf))
-    for k in range(1, len(macs)):
+    good, goal, logarithm = sign * values, sign * wanted, np.log(prices)
+    reached = np.where(good[0] > goal, 0.0, np.where(good[0] == goal, prices[0], np.inf))
+    for k in range(1, len(prices)):
         crossing = np.isinf(reached) & (good[k] >= goal)
         left, right = good[k - 1][crossing], good[k][crossing]
         share = (goal[crossing] - left) / (right - left)
@@ -280,10 +283,10 @@ def macs_at(macs: Floats, values: Floats, wanted: Floats, higher_is_better: bool
     return reached
 
 
-def _share_of(macs: float, needed: Floats) -> Floats:
-    """MACs as a share of others, which may be 0 or infinite."""
+def _share_of(price: float, needed: Floats) -> Floats:
+    """A price as a share of others, which may be 0 or infinite."""
     with np.errstate(divide="ignore"):
-        return np.divide(macs, needed)
+        return np.divide(price, needed)
 
 
 @dataclass(frozen=True)
@@ -311,14 +314,14 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
             continue
         for point in panel.points:
             mean = point.mean
-            read = float(at_macs(curve.macs, curve.values, mean.macs))
+            read = float(at_macs(curve.prices, curve.values, mean.price))
             if point.name["policy"] == versus or np.isnan(read):
                 continue
-            draws = mean.draws - at_macs(curve.macs, curve.draws, mean.macs)
+            draws = mean.draws - at_macs(curve.prices, curve.draws, mean.price)
             left_out = [
-                value - float(_read(*curve.without(member), macs)) for member, (macs, value) in mean.left_out.items()
+                value - float(_read(*curve.without(member), price)) for member, (price, value) in mean.left_out.items()
             ]
-            yield _comparison(panel, point, versus, mean.macs, read, draws, left_out)
+            yield _comparison(panel, point, versus, mean.price, read, draws, left_out)
     for point in panel.points:
         for versus, baseline in (("threshold", point.threshold), ("full", panel.full(point))):
             if baseline is None:
@@ -328,27 +331,27 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
                 for member, (_, value) in point.mean.left_out.items()
             ]
             draws = point.mean.draws - baseline.draws
-            yield _comparison(panel, point, versus, baseline.macs, baseline.value, draws, left_out)
+            yield _comparison(panel, point, versus, baseline.price, baseline.value, draws, left_out)
 
 
-def _read(macs: Floats, values: Floats, wanted: float) -> float:
+def _read(prices: Floats, values: Floats, wanted: float) -> float:
     """The value of a curve, held at its ends: without a member, a point may lie a little beyond them."""
     if not (np.isfinite(wanted) and np.isfinite(values).all()):
         return float("nan")
-    return float(at_macs(macs, values, float(np.clip(wanted, macs[0], macs[-1]))))
+    return float(at_macs(prices, values, float(np.clip(wanted, prices[0], prices[-1]))))
 
 
 def _comparison(
     panel: _Panel,
     point: _Point,
     versus: str,
-    baseline_macs: float,
+    baseline_price: float,
     baseline: float,
     draws: Floats,
     left_out: list[float],
 ) -> _Comparison:
     mean = point.mean
-    numbers = {"macs": mean.macs, "baseline_macs": baseline_macs, "value": mean.value, "baseline": baseline}
+    numbers = {"price": mean.price, "baseline_price": baseline_price, "value": mean.value, "baseline": baseline}
     about = {**panel.place, **point.name, "versus": versus, **numbers, "difference": mean.value - baseline}
     return _Comparison(about, draws, left_out, 100.0 if panel.metric.percent else 1.0)
 
@@ -375,7 +378,7 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
         for point, own in rows.groupby(POINT, dropna=False, sort=False):
             members = [set(str(names).split("+")) for names in own.members]
             draws = [draws for draws in (result.draws[k] for k in own.index) if draws is not None]
-            means = [Baseline(*row) for row in zip(own.macs, own.value, draws, strict=True)]
+            means = [Baseline(*row) for row in zip(own.price, own.value, draws, strict=True)]
             matched = [result.thresholds[k] for k in own.index]
             thresholds = [threshold for threshold in matched if threshold is not None]
             mean = _Mean.of(means, members)

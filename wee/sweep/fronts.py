@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wee.costs import MACS
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
+from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
 
 SETTING = ["scale", "exits", "size", "width", "fraction"]
@@ -20,7 +22,10 @@ SETTING = ["scale", "exits", "size", "width", "fraction"]
 BASELINE = "single+ensemble"
 """The policy of the front that single models and ensembles make together."""
 
-_GROUP = ["dataset", "family", "metric", "eval_score", "score", "policy"]
+_PANEL = ["dataset", "family", "cost", "metric", "eval_score"]
+"""The columns within which points compete."""
+
+_GROUP = [*_PANEL, "score", "policy"]
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
@@ -30,19 +35,19 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         table: as `wee.sweep.table.compute` gives it.
 
     Returns:
-        One row per setting and metric, with `macs` and `value` on the test split, `macs_val` and `value_val` on the
+        One row per setting and metric, with `price` and `value` on the test split, `price_val` and `value_val` on the
         validation split, the standard deviation `spread` of the test values, and `count`, how many were averaged.
     """
     keys = [*_GROUP, "task", *SETTING, "ood", "adjusted"]
     aggregates = {
-        "macs": ("macs", "mean"),
+        "price": ("price", "mean"),
         "value": ("value", "mean"),
         "spread": ("value", "std"),
         "count": ("value", "size"),
     }
     grouped = table.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()
     test = grouped[grouped.split == "test"].drop(columns="split")
-    val = grouped[grouped.split == "val"][[*keys, "macs", "value"]]
+    val = grouped[grouped.split == "val"][[*keys, "price", "value"]]
     return test.merge(val, on=keys, suffixes=("", "_val"))
 
 
@@ -52,7 +57,7 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     A window that is set for a task competes in that task alone; in metrics that are no task, windows for every task compete.
 
     The hypervolume is the area below the curve that joins the test values of the points on the policy's concave hull on
-    validation, in decades of MACs times the unit of the metric, up to the reference point; see `wee.method.fronts`. The
+    validation, in decades of the cost times the unit of the metric, up to the reference point; see `wee.method.fronts`. The
     hulls of random exits, single thresholds and windows contain single models and whole ensembles (a share of 0 or 1), so
     they can only be better than those: the policy `single+ensemble`, the two together, is the baseline for them.
 
@@ -62,8 +67,8 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
             worst validation point of any policy in the same metric.
 
     Returns:
-        A row for each point of a front, ascending in MACs, with `hull` (whether the point is on the concave hull), the
-        `hypervolume` of the front, and the reference point `ref_macs`, `ref_value`.
+        A row for each point of a front, ascending in price, with `hull` (whether the point is on the concave hull), the
+        `hypervolume` of the front, and the reference point `ref_price`, `ref_value`.
 
     Raises:
         WeeError: the reference lacks a metric of the table.
@@ -72,11 +77,10 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     tasks = set(points.task.dropna())
     points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
     fronts = []
-    panels = ["dataset", "family", "metric", "eval_score"]
-    for (_, _, name, eval_score), rivals in points.groupby(panels, dropna=False, sort=False):
+    for (_, _, _, name, eval_score), rivals in points.groupby(_PANEL, dropna=False, sort=False):
         metric = Metric.parse(str(name))
         worst = rivals.value_val.min() if metric.higher_is_better else rivals.value_val.max()
-        limits = (float(rivals.macs_val.max()), float(worst))
+        limits = (float(rivals.price_val.max()), float(worst))
         if reference is not None:
             limits = _limits(reference, metric.name, eval_score)
         # Policies that look at no score are fronts for every score.
@@ -86,46 +90,61 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
             groups.append(baseline.assign(policy=BASELINE))
         fronts += [_front(rows, metric, limits) for rows in groups]
     columns = [
-        *_GROUP, "task", *SETTING, "macs", "value", "spread", "count", "macs_val", "value_val", "hull", "hypervolume",
-        "ref_macs", "ref_value",
+        *_GROUP, "task", *SETTING, "price", "value", "spread", "count", "price_val", "value_val", "hull", "hypervolume",
+        "ref_price", "ref_value",
     ]  # fmt: skip
-    return pd.concat(fronts, ignore_index=True)[columns] if fronts else pd.DataFrame(columns=columns)
+    if not fronts:
+        return pd.DataFrame(columns=columns_with_macs(columns))
+    return with_macs(pd.concat(fronts, ignore_index=True)[columns])
 
 
 def _front(rows: pd.DataFrame, metric: Metric, reference: tuple[float, float]) -> pd.DataFrame:
     """The front of one policy's points."""
-    macs, values = rows.macs_val.to_numpy(), rows.value_val.to_numpy()
+    prices, values = rows.price_val.to_numpy(), rows.value_val.to_numpy()
     on_hull = np.zeros(len(rows), dtype=np.bool_)
-    on_hull[concave_hull(macs, values, metric.higher_is_better)] = True
+    on_hull[concave_hull(prices, values, metric.higher_is_better)] = True
     hull = rows[on_hull]
-    area = hypervolume(hull.macs.to_numpy(), hull.value.to_numpy(), metric.higher_is_better, reference)
-    chosen = rows.assign(hull=on_hull)[nondominated(macs, values, metric.higher_is_better)]
-    return chosen.sort_values("macs").assign(hypervolume=area, ref_macs=reference[0], ref_value=reference[1])
+    area = hypervolume(hull.price.to_numpy(), hull.value.to_numpy(), metric.higher_is_better, reference)
+    chosen = rows.assign(hull=on_hull)[nondominated(prices, values, metric.higher_is_better)]
+    return chosen.sort_values("price").assign(hypervolume=area, ref_price=reference[0], ref_value=reference[1])
 
 
-def read_reference(source: str, sweeps: Path) -> pd.DataFrame:
+def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
     """The reference points of another sweep, or those in a CSV file, so that hypervolumes can be compared.
 
     Args:
-        source: the name or folder of a sweep, or a CSV file with the columns metric, ref_macs, ref_value and, if
-            hypervolumes differ by evaluation score, eval_score.
+        source: the name or folder of a sweep, or a CSV file with the columns metric, ref_price, ref_value and, if
+            hypervolumes differ by evaluation score, eval_score. The column cost names the cost of the prices; without it,
+            they are those of the cost wanted. A column ref_macs stands for ref_price where the cost is MACs.
         sweeps: the folder of sweeps.
+        cost: the cost that points are priced by.
+
+    Returns:
+        The columns metric, ref_price, ref_value, and eval_score where there is one.
 
     Raises:
-        WeeError: there is no such sweep or file, or it lacks a column.
+        WeeError: there is no such sweep or file, it lacks a column, or it is about another cost.
     """
     (path, *others) = find_sweeps(sweeps, [source])
     if others:
         raise WeeError(f"fronts.reference={source} means {1 + len(others)} sweeps; name one of them")
     path = path / "fronts.csv" if path.is_dir() else path
     try:
-        rows = pd.read_csv(path)
+        rows = completed(pd.read_csv(path))
     except (OSError, ValueError) as error:
         raise WeeError(f"the reference {path} cannot be read as a CSV file: {error}") from None
-    wanted = ["metric", "ref_macs", "ref_value"]
+    wanted = ["metric", "ref_price", "ref_value"]
     missing = [column for column in wanted if column not in rows]
     if missing:
         raise WeeError(f"the reference {path} has no column {', '.join(missing)}; it needs {', '.join(wanted)}")
+    if "cost" in rows:
+        costs = [str(name) for name in rows.cost.unique()]
+        if cost not in costs:
+            raise WeeError(
+                f"the reference {path} is priced by {', '.join(costs)}, and the points here by {cost}: hypervolumes can only "
+                "be compared at the same cost"
+            )
+        rows = rows[rows.cost == cost]
     columns = [*wanted, "eval_score"] if "eval_score" in rows else wanted
     return rows[columns].drop_duplicates().reset_index(drop=True)
 
@@ -142,7 +161,7 @@ def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric]) -> None:
 
 
 def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[float, float]:
-    """The reference MACs and value of a metric."""
+    """The reference price and value of a metric."""
     rows = reference[reference.metric == metric]
     if "eval_score" in rows:
         same = rows.eval_score.isna() if pd.isna(eval_score) else rows.eval_score == eval_score
@@ -151,6 +170,6 @@ def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[floa
         raise WeeError(
             f"the reference for hypervolumes has no row for {metric}; it has {', '.join(reference.metric.unique())}"
         )
-    if len(rows[["ref_macs", "ref_value"]].drop_duplicates()) > 1:
+    if len(rows[["ref_price", "ref_value"]].drop_duplicates()) > 1:
         raise WeeError(f"the reference for hypervolumes has several reference points for {metric}; give one")
-    return float(rows.ref_macs.iloc[0]), float(rows.ref_value.iloc[0])
+    return float(rows.ref_price.iloc[0]), float(rows.ref_value.iloc[0])

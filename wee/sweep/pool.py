@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wee.costs import MACS
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
 
@@ -20,7 +21,7 @@ class Candidate:
     Attributes:
         family, scale, member: the member.
         exit: counted from 1; None where the member has one output.
-        macs: of one sample; of an exit, up to that exit.
+        cost: of one sample, by the pool's cost; of an exit, up to that exit.
         logits: [N, classes] by split, mapped.
         entries: of the store that they come from, by split.
     """
@@ -29,7 +30,7 @@ class Candidate:
     scale: str
     member: int
     exit: int | None
-    macs: float
+    cost: float
     logits: Mapping[str, NDArray[np.floating]]
     entries: Mapping[str, Entry] = field(default_factory=dict)
 
@@ -51,8 +52,9 @@ class Pool:
         dataset, family, scale: as they stand in tables.
         networks: in the order of scales, members and exits.
         samples: by split.
-        entries: that were read.
+        entries: the entries that were read.
         stages: for cascades across scales, the places of the networks that may run at each stage; nothing within one scale.
+        cost: the name of the cost that networks are priced by.
     """
 
     dataset: str
@@ -62,11 +64,30 @@ class Pool:
     samples: Mapping[str, Samples]
     entries: Sequence[Entry]
     stages: Sequence[Sequence[int]] = ()
+    cost: str = MACS
 
     @property
     def multi_exit(self) -> bool:
         """Whether the networks are exits."""
         return self.networks[0].exit is not None
+
+
+class Unpriced(WeeError):
+    """Members whose cost is not known.
+
+    Args:
+        cost: the name of the cost.
+        entries: an entry of each member.
+    """
+
+    def __init__(self, cost: str, entries: Sequence[Entry]) -> None:
+        known = dict.fromkeys(found.name for entry in entries for found in entry.costs)
+        super().__init__(
+            f"{len(entries)} members have no cost {cost}: {', '.join(entry.member for entry in entries[:4])}"
+            + (", .." if len(entries) > 4 else "")
+            + f" (known: {', '.join(known) or 'none'})"
+        )
+        self.entries = entries
 
 
 def read_pool(
@@ -78,6 +99,8 @@ def read_pool(
     splits: Sequence[str],
     pick: Sequence[str],
     expected: Callable[[Address], Mapping[str, Any]] = lambda address: {},
+    cost: str = MACS,
+    conditions: Mapping[str, Any] | None = None,
 ) -> tuple[Pool | None, list[Address]]:
     """Find and compare the entries that cascades over some scales need, and verify all but their logits.
 
@@ -90,11 +113,14 @@ def read_pool(
         splits: on which samples.
         pick: which to take where several entries have one name; see `LogitStore.pick`.
         expected: parts of the identity that an entry must have.
+        cost: the name of the cost that networks are priced by.
+        conditions: where members have that cost under several conditions, those that are meant.
 
     Returns:
         The pool, and no address; or None, and the addresses of what is missing.
 
     Raises:
+        Unpriced: members have no such cost.
         WeeError: an entry is damaged, or several fit, or networks have not seen the same samples.
     """
     found: dict[Address, Entry] = {}
@@ -116,18 +142,23 @@ def read_pool(
         split: _samples([entry for address, entry in found.items() if address.split == split]) for split in splits
     }
     networks: list[Candidate] = []
+    unpriced: list[Entry] = []
     for owner, own_scale in owners:
         for member in members:
             entries = {split: found[Address(dataset, owner, own_scale, member, split)] for split in splits}
             _same_network(list(entries.values()))
-            networks += _networks(owner, own_scale, member, entries)
+            costs = _costs(list(entries.values()), cost, conditions or {})
+            unpriced += [] if costs else list(entries.values())[:1]
+            networks += _networks(owner, own_scale, member, entries, costs) if costs else []
+    if unpriced:
+        raise Unpriced(cost, unpriced)
     families = list(dict.fromkeys(owner for owner, _ in owners))
     label = ">".join(scales)
     fitting = [
         [k for k, network in enumerate(networks) if (network.family, network.scale) == stage] for stage in staged
     ]
     stages = fitting if len(scales) > 1 else []
-    return Pool(dataset, "+".join(families), label, networks, samples, list(found.values()), stages), []
+    return Pool(dataset, "+".join(families), label, networks, samples, list(found.values()), stages, cost), []
 
 
 def check_same_samples(pools: Sequence[Pool]) -> None:
@@ -165,16 +196,23 @@ def _alone(pool: Pool) -> str:
     return f"'ensemble.scales=[{pool.scale.replace('>', ',')}]'" if pool.stages else f"scale={pool.scale}"
 
 
-def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]) -> list[Candidate]:
+def _networks(
+    family: str, scale: str, member: int, entries: Mapping[str, Entry], costs: Sequence[float]
+) -> list[Candidate]:
     """A member as one network, or as one for each exit."""
-    first = next(iter(entries.values()))
     logits = {split: entry.logits for split, entry in entries.items()}
-    if first.logits.ndim == 2:
-        return [Candidate(family, scale, member, None, first.macs[0], logits, entries)]
+    if next(iter(logits.values())).ndim == 2:
+        return [Candidate(family, scale, member, None, costs[0], logits, entries)]
     return [
-        Candidate(family, scale, member, k + 1, macs, {split: z[k] for split, z in logits.items()}, entries)
-        for k, macs in enumerate(first.macs)
+        Candidate(family, scale, member, k + 1, cost, {split: z[k] for split, z in logits.items()}, entries)
+        for k, cost in enumerate(costs)
     ]
+
+
+def _costs(entries: Sequence[Entry], name: str, conditions: Mapping[str, Any]) -> Sequence[float]:
+    """What a member costs, from the first of its entries that knows it; empty where none does."""
+    known = (entry.cost(name, conditions) for entry in entries)
+    return next((cost.values for cost in known if cost is not None), [])
 
 
 def _same_network(entries: Sequence[Entry]) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.sweep.config import BootstrapConfig
+from wee.sweep.prices import columns_with_macs, completed
 from wee.sweep.table import COLUMNS, KEYS
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
@@ -28,8 +29,8 @@ TABLE, AVERAGES, STORAGE, VALIDATION, ABOUT = (
 POINT = [column for column in KEYS if column != "members"]
 """What names a point in a panel: a setting, averaged over orders and choices of members."""
 
-AVERAGED = [*POINT, "macs", "value", "lower", "upper", "low", "high", "count", "seeds"]
-"""The columns of `averages.csv`. A point's means, macs and value; the ends of the interval of its mean value, lower and
+AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
+"""The columns of `averages.csv`. A point's means, price and value; the ends of the interval of its mean value, lower and
 upper; the least and the greatest of the values averaged, low and high; how many they are, count; and the number of members
 whose seed noise is in the interval, seeds (0: the sampling error of the test set alone)."""
 
@@ -128,6 +129,7 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise WeeError(f"{path} is not {what}: {error}") from None
+    table = completed(table)
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
@@ -164,7 +166,7 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
     if not path.is_file():
         raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
-    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"))
+    table = completed(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str")))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
         raise WeeError(

@@ -1,13 +1,16 @@
-"""What it would change to keep logits at half precision: every number of a sweep, with and without."""
+"""What storing logits at half precision would change in every number of a sweep."""
 
 from __future__ import annotations
 
 import pandas as pd
 from rich.table import Table
 
+from wee.costs import COSTS
+from wee.sweep.prices import with_macs
+
 _SETTING = [
     "dataset", "family", "scale", "members", "exits", "policy", "width", "fraction", "score", "task", "ood", "adjusted",
-    "split", "metric", "eval_score",
+    "split", "cost", "metric", "eval_score",
 ]  # fmt: skip
 
 
@@ -19,14 +22,15 @@ def effect(table: pd.DataFrame, rounded: pd.DataFrame) -> pd.DataFrame:
         rounded: of the same sweep over rounded logits.
 
     Returns:
-        A row per number: what it is of, `value`, `rounded`, their `difference`, and the average `macs` of both.
+        A row per number: what it is of, `value`, `rounded`, their `difference`, and the average costs, `price` and
+        `price_rounded`.
     """
-    both = table[[*_SETTING, "macs", "value"]].assign(
-        rounded=rounded.value, macs_rounded=rounded.macs, difference=rounded.value - table.value
+    both = table[[*_SETTING, "price", "value"]].assign(
+        rounded=rounded.value, price_rounded=rounded.price, difference=rounded.value - table.value
     )
     same = table[_SETTING].fillna("").astype(str) == rounded[_SETTING].fillna("").astype(str)
     assert same.to_numpy().all(), "the same sweep has the same rows"
-    return both
+    return with_macs(both)
 
 
 def effect_summary(effects: pd.DataFrame, rounding: str) -> Table:
@@ -39,6 +43,6 @@ def effect_summary(effects: pd.DataFrame, rounding: str) -> Table:
     for metric, own in test.groupby("metric", sort=False):
         size = own.difference.abs()
         shown.add_row(str(metric), f"{size.max():.4g}", f"{own.difference.mean():+.2g}", f"{len(own):,}")
-    macs = (test.macs_rounded / test.macs - 1).abs().max()
-    shown.add_row("average MACs", f"{100 * macs:.3g} %", "", "")
+    change = (test.price_rounded / test.price - 1).abs().max()
+    shown.add_row(f"average {COSTS.find(str(effects.cost.iloc[0])).label}", f"{100 * change:.3g} %", "", "")
     return shown

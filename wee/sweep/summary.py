@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from wee.costs import COSTS
 from wee.method import Metric, Task
 from wee.units import si
 
@@ -17,7 +18,7 @@ _MOST_SPLITS = 3
 
 
 def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] = ("test",)) -> Table:
-    """Single model, ensemble and window cascade of each scale: average MACs and every task.
+    """Single model, ensemble and window cascade of each scale: average cost and every task.
 
     Args:
         table: of a sweep.
@@ -27,12 +28,14 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] 
     shown = _Shown(table, splits)
     columns = _columns(shown, tasks)
     display = Table(title=f"{shown.title}; means over members and orders", title_justify="left", header_style="bold")
-    _head(display, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns)
+    _head(
+        display, shown, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns
+    )
     for scale, lines in shown.scales():
-        for policy, macs, rows in lines:
-            display.add_row(scale, policy, macs, *(_mean(rows, metric.name, ood) for metric, ood in columns))
+        for policy, price, rows in lines:
+            display.add_row(scale, policy, price, *(_mean(rows, metric.name, ood) for metric, ood in columns))
         display.add_section()
-    about = ["MACs: of an ID sample, mean over tasks"]
+    about = [f"{shown.cost.label}: of an ID sample, mean over tasks"]
     about += ["with OOD data in the stream, each task's own are in table.csv"] if shown.oods else []
     about += [f"also in table.csv: {', '.join(shown.hidden)}"] if shown.hidden else []
     display.caption = "\n".join(about)
@@ -60,11 +63,11 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
     heads = [
         f"{metric.name}: {' / '.join(words[m.deployed or ''] for m in pairs[metric.name])}" for metric, _ in columns
     ]
-    _head(display, heads, columns)
+    _head(display, shown, heads, columns)
     for scale, lines in shown.scales():
-        for policy, macs, rows in lines:
+        for policy, price, rows in lines:
             cells = [" / ".join(_mean(rows, m.name, ood) for m in pairs[metric.name]) for metric, ood in columns]
-            display.add_row(scale, policy, macs, *cells)
+            display.add_row(scale, policy, price, *cells)
         display.add_section()
     display.caption = "per cent; the columns above read their thresholds off the test labels, these do not"
     display.caption_justify = "left"
@@ -86,6 +89,7 @@ class _Shown:
         decides = score if score in deciding or not deciding else deciding[0]
         rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == decides))]
         tasks = set(rows.task.dropna())
+        self.cost = COSTS.find(str(rows.cost.iloc[0]))
         self._rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
         self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
         widths = list(rows.width.dropna().unique())
@@ -99,7 +103,7 @@ class _Shown:
         self.hidden += [name for name in ("random", "threshold") if (table.policy == name).any()]
 
     def scales(self) -> Iterator[tuple[str, list[tuple[str, str, pd.DataFrame]]]]:
-        """Each scale, or exit, with its lines: the policy, its average MACs, and its rows."""
+        """Each scale, or exit, with its lines: the policy, its average cost, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
             policies: list[tuple[str, Any]] = [("single", None), ("ensemble", None), ("last", None)]
@@ -108,8 +112,8 @@ class _Shown:
                 picked = rows[(rows.policy == policy) & ((rows.width == width) if policy == "window" else True)]
                 if len(picked):
                     # One value for every setting: the same whatever else was measured of it.
-                    macs = picked.drop_duplicates(["members", "task", "split"]).macs_id
-                    lines.append((f"window {width}" if policy == "window" else policy, si(macs.mean()), picked))
+                    prices = picked.drop_duplicates(["members", "task", "split"]).price_id
+                    lines.append((f"window {width}" if policy == "window" else policy, si(prices.mean()), picked))
             if lines:
                 yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
 
@@ -121,9 +125,10 @@ def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str |
     return columns + with_ood if len(columns) + len(with_ood) <= _WIDEST else columns
 
 
-def _head(display: Table, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:
-    for name in ("scale", "policy", "MACs"):
-        display.add_column(name, justify="left" if name != "MACs" else "right", no_wrap=True)
+def _head(display: Table, shown: _Shown, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:
+    for name in ("scale", "policy"):
+        display.add_column(name, no_wrap=True)
+    display.add_column(shown.cost.heading, justify="right", no_wrap=True)
     for head, (_, ood) in zip(heads, columns, strict=True):
         display.add_column(head + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
 

@@ -31,13 +31,14 @@ from wee.method.policies import matched_threshold
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
+from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.settings import Lineup, Setting, check_widths, exit_name, member_name, orders, settings
 
-COLUMNS = [
+COLUMNS = columns_with_macs([
     "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
-    "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
+    "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "cost", "price", "price_id", "price_ood",
     "metric", "eval_score", "acceptance", "value", "lower", "upper",
-]  # fmt: skip
+])  # fmt: skip
 """The columns of a table.
 
 - One setting of one cascade: dataset to task (cascades: how many cascades of that size there are at that scale, whether they
@@ -46,13 +47,15 @@ COLUMNS = [
   the lowest or the highest validation score (a clamped window is a single threshold).
 - What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream), split
   ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples.
-- What it cost: macs, the average over the samples (with an OOD set, half ID and half OOD: macs_id, macs_ood).
+- What it cost: cost, the name of the cost; price, its average over the samples (with an OOD set, half ID and half OOD:
+  price_id, price_ood). Where the cost is MACs, the columns macs, macs_id and macs_ood hold the same numbers; elsewhere they
+  are empty.
 - What was measured: metric, the score that it ranks by, the acceptance threshold of a deployed metric, the value and its
   bootstrap interval.
 """
 
 KEYS = [column for column in COLUMNS[: COLUMNS.index("tau")] if column != "cascades"]
-KEYS += ["ood", "adjusted", "split", "metric", "eval_score"]
+KEYS += ["ood", "adjusted", "split", "cost", "metric", "eval_score"]
 """The columns that tell two rows apart."""
 
 ID_SPLITS = ("val", "test")
@@ -139,12 +142,12 @@ class Baseline:
     """What a window is compared with: the single threshold that sends on the same share of validation samples.
 
     Attributes:
-        macs: its average cost.
+        price: its average cost.
         value: its value of the row's metric.
         draws: its resampled values [resamples].
     """
 
-    macs: float
+    price: float
     value: float
     draws: Floats
 
@@ -165,7 +168,7 @@ class Result:
 
     def table(self) -> pd.DataFrame:
         """The rows as a table."""
-        return pd.DataFrame(self.rows, columns=COLUMNS)
+        return with_macs(pd.DataFrame(self.rows, columns=COLUMNS))
 
     def extend(self, other: Result) -> None:
         """Append the rows of another result."""
@@ -259,7 +262,7 @@ class _Ranked:
         return _Ranked(self.on_id, ood, {score: ranking.with_ood(ood) for score, ranking in self.rankings.items()})
 
     @property
-    def macs(self) -> float:
+    def price(self) -> float:
         """The average cost of a sample; with OOD data, ID and OOD samples count one half each."""
         on_id = self.on_id.mean_cost
         return on_id if self.on_ood is None else (on_id + self.on_ood.mean_cost) / 2
@@ -309,9 +312,10 @@ class _Cascade:
             "split": run.split,
             "samples": sum(len(self.groups[split]) for split in splits),
             "groups": sum(int(self.groups[split].max()) + 1 for split in splits),
-            "macs": run.outcome.macs,
-            "macs_id": run.outcome.on_id.mean_cost,
-            "macs_ood": None if on_ood is None else on_ood.mean_cost,
+            "cost": self.pool.cost,
+            "price": run.outcome.price,
+            "price_id": run.outcome.on_id.mean_cost,
+            "price_ood": None if on_ood is None else on_ood.mean_cost,
         }
         resampling = self.plan.bootstrap
         groups = [self.groups[split] for split in splits] if run.split != "val" and resampling.resamples else []
@@ -367,7 +371,7 @@ class _Cascade:
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
         return {
-            (number.metric.name, number.score): Baseline(outcome.macs, number.value, number.draws)
+            (number.metric.name, number.score): Baseline(outcome.price, number.value, number.draws)
             for number in measure(outcome, self._metrics, groups, self.plan.bootstrap)
             if number.draws is not None
         }
@@ -428,8 +432,8 @@ def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
 def _stages(
     pool: Pool, split: str, order: Lineup, replaces: bool, summaries: Mapping[tuple[int, ...], Summary]
 ) -> Stages:
-    macs = [pool.networks[node].macs for node in order.nodes]
-    cost = macs if pool.multi_exit else np.cumsum(macs).tolist()
+    costs = [pool.networks[node].cost for node in order.nodes]
+    cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
     chosen = [summaries[members] for members in _sets(order, replaces)]
     return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 

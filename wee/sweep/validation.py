@@ -29,22 +29,24 @@ from wee.method.bootstrap import group_numbers
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationConfig
 from wee.sweep.pool import Pool
+from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.settings import Lineup, Setting
 from wee.sweep.table import COLUMNS as TABLE_COLUMNS
 from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
-QUANTITIES = [*WINDOW, "threshold", "macs", "value", "deployed_cov", "deployed_risk"]
+QUANTITIES = [*WINDOW, "threshold", "price", "value", "deployed_cov", "deployed_risk"]
 
-COLUMNS = [
-    *TABLE_COLUMNS[: TABLE_COLUMNS.index("tau")], "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
-]  # fmt: skip
+COLUMNS = columns_with_macs([
+    *TABLE_COLUMNS[: TABLE_COLUMNS.index("tau")], "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
+])  # fmt: skip
 """What a row says. One setting of one cascade, as in a sweep's table, but `task` is what the acceptance threshold and any
 window are set for, and `eval_score` what is accepted by. The validation set: val_size, the samples asked for; val_groups, the
 groups of dependent samples drawn for them; draw, its number, empty for the validation set itself. What was set on it: tau, the
 operating threshold of the first stage, and its percentile rank in [0, 1]; low, high, the first window's ends; threshold, the
-least final score that is accepted. What that gives on the test set: macs, the average over the samples; value, the metric that
-is the task, in per cent; deployed_cov and deployed_risk, the coverage and the risk at the threshold, in per cent."""
+least final score that is accepted. What that gives on the test set: price, the average over the samples of the cost that the
+column cost names, and macs, the same where that is MACs; value, the metric that is the task, in per cent; deployed_cov and
+deployed_risk, the coverage and the risk at the threshold, in per cent."""
 
 
 def validation_sets(groups: Ints, size: int, draws: int, seed: int) -> Iterator[Ints]:
@@ -138,7 +140,7 @@ def study(
             for system in systems:
                 rows.extend({**name, **row} for row in system.measure(drawn, times))
             done(len(systems))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return with_macs(pd.DataFrame(rows, columns=COLUMNS))
 
 
 def spreads(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +190,7 @@ class _System:
         self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
         self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
-        self._convention = plan.convention
+        self._convention, self._cost = plan.convention, pool.cost
         self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
     def measure(self, drawn: Stages, times: Ints | None) -> Iterator[dict[str, Any]]:
@@ -209,7 +211,7 @@ class _System:
             ranking = RankedOutcome(test, score, thresholds={task: threshold})
             coverage, risk = (metric.of_ranking(ranking) for metric in Metric.deployed_for(task))
             row = {**self._name, "task": str(task), "eval_score": score, **window, "threshold": threshold}
-            row |= {"macs": test.mean_cost, "value": self._value(test, task, score)}
+            row |= {"cost": self._cost, "price": test.mean_cost, "value": self._value(test, task, score)}
             yield {**row, "deployed_cov": coverage, "deployed_risk": risk}
 
     def _outcomes(self, rule: Rule) -> tuple[Outcome, Outcome]:

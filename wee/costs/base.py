@@ -1,0 +1,166 @@
+"""What a cost is: a number for one forward pass of a member on one sample, measured on its network."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from wee.catalogue import check_attributes
+from wee.errors import WeeError
+from wee.units import si
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from wee.data.base import Transform
+
+
+class Cost(ABC):
+    """A cost that stages of a cascade can be priced by. Costs of stages add up along a cascade.
+
+    Attributes:
+        name: what users type and tables contain.
+        label: what is counted, as it reads after "average": "MACs", "energy".
+        unit: of the numbers ("J"); empty where they are counts of what `label` says.
+        help: one line for `--help`.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    help: str = ""
+
+    @abstractmethod
+    def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
+        """Measure what one sample costs.
+
+        Args:
+            network: images [N, channels, size, size] to logits; a copy in evaluation mode.
+            transform: what the network sees of an image; `transform.size` is the side of its square input in pixels.
+            channels: of an image.
+
+        Returns:
+            One positive number; of a multi-exit network (one that has `up_to`) a list, one for each exit, of what a sample
+            costs that leaves there, ascending.
+        """
+
+    def conditions(self) -> Mapping[str, Any]:
+        """Return what else the number depends on beside the member (machine, batch size, ..), as plain data.
+
+        The network and its input size identify the member, and need not be named.
+        """
+        return {}
+
+    @property
+    def heading(self) -> str:
+        """The label with its unit, for the head of a column: "MACs", "energy (J)"."""
+        return heading(self.label, self.unit)
+
+
+def heading(label: str, unit: str) -> str:
+    """A label with its unit, if it has one.
+
+    Example:
+        >>> heading("energy", "J")
+        'energy (J)'
+    """
+    return f"{label} ({unit})" if unit else label
+
+
+def amount(value: float, label: str, unit: str) -> str:
+    """A number with its unit, or with the label of what it counts.
+
+    Example:
+        >>> amount(1.2e6, "MACs", "")
+        '1.2 M MACs'
+    """
+    return f"{si(value)} {unit or label}"
+
+
+class PluginCost(Cost):
+    """A cost of a user's own.
+
+    Args:
+        name: as it was asked for, "module:Name".
+        thing: an object with `measure`, and if it likes with `label`, `unit`, `help` and `conditions` (a function or plain
+            data), which mean what they mean in `Cost`; or a class of such objects.
+
+    Raises:
+        WeeError: it has no `measure`, or its conditions are no plain data.
+    """
+
+    def __init__(self, name: str, thing: Any) -> None:
+        check_attributes("cost", name, thing, ["measure"])
+        if inspect.isclass(thing):
+            try:
+                thing = thing()
+            except TypeError as error:
+                raise WeeError(
+                    f"the cost {name} cannot be made: {error}; a class needs no arguments, or name an object of it"
+                ) from None
+        self.name, self._thing = name, thing
+        self.label = str(getattr(thing, "label", "") or name.partition(":")[2])
+        self.unit = str(getattr(thing, "unit", ""))
+        self.help = str(getattr(thing, "help", "") or (inspect.getdoc(thing) or "").partition("\n")[0])
+        try:
+            json.dumps(self.conditions(), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise WeeError(f"the conditions of the cost {name} are no plain data: {error}") from None
+
+    def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
+        """Measure by the user's code."""
+        return cast("float | list[float]", self._thing.measure(network, transform, channels))
+
+    def conditions(self) -> Mapping[str, Any]:
+        """Return the conditions that the user's code names."""
+        conditions = getattr(self._thing, "conditions", {})
+        return dict(conditions() if callable(conditions) else conditions)
+
+
+def measured(cost: Cost, network: nn.Module, transform: Transform, channels: int) -> list[float]:
+    """Measure a cost on a copy of a network, so that nothing it does to the network shows in logits.
+
+    Args:
+        cost: the cost.
+        network: the network.
+        transform, channels: as of `Cost.measure`.
+
+    Returns:
+        One number, or one for each exit.
+
+    Raises:
+        WeeError: the measurement fails, or its result is not positive, or descends from exit to exit.
+    """
+    try:
+        result = cost.measure(copy.deepcopy(network).eval(), transform, channels)
+        values = [float(value) for value in (result if isinstance(result, (list, tuple)) else [result])]
+    except WeeError:
+        raise
+    except Exception as error:
+        raise WeeError(f"the cost {cost.name} cannot be measured: {type(error).__name__}: {error}") from error
+    return checked(cost.name, values)
+
+
+def checked(name: str, values: list[float]) -> list[float]:
+    """Refuse numbers that cannot be costs.
+
+    Raises:
+        WeeError: there are none, or they are not positive and finite, or descend from exit to exit.
+    """
+    if not values or not all(math.isfinite(value) and value > 0 for value in values) or sorted(values) != values:
+        raise WeeError(
+            f"the cost {name} is {values if len(values) != 1 else values[0]}: it must be a positive number, or of a "
+            "multi-exit network one for each exit, ascending"
+        )
+    return values
+
+
+def per_exit(network: nn.Module, count: Callable[[nn.Module], float]) -> float | list[float]:
+    """Count something in a network, or in each part of a multi-exit network that leads up to an exit."""
+    parts: Any = getattr(network, "up_to", None)
+    return count(network) if parts is None else [count(part) for part in parts()]

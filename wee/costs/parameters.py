@@ -1,0 +1,50 @@
+"""The numbers in a network that training adjusts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wee.costs.base import Cost, per_exit
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from wee.data.base import Transform
+
+
+class Parameters(Cost):
+    """Trainable parameters of a network; of a multi-exit network, those that take part up to each exit."""
+
+    name = "parameters"
+    label = "parameters"
+    help = "Numbers that training adjusts."
+
+    def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
+        """Count the parameters of the whole network, or of the modules that run up to each exit."""
+        if not hasattr(network, "up_to"):
+            return count_parameters(network)
+        return per_exit(network, lambda part: _count_used(part, transform.size, channels))
+
+
+def count_parameters(network: nn.Module) -> float:
+    """Numbers that training adjusts."""
+    return float(sum(parameter.numel() for parameter in network.parameters()))
+
+
+def _count_used(part: nn.Module, size: int, channels: int) -> float:
+    """Parameters of the modules that run in a forward pass; a part of a network may hold all of it."""
+    import torch
+
+    used: dict[int, int] = {}
+
+    def note(module: nn.Module, inputs: Any) -> None:
+        used.update((id(parameter), parameter.numel()) for parameter in module.parameters(recurse=False))
+
+    hooks = [module.register_forward_pre_hook(note) for module in part.modules()]
+    try:
+        with torch.no_grad():
+            part.eval()(torch.zeros(1, channels, size, size, device=next(part.parameters()).device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return float(sum(used.values()))

@@ -1,0 +1,61 @@
+"""Prices in tables: the average of the cost that a sweep is priced by, under a name that fits any cost, and under that of MACs.
+
+A column `price` (`price_id`, `ref_price`, ..) holds numbers of the cost that the column `cost` names. Beside it, a column
+with "macs" in the place of "price" holds the same numbers where that cost is MACs, and is empty elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from wee.costs import MACS
+
+_PRICE = "price"
+
+
+def with_macs(table: pd.DataFrame) -> pd.DataFrame:
+    """Fill the columns of a table that are named after MACs, each before its price; add those that it lacks.
+
+    Example:
+        >>> table = pd.DataFrame({"cost": ["macs", "mine:Energy"], "price_id": [1e6, 0.5]})
+        >>> with_macs(table).macs_id.tolist()
+        [1000000.0, nan]
+    """
+    by_macs = table.cost == MACS
+    macs = {_renamed(name, _PRICE, MACS): table[name].where(by_macs) for name in _named(table, _PRICE)}
+    return table.assign(**macs)[columns_with_macs([name for name in table.columns if name not in macs])]
+
+
+def columns_with_macs(columns: Sequence[str]) -> list[str]:
+    """Names of columns, with those that are named after MACs, each before its price.
+
+    Example:
+        >>> columns_with_macs(["cost", "price", "value"])
+        ['cost', 'macs', 'price', 'value']
+    """
+    parts = ([_renamed(name, _PRICE, MACS), name] if _is_of(name, _PRICE) else [name] for name in columns)
+    return [name for part in parts for name in part]
+
+
+def completed(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the prices to a table that has MACs alone, of an earlier version of wee, and the MACs to one that has prices alone.
+
+    A table that says nothing of its cost stays as it is.
+    """
+    if "cost" not in table and _named(table, MACS) and not _named(table, _PRICE):
+        table = table.assign(cost=MACS, **{_renamed(name, MACS, _PRICE): table[name] for name in _named(table, MACS)})
+    return with_macs(table) if "cost" in table else table
+
+
+def _named(table: pd.DataFrame, word: str) -> list[str]:
+    return [str(name) for name in table.columns if _is_of(str(name), word)]
+
+
+def _is_of(name: str, word: str) -> bool:
+    return word in name.split("_")
+
+
+def _renamed(name: str, old: str, new: str) -> str:
+    return "_".join(new if word == old else word for word in name.split("_"))
