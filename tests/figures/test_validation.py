@@ -13,7 +13,7 @@ from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.validation import COLUMNS, draw_validation, validation_points
-from wee.sweep.config import PolicyConfig, TaskConfig, ValidationConfig, WindowConfig
+from wee.sweep.config import PolicyConfig, TaskConfig, ValidationStudyConfig, WindowConfig
 from wee.sweep.results import read_validation
 from wee.sweep.validation import study
 
@@ -28,7 +28,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         window=WindowConfig([0.2, "all"]),
         task=TaskConfig(["cov@40", "risk@80"], []),
     )
-    parts = [study(pool(store, scale), wanted, ValidationConfig([60, 300], draws=3)) for scale in ("s1", "s2")]
+    parts = [study(pool(store, scale), wanted, ValidationStudyConfig([60, 300], draws=3)) for scale in ("s1", "s2")]
     pd.concat(parts).to_csv(folder / "validation.csv", index=False)
     return read_validation([folder])
 

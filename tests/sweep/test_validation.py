@@ -12,12 +12,12 @@ from tests.sweep_tables import fill_store
 from wee.errors import WeeError
 from wee.method import RiskCoverage, Stages, Task, Window, summarise
 from wee.method.bootstrap import group_numbers
-from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, ValidationConfig, WindowConfig
+from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, ValidationStudyConfig, WindowConfig
 from wee.sweep.pool import Pool
 from wee.sweep.table import Plan, compute
 from wee.sweep.validation import COLUMNS, QUANTITIES, check, groups_for, spreads, study, validation_sets
 
-CONFIG = ValidationConfig([60, 300], draws=4)
+CONFIG = ValidationStudyConfig([60, 300], draws=4)
 
 
 def small_plan(**changes: object) -> Plan:
@@ -91,7 +91,7 @@ def test_a_draw_of_every_group_once_is_the_validation_set_itself(
     networks: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validation, "validation_sets", lambda groups, *others: iter([np.ones_like(groups)]))
-    found = study(networks, small_plan(), ValidationConfig([300], draws=1))
+    found = study(networks, small_plan(), ValidationStudyConfig([300], draws=1))
     names = [name for name in COLUMNS if name != "draw"]
     whole, drawn = (found[found.draw.isna() == empty][names].reset_index(drop=True) for empty in (True, False))
     pd.testing.assert_frame_equal(whole, drawn)
@@ -113,11 +113,11 @@ def test_the_whole_validation_set_gives_the_numbers_of_the_sweep(networks: Pool,
 
 def test_draws_are_the_same_for_all_networks_and_again(networks: Pool, table: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(study(networks, small_plan(), CONFIG), table)
-    alone = study(networks, small_plan(policy=PolicyConfig(["single"])), ValidationConfig([60], draws=2))
+    alone = study(networks, small_plan(policy=PolicyConfig(["single"])), ValidationStudyConfig([60], draws=2))
     same = table[(table.policy == "single") & ((table.val_size == 60) & (table.draw < 2) | table.draw.isna())]
     columns = ["members", "task", "eval_score", "val_size", "draw", *QUANTITIES[4:]]
     pd.testing.assert_frame_equal(alone[columns], same[columns].reset_index(drop=True), check_dtype=False)
-    other = study(networks, small_plan(policy=PolicyConfig(["single"])), ValidationConfig([60], draws=2, seed=1))
+    other = study(networks, small_plan(policy=PolicyConfig(["single"])), ValidationStudyConfig([60], draws=2, seed=1))
     assert not alone.threshold.equals(other.threshold)
 
 
@@ -168,8 +168,8 @@ def test_spreads_are_of_each_system_and_then_averaged(table: pd.DataFrame) -> No
 )
 def test_a_bad_config_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(WeeError, match=message):
-        ValidationConfig(**changes)  # type: ignore[arg-type]
-    assert ValidationConfig(250).sizes == [250]
+        ValidationStudyConfig(**changes)  # type: ignore[arg-type]
+    assert ValidationStudyConfig(250).sizes == [250]
 
 
 def test_a_study_that_cannot_be_made_is_refused_before_anything_is_computed(networks: Pool) -> None:
@@ -178,7 +178,7 @@ def test_a_study_that_cannot_be_made_is_refused_before_anything_is_computed(netw
     with pytest.raises(
         WeeError, match="validation.sizes has 1, but .* has 3 samples in each group .* 3 samples or more"
     ):
-        check([networks], tasks, ValidationConfig([250, 1]))
+        check([networks], tasks, ValidationStudyConfig([250, 1]))
     with pytest.raises(WeeError, match="fpr@95 needs OOD data"):
         check([networks], [*tasks, Task.parse("fpr@95")], CONFIG)
-    check([networks], [Task.parse("fpr@95")], ValidationConfig())
+    check([networks], [Task.parse("fpr@95")], ValidationStudyConfig())

@@ -29,7 +29,7 @@ from wee.sweep.config import (
     ScoreConfig,
     ScoringConfig,
     TaskConfig,
-    ValidationConfig,
+    ValidationStudyConfig,
     WindowConfig,
 )
 
@@ -79,7 +79,7 @@ class SweepConfig(Common):
     cost: CostConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     fronts: FrontsConfig = field(default_factory=FrontsConfig)
-    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    validation: ValidationStudyConfig = field(default_factory=ValidationStudyConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
     scale: Any = "all"

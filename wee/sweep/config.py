@@ -193,7 +193,7 @@ class FrontsConfig:
 
 
 @dataclass
-class ValidationConfig:
+class ValidationStudyConfig:
     """A study of the size of the validation set: thresholds and windows set on resampled validation sets.
 
     Attributes:

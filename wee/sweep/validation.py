@@ -27,7 +27,7 @@ from wee.method import IntervalRule, Metric, Outcome, RankedOutcome, Rule, Stage
 from wee.method.arrays import Ints
 from wee.method.bootstrap import group_numbers
 from wee.sweep.cache import SummaryCache
-from wee.sweep.config import ScoringConfig, TaskConfig, ValidationConfig
+from wee.sweep.config import ScoringConfig, TaskConfig, ValidationStudyConfig
 from wee.sweep.pool import Pool
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.settings import Lineup, Setting
@@ -90,7 +90,7 @@ def groups_for(groups: Ints, size: int) -> int:
     return wanted
 
 
-def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationConfig) -> None:
+def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationStudyConfig) -> None:
     """Refuse a study that cannot be made, before anything is computed.
 
     Raises:
@@ -111,7 +111,7 @@ def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationConfig
 def study(
     pool: Pool,
     plan: Plan,
-    config: ValidationConfig,
+    config: ValidationStudyConfig,
     scorer: SummaryCache | None = None,
     done: Callable[[int], None] = lambda points: None,
 ) -> pd.DataFrame:
@@ -174,7 +174,7 @@ def spreads(table: pd.DataFrame) -> pd.DataFrame:
     return averaged.assign(draws=grouped.draws.min(), systems=grouped.size()).reset_index()
 
 
-def _all_sets(groups: Ints, config: ValidationConfig) -> Iterator[tuple[dict[str, Any], Ints | None]]:
+def _all_sets(groups: Ints, config: ValidationStudyConfig) -> Iterator[tuple[dict[str, Any], Ints | None]]:
     """The columns that name each validation set, and how often it has each sample; the set itself, which is first, has None."""
     yield {"val_size": len(groups), "val_groups": int(groups.max()) + 1, "draw": None}, None
     for size in config.sizes:
