@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from wee.app.typed import to_object
@@ -108,6 +109,13 @@ class TwoExits(nn.Module):
 @pytest.mark.parametrize(("name", "expected"), [("macs", [768.0, 1792.0]), ("parameters", [16.0, 36.0])])
 def test_exits_cost_what_leads_up_to_them(name: str, expected: list[float]) -> None:
     assert measured(COSTS[name], TwoExits(), TRANSFORM, 3) == expected
+
+
+def test_a_cost_has_one_number_for_each_exit(plugin: Path) -> None:
+    network = TwoExits()
+    network.weight = nn.Parameter(torch.ones(1))
+    with pytest.raises(WeeError, match=r"Watts is 24\.0: it must be 2 positive numbers, one for each exit, ascending"):
+        measured(COSTS.find(f"{plugin.stem}:Watts"), network, TRANSFORM, 3)
 
 
 def test_choices_of_the_group_can_be_listed(plugin: Path) -> None:

@@ -118,7 +118,9 @@ def test_members_without_the_cost_are_named(store: LogitStore) -> None:
         Unpriced, match=r"2 members have no cost watts: made/s1 member 0, made/s1 member 1 .known: macs, par"
     ):
         read(store, "s1", "watts")
-    with pytest.raises(Unpriced):
+    with pytest.raises(
+        Unpriced, match=r'no cost parameters under the conditions {"batch": 2}: .*known: {"batch": 1}, {"batch": 8}'
+    ):
         read(store, "s1", batch=2)
     with pytest.raises(WeeError, match=r"has 2 costs parameters, measured under different conditions"):
         read(store, "s1")

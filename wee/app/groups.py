@@ -21,12 +21,6 @@ class Group:
         catalogue: what there is to choose from.
         node: gives the config of a choice, by its name. Choices that are listed (`group=[a,b]`) are merged in this order:
             mappings are united, and of anything else the last one holds.
-
-    Example:
-        >>> from wee.costs import COSTS
-        >>> group = Group(COSTS, lambda name: {"measure": name})
-        >>> group.node("macs")
-        {'measure': 'macs'}
     """
 
     catalogue: Catalogue[Any]

@@ -70,7 +70,7 @@ class ImportConfig(Common):
             raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
         self.file = [str(one) for one in as_list(self.file)]
-        self.macs = _positive("macs", self.macs)
+        self.macs = _positive(MACS, self.macs)
         if MACS in self.costs:
             raise WeeError(f"costs has {MACS}, which has a field of its own: {MACS}=NUMBER")
         self.costs = {COSTS.find(name).name: _positive(f"costs.{name}", value) for name, value in self.costs.items()}
@@ -93,7 +93,7 @@ def import_logits(cfg: ImportConfig) -> None:
         )
     count = len(splits["val"].logits)
     members = _members(cfg, 1 if cfg.exits else count)
-    macs = _for_each("macs", cfg.macs, count, cfg.exits)
+    macs = _for_each(MACS, cfg.macs, count, cfg.exits)
     costs = {name: _for_each(f"costs.{name}", values, count, cfg.exits) for name, values in cfg.costs.items()}
     store = LogitStore(cfg.paths.store)
     # A member is known by all of its logits, so that its splits belong together.

@@ -221,9 +221,8 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
             f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(cfg, list(missing))}"
         )
     if unpriced:
-        raise WeeError(
-            f"{Unpriced(cfg.cost.measure, list(unpriced.values()))}. {_measure(cfg, list(unpriced.values()))}"
-        )
+        entries = list(unpriced.values())
+        raise WeeError(f"{Unpriced(cfg.cost.measure, conditions, entries)}. {_measure(cfg, entries)}")
     for one in cfg.pick:
         if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
             raise WeeError(
@@ -276,8 +275,8 @@ def _measure(cfg: SweepConfig, unpriced: list[Entry]) -> str:
     """What to run so that members have the cost of the sweep."""
     imported = [entry for entry in unpriced if entry.manifest["identity"].get("imported")]
     if imported:
-        again = imported[0].manifest["provenance"]["command"]
-        return f"Give it where the logits are imported: {again} '+costs.{cfg.cost.measure}=NUMBER'"
+        again, name = imported[0].manifest["provenance"]["command"], cfg.cost.measure.replace(":", r"\:")
+        return f"Give it where the logits are imported: {again} '+costs={{{name}:NUMBER}}'"
     return f"Measure it: {_evaluate(cfg, [entry.address for entry in unpriced], cfg.cost.measure)}"
 
 

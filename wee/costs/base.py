@@ -134,8 +134,10 @@ def measured(cost: Cost, network: nn.Module, transform: Transform, channels: int
         One number, or one for each exit.
 
     Raises:
-        WeeError: the measurement fails, or its result is not positive, or descends from exit to exit.
+        WeeError: the measurement fails, or its result is not positive, or not one number for each exit, ascending.
     """
+    parts: Any = getattr(network, "up_to", None)
+    outputs = 1 if parts is None else len(parts())
     try:
         result = cost.measure(copy.deepcopy(network).eval(), transform, channels)
         values = [float(value) for value in (result if isinstance(result, (list, tuple)) else [result])]
@@ -143,20 +145,10 @@ def measured(cost: Cost, network: nn.Module, transform: Transform, channels: int
         raise
     except Exception as error:
         raise WeeError(f"the cost {cost.name} cannot be measured: {type(error).__name__}: {error}") from error
-    return checked(cost.name, values)
-
-
-def checked(name: str, values: list[float]) -> list[float]:
-    """Refuse numbers that cannot be costs.
-
-    Raises:
-        WeeError: there are none, or they are not positive and finite, or descend from exit to exit.
-    """
-    if not values or not all(math.isfinite(value) and value > 0 for value in values) or sorted(values) != values:
-        raise WeeError(
-            f"the cost {name} is {values if len(values) != 1 else values[0]}: it must be a positive number, or of a "
-            "multi-exit network one for each exit, ascending"
-        )
+    positive = all(math.isfinite(value) and value > 0 for value in values)
+    if not positive or len(values) != outputs or sorted(values) != values:
+        wanted = "a positive number" if outputs == 1 else f"{outputs} positive numbers, one for each exit, ascending"
+        raise WeeError(f"the cost {cost.name} is {values[0] if len(values) == 1 else values}: it must be {wanted}")
     return values
 
 

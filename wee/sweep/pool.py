@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,16 +78,18 @@ class Unpriced(WeeError):
 
     Args:
         cost: the name of the cost.
+        conditions: under which it is wanted.
         entries: an entry of each member.
     """
 
-    def __init__(self, cost: str, entries: Sequence[Entry]) -> None:
-        known = dict.fromkeys(found.name for entry in entries for found in entry.costs)
-        super().__init__(
-            f"{len(entries)} members have no cost {cost}: {', '.join(entry.member for entry in entries[:4])}"
-            + (", .." if len(entries) > 4 else "")
-            + f" (known: {', '.join(known) or 'none'})"
-        )
+    def __init__(self, cost: str, conditions: Mapping[str, Any], entries: Sequence[Entry]) -> None:
+        known = [found for entry in entries for found in entry.costs]
+        others = sorted({json.dumps(found.conditions) for found in known if found.name == cost})
+        known_as = ", ".join(others or dict.fromkeys(found.name for found in known)) or "none"
+        members = ", ".join(entry.member for entry in entries[:4]) + (", .." if len(entries) > 4 else "")
+        under = f" under the conditions {json.dumps(dict(conditions))}" if others else ""
+        have = "1 member has" if len(entries) == 1 else f"{len(entries)} members have"
+        super().__init__(f"{have} no cost {cost}{under}: {members} (known: {known_as})")
         self.entries = entries
 
 
@@ -151,7 +154,7 @@ def read_pool(
             unpriced += [] if costs else list(entries.values())[:1]
             networks += _networks(owner, own_scale, member, entries, costs) if costs else []
     if unpriced:
-        raise Unpriced(cost, unpriced)
+        raise Unpriced(cost, conditions or {}, unpriced)
     families = list(dict.fromkeys(owner for owner, _ in owners))
     label = ">".join(scales)
     fitting = [
