@@ -74,9 +74,8 @@ validation_size: logits
 	$(DRAW)
 
 tables: sc scod ood validation_size
-	$(BIN)/python experiments/$(DATASET)/tables.py > outputs/figures/tables-$(NAME).md
-	$(BIN)/python experiments/$(DATASET)/tables.py validation_size >> outputs/figures/tables-$(NAME).md
-	cat outputs/figures/tables-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py validation_size > outputs/figures/validation_size-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

@@ -1,0 +1,59 @@
+"""How numbers, lists and tables are written on the pages about CIFAR-10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+NAME = "{kind}-cifar10-cifar_resnet"
+"""The name of a sweep of `make figures DATASET=cifar10`."""
+
+
+def row(cells: Iterable[str]) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def header(left: list[str], numbers: list[str]) -> list[str]:
+    """The head of a table: columns of words, then columns of numbers."""
+    return [row([*left, *numbers]), row(["---"] * len(left) + ["---:"] * len(numbers))]
+
+
+def listed(names: Iterable[str], nothing: str) -> str:
+    """Names as a sentence lists them: "w16, w24 and w40".
+
+    Args:
+        names: the names.
+        nothing: what to write where there is none.
+    """
+    names = list(names)
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else nothing
+
+
+def span(values: Iterable[float], places: int = 1) -> str:
+    """The least and the greatest of some numbers: "1.4 to 2.3", or one number where both are written alike.
+
+    Args:
+        values: the numbers, at least one.
+        places: decimals.
+    """
+    numbers = sorted(values)
+    low, high = f"{numbers[0]:.{places}f}", f"{numbers[-1]:.{places}f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def spread(mean: float, deviation: float, places: int) -> str:
+    """A mean and a standard deviation: "5.5 ± 1.5"."""
+    return f"{mean:.{places}f} ± {deviation:.{places}f}"
+
+
+def fill(template: Path, places: dict[str, str]) -> str:
+    """A page: a template whose places, names in braces, are filled.
+
+    Raises:
+        KeyError: the template has a place that nothing fills. A place for a claim that does not hold is not filled.
+    """
+    try:
+        return template.read_text(encoding="utf-8").format_map(places)
+    except KeyError as error:
+        raise KeyError(f"{template.name}: nothing fills the place {error}; what it claims may not hold") from None
