@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.figures.test_points import averages
+from tests.helpers.figures import averages
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
 from wee.app.paths import PathsConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
+from wee.figures.kinds.hypervolume import TOGETHER
 from wee.figures.style import LOOKS, lighter, metric_label
 from wee.sweep.config import POLICIES
 

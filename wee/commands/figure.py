@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -16,9 +16,6 @@ from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("wee")
 
@@ -48,27 +45,19 @@ def figure(cfg: FigureStageConfig) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from wee.figures.draw import draw, write
+    from wee.figures.draw import write
+    from wee.figures.kinds import FIGURE_KINDS
     from wee.figures.labels import Labels
-    from wee.figures.points import points
-    from wee.figures.validation import draw_validation, validation_points
-    from wee.sweep.fronts import read_reference
-    from wee.sweep.results import find_sweeps, read_averages, read_labels, read_tables, read_validation
+    from wee.figures.tables import read_tables_of
+    from wee.sweep.results import find_sweeps, read_labels
 
     name = cfg.name + job_suffix()
     root = Path(cfg.paths.sweeps)
     sweeps = find_sweeps(root, [str(sweep) for sweep in as_list(cfg.sweeps)])
     log.info(f"from {', '.join(map(str, sweeps))}")
-    labels = Labels.merge(map(read_labels, sweeps))
-    if cfg.figure.kind == "validation":
-        numbers = validation_points(read_validation(sweeps), cfg.figure)
-        drawn = draw_validation(numbers, cfg.figure, labels)
-    else:
-        reference = None
-        if cfg.figure.reference is not None:
-            reference = read_reference(cfg.figure.reference, root)
-        numbers = points(read_tables(sweeps), cfg.figure, read_averages(sweeps), reference)
-        drawn = draw(numbers, cfg.figure, labels)
+    kind = FIGURE_KINDS.find(cfg.figure.kind)
+    numbers = kind.points(read_tables_of(kind, cfg.figure, sweeps, root), cfg.figure)
+    drawn = kind.draw(numbers, cfg.figure, Labels.merge(map(read_labels, sweeps)))
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.{extension}" for extension in cfg.figure.formats]

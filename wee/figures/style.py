@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
+from wee.figures.kinds.hypervolume import TOGETHER
 
 INK = "#222222"
 GRID = "#e4e4e4"
