@@ -14,9 +14,8 @@ from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-from wee.figures.kinds.hypervolume import TOGETHER
 from wee.members.config import EnsembleConfig
-from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BASELINE, PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.table import compute
 
 
@@ -188,7 +187,7 @@ def test_deployed_metrics_show_the_windows_of_their_own_task(table: pd.DataFrame
 
 
 def test_hypervolumes_take_the_reference_and_keep_the_order_of_policies(table: pd.DataFrame) -> None:
-    policies = ["window", "single", TOGETHER]
+    policies = ["window", "single", BASELINE]
     config = FigureConfig("f", kind="hypervolume", panels=["cov@20", "risk@50"], policies=policies)
     two = pd.concat([table, table.assign(family="other")])
     reference = pd.DataFrame({"metric": table.metric.unique(), "ref_macs": 9e6, "ref_value": 12.0})

@@ -11,12 +11,12 @@ from torch import nn
 
 from wee.data.base import ArrayImages, Transform
 from wee.errors import WeeError
+from wee.lit.fit import quiet_trainer
 from wee.lit.loaders import TrainingOrder, ordered_loader, training_loader
 from wee.lit.member import MemberModule
 from wee.lit.metrics import SelectiveClassification
 from wee.lit.record import Recorder, StoreWriter
 from wee.lit.runtime import RuntimeConfig
-from wee.lit.training import quiet_trainer
 from wee.members.trainer import TrainerConfig
 from wee.method import RiskCoverage, Task, summarise
 from wee.store import Address, LogitStore

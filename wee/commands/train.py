@@ -124,8 +124,8 @@ def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], p
 def _train(
     cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], processes: Processes, step: Callable[[int], None]
 ) -> dict[str, Any]:
+    from wee.lit.fit import train_member
     from wee.lit.loggers import close, loggers
-    from wee.lit.training import train_member
 
     folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
     with processes.closely():

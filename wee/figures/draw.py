@@ -7,7 +7,7 @@ import math
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,13 +18,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
 from wee.figures.captions import HYPERVOLUME, bars_caption
-from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.notes import Note, place_notes
 from wee.figures.points import NO_BAR, SPREAD
 from wee.figures.style import INK, LOOKS, RC, SMALL, lighter, metric_label, shade_colour
 from wee.method import Metric
 from wee.units import si
+
+if TYPE_CHECKING:
+    from wee.figures.config import FigureConfig
 
 _ROW = 0.35
 """Height of the legend and of the names of the axes, in inches, beside that of the panels."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wee.data.base import Batch, Split
+from wee.lit.fit import interruptible, quiet_trainer
 from wee.lit.layout import lay_out
 from wee.lit.loaders import ordered_loader
 from wee.lit.runtime import RuntimeConfig
-from wee.lit.training import interruptible, quiet_trainer
 from wee.members.origins import LoadedMember
 from wee.store import PieceWriter
 

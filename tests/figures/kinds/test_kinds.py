@@ -13,8 +13,6 @@ from tests.helpers.figures import draw, points
 from wee.errors import WeeError
 from wee.figures.config import LIST_FIELDS, SELECTIVE_FIELDS, FigureConfig
 from wee.figures.kinds import AVERAGES, FIGURE_KINDS, STUDY, TABLE
-from wee.figures.kinds.hypervolume import TOGETHER
-from wee.sweep.fronts import BASELINE
 
 PLUGIN = '''
 from wee.figures.kinds import TABLE
@@ -100,7 +98,6 @@ def test_every_kind_describes_itself() -> None:
         assert set(kind.lists) <= set(LIST_FIELDS)
     for field in SELECTIVE_FIELDS:
         assert any(field in kind.fields for kind in FIGURE_KINDS.values()), field
-    assert TOGETHER == BASELINE
 
 
 def test_the_catalogue_imports_nothing_that_draws() -> None:

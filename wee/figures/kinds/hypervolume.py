@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wee.errors import WeeError
 from wee.figures.kinds.base import REFERENCE, TABLE, FigureKind
+from wee.sweep.config import BASELINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from wee.figures.config import FigureConfig
     from wee.figures.labels import Labels
-
-TOGETHER = "single+ensemble"
-"""The front of single models and ensembles together, `wee.sweep.fronts.BASELINE`: it has a bar in these figures alone."""
 
 
 class Hypervolumes(FigureKind):
@@ -27,7 +25,7 @@ class Hypervolumes(FigureKind):
     help = "the area under the front of each policy, as bars"
     reads = (TABLE,)
     fields = ("reference",)
-    extra_policies = (TOGETHER,)
+    extra_policies = (BASELINE,)
 
     def check(self, config: FigureConfig) -> None:
         """Refuse other splits than the test set, of which fronts are made."""

@@ -22,7 +22,7 @@ from wee.data.augment import Augment
 from wee.data.base import Split
 from wee.data.config import ImagesConfig, ValidationConfig
 from wee.errors import WeeError
-from wee.lit import training
+from wee.lit import fit
 from wee.lit.member import MemberModule
 from wee.lit.runtime import RuntimeConfig
 from wee.members.recipes import Recipe
@@ -59,7 +59,7 @@ def run(made: Recipe, folder: Path, stop_after: int | None = None, every: float 
 
     splits: list[Split] = [made.dataset.split(name) for name in ("train", "val")]
     runtime = RuntimeConfig(accelerator="cpu", keep_every=every)
-    training.train_member(made, *splits, folder / "member", runtime, [], step)
+    fit.train_member(made, *splits, folder / "member", runtime, [], step)
     return load_file(folder / "member" / "weights.safetensors")
 
 
