@@ -1,4 +1,4 @@
-"""Every config of every group composes, for every stage that has the group, and fits its typed root."""
+"""Every config of every group composes, for every command that has the group, and fits its typed root."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from tests.helpers.configs import composed
 from wee.app.paths import conf_dir
-from wee.app.typed import to_object
 from wee.commands import COMMANDS, find_command
 
 CHOICES = [
@@ -24,16 +22,9 @@ CHOICES = [
 
 
 def needs(name: str) -> list[str]:
-    """Overrides without which a stage cannot run."""
+    """Overrides without which a command cannot run."""
     names = ["dataset.name=d", "family.name=f"]
     return [*names, "file=f.npz", "scale=s", "macs=1"] if name == "import" else []
-
-
-def composed(name: str, *overrides: str) -> object:
-    root = find_command(name).root
-    ConfigStore.instance().store(name=f"{name}_schema", node=root)
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return to_object(root, compose(name, overrides=list(overrides)))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -45,7 +36,8 @@ PAIRS = [
     (name, group, option)
     for name, (group, option) in itertools.product(COMMANDS, CHOICES)
     if group in {field.name for field in dataclasses.fields(find_command(name).root)}
-    and (name, group, option) != ("sweep", "family", "stored")  # needs a store: tests/stages/test_importing.py has one
+    and (name, group, option)
+    != ("sweep", "family", "stored")  # needs a store: tests/commands/test_importing.py has one
 ]
 
 
@@ -62,10 +54,7 @@ def test_every_choice_composes(name: str, group: str, option: str) -> None:
 
 @pytest.mark.parametrize("file", sorted((conf_dir() / "experiment").glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_experiment_composes(file: Path) -> None:
-    target = next(
-        (line.split()[-1] for line in file.read_text().splitlines() if line.startswith("# for: wee")), "sweep"
-    )
-    composed(target, f"+experiment={file.stem}")
+    assert isinstance(composed("sweep", f"+experiment={file.stem}"), find_command("sweep").root)
 
 
 @pytest.mark.parametrize("file", sorted(conf_dir().rglob("*.yaml")), ids=lambda file: file.stem)
@@ -79,7 +68,7 @@ def test_no_path_is_absolute(file: Path) -> None:
     assert not [value for value in values if value.startswith(("/", "~"))]
 
 
-def test_every_group_belongs_to_a_stage() -> None:
+def test_every_group_belongs_to_a_command() -> None:
     assert {group for group, _ in CHOICES} == {group for _, group, _ in PAIRS}
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.helpers.figures import averages
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.app.paths import PathsConfig
 from wee.commands.figure import FigureStageConfig, figure
 from wee.figures.config import FigureConfig

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.conftest import Wee
+from tests.helpers.command_line import Wee
 from wee.sweep.results import find_sweeps, read_table
 
 PAGE = Path(__file__).resolve().parents[2] / "experiments" / "cifar10"

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from tests.helpers.figures import draw, points
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.kinds.validation import COLUMNS
