@@ -1,4 +1,4 @@
-"""Networks from their configs, and what one costs."""
+"""Builds networks from their configs, and counts what they cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-import wee.models.cifar  # these enter themselves into timm's registry
+import wee.models.cifar  # these register their models with timm
 import wee.models.mobilenet
 import wee.models.msdnet  # noqa: F401
 from wee.errors import WeeError, unknown
@@ -22,12 +22,12 @@ log = logging.getLogger("wee")
 
 
 def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
-    """A network with freshly drawn weights, by timm.
+    """Build a network with random weights, using timm.
 
     Args:
-        scale: its architecture.
-        classes: outputs.
-        channels: of an input image.
+        scale: the architecture.
+        classes: number of outputs.
+        channels: number of channels of an input image.
 
     Raises:
         WeeError: timm has no such model, or the model does not take the overrides.
@@ -44,21 +44,21 @@ def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
 
 
 def count_exit_macs(network: nn.Module, size: int, channels: int) -> float | list[float]:
-    """MACs of a network, or up to each exit of a multi-exit network (one that has `up_to`); see `count_macs`."""
+    """Count the MACs of a network, or up to each exit of a multi-exit network (one with a method `up_to`); see `count_macs`."""
     parts: Any = getattr(network, "up_to", None)
     return count_macs(network, size, channels) if parts is None else [count_macs(p, size, channels) for p in parts()]
 
 
 def count_macs(network: nn.Module, size: int, channels: int) -> float:
-    """Multiply-accumulates of one forward pass on one square image, by fvcore, which counts batch norm too.
+    """Count the multiply-accumulates of a forward pass on one square image, with fvcore, which includes batch norm.
 
     Args:
-        network: is put in evaluation mode while it is counted.
+        network: the network; it is in evaluation mode while its operations are counted.
         size: side of the image in pixels.
-        channels: of the image.
+        channels: number of channels of the image.
 
     Raises:
-        WeeError: the network holds an operation that computes something and that fvcore cannot count.
+        WeeError: the network has an operation with multiply-accumulates that fvcore cannot count.
     """
     image = torch.zeros(1, channels, size, size, device=next(network.parameters()).device)
     training, fused = network.training, _unfuse(network)
@@ -71,15 +71,15 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
                 FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             )
             total = float(analysis.total())
-            passed_over = {name.removesuffix("_"): count for name, count in analysis.unsupported_ops().items()}
+            ignored = {name.removesuffix("_"): count for name, count in analysis.unsupported_ops().items()}
     finally:
         network.train(training)
         for module in fused:
             module.fused_attn = True
-    heavy = sorted(_HEAVY & set(passed_over))
+    heavy = sorted(_HEAVY & set(ignored))
     if heavy:
         raise WeeError(f"fvcore cannot count {', '.join(heavy)} in {type(network).__name__}: its MACs would be too few")
-    unknown = ", ".join(f"{name} ({count} times)" for name, count in passed_over.items() if name not in _LIGHT)
+    unknown = ", ".join(f"{name} ({count} times)" for name, count in ignored.items() if name not in _LIGHT)
     if unknown:
         log.warning(f"the MACs of {type(network).__name__} are without {unknown}, which fvcore cannot count")
     return total
@@ -88,7 +88,7 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
 _HEAVY = frozenset(
     {"aten::scaled_dot_product_attention", "aten::_native_multi_head_attention", "aten::lstm", "aten::gru"}
 )
-"""Operations that cost MACs and that fvcore passes over."""
+"""Operations with multiply-accumulates that fvcore ignores."""
 
 _POINTWISE = (
     "abs add ceil clamp clamp_min div elu exp floor gelu hardsigmoid hardswish hardtanh leaky_relu log maximum minimum mish "
@@ -97,11 +97,11 @@ _POINTWISE = (
 _REDUCTIONS = "adaptive_max_pool2d amax avg_pool2d log_softmax max max_pool2d mean softmax sum"
 _PLACING = "arange expand_as fill gather index index_select ones_like pad repeat roll zeros_like"
 _LIGHT = frozenset(f"aten::{name}" for name in f"{_POINTWISE} {_REDUCTIONS} {_PLACING}".split())
-"""Operations without multiply-accumulates, or with so few that by custom nobody counts them."""
+"""Operations without multiply-accumulates, or with so few that they are by convention not counted."""
 
 
 def _unfuse(network: nn.Module) -> list[Any]:
-    """Switch timm's fused attention off, which fvcore cannot see into; return the modules to switch it on in again."""
+    """Turn off timm's fused attention, which fvcore cannot count; return the modules in which to turn it on again."""
     fused: list[Any] = [module for module in network.modules() if getattr(module, "fused_attn", False)]
     for module in fused:
         module.fused_attn = False
@@ -109,5 +109,5 @@ def _unfuse(network: nn.Module) -> list[Any]:
 
 
 def count_parameters(network: nn.Module) -> float:
-    """Numbers that training adjusts."""
+    """Count the trainable parameters of a network."""
     return float(sum(parameter.numel() for parameter in network.parameters()))
