@@ -18,6 +18,7 @@ from wee.commands import find_command, modules
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
+from wee.method.policies import POLICIES, Role
 from wee.models.config import FamilyConfig
 from wee.sweep.config import (
     BootstrapConfig,
@@ -145,7 +146,8 @@ def sweep(cfg: SweepConfig) -> None:
     pools = _read(cfg, plan)
     _check_points(pools, plan)
     check(pools, plan.tasks, cfg.validation)
-    for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
+    cascades = any(POLICIES.find(name).role is not Role.ALONE for name in cfg.policy.names)
+    for note in (left_out(pool, cfg.ensemble) for pool in pools if cascades):
         if note is not None:
             log.info(note)
     about = {**_identity(cfg, pools, reference), "name": cfg.name}
@@ -241,11 +243,10 @@ def _check_points(pools: list[Pool], plan: Plan) -> None:
     Raises:
         WeeError: there is nothing to compute.
     """
+    needs = [f"{policy.name} needs {policy.role.needs}" for policy in map(POLICIES.find, plan.policy.names)]
     if not any(plan.points(pool) for pool in pools):
         raise WeeError(
-            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: single needs networks of one "
-            "scale; ensemble needs ensemble.size of 2 or more; window, threshold and random need that or several exits; last "
-            "needs ensemble.combine=replace and ensemble.size of 2 or more"
+            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: {'; '.join(needs)}"
         )
 
 
@@ -329,6 +330,7 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
     parts = {name: asdict(getattr(cfg, name)) for name in names}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
+    sources |= {name: POLICIES.source(name) for name in cfg.policy.names if name not in POLICIES}
     own = {"plugins": sources} if sources else {}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
@@ -343,7 +345,7 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
         "scale": cfg.scale,
         "entries": entries,
         "wee": version("wee"),
-        "layout": 3,
+        "layout": 4,
     }
 
 

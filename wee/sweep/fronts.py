@@ -12,13 +12,14 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
+from wee.method.policies import BASELINES
 from wee.sweep.results import find_sweeps
 
-SETTING = ["scale", "exits", "size", "width", "fraction"]
+SETTING = ["scale", "exits", "size", "width", "fraction", "parameters"]
 """A point of a front: its orders and choices of members are averaged, not picked from."""
 
-BASELINE = "single+ensemble"
-"""The policy of the front that single models and ensembles make together."""
+BASELINE = "+".join(BASELINES)
+"""The policy of the front that the baselines, single models and ensembles, make together: "single+ensemble"."""
 
 _GROUP = ["dataset", "family", "metric", "eval_score", "score", "policy"]
 
@@ -81,8 +82,8 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
             limits = _limits(reference, metric.name, eval_score)
         # Policies that look at no score are fronts for every score.
         groups = [rows for _, rows in rivals.groupby(["score", "policy"], dropna=False, sort=False)]
-        baseline = rivals[rivals.policy.isin(["single", "ensemble"])]
-        if baseline.policy.nunique() == 2:
+        baseline = rivals[rivals.policy.isin(BASELINES)]
+        if baseline.policy.nunique() == len(BASELINES):
             groups.append(baseline.assign(policy=BASELINE))
         fronts += [_front(rows, metric, limits) for rows in groups]
     columns = [

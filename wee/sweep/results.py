@@ -128,11 +128,17 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise WeeError(f"{path} is not {what}: {error}") from None
+    table = _with_parameters(table)
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
     table["width"] = table["width"].map(parse_width)
     return table
+
+
+def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with the column `parameters`, which tables of older versions do not have."""
+    return table if "parameters" in table else table.assign(parameters=None)
 
 
 def _level(folder: Path) -> float:
@@ -164,7 +170,7 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
     if not path.is_file():
         raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
-    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"))
+    table = _with_parameters(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str")))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
         raise WeeError(

@@ -27,21 +27,23 @@ from wee.method import (
 from wee.method import bootstrap as resample
 from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
-from wee.method.policies import matched_threshold
+from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
 from wee.sweep.settings import Lineup, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
-    "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
+    "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "parameters",
+    "score", "task",
     "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "macs", "macs_id", "macs_ood",
     "metric", "eval_score", "acceptance", "value", "lower", "upper",
 ]  # fmt: skip
 """The columns of a table.
 
 - One setting of one cascade: dataset to task (cascades: how many cascades of that size there are at that scale, whether they
-  were run or not).
+  were run or not; width, fraction and parameters: the parameters of the policy, of which a built-in one has at most
+  one).
 - The window of its first stage: the operating threshold tau, the ends low and high, and whether the window was clamped at
   the lowest or the highest validation score (a clamped window is a single threshold).
 - What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream), split
@@ -76,6 +78,8 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        for role in Role:  # a policy refuses the values of its parameters when it is made
+            list(settings(role, self.ensemble.size, self.policy, self.window, self.score, self.tasks, self.convention))
         names = [metric.name for task in self.tasks for metric in Metric.deployed_for(task)]
         for name in names:
             if names.count(name) > 1:
@@ -284,15 +288,15 @@ class _Cascade:
 
     def runs(self) -> Iterator[_Run]:
         """The setting on every labelled split, and on the test set beside every OOD set."""
-        rule = self.setting.build.fit(self.stages["val"])
+        rule = self.setting.policy.fit(self.stages["val"])
         outcomes = {"val": self._apply(rule, "val")}
         outcomes |= {split: self._apply(rule, split, outcomes["val"]) for split in ("test", *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
         for ood in self.plan.ood:
             yield _Run(rule, "test", ood, False, self._beside(outcomes["test"], rule, ood))
-            if isinstance(self.setting.build, Window) and isinstance(rule, IntervalRule):
-                moved = self.setting.build.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
+            if self.setting.policy.adjustable:
+                moved = self.setting.policy.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
                 outcome = self._apply(moved, "test", outcomes["val"])
                 yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
@@ -344,7 +348,7 @@ class _Cascade:
         """
         outcome = self.stages[split].at(rule(self.stages[split]))
         rankings = {}
-        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role == "together"):
+        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role is Role.TOGETHER):
             ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
             ranking.thresholds = (
                 {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
@@ -360,9 +364,9 @@ class _Cascade:
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
         """The single threshold that a window is compared with, by metric and evaluation score."""
-        if not (isinstance(self.setting.build, Window) and isinstance(run.rule, IntervalRule)):
+        rule = self.setting.policy.counterpart(run.rule, self.stages["val"])
+        if rule is None:
             return {}
-        rule = matched_threshold(run.rule, self.stages["val"])
         outcome = self._apply(rule, run.split, self._apply(rule, "val"))
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
@@ -421,7 +425,7 @@ def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
     """The networks whose outputs are mixed, for every stage at which samples may leave."""
     nodes = order.nodes
     if order.fixed:
-        return [nodes[-1:] if order.role == "last" else nodes]
+        return [nodes[-1:] if order.role is Role.LAST else nodes]
     return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
 
 
@@ -445,11 +449,7 @@ def name_columns(pool: Pool, order: Lineup, setting: Setting) -> dict[str, Any]:
         "exits": exit_name(networks),
         "size": len(order.nodes),
         "cascades": order.cascades,
-        "policy": setting.policy,
-        "width": setting.width,
-        "fraction": setting.fraction,
-        "score": setting.score,
-        "task": None if setting.task is None else str(setting.task),
+        **setting.columns,
     }
 
 
@@ -458,7 +458,7 @@ def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
     if not isinstance(rule, IntervalRule):
         return dict.fromkeys(("tau", "low", "high", "clamped"))
     first, clamped = rule.intervals[0], None
-    if isinstance(setting.build, Window) and first.rank is not None:
-        width = setting.build.widths(len(rule.intervals))[0]
+    if isinstance(setting.policy, Window) and first.rank is not None:
+        width = setting.policy.widths(len(rule.intervals))[0]
         clamped = width != "all" and not width / 2 <= first.rank <= 1 - width / 2
     return {"tau": first.tau, "low": first.low, "high": first.high, "clamped": clamped}

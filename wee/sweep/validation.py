@@ -26,6 +26,7 @@ from wee.errors import WeeError
 from wee.method import IntervalRule, Metric, Outcome, RankedOutcome, Rule, Stages, Task
 from wee.method.arrays import Ints
 from wee.method.bootstrap import group_numbers
+from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationConfig
 from wee.sweep.pool import Pool
@@ -185,9 +186,9 @@ class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
     def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
+        self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.policy, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
-        self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
+        self._scores = plan.score.evaluations(setting.score, ensemble=order.role is Role.TOGETHER)
         self._convention = plan.convention
         self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
