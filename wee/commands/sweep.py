@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from wee.store import Address, Entry
     from wee.sweep.pool import Pool
+    from wee.sweep.rules import SavedRule
     from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
@@ -157,9 +158,9 @@ def sweep(cfg: SweepConfig) -> None:
         touch(folder, _labels(cfg))
         log.info("this sweep over these logits is there already")
     else:
-        tables = _compute(cfg, pools, plan, reference)
+        tables, rules = _compute(cfg, pools, plan, reference)
         table = tables["table.csv"]
-        save(folder, tables, {**about, "labels": _labels(cfg)})
+        save(folder, tables, {**about, "labels": _labels(cfg)}, rules)
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     show(summary(table, tasks))
     show(deployed_summary(table, plan.tasks))
@@ -172,7 +173,7 @@ def sweep(cfg: SweepConfig) -> None:
         show(effect_summary(read_effects(folder), cfg.rounding))
     files = [
         f"table.csv ({len(table):,} rows)",
-        *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
+        *(f.name for f in sorted(folder.iterdir()) if f.name not in ("table.csv", "sweep.json")),
     ]
     log.info(f"{folder}: {', '.join(files)}")
     report(folder=str(folder), rows=len(table))
@@ -265,7 +266,8 @@ def _make(cfg: SweepConfig, missing: list[Address]) -> str:
 
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
-) -> dict[str, pd.DataFrame]:
+) -> tuple[dict[str, pd.DataFrame], list[SavedRule]]:
+    """The tables of a sweep by file name, and its fitted rules."""
     import pandas as pd
 
     from wee.method import kernels
@@ -316,7 +318,7 @@ def _compute(
         tables["storage.csv"] = effect(table, rounded.table())
     if validation is not None:
         tables["validation.csv"] = validation
-    return tables
+    return tables, whole.rules
 
 
 def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
@@ -325,9 +327,10 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
 
     from wee.method.scores import SCORES
     from wee.method.summaries import SCORING
+    from wee.sweep.table import Plan
 
-    names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
-    parts = {name: asdict(getattr(cfg, name)) for name in names}
+    parts = {entry.name: getattr(cfg, entry.name) for entry in fields(Plan)}
+    settings = {name: asdict(part) for name, part in parts.items() if is_dataclass(part) and not isinstance(part, type)}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
     sources |= {name: POLICIES.source(name) for name in cfg.policy.names if name not in POLICIES}
@@ -336,7 +339,7 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
     validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
     return {
-        **parts,
+        **settings,
         **rounding,
         **limits,
         **validation,

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.sweep.config import BootstrapConfig
+from wee.sweep.rules import SavedRule
 from wee.sweep.table import COLUMNS, KEYS
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
 log = logging.getLogger("wee")
 
-TABLE, AVERAGES, STORAGE, VALIDATION, ABOUT = (
-    "table.csv", "averages.csv", "storage.csv", "validation.csv", "sweep.json",
+TABLE, AVERAGES, STORAGE, VALIDATION, RULES, ABOUT = (
+    "table.csv", "averages.csv", "storage.csv", "validation.csv", "rules.jsonl", "sweep.json",
 )  # fmt: skip
 
 POINT = [column for column in KEYS if column != "members"]
@@ -36,20 +37,50 @@ whose seed noise is in the interval, seeds (0: the sampling error of the test se
 _TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
 
-def save(folder: Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]) -> None:
+def save(
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    about: Mapping[str, Any],
+    rules: Iterable[SavedRule] | None = None,
+) -> None:
     """Keep a sweep: all of it appears in one rename.
 
     Args:
         folder: of the sweep; nothing in an existing one is touched.
         tables: by file name.
         about: what made them.
+        rules: the fitted rules; None for none.
     """
     temporary = temporary_folder(folder)
     for name, table in tables.items():
         table.to_csv(temporary / name, index=False)
-    files = {path.name: checksums(path) for path in sorted(temporary.glob("*.csv"))}
+    if rules is not None:
+        with (temporary / RULES).open("w", encoding="utf-8") as file:
+            for rule in rules:
+                file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
+    files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
     write_json(temporary / ABOUT, {**about, "files": files})
     commit_folder(temporary, folder)
+
+
+def read_rules(folder: Path) -> list[SavedRule]:
+    """The fitted rules of a sweep, one for each setting, in the order of the table.
+
+    Raises:
+        WeeError: the sweep has none, or a record cannot be read.
+    """
+    path = folder / RULES
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise WeeError(f"there are no fitted rules at {path}; sweep again: older versions of wee kept none") from None
+    rules = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rules.append(SavedRule.from_dict(json.loads(line)))
+        except (ValueError, WeeError) as error:
+            raise WeeError(f"{path}, line {number}: {error}") from None
+    return rules
 
 
 def is_whole(folder: Path) -> bool:

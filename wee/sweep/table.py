@@ -31,6 +31,7 @@ from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
+from wee.sweep.rules import Acceptance, LineupMember, SavedRule
 from wee.sweep.settings import Lineup, Setting, check_widths, exit_name, member_name, orders, settings
 
 COLUMNS = [
@@ -161,21 +162,24 @@ class Result:
         rows: one dict for each row.
         draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
         thresholds: the single threshold that each row of a window is compared with; None for all other rows.
+        rules: the fitted rule of each setting.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     draws: list[Floats | None] = field(default_factory=list)
     thresholds: list[Baseline | None] = field(default_factory=list)
+    rules: list[SavedRule] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
         """The rows as a table."""
         return pd.DataFrame(self.rows, columns=COLUMNS)
 
     def extend(self, other: Result) -> None:
-        """Append the rows of another result."""
+        """Append the rows and the rules of another result."""
         self.rows.extend(other.rows)
         self.draws.extend(other.draws)
         self.thresholds.extend(other.thresholds)
+        self.rules.extend(other.rules)
 
 
 def compute(
@@ -191,12 +195,17 @@ def compute(
     """
     scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+    temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     result = Result()
     for order, chosen, stages in cascades(pool, plan, scorer):
         for setting in chosen:
             cascade = _Cascade(pool, order, setting, stages, groups, plan)
             for run in cascade.runs():
                 result.extend(cascade.measure(run))
+                if run.split == "val":
+                    result.rules.append(cascade.saved(run, temperatures))
+                elif run.adjusted and run.ood is not None:
+                    result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
             done(1)
     return result
 
@@ -300,6 +309,30 @@ class _Cascade:
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
                 outcome = self._apply(moved, "test", outcomes["val"])
                 yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
+
+    def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
+        """The rule of the run on the validation set, with all that is needed to run it.
+
+        Args:
+            run: the run.
+            temperatures: the temperature of each network of the pool; None if they are not fitted.
+        """
+        lineup = []
+        for place in self.order.nodes:
+            candidate = self.pool.networks[place]
+            temperature = None if temperatures is None else temperatures[place]
+            lineup.append(
+                LineupMember(candidate.family, candidate.scale, candidate.member, candidate.exit, temperature)
+            )
+        acceptance = [
+            Acceptance(str(task), score, threshold)
+            for score, ranking in run.outcome.rankings.items()
+            for task, threshold in ranking.thresholds.items()
+            if self.setting.task in (None, task)
+        ]
+        combine = "replace" if self.pool.multi_exit else self.plan.ensemble.combine
+        setting = name_columns(self.pool, self.order, self.setting)
+        return SavedRule(setting, lineup, self.order.role, combine, run.rule, acceptance)
 
     def measure(self, run: _Run) -> Result:
         """The rows of a run."""
