@@ -323,9 +323,9 @@ def validation_sizes(table: pd.DataFrame, task: Task) -> list[str]:
     asked, other, missed = {
         "cov": ("deployed_risk", "deployed_cov", f"above {task.at:g} %"),
         "risk": ("deployed_cov", "deployed_risk", f"below {task.at:g} %"),
-    }[task.kind]
+    }[task.kind.name]
     drawn = study[study.draw.notna() & (study.policy == "window")]
-    misses = drawn[asked] > task.at if task.kind == "cov" else drawn[asked] < task.at
+    misses = drawn[asked] > task.at if task.higher_is_better else drawn[asked] < task.at
     shares = misses.groupby([drawn.scale, drawn.val_size], sort=False).mean()
     words = {"deployed_risk": "risk", "deployed_cov": "coverage"}
     policies = {"single": "single model", "ensemble": "ensemble", "window": "cascade"}

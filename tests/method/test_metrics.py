@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from wee.errors import WeeError
-from wee.method import Metric, Task
+from wee.method import METRICS, Metric, Task
 
 
-@pytest.mark.parametrize(
-    ("name", "task"), [("cov@5", Task("cov", 5)), ("cov@2.5", Task("cov", 2.5)), ("risk@80", Task("risk", 80))]
-)
-def test_tasks_are_read_and_written(name: str, task: Task) -> None:
-    assert Task.parse(name) == task
+@pytest.mark.parametrize(("name", "kind", "at"), [("cov@5", "cov", 5), ("cov@2.5", "cov", 2.5), ("risk@80", "risk", 80)])
+def test_tasks_are_read_and_written(name: str, kind: str, at: float) -> None:
+    task = Task.parse(name)
+    assert (task.kind, task.at) == (METRICS[kind], at)
     assert str(task) == name
-    assert Metric.parse(name).task == task
+    assert Metric.parse(name).task == task == Task.parse(name)
+    assert task.metric == Metric.parse(name)
 
 
 @pytest.mark.parametrize("name", ["cov5", "cov@", "cov@-1", "acc@5", "", "risk@80%"])

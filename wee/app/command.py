@@ -10,7 +10,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -59,12 +59,14 @@ class Command(Generic[C]):
         root: its typed config.
         work: what it does.
         modules: the module of each command there is, by name.
+        values: what its help says about the values of some keys: by key, a line for each value.
     """
 
     name: str
     root: type[C]
     work: Callable[[C], Any]
     modules: Mapping[str, str]
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
@@ -103,7 +105,7 @@ class Command(Generic[C]):
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS)
         if args.help:
-            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir))
+            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.values))
         return bool(args.help)
 
 

@@ -5,7 +5,7 @@ Hydra's own help lists the groups of all commands, takes twice as long, and has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -20,7 +20,7 @@ wee {command} [overrides]
 What can be swapped (group=choice; * is the default):
 
 {groups}
-What can be set (key=value), and its value now:
+{values}What can be set (key=value), and its value now:
 
 {config}
 wee {command} -m group=a,b    runs several, and goes on when one fails
@@ -29,13 +29,16 @@ wee {command} --hydra-help    Hydra's own help
 """
 
 
-def command_help(command: str, overrides: Sequence[str], config_dir: str | None) -> str:
+def command_help(
+    command: str, overrides: Sequence[str], config_dir: str | None, values: Mapping[str, Mapping[str, str]]
+) -> str:
     """The help of a command.
 
     Args:
         command: its name.
         overrides: as given beside `--help`; the config is shown with them.
         config_dir: an additional folder of configs, as given by `--config-dir`.
+        values: what is said about the values of some keys: by key, a line for each value.
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
@@ -45,7 +48,18 @@ def command_help(command: str, overrides: Sequence[str], config_dir: str | None)
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
     groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
     experiments = "\n" + _group("+experiment", "", folders) if command == "sweep" else ""
-    return _TEXT.format(command=command, groups=f"{groups}{experiments}", config=_yaml(chosen))
+    return _TEXT.format(
+        command=command, groups=f"{groups}{experiments}", values=_values(values), config=_yaml(chosen)
+    )
+
+
+def _values(values: Mapping[str, Mapping[str, str]]) -> str:
+    """The names that some keys take, each with its line, and how plug-ins are named."""
+    text = ""
+    for key, lines in values.items():
+        every = {**lines, "module:Name": "one of your own, in a module on the PYTHONPATH"}
+        text += f"  {key}\n" + "".join(f"     {value:<18} {line}\n" for value, line in every.items()) + "\n"
+    return f"What some keys take (one name or a list of names):\n\n{text}" if text else ""
 
 
 def _yaml(config: DictConfig) -> str:

@@ -76,13 +76,13 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        names = [metric.name for task in self.tasks for metric in Metric.deployed_for(task)]
-        for name in names:
-            if names.count(name) > 1:
-                at = name.partition("@")[2]
+        measured_for: dict[str, Task] = {}
+        for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
+            other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
+            if other != metric.operated_for:
                 raise WeeError(
-                    f"{name} would be measured for two tasks, cov@{at} and risk@{at}, and could not be told apart by name: "
-                    "sweep these tasks one by one"
+                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
+                    "apart by name: sweep these tasks one by one"
                 )
         for metric in self.metrics:
             if not metric.on_id and not self.ood:

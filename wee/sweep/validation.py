@@ -95,7 +95,7 @@ def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationConfig
         WeeError: a size is less than a group, or a task needs OOD data.
     """
     for task in tasks:
-        if config.sizes and not Metric.parse(str(task)).on_id:
+        if config.sizes and not task.kind.on_id:
             raise WeeError(
                 f"the study of validation.sizes is about ID data, and {task} needs OOD data: choose other tasks, for "
                 "instance task.names=[cov@5,risk@80], or leave validation.sizes empty"
@@ -222,4 +222,4 @@ class _System:
     def _value(self, outcome: Outcome, task: Task, score: str) -> float:
         """The task as a metric."""
         ranking = RankedOutcome(outcome, score, convention=self._convention)
-        return outcome.once(("value", task, score), lambda: Metric.parse(str(task)).of_ranking(ranking))
+        return outcome.once(("value", task, score), lambda: task.metric.of_ranking(ranking))
