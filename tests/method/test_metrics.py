@@ -8,7 +8,9 @@ from wee.errors import WeeError
 from wee.method import METRICS, Metric, Task
 
 
-@pytest.mark.parametrize(("name", "kind", "at"), [("cov@5", "cov", 5), ("cov@2.5", "cov", 2.5), ("risk@80", "risk", 80)])
+@pytest.mark.parametrize(
+    ("name", "kind", "at"), [("cov@5", "cov", 5), ("cov@2.5", "cov", 2.5), ("risk@80", "risk", 80)]
+)
 def test_tasks_are_read_and_written(name: str, kind: str, at: float) -> None:
     task = Task.parse(name)
     assert (task.kind, task.at) == (METRICS[kind], at)

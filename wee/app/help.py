@@ -48,9 +48,7 @@ def command_help(
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
     groups = "\n".join(_group(group, choice, folders) for group, choice in reversed(choices.items()))
     experiments = "\n" + _group("+experiment", "", folders) if command == "sweep" else ""
-    return _TEXT.format(
-        command=command, groups=f"{groups}{experiments}", values=_values(values), config=_yaml(chosen)
-    )
+    return _TEXT.format(command=command, groups=f"{groups}{experiments}", values=_values(values), config=_yaml(chosen))
 
 
 def _values(values: Mapping[str, Mapping[str, str]]) -> str:

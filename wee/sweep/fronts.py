@@ -13,14 +13,13 @@ from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
 from wee.sweep.results import find_sweeps
-
-SETTING = ["scale", "exits", "size", "width", "fraction"]
-"""A point of a front: its orders and choices of members are averaged, not picked from."""
+from wee.sweep.rows import FRONT, PANEL, POINT
 
 BASELINE = "single+ensemble"
 """The policy of the front that single models and ensembles make together."""
 
-_GROUP = ["dataset", "family", "metric", "eval_score", "score", "policy"]
+_PANELS = [name for name in PANEL if name in FRONT]
+"""The columns within which fronts are drawn."""
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +32,7 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         One row per setting and metric, with `macs` and `value` on the test split, `macs_val` and `value_val` on the
         validation split, the standard deviation `spread` of the test values, and `count`, how many were averaged.
     """
-    keys = [*_GROUP, "task", *SETTING, "ood", "adjusted"]
+    keys = [name for name in POINT if name != "split"]
     aggregates = {
         "macs": ("macs", "mean"),
         "value": ("value", "mean"),
@@ -72,13 +71,13 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     tasks = set(points.task.dropna())
     points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
     fronts = []
-    panels = ["dataset", "family", "metric", "eval_score"]
-    for (_, _, name, eval_score), rivals in points.groupby(panels, dropna=False, sort=False):
-        metric = Metric.parse(str(name))
+    for place, rivals in points.groupby(_PANELS, dropna=False, sort=False):
+        panel = dict(zip(_PANELS, place, strict=True))
+        metric = Metric.parse(str(panel["metric"]))
         worst = rivals.value_val.min() if metric.higher_is_better else rivals.value_val.max()
         limits = (float(rivals.macs_val.max()), float(worst))
         if reference is not None:
-            limits = _limits(reference, metric.name, eval_score)
+            limits = _limits(reference, metric.name, panel["eval_score"])
         # Policies that look at no score are fronts for every score.
         groups = [rows for _, rows in rivals.groupby(["score", "policy"], dropna=False, sort=False)]
         baseline = rivals[rivals.policy.isin(["single", "ensemble"])]
@@ -86,7 +85,7 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
             groups.append(baseline.assign(policy=BASELINE))
         fronts += [_front(rows, metric, limits) for rows in groups]
     columns = [
-        *_GROUP, "task", *SETTING, "macs", "value", "spread", "count", "macs_val", "value_val", "hull", "hypervolume",
+        *FRONT, "macs", "value", "spread", "count", "macs_val", "value_val", "hull", "hypervolume",
         "ref_macs", "ref_value",
     ]  # fmt: skip
     return pd.concat(fronts, ignore_index=True)[columns] if fronts else pd.DataFrame(columns=columns)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from rich.table import Table
 
-_SETTING = [
-    "dataset", "family", "scale", "members", "exits", "policy", "width", "fraction", "score", "task", "ood", "adjusted",
-    "split", "metric", "eval_score",
-]  # fmt: skip
+from wee.sweep.rows import KEYS
 
 
 def effect(table: pd.DataFrame, rounded: pd.DataFrame) -> pd.DataFrame:
@@ -21,10 +18,10 @@ def effect(table: pd.DataFrame, rounded: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row per number: what it is of, `value`, `rounded`, their `difference`, and the average `macs` of both.
     """
-    both = table[[*_SETTING, "macs", "value"]].assign(
+    both = table[[*KEYS, "macs", "value"]].assign(
         rounded=rounded.value, macs_rounded=rounded.macs, difference=rounded.value - table.value
     )
-    same = table[_SETTING].fillna("").astype(str) == rounded[_SETTING].fillna("").astype(str)
+    same = table[KEYS].fillna("").astype(str) == rounded[KEYS].fillna("").astype(str)
     assert same.to_numpy().all(), "the same sweep has the same rows"
     return both
 

@@ -29,15 +29,15 @@ from wee.method.bootstrap import group_numbers
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationConfig
 from wee.sweep.pool import Pool
+from wee.sweep.rows import NAMES
 from wee.sweep.settings import Lineup, Setting
-from wee.sweep.table import COLUMNS as TABLE_COLUMNS
 from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
 QUANTITIES = [*WINDOW, "threshold", "macs", "value", "deployed_cov", "deployed_risk"]
 
 COLUMNS = [
-    *TABLE_COLUMNS[: TABLE_COLUMNS.index("tau")], "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
+    *NAMES, "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
 ]  # fmt: skip
 """What a row says. One setting of one cascade, as in a sweep's table, but `task` is what the acceptance threshold and any
 window are set for, and `eval_score` what is accepted by. The validation set: val_size, the samples asked for; val_groups, the
@@ -185,7 +185,7 @@ class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
     def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
+        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.build, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
         self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
         self._convention = plan.convention

@@ -1,0 +1,231 @@
+"""The rows of the tidy table: typed columns, what they are keys of, and how values are written in a file.
+
+Fronts, differences, averages and figures take their lists of columns from here, so that a new column is declared once. A value
+that consists of several (the scales of a cascade, its members, the widths of its windows) is a tuple inside, and joined text in
+a table; `SCALES`, `FAMILIES`, `NUMBERS` and `write_width` with `read_width` are the only places that know the separators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+
+from wee.method import Metric, Task
+from wee.method.policies import Width
+
+T = TypeVar("T")
+
+
+class Part(Enum):
+    """What a column that tells two rows apart says.
+
+    A panel is what was measured on what: points are compared within a panel. A setting is a policy with its parameters and the
+    lineup that it runs on, up to the choice of members, over which settings are averaged.
+    """
+
+    PANEL = "panel"
+    SETTING = "setting"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True)
+class Joined(Generic[T]):
+    """Values of one column that are joined in a table.
+
+    Attributes:
+        separator: stands between two values.
+        parse: makes a value of its text.
+
+    Example:
+        >>> NUMBERS.write((0, 1)), SCALES.read("small>large")
+        ('0+1', ('small', 'large'))
+    """
+
+    separator: str
+    parse: Callable[[str], T]
+
+    def write(self, values: Sequence[T] | None) -> str | None:
+        """The values as text; None for none."""
+        return None if values is None else self.separator.join(map(str, values))
+
+    def read(self, text: str) -> tuple[T, ...]:
+        """The values in a text."""
+        return tuple(self.parse(value) for value in str(text).split(self.separator))
+
+
+SCALES = Joined(">", str)
+"""The scales of a cascade, in the order in which they run: "small>large"."""
+
+FAMILIES = Joined("+", str)
+"""The families of a cascade across families: "first+second"."""
+
+NUMBERS = Joined("+", int)
+"""Members in the order in which they run, or exits: "0+1"."""
+
+_WIDTHS: Joined[Any] = Joined("+", lambda text: read_width(text))
+
+
+def write_width(width: Width | tuple[Width, ...] | None) -> Width | str | None:
+    """A width as it stands in tables: a number, "all", or one for each stage but the last, "0.7+0.2"."""
+    if isinstance(width, tuple):
+        return _WIDTHS.write([f"{value:g}" if isinstance(value, float) else value for value in width])
+    return width
+
+
+def read_width(cell: Any) -> Any:
+    """A width of a table: a number, "all", a tuple with one for each stage but the last, or nothing (None)."""
+    if not isinstance(cell, str):
+        return None if pd.isna(cell) else float(cell)
+    if _WIDTHS.separator in cell:
+        return _WIDTHS.read(cell)
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def width_cells(column: pd.Series) -> pd.Series:
+    """The widths of a file as they stood in the table that was written: numbers are numbers, and all else is text."""
+
+    def cell(text: Any) -> Any:
+        width = read_width(text)
+        return text if width is None else write_width(width)
+
+    return column.map(cell)
+
+
+def _column(part: Part | None = None, write: Callable[[Any], Any] | None = None, number: bool = False) -> Any:
+    """A column of the table.
+
+    Args:
+        part: what it says, if it tells two rows apart.
+        write: makes the value in the table of the value in a row; None if they are the same.
+        number: of a column that tells two rows apart, whether it holds numbers; it is read as text otherwise.
+    """
+    return field(metadata={"part": part, "write": write, "number": number})
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingColumns:
+    """The columns that name one setting of one cascade.
+
+    Attributes:
+        dataset: the ID data.
+        family, scale: the families and scales of the stages; one where all are the same.
+        members: in the order in which they run; of a multi-exit member, its number once.
+        exits: in the order in which they run, counted from 1; None for members with one output.
+        size: how many members or exits run.
+        cascades: how many cascades of that size there are at that scale, whether they were run or not.
+        policy, width, fraction, score, task: the policy and its parameters, None for those that it does not have.
+    """
+
+    dataset: str = _column(Part.PANEL)
+    family: tuple[str, ...] = _column(Part.PANEL, FAMILIES.write)
+    scale: tuple[str, ...] = _column(Part.SETTING, SCALES.write)
+    members: tuple[int, ...] = _column(Part.CHOICE, NUMBERS.write)
+    exits: tuple[int, ...] | None = _column(Part.SETTING, NUMBERS.write)
+    size: int = _column(Part.SETTING, number=True)
+    cascades: int = _column()
+    policy: str = _column(Part.SETTING)
+    width: Width | tuple[Width, ...] | None = _column(Part.SETTING, write_width, number=True)
+    fraction: float | None = _column(Part.SETTING, number=True)
+    score: str | None = _column(Part.SETTING)
+    task: Task | None = _column(Part.SETTING, _text)
+
+    def written(self) -> dict[str, Any]:
+        """The values as they stand in a table, by column."""
+        return {
+            name: getattr(self, name) if write is None else write(getattr(self, name))
+            for name, write in _writers(type(self))
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(SettingColumns):
+    """One number of the tidy table, with all that says what it is of.
+
+    Attributes:
+        tau, low, high: the operating threshold and the ends of the window of the first stage; None where there is no window.
+        clamped: whether that window was clamped at the lowest or the highest validation score (then it is a single threshold).
+        ood: the OOD set; None for ID data alone.
+        adjusted: whether the windows were moved to the unlabelled stream.
+        split: the labelled samples: validation, test, or a shifted test set.
+        samples, groups: how many samples, and how many groups of dependent samples.
+        macs: the average over the samples; with an OOD set, ID and OOD samples count one half each.
+        macs_id, macs_ood: the averages over the ID and over the OOD samples.
+        metric: what was measured.
+        eval_score: the score that it ranks by; None for a metric of the predictions alone.
+        acceptance: the acceptance threshold of a deployed metric.
+        value, lower, upper: the value, and the ends of its bootstrap interval.
+    """
+
+    tau: float | None = _column()
+    low: float | None = _column()
+    high: float | None = _column()
+    clamped: bool | None = _column()
+    ood: str | None = _column(Part.PANEL)
+    adjusted: bool = _column(Part.SETTING, number=True)
+    split: str = _column(Part.PANEL)
+    samples: int = _column()
+    groups: int = _column()
+    macs: float = _column()
+    macs_id: float = _column()
+    macs_ood: float | None = _column()
+    metric: Metric = _column(Part.PANEL, lambda metric: metric.name)
+    eval_score: str | None = _column(Part.PANEL)
+    acceptance: float | None = _column()
+    value: float = _column()
+    lower: float | None = _column()
+    upper: float | None = _column()
+
+
+@cache
+def _writers(row: type[SettingColumns]) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """The columns of a kind of row, each with what writes it."""
+    return [(column.name, column.metadata["write"]) for column in fields(row)]
+
+
+def _columns(*parts: Part, first: Iterable[str] = ()) -> list[str]:
+    """The columns of some parts, in the order of the table but for those that come first."""
+    names = [column.name for column in fields(Row) if column.metadata["part"] in parts]
+    return [*first, *(name for name in names if name not in first)]
+
+
+COLUMNS = [column.name for column in fields(Row)]
+"""The columns of a table; see `Row`."""
+
+NAMES = [column.name for column in fields(SettingColumns)]
+"""The columns that name a setting, of which a table has those of `Row` besides."""
+
+KEYS = _columns(*Part)
+"""The columns that tell two rows apart."""
+
+POINT = _columns(Part.PANEL, Part.SETTING)
+"""What names a point in a panel: a setting, averaged over orders and choices of members."""
+
+PANEL = _columns(Part.PANEL, first=["dataset", "family", "split"])
+"""The columns that say what was measured, and on what: points are compared within a panel."""
+
+SETTING = _columns(Part.SETTING, first=["policy"])
+"""The columns that tell the points of a panel apart."""
+
+FRONT = [
+    name
+    for name in _columns(
+        Part.PANEL, Part.SETTING, first=["dataset", "family", "metric", "eval_score", "score", "policy", "task"]
+    )
+    if name not in ("split", "ood", "adjusted")
+]
+"""What names a point of a front: fronts are of ID data, chosen on validation and reported on test."""
+
+TEXT = [column.name for column in fields(Row) if column.metadata["part"] and not column.metadata["number"]]
+"""The columns that are read as text, whatever they look like: a scale or a member may be called "100"."""
