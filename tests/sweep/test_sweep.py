@@ -17,8 +17,8 @@ from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, fronts, read_reference
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
-from wee.sweep.summary import si, summary
 from wee.sweep.rows import COLUMNS, KEYS
+from wee.sweep.summary import si, summary
 from wee.sweep.table import Plan, compute
 
 

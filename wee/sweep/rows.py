@@ -99,15 +99,15 @@ def width_cells(column: pd.Series) -> pd.Series:
     return column.map(cell)
 
 
-def _column(part: Part | None = None, write: Callable[[Any], Any] | None = None, number: bool = False) -> Any:
-    """A column of the table.
+def _key(part: Part, write: Callable[[Any], Any] | None = None, number: bool = False) -> dict[str, Any]:
+    """What is to be known of a column that tells two rows apart.
 
     Args:
-        part: what it says, if it tells two rows apart.
+        part: what the column says.
         write: makes the value in the table of the value in a row; None if they are the same.
-        number: of a column that tells two rows apart, whether it holds numbers; it is read as text otherwise.
+        number: whether the column holds numbers; it is read as text otherwise.
     """
-    return field(metadata={"part": part, "write": write, "number": number})
+    return {"part": part, "write": write, "number": number}
 
 
 def _text(value: object) -> str | None:
@@ -128,18 +128,18 @@ class SettingColumns:
         policy, width, fraction, score, task: the policy and its parameters, None for those that it does not have.
     """
 
-    dataset: str = _column(Part.PANEL)
-    family: tuple[str, ...] = _column(Part.PANEL, FAMILIES.write)
-    scale: tuple[str, ...] = _column(Part.SETTING, SCALES.write)
-    members: tuple[int, ...] = _column(Part.CHOICE, NUMBERS.write)
-    exits: tuple[int, ...] | None = _column(Part.SETTING, NUMBERS.write)
-    size: int = _column(Part.SETTING, number=True)
-    cascades: int = _column()
-    policy: str = _column(Part.SETTING)
-    width: Width | tuple[Width, ...] | None = _column(Part.SETTING, write_width, number=True)
-    fraction: float | None = _column(Part.SETTING, number=True)
-    score: str | None = _column(Part.SETTING)
-    task: Task | None = _column(Part.SETTING, _text)
+    dataset: str = field(metadata=_key(Part.PANEL))
+    family: tuple[str, ...] = field(metadata=_key(Part.PANEL, FAMILIES.write))
+    scale: tuple[str, ...] = field(metadata=_key(Part.SETTING, SCALES.write))
+    members: tuple[int, ...] = field(metadata=_key(Part.CHOICE, NUMBERS.write))
+    exits: tuple[int, ...] | None = field(metadata=_key(Part.SETTING, NUMBERS.write))
+    size: int = field(metadata=_key(Part.SETTING, number=True))
+    cascades: int
+    policy: str = field(metadata=_key(Part.SETTING))
+    width: Width | tuple[Width, ...] | None = field(metadata=_key(Part.SETTING, write_width, number=True))
+    fraction: float | None = field(metadata=_key(Part.SETTING, number=True))
+    score: str | None = field(metadata=_key(Part.SETTING))
+    task: Task | None = field(metadata=_key(Part.SETTING, _text))
 
     def written(self) -> dict[str, Any]:
         """The values as they stand in a table, by column."""
@@ -168,35 +168,35 @@ class Row(SettingColumns):
         value, lower, upper: the value, and the ends of its bootstrap interval.
     """
 
-    tau: float | None = _column()
-    low: float | None = _column()
-    high: float | None = _column()
-    clamped: bool | None = _column()
-    ood: str | None = _column(Part.PANEL)
-    adjusted: bool = _column(Part.SETTING, number=True)
-    split: str = _column(Part.PANEL)
-    samples: int = _column()
-    groups: int = _column()
-    macs: float = _column()
-    macs_id: float = _column()
-    macs_ood: float | None = _column()
-    metric: Metric = _column(Part.PANEL, lambda metric: metric.name)
-    eval_score: str | None = _column(Part.PANEL)
-    acceptance: float | None = _column()
-    value: float = _column()
-    lower: float | None = _column()
-    upper: float | None = _column()
+    tau: float | None
+    low: float | None
+    high: float | None
+    clamped: bool | None
+    ood: str | None = field(metadata=_key(Part.PANEL))
+    adjusted: bool = field(metadata=_key(Part.SETTING, number=True))
+    split: str = field(metadata=_key(Part.PANEL))
+    samples: int
+    groups: int
+    macs: float
+    macs_id: float
+    macs_ood: float | None
+    metric: Metric = field(metadata=_key(Part.PANEL, lambda metric: metric.name))
+    eval_score: str | None = field(metadata=_key(Part.PANEL))
+    acceptance: float | None
+    value: float
+    lower: float | None
+    upper: float | None
 
 
 @cache
 def _writers(row: type[SettingColumns]) -> list[tuple[str, Callable[[Any], Any] | None]]:
     """The columns of a kind of row, each with what writes it."""
-    return [(column.name, column.metadata["write"]) for column in fields(row)]
+    return [(column.name, column.metadata.get("write")) for column in fields(row)]
 
 
 def _columns(*parts: Part, first: Iterable[str] = ()) -> list[str]:
     """The columns of some parts, in the order of the table but for those that come first."""
-    names = [column.name for column in fields(Row) if column.metadata["part"] in parts]
+    names = [column.name for column in fields(Row) if column.metadata.get("part") in parts]
     return [*first, *(name for name in names if name not in first)]
 
 
@@ -227,5 +227,5 @@ FRONT = [
 ]
 """What names a point of a front: fronts are of ID data, chosen on validation and reported on test."""
 
-TEXT = [column.name for column in fields(Row) if column.metadata["part"] and not column.metadata["number"]]
+TEXT = [column.name for column in fields(Row) if column.metadata and not column.metadata["number"]]
 """The columns that are read as text, whatever they look like: a scale or a member may be called "100"."""
