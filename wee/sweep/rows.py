@@ -189,8 +189,8 @@ class Row(SettingColumns):
 
 
 @cache
-def _writers(row: type[SettingColumns]) -> list[tuple[str, Callable[[Any], Any] | None]]:
-    """The columns of a kind of row, each with what writes it."""
+def _writers(row: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """The columns of a class of rows, each with what writes it."""
     return [(column.name, column.metadata.get("write")) for column in fields(row)]
 
 
