@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from functools import cache
 from typing import Any, Generic, TypeVar
 
 import pandas as pd
@@ -143,10 +142,11 @@ class SettingColumns:
 
     def written(self) -> dict[str, Any]:
         """The values as they stand in a table, by column."""
-        return {
-            name: getattr(self, name) if write is None else write(getattr(self, name))
-            for name, write in _writers(type(self))
-        }
+        written = {}
+        for name, column in self.__dataclass_fields__.items():
+            write, value = column.metadata.get("write"), getattr(self, name)
+            written[name] = value if write is None else write(value)
+        return written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,12 +186,6 @@ class Row(SettingColumns):
     value: float
     lower: float | None
     upper: float | None
-
-
-@cache
-def _writers(row: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:
-    """The columns of a class of rows, each with what writes it."""
-    return [(column.name, column.metadata.get("write")) for column in fields(row)]
 
 
 def _columns(*parts: Part, first: Iterable[str] = ()) -> list[str]:

@@ -280,7 +280,7 @@ class _Cascade:
         """The rows of a run."""
         splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
         on_ood = run.outcome.on_ood
-        about = {
+        about: dict[str, Any] = {
             **vars(name_columns(self.pool, self.order, self.setting)),
             **_place(run.rule, self.setting),
             "ood": run.ood,
@@ -301,8 +301,17 @@ class _Cascade:
             task, acceptance = number.metric.operated_for, None
             if task is not None and number.score is not None:
                 acceptance = run.outcome.rankings[number.score].thresholds[task]
-            measured = {"metric": number.metric, "eval_score": number.score, "acceptance": acceptance}
-            result.rows.append(Row(**about, **measured, value=number.value, lower=low, upper=high))
+            result.rows.append(
+                Row(
+                    **about,
+                    metric=number.metric,
+                    eval_score=number.score,
+                    acceptance=acceptance,
+                    value=number.value,
+                    lower=low,
+                    upper=high,
+                )
+            )
             result.draws.append(number.draws)
             result.thresholds.append(baselines.get((number.metric.name, number.score)))
         return result
