@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from tests.conftest import Wee
 from tests.data import trees
 from wee.data.config import ImagesConfig, ValidationConfig
+from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.members.origins import Given, Origin, source
 from wee.members.recipes import Recipe
@@ -147,7 +148,7 @@ def test_checkpoints_become_an_ensemble_from_the_command_line(dataset: ImagesCon
     store = LogitStore(tmp_path / "outputs" / "store")
     from wee.store import Address
 
-    (entry,) = store.find(Address("toy", "mine", "s", 1, "test"))
+    (entry,) = store.find(Address("toy", "mine", "s", 1, TEST))
     pixels = dataset.split("test").dataset(given(dataset, "x").transform)
     images = torch.cat([pixels[k]["image"].reshape(1, 3, 16, 16) for k in range(12)])
     mean, std = (

@@ -20,6 +20,7 @@ from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig
 from wee.costs.config import CostConfig
 from wee.data.config import ImagesConfig, ood_sets, shifted_sets
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError, unknown
 from wee.identity import key_of
 
@@ -84,7 +85,7 @@ class Job:
     """One entry to be made: a member on a split."""
 
     source: Origin
-    split: str
+    split: SplitName
 
 
 def evaluate(cfg: EvaluateConfig) -> None:
@@ -96,9 +97,9 @@ def evaluate(cfg: EvaluateConfig) -> None:
     from wee.store import LogitStore
 
     store, failures = LogitStore(cfg.paths.store), Failures()
-    splits = {name: cfg.dataset.split(name) for name in ("val", "test")}
-    splits |= {f"ood-{name}": ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
-    splits |= {f"shift-{name}": shifted(one, cfg.dataset) for name, one in cfg.shift.items()}
+    splits = {split: cfg.dataset.split(split.part) for split in (VAL, TEST)}
+    splits |= {SplitName.ood(name): ood.split("test").unlabelled() for name, ood in cfg.ood.items()}
+    splits |= {SplitName.shifted(name): shifted(one, cfg.dataset) for name, one in cfg.shift.items()}
     members = [
         Recipe(cfg.dataset, cfg.family, cfg.trainer, scale, member) for scale in cfg.scale for member in cfg.member
     ]
@@ -206,7 +207,7 @@ class _Recorder:
     """
 
     def __init__(
-        self, cfg: EvaluateConfig, store: LogitStore, splits: Mapping[str, Split], processes: Processes
+        self, cfg: EvaluateConfig, store: LogitStore, splits: Mapping[SplitName, Split], processes: Processes
     ) -> None:
         self.cfg, self.store, self.splits, self.processes = cfg, store, splits, processes
         self._latest: tuple[str, LoadedMember] | None = None

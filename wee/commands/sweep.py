@@ -98,10 +98,11 @@ class SweepConfig(Common):
 
     def expected(self, address: Address) -> dict[str, Any]:
         """What the config says of an entry's identity: the samples, and the architecture."""
-        kind, _, other = address.split.partition("-")
-        sets = {"ood": self.ood, "shift": self.shift}.get(kind)
-        source, name = (self.dataset, address.split) if sets is None else (sets[other], "test")
-        found = {"samples": source.identity(name)} if source.identity(name) is not None else {}
+        split = address.split
+        others = {"ood": self.ood, "shift": self.shift}
+        source = others[split.kind][split.name] if split.kind in others else self.dataset
+        samples = source.identity(split.part)
+        found = {} if samples is None else {"samples": samples}
         if address.family == self.family.name and not self.family.stored:
             found["architecture"] = self.family.scales[address.scale].identity()
         return found
@@ -111,7 +112,7 @@ class SweepConfig(Common):
         from wee.models.config import ScaleConfig
         from wee.store.store import LogitStore
 
-        scales, *others = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
+        scales, splits = LogitStore(self.paths.store).names(self.dataset.name, self.family.name)
         if not scales:
             raise WeeError(
                 f"{self.paths.store} has nothing of family {self.family.name} on data set {self.dataset.name}; "
@@ -121,8 +122,8 @@ class SweepConfig(Common):
         self.family.scales = {scale: ScaleConfig("", 1) for scale in scales}
         if not isinstance(self.dataset, StoredConfig):
             return
-        for key, what, found in zip(("ood", "shift"), ("OOD set", "shifted test set"), others, strict=True):
-            wanted = getattr(self.dataset, key)
+        for key, what in (("ood", "OOD set"), ("shift", "shifted test set")):
+            found, wanted = [split.name for split in splits if split.kind == key], getattr(self.dataset, key)
             if found or wanted != "all":
                 chosen = choose(what, wanted, found, of=f"data set {self.dataset.name}") if wanted else []
                 setattr(self, key, {name: StoredConfig(name=name) for name in chosen})

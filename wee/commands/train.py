@@ -17,7 +17,6 @@ from wee.lit.loggers import check as check_loggers
 if TYPE_CHECKING:
     from wee.data.base import Split
     from wee.lit.processes import Processes
-    from wee.members import checkpoints
     from wee.members.recipes import Recipe
 
 log = logging.getLogger("wee")
@@ -37,6 +36,7 @@ class TrainConfig(MembersConfig):
 def train(cfg: TrainConfig) -> None:
     """Train every member asked for that is not there yet."""
     from wee.lit.processes import start_processes
+    from wee.members import checkpoints
     from wee.members.recipes import Recipe
 
     check_loggers(cfg.logger)
