@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from benchmarks.report import Report, Row
 from wee.app.console import progress
 from wee.data.base import Transform
-from wee.data.config import ImagesConfig
+from wee.data.images.config import ImagesConfig
 from wee.data.splits import TEST
 from wee.lit.record import Recording, record
 from wee.lit.runtime import RuntimeConfig

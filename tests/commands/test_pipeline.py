@@ -232,7 +232,7 @@ def test_a_sweep_and_its_figure(folder: Path, wee: Wee) -> None:
 def test_a_sweep_opens_no_model_and_no_image(folder: Path, wee: Wee) -> None:
     script = (
         "import atexit, sys\n"
-        "names = ('timm', 'lightning', 'sklearn', 'PIL', 'fvcore', 'wee.models.build', 'wee.data.digits')\n"
+        "names = ('timm', 'lightning', 'sklearn', 'PIL', 'fvcore', 'wee.models.build', 'wee.data.base')\n"
         "atexit.register(lambda: sys.stderr.write('HEAVY:' + ','.join(n for n in names if n in sys.modules)))\n"
         "from wee.cli import main; main()"
     )

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from tests.conftest import Wee
 from tests.data import trees
-from wee.data.config import ImagesConfig, ValidationConfig
+from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.members.origins import Given, Origin, source
@@ -32,7 +32,7 @@ def dataset(tmp_path: Path) -> ImagesConfig:
     trees.class_folders(root / "train", 10)
     trees.class_folders(root / "test", 4)
     trees.plain_folder(tmp_path / "objects", 8)
-    return ImagesConfig(name="toy", root=str(root), validation=ValidationConfig("train", 9))
+    return ImagesConfig(name="toy", root=str(root), validation=HeldOutConfig("train", 9)).resolve()
 
 
 def network(seed: int = 0, **kwargs: Any) -> Any:

@@ -13,10 +13,11 @@ from omegaconf import MISSING
 
 from wee.app.command import Command, command
 from wee.app.failures import report
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
-from wee.data.config import labelled
+from wee.data.config import LabelledConfig
+from wee.data.roles import labelled
 from wee.errors import WeeError, unknown
 from wee.members.config import check_member
 from wee.models.config import FamilyConfig
@@ -48,16 +49,16 @@ class ImportConfig(Common):
             another entry.
     """
 
-    dataset: Any = None
+    dataset: Checked[LabelledConfig] = written(None)
     family: FamilyConfig = MISSING
-    file: Any = MISSING
+    file: Checked[list[str]] = written(MISSING)
     scale: str = MISSING
-    macs: Any = MISSING
-    member: Any = None
+    macs: Checked[list[float]] = written(MISSING)
+    member: Checked[list[int] | None] = written(None)
     exits: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    unlabelled: Any = field(default_factory=list)
+    unlabelled: Checked[list[str]] = written([])
     variant: str | None = None
     dtype: str = "float32"
 
@@ -65,15 +66,19 @@ class ImportConfig(Common):
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
-        self.file = [str(one) for one in as_list(self.file)]
-        self.macs = as_list(self.macs)
-        for macs in self.macs:
-            if isinstance(macs, bool) or not isinstance(macs, (int, float)) or not 0 < macs < float("inf"):
-                raise WeeError(f"macs is {macs!r}: it must be a positive number, such as 3.99e8")
+        self.file = [str(file) for file in as_list(self.file)]
+        self.unlabelled = [str(name) for name in as_list(self.unlabelled)]
+        self.macs = [_positive(macs) for macs in as_list(self.macs)]
         if self.member is not None:
             self.member = as_list(self.member)
             for member in self.member:
                 check_member(member)
+
+
+def _positive(macs: object) -> float:
+    if isinstance(macs, bool) or not isinstance(macs, (int, float)) or not 0 < macs < float("inf"):
+        raise WeeError(f"macs is {macs!r}: it must be a positive number, such as 3.99e8")
+    return float(macs)
 
 
 def import_logits(cfg: ImportConfig) -> None:
@@ -83,7 +88,7 @@ def import_logits(cfg: ImportConfig) -> None:
     from wee.store import Address, LogitStore
 
     files = [Path(file) for file in cfg.file]
-    splits = read(files, cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled), cfg.dtype)
+    splits = read(files, cfg.labels, cfg.names, cfg.variant, cfg.unlabelled, cfg.dtype)
     for split in (split for split in splits if split.kind == "shift"):
         log.info(
             f"{split.name} has labels, so it is a shifted test set "
@@ -165,7 +170,7 @@ def _members(cfg: ImportConfig, count: int) -> list[int]:
 
 
 def _macs(cfg: ImportConfig, count: int) -> list[float]:
-    macs = [float(one) for one in cfg.macs]
+    macs = cfg.macs
     if cfg.exits:
         if len(macs) != count or sorted(macs) != macs:
             raise WeeError(f"macs is {macs}, but there are {count} exits: give the MACs up to each exit, ascending")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wee.data.splits import SplitName
 from wee.errors import WeeError, unknown
-from wee.method.prefixes import NO_LABEL
+from wee.method import NO_LABEL
 
 log = logging.getLogger("wee")
 
