@@ -108,4 +108,4 @@ def test_names_say_what_is_measured() -> None:
     ]  # fmt: skip
     better = [Metric.parse(name).higher_is_better for name in names]
     assert better == [True, False, True, False, True, False]
-    assert [Metric.parse(name).on_id for name in names] == [True] * 4 + [False] * 2
+    assert [Metric.parse(name).on_id for name in names] == [True] * 5 + [False]

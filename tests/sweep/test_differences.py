@@ -17,7 +17,7 @@ from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Su
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import averages, differences, equal_quality, price_at
-from wee.sweep.table import Result, compute
+from wee.sweep.table import COLUMNS, Result, compute
 
 SCALES = ("s1", "s2", "s3")
 
@@ -192,3 +192,65 @@ def test_clamped_windows_are_marked(tmp_path: Path) -> None:
     clamped = table.groupby(table.width.astype(str)).clamped.agg(set)
     assert clamped.to_dict() == {"0.02": {False}, "0.2": {True}, "all": {False}}
     assert isinstance(table, pd.DataFrame)
+
+
+def rows_of(singles: np.ndarray, cascades: np.ndarray, draws: dict[str, np.ndarray]) -> Result:
+    """A sweep of three members and two scales: singles [members, 2], cascades of the first scale [orders]."""
+    about = dict.fromkeys(COLUMNS) | {
+        "dataset": "d", "family": "f", "exits": None, "score": "msp", "cost": "macs", "adjusted": False, "split": "test",
+        "metric": "cov@5", "eval_score": "msp",
+    }  # fmt: skip
+    result = Result()
+    for member, (small, large) in enumerate(singles):
+        for scale, macs, value in (("s1", 1.0, small), ("s2", 4.0, large)):
+            row = {"scale": scale, "members": str(member), "size": 1, "policy": "single", "score": None}
+            result.rows.append({**about, **row, "macs": macs, "price": macs, "value": value})
+            result.draws.append(value + draws[scale])
+    for k, (first, second) in enumerate([(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)]):
+        row = {
+            "scale": "s1",
+            "members": f"{first}+{second}",
+            "size": 2,
+            "policy": "window",
+            "width": 0.2,
+            "task": "cov@5",
+        }
+        result.rows.append({**about, **row, "macs": 1.2, "price": 1.2, "value": cascades[k]})
+        result.draws.append(cascades[k] + draws["cascade"])
+    result.thresholds.extend([None] * len(result.rows))
+    return result
+
+
+@pytest.mark.parametrize("value", [55.0, 58.5, 59.9])
+def test_seed_noise_is_in_the_interval_of_equal_quality(value: float) -> None:
+    """Near an end of the curve, many resamples and some members lie beyond it."""
+    rng = np.random.default_rng(int(10 * value))
+    true = 1.2 / 4 ** ((value - 50) / 10)
+    held, trials = 0, 300
+    for _ in range(trials):
+        seeds = rng.normal(scale=1.0, size=(3, 3))
+        singles = np.array([50.0, 60.0]) + seeds[:, :2]
+        members = value + seeds[:, 2]
+        cascades = np.array([members[[a, b]].mean() for a, b in ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1))])
+        error = {name: rng.normal(scale=0.3) for name in ("s1", "s2", "cascade")}
+        draws = {name: rng.normal(scale=0.3, size=40) for name in error}
+        singles, cascades = singles + np.array([error["s1"], error["s2"]]), cascades + error["cascade"]
+        result = rows_of(singles, cascades, draws)
+        row = equal_quality(result.table(), result, 0.95).query("policy == 'window'").iloc[0]
+        assert row.seeds == 3
+        held += row.lower <= true <= row.upper
+    assert held / trials >= 0.93
+
+
+def test_a_clamped_window_has_no_simultaneous_interval_against_its_threshold(tmp_path: Path) -> None:
+    wanted = plan(
+        ensemble=EnsembleConfig(2, 2), policy=PolicyConfig(["single", "window"]), window=WindowConfig([0.02, 0.2]),
+        score=ScoreConfig("msp"), task=TaskConfig(["risk@95"], []), bootstrap=BootstrapConfig(40),
+    )  # fmt: skip
+    store, result = fill_store(tmp_path, scales=SCALES), Result()
+    for scale in SCALES:
+        result.extend(compute(pool(store, scale), wanted))
+    rows = differences(result.table(), result, 0.95).query("versus == 'threshold' and metric == 'risk@95'")
+    assert len(rows[rows.width == 0.2]) == 3
+    assert rows[rows.width == 0.2].simultaneous_lower.isna().all()
+    assert rows[rows.width == 0.02].simultaneous_lower.notna().any()

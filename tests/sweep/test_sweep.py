@@ -14,7 +14,7 @@ from wee.members.config import EnsembleConfig
 from wee.method import Metric, RankedOutcome, Stages, Task, Window, summarise
 from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
-from wee.sweep.fronts import averaged, fronts, read_reference
+from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
 from wee.sweep.summary import si, summary
@@ -156,6 +156,42 @@ def test_hypervolumes_of_two_sweeps_share_a_reference(table: pd.DataFrame, tmp_p
     (tmp_path / "wrong.csv").write_text("metric,value\ncov@20,1\n")
     with pytest.raises(WeeError, match="has no column ref_price, ref_value"):
         read_reference(str(tmp_path / "wrong.csv"), tmp_path / "sweeps")
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("cov@20,x,1", "ref_macs|ref_price of cov@20 is x; it must be a positive number"),
+        ("cov@20,-1,1", "of cov@20 is -1; it must be a positive number"),
+        ("cov@20,1e7,many", "ref_value of cov@20 is many; it must be a number"),
+    ],
+)
+def test_a_reference_has_numbers(tmp_path: Path, lines: str, message: str) -> None:
+    (tmp_path / "points.csv").write_text(f"metric,ref_macs,ref_value\n{lines}\n")
+    with pytest.raises(WeeError, match=message):
+        read_reference(str(tmp_path / "points.csv"), tmp_path)
+
+
+def test_a_reference_is_checked_for_every_score_before_any_work(table: pd.DataFrame, tmp_path: Path) -> None:
+    save(tmp_path / "both" / "key", {"table.csv": table, "fronts.csv": fronts(table)}, {})
+    reference = read_reference("both", tmp_path)
+    assert reference[reference.metric == "cov@20"].ref_value.nunique() == 2  # of msp and of energy
+    metrics = plan().metrics
+    check_reference(reference, metrics, ["msp", "energy"])
+    asked = reference[~reference.metric.str.startswith("deployed_")]
+    check_reference(asked, metrics, ["msp", "energy"])
+    with pytest.raises(WeeError, match="no row for aurc"):
+        check_reference(asked[asked.metric != "aurc"], metrics, ["msp"])
+    with pytest.raises(WeeError, match="several reference points"):
+        check_reference(asked, metrics, ["entropy"])
+    volumes = fronts(table, asked).groupby("metric").hypervolume.first()
+    assert volumes["cov@20"] >= 0
+    assert np.isnan(volumes["deployed_cov@20"])
+
+
+def test_what_validation_fixes_has_no_front(table: pd.DataFrame) -> None:
+    deployed = {name for name in fronts(table).metric if name.startswith("deployed_")}
+    assert deployed == {"deployed_cov@20", "deployed_risk@50"}
 
 
 def test_windows_cannot_fall_below_single_models_and_ensembles_together(table: pd.DataFrame) -> None:

@@ -146,7 +146,7 @@ def sweep(cfg: SweepConfig) -> None:
     reference = None
     if cfg.fronts.reference is not None:
         reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps), cfg.cost.measure)
-        check_reference(reference, plan.metrics)
+        check_reference(reference, plan.metrics, cfg.score.evaluations(None))
     pools = _read(cfg, plan)
     _check_points(pools, plan)
     check(pools, plan.tasks, cfg.validation)

@@ -261,5 +261,5 @@ def at_macs(macs: Floats, values: Floats, wanted: float) -> Floats:
     if len(macs) == 1:
         return np.asarray(values[0])
     left, right = np.log(macs[above - 1]), np.log(macs[above])
-    share = (np.log(wanted) - left) / (right - left)
+    share = (np.log(wanted) - left) / (right - left) if right > left else 1.0
     return np.asarray((1 - share) * values[above - 1] + share * values[above])

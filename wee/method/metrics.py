@@ -325,7 +325,7 @@ class Metric:
     @property
     def on_id(self) -> bool:
         """Whether the metric is about ID data alone."""
-        about_ood = self.deployed in ("deployed_tpr", "deployed_fpr") or self.name in _DETECTION
+        about_ood = self.deployed == "deployed_fpr" or self.name in _DETECTION
         return not about_ood and (self.task is None or self.task.kind != "fpr")
 
     @property

@@ -259,6 +259,17 @@ def matched_threshold(rule: IntervalRule, validation: Stages) -> IntervalRule:
     return IntervalRule(rule.score, intervals)
 
 
+def is_threshold(rule: IntervalRule, validation: Stages) -> bool:
+    """Whether windows are single thresholds: at every stage, no validation sample has a confidence below the window.
+
+    Args:
+        rule: the windows.
+        validation: the stages on the validation set.
+    """
+    pairs = zip(validation.summaries[:-1], rule.intervals, strict=True)
+    return all(interval.low <= summary.scores[rule.score].min() for summary, interval in pairs)
+
+
 def window(ascending: Floats, tau: float, width: Width) -> Interval:
     """The window of a width around a threshold.
 

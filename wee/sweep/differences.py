@@ -75,12 +75,14 @@ class _Point:
         mean: the setting.
         threshold: the single thresholds that a window is compared with; None for other policies.
         values: the values that were averaged.
+        is_threshold: whether every window is a single threshold, clamped at the lowest validation score of each stage.
     """
 
     name: dict[str, Any]
     mean: _Mean
     threshold: _Mean | None
     values: list[float]
+    is_threshold: bool
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         return pd.DataFrame(columns=DIFFERENCES)
     values = np.array([row.about["difference"] for row in compared])
     draws = np.stack([row.draws for row in compared])
-    negligible = np.array([NEGLIGIBLE * row.metric_range for row in compared])
+    negligible = np.array([row.negligible for row in compared])
     family = simultaneous(values, draws, negligible, level)
     for k, row in enumerate(compared):
         lower, upper, seeds = _interval(values[k], row.draws, row.left_out, level)
@@ -227,7 +229,9 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
         A row for each point that is no single model, in every metric but the deployed ones: `price`, `value`, `single_price`,
         the `share` of the two, its interval `lower` to `upper`, and `bound`. If no single model reaches the value, `bound`
         is "<": the share is less than that given, the one against the most expensive single model. If the cheapest single
-        model exceeds it, `bound` is ">". Such resamples count as a share of 0 and of infinity.
+        model exceeds it, `bound` is ">". Such resamples count as a share of 0 and of infinity. From three members on, the
+        interval contains seed noise: the ends are the shares at the point's value plus and minus half the width of the
+        interval of its difference from the single models' curve at `single_price`.
     """
     rows = []
     for panel in _panels(table, result):
@@ -239,24 +243,20 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
             if point.name["policy"] == "single":
                 continue
             mean = point.mean
-            values = np.array([mean.value])
-            (share,) = _share_of(mean.price, price_at(curve.prices, curve.values[:, None], values, higher)).tolist()
-            draws = _share_of(mean.price, price_at(curve.prices, curve.draws, mean.draws, higher))
+            (share,) = _shares(mean, curve, np.array([mean.value]), higher).tolist()
             bound = "<" if share == 0 else ">" if np.isinf(share) else ""
             shown = {"<": mean.price / curve.prices[-1], ">": mean.price / curve.prices[0]}.get(bound, share)
-            lower, upper = interval(draws, level)
-            seeds = 0
-            if not bound and np.isfinite(draws).all() and (draws > 0).all():
-                left_out = []
-                for member, (price, value) in mean.left_out.items():
-                    others = curve.without(member)
-                    needed = price_at(others[0], others[1][:, None], np.array([value]), higher)
-                    left_out.append(float(np.log(_share_of(price, needed))[0]))
-                low, high, seeds = _interval(np.log(share), np.log(draws), left_out, level)
-                lower, upper = (float(np.exp(low)), float(np.exp(high))) if seeds else (lower, upper)
-            numbers = {"price": mean.price, "value": mean.value, "single_price": mean.price / shown, "bound": bound}
-            ends = {"share": shown, "lower": lower, "upper": upper, "seeds": seeds}
-            rows.append({**panel.place, **point.name, **numbers, **ends})
+            needed = mean.price / shown
+            half = _half_at(mean, curve, needed, level)
+            if half is None:
+                draws = _share_of(mean.price, price_at(curve.prices, curve.draws, mean.draws, higher))
+                (lower, upper), seeds = interval(draws, level), 0
+            else:
+                ends = np.array([mean.value - half, mean.value + half])
+                (lower, upper), seeds = sorted(_shares(mean, curve, ends, higher).tolist()), len(mean.left_out)
+            numbers = {"price": mean.price, "value": mean.value, "single_price": needed, "bound": bound}
+            about = {"share": shown, "lower": lower, "upper": upper, "seeds": seeds}
+            rows.append({**panel.place, **point.name, **numbers, **about})
     return with_macs(pd.DataFrame(rows, columns=EQUAL_QUALITY))
 
 
@@ -283,6 +283,21 @@ def price_at(prices: Floats, values: Floats, wanted: Floats, higher_is_better: b
     return reached
 
 
+def _shares(mean: _Mean, curve: _Curve, values: Floats, higher_is_better: bool) -> Floats:
+    """The price of a point as a share of the prices at which a curve reaches some values [values]."""
+    repeated = np.repeat(curve.values[:, None], len(values), axis=1)
+    return _share_of(mean.price, price_at(curve.prices, repeated, values, higher_is_better))
+
+
+def _half_at(mean: _Mean, curve: _Curve, price: float, level: float) -> float | None:
+    """Half the width of the interval of a point's difference from a curve at a price; None if seed noise is not known."""
+    left_out = [value - _read(*curve.without(member), price) for member, (_, value) in mean.left_out.items()]
+    if jackknife(left_out) is None:
+        return None
+    draws = mean.draws - at_macs(curve.prices, curve.draws, float(np.clip(price, curve.prices[0], curve.prices[-1])))
+    return _half(float(draws.std(ddof=1)), left_out, level)
+
+
 def _share_of(price: float, needed: Floats) -> Floats:
     """A price as a share of others, which may be 0 or infinite."""
     with np.errstate(divide="ignore"):
@@ -297,13 +312,13 @@ class _Comparison:
         about: its row in the table, to be completed.
         draws: its resampled values [resamples].
         left_out: the difference without each member.
-        metric_range: the range of the metric.
+        negligible: the standard deviation below which both sides are equal by construction.
     """
 
     about: dict[str, Any]
     draws: Floats
     left_out: list[float]
-    metric_range: float
+    negligible: float
 
 
 def _compare(panel: _Panel) -> Iterator[_Comparison]:
@@ -353,7 +368,10 @@ def _comparison(
     mean = point.mean
     numbers = {"price": mean.price, "baseline_price": baseline_price, "value": mean.value, "baseline": baseline}
     about = {**panel.place, **point.name, "versus": versus, **numbers, "difference": mean.value - baseline}
-    return _Comparison(about, draws, left_out, 100.0 if panel.metric.percent else 1.0)
+    negligible = NEGLIGIBLE * (100.0 if panel.metric.percent else 1.0)
+    if versus == "threshold" and point.is_threshold:
+        negligible = np.inf
+    return _Comparison(about, draws, left_out, negligible)
 
 
 def _interval(value: float, draws: Floats, left_out: Sequence[float], level: float) -> tuple[float, float, int]:
@@ -383,5 +401,7 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
             thresholds = [threshold for threshold in matched if threshold is not None]
             mean = _Mean.of(means, members)
             threshold = _Mean.of(thresholds, members) if len(thresholds) == len(means) else None
-            points.append(_Point(dict(zip(POINT, point, strict=True)), mean, threshold, own.value.tolist()))
+            is_threshold = bool(thresholds) and all(one.is_window for one in thresholds)
+            name = dict(zip(POINT, point, strict=True))
+            points.append(_Point(name, mean, threshold, own.value.tolist(), is_threshold))
         yield _Panel(dict(zip(PANEL, panel, strict=True)), points)

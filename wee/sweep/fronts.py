@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     """The non-dominated points of every policy, chosen on validation and reported on test, with their hypervolume.
 
     A window that is set for a task competes in that task alone; in metrics that are no task, windows for every task compete.
+    Of the deployed metrics of a task, the one that the validation set fixes (the risk of `cov@5`, the coverage of `risk@80`)
+    has no front: on validation it is the same for every point.
 
     The hypervolume is the area below the curve that joins the test values of the points on the policy's concave hull on
     validation, in decades of the cost times the unit of the metric, up to the reference point; see `wee.method.fronts`. The
@@ -63,7 +65,8 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
 
     Args:
         table: as `wee.sweep.table.compute` gives it.
-        reference: the reference point of each metric, as `read_reference` gives it; None for the most expensive and the
+        reference: the reference point of each metric, as `read_reference` gives it (a deployed metric without one has no
+            hypervolume); None for the most expensive and the
             worst validation point of any policy in the same metric.
 
     Returns:
@@ -76,13 +79,16 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     points = averaged(table)
     tasks = set(points.task.dropna())
     points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
+    metrics = set(points.metric)
+    points = points[[not _pinned(str(name), metrics) for name in points.metric]]
     fronts = []
     for (_, _, _, name, eval_score), rivals in points.groupby(_PANEL, dropna=False, sort=False):
         metric = Metric.parse(str(name))
         worst = rivals.value_val.min() if metric.higher_is_better else rivals.value_val.max()
         limits = (float(rivals.price_val.max()), float(worst))
         if reference is not None:
-            limits = _limits(reference, metric.name, eval_score)
+            given = metric.deployed is None or metric.name in set(reference.metric)
+            limits = _limits(reference, metric.name, eval_score) if given else (np.nan, np.nan)
         # Policies that look at no score are fronts for every score.
         groups = [rows for _, rows in rivals.groupby(["score", "policy"], dropna=False, sort=False)]
         baseline = rivals[rivals.policy.isin(["single", "ensemble"])]
@@ -104,7 +110,9 @@ def _front(rows: pd.DataFrame, metric: Metric, reference: tuple[float, float]) -
     on_hull = np.zeros(len(rows), dtype=np.bool_)
     on_hull[concave_hull(prices, values, metric.higher_is_better)] = True
     hull = rows[on_hull]
-    area = hypervolume(hull.price.to_numpy(), hull.value.to_numpy(), metric.higher_is_better, reference)
+    area = float("nan")
+    if np.isfinite(reference).all():
+        area = hypervolume(hull.price.to_numpy(), hull.value.to_numpy(), metric.higher_is_better, reference)
     chosen = rows.assign(hull=on_hull)[nondominated(prices, values, metric.higher_is_better)]
     return chosen.sort_values("price").assign(hypervolume=area, ref_price=reference[0], ref_value=reference[1])
 
@@ -127,7 +135,7 @@ def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
     """
     (path, *others) = find_sweeps(sweeps, [source])
     if others:
-        raise WeeError(f"fronts.reference={source} means {1 + len(others)} sweeps; name one of them")
+        raise WeeError(f"fronts.reference={source} matches {1 + len(others)} sweeps; name one of them")
     path = path / "fronts.csv" if path.is_dir() else path
     try:
         rows = completed(pd.read_csv(path))
@@ -145,19 +153,43 @@ def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
                 "be compared at the same cost"
             )
         rows = rows[rows.cost == cost]
+    for column in ("ref_price", "ref_value"):
+        numbers = pd.to_numeric(rows[column], errors="coerce")
+        wrong = rows[~np.isfinite(numbers) & (rows[column].notna() | ~rows.metric.str.startswith("deployed_"))]
+        wrong = rows[numbers <= 0] if wrong.empty and column == "ref_price" else wrong
+        if len(wrong):
+            kind = "a positive number" if column == "ref_price" else "a number"
+            raise WeeError(
+                f"the reference {path}: {column} of {wrong.metric.iloc[0]} is {wrong[column].iloc[0]}; it must be {kind}"
+            )
+        rows = rows.assign(**{column: numbers})
+    rows = rows.dropna(subset=["ref_price", "ref_value"])
     columns = [*wanted, "eval_score"] if "eval_score" in rows else wanted
     return rows[columns].drop_duplicates().reset_index(drop=True)
 
 
-def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric]) -> None:
+def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric], scores: Sequence[str]) -> None:
     """Refuse a reference that lacks a metric, before any work.
 
+    Args:
+        reference: as `read_reference` gives it.
+        metrics: the metrics of the sweep.
+        scores: its evaluation scores.
+
     Raises:
-        WeeError: it has no row for some metric that is measured on ID data.
+        WeeError: it has no row, or several reference points, for some metric of ID data. Deployed metrics may be missing.
     """
     for metric in metrics:
-        if metric.on_id:
-            _limits(reference, metric.name, None)
+        for score in scores if metric.ranks else [None]:
+            if metric.on_id and metric.deployed is None:
+                _limits(reference, metric.name, score)
+
+
+def _pinned(name: str, metrics: set[str]) -> bool:
+    """Whether a deployed metric is the one that its task fixes on the validation set."""
+    kind, _, at = name.partition("@")
+    task = {"deployed_risk": "cov", "deployed_cov": "risk", "deployed_tpr": "fpr"}.get(kind)
+    return task is not None and f"{task}@{at}" in metrics
 
 
 def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[float, float]:

@@ -69,7 +69,7 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
             cells = [" / ".join(_mean(rows, m.name, ood) for m in pairs[metric.name]) for metric, ood in columns]
             display.add_row(scale, policy, price, *cells)
         display.add_section()
-    display.caption = "per cent; the columns above read their thresholds off the test labels, these do not"
+    display.caption = "per cent; the previous table reads its thresholds off the test labels, this one does not"
     display.caption_justify = "left"
     return display
 
@@ -122,7 +122,9 @@ def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str |
     """The columns of numbers: each task on ID data, then with each OOD set, unless those are too many."""
     columns: list[tuple[Metric, str | None]] = [(task, None) for task in tasks if task.on_id]
     with_ood: list[tuple[Metric, str | None]] = [(task, ood) for task in tasks if task.on_ood for ood in shown.oods]
-    return columns + with_ood if len(columns) + len(with_ood) <= _WIDEST else columns
+    if len(columns) + len(with_ood) <= _WIDEST:
+        return columns + with_ood
+    return columns or with_ood[:_WIDEST]
 
 
 def _head(display: Table, shown: _Shown, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:

@@ -27,7 +27,7 @@ from wee.method import (
 from wee.method import bootstrap as resample
 from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
-from wee.method.policies import matched_threshold
+from wee.method.policies import is_threshold, matched_threshold
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
@@ -139,17 +139,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a window is compared with: the single threshold that sends on the same share of validation samples.
+    """A measured setting, as it is averaged and compared: a row's own, or the single threshold that a window is compared with.
 
     Attributes:
         price: its average cost.
         value: its value of the row's metric.
         draws: its resampled values [resamples].
+        is_window: of a single threshold, whether the window that it is compared with is one itself.
     """
 
     price: float
     value: float
     draws: Floats
+    is_window: bool = False
 
 
 @dataclass(frozen=True)
@@ -366,12 +368,13 @@ class _Cascade:
         """The single threshold that a window is compared with, by metric and evaluation score."""
         if not (isinstance(self.setting.build, Window) and isinstance(run.rule, IntervalRule)):
             return {}
-        rule = matched_threshold(run.rule, self.stages["val"])
+        validation = self.stages["val"]
+        rule, is_window = matched_threshold(run.rule, validation), is_threshold(run.rule, validation)
         outcome = self._apply(rule, run.split, self._apply(rule, "val"))
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
         return {
-            (number.metric.name, number.score): Baseline(outcome.price, number.value, number.draws)
+            (number.metric.name, number.score): Baseline(outcome.price, number.value, number.draws, is_window)
             for number in measure(outcome, self._metrics, groups, self.plan.bootstrap)
             if number.draws is not None
         }
