@@ -173,6 +173,18 @@ def differences(sweep: Sweep) -> list[str]:
     return lines
 
 
+def thresholds(sweep: Sweep) -> list[str]:
+    """Average MACs on the test set of each window, and of the single threshold that it is compared with."""
+    lines = header(["cascade of"], sweep.metrics)
+    rows = sweep.differences[sweep.differences.versus == "threshold"]
+    for (adjusted, scale), points in rows.groupby(["adjusted", "scale"], sort=False):
+        by_metric = points.set_index("metric")
+        prices = [by_metric.loc[name, ["price", "baseline_price"]] for name in sweep.metrics]
+        cells = [f"{si(window)} / {si(threshold)}" for window, threshold in prices]
+        lines.append(row([f"{scale}, adjusted" if adjusted else str(scale), *cells]))
+    return lines
+
+
 def _difference(difference: pd.Series) -> str:
     own = f"{difference.difference:+.2f} [{difference.lower:+.2f}, {difference.upper:+.2f}]"
     if pd.isna(difference.simultaneous_lower):
@@ -201,6 +213,7 @@ TABLES: dict[str, Callable[[Sweep], list[str]]] = {
     "policies": policies,
     "deployed": deployed,
     "kept": kept,
+    "thresholds": thresholds,
     "differences": differences,
     "equal_quality": equal_quality,
 }
@@ -218,7 +231,7 @@ def places(folder: Path) -> dict[str, str]:
     for kind, sweep in sweeps.items():
         places |= {f"{kind}_{name}": "\n".join(table(sweep)) for name, table in TABLES.items()}
         places |= {f"{kind}_{name}": text for name, text in _compared(sweep).items()}
-    return places | _models(sc) | _prices(sc, ood) | _kept(sc) | _deployed(sc) | _quality(sc)
+    return places | _models(sc) | _prices(sc, sweeps["scod"], ood) | _kept(sc) | _deployed(sc) | _quality(sc)
 
 
 def _compared(sweep: Sweep) -> dict[str, str]:
@@ -278,17 +291,27 @@ def _models(sc: Sweep) -> dict[str, str]:
     }
 
 
-def _prices(sc: Sweep, ood: Sweep) -> dict[str, str]:
+def _prices(sc: Sweep, scod: Sweep, ood: Sweep) -> dict[str, str]:
     """What cascades cost, and for FPR@95 the shares of ID and of OOD samples that go on, in per cent."""
     full = sc.differences[(sc.differences.versus == "full") & sc.differences.metric.isin(sc.metrics)]
     places = {"sc_price": span(_times(sc, sc.metrics)), "full_price": span(full.baseline_price / full.macs)}
     places["fpr95_price"] = span(_times(ood, ["fpr@95"]))
+    places["sc_threshold_extra"] = f"{100 * (_threshold_times(sc, sc.metrics) - 1).abs().max():.1f}"
+    places["scod_threshold_extra"] = span(100 * (_threshold_times(scod, scod.metrics) - 1), 0)
+    places["fpr80_threshold_extra"] = span(100 * (_threshold_times(ood, ["fpr@80"]) - 1), 0)
     for data in ("id", "ood"):
         places[f"fpr95_{data}"] = span(100 * (_times(ood, ["fpr@95"], f"macs_{data}") - 1), 0)
     for sweep, metric in ((sc, "risk@95"), (ood, "fpr@95")):
         clamped = _windows(sweep, [metric]).groupby("scale", sort=False).clamped.all()
         places[f"{metric.replace('@', '')}_clamped"] = _sizes(clamped[clamped].index, sweep.scales)
     return places
+
+
+def _threshold_times(sweep: Sweep, metrics: list[str]) -> pd.Series:
+    """The MACs of single thresholds on the test set as multiples of those of the windows that they are compared with."""
+    rows = sweep.differences[(sweep.differences.versus == "threshold") & ~sweep.differences.adjusted.astype(bool)]
+    rows = rows[rows.metric.isin(metrics)]
+    return rows.baseline_price / rows.price
 
 
 def _windows(sweep: Sweep, metrics: list[str]) -> pd.DataFrame:

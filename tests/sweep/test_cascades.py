@@ -116,6 +116,10 @@ def test_ood_sets_do_not_leak_into_each_other(store: LogitStore) -> None:
 
 def test_ood_rows_have_the_macs_of_both_halves(store: LogitStore) -> None:
     table = run(pool(store, "s1", splits=SPLITS), small(task=TaskConfig(["fpr@80"], ["auroc"]), ood=["far"]))
+    alone = table[table.ood.isna()]
+    assert set(alone.metric) == {"deployed_tpr@80"}  # how many ID samples a deployed system accepts needs no OOD data
+    assert set(alone.split) == {"val", "test"}
+    table = table[table.ood.notna()]
     assert set(table.split) == {"test"}  # nothing about OOD data is known on validation
     assert np.allclose(table.macs, (table.macs_id + table.macs_ood) / 2)
     assert set(table[table.policy == "window"].adjusted) == {True, False}

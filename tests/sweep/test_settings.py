@@ -98,7 +98,7 @@ def test_the_orders_asked_for_are_run() -> None:
         (
             bare(4),
             EnsembleConfig(3, 4, orders=2),
-            "4 sets of members); ensemble.orders and ensemble.max_cascades set the caps, ensemble.seed the draw",
+            "4 sets of members); ensemble.orders and ensemble.max_cascades set the caps, and ensemble.seed sets the draw",
         ),
         (
             bare(8),

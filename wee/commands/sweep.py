@@ -375,7 +375,7 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
         "entries": entries,
         "cost": cost,
         "wee": version("wee"),
-        "layout": 4,
+        "layout": 5,
     }
 
 

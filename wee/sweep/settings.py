@@ -161,7 +161,7 @@ def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
     return (
         f"{pool.scale}: {len(lineups.chosen):,} of {lineups.total:,} cascades of {len(lineups.chosen[0])} members are run "
         f"({lineups.orders:,} of {lineups.all_orders:,} orders of {sets} of members); "
-        f"{' and '.join([*caps, 'ensemble.max_cascades'])} set the caps, ensemble.seed the draw"
+        f"{' and '.join([*caps, 'ensemble.max_cascades'])} set the caps, and ensemble.seed sets the draw"
     )
 
 
