@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.sweep_tables import fill_store
 from tests.test_conf import composed
 from wee.commands.sweep import SweepConfig, sweep
 from wee.errors import WeeError
+from wee.figures.config import FigureConfig
+from wee.figures.points import points
 from wee.sweep.results import read_table
 
 
@@ -65,3 +68,44 @@ def test_what_is_left_out_is_logged_and_counted(
         "window": [24],
     }
     assert table[table.policy == "window"].groupby("scale").members.nunique().to_dict() == {"s1": 12, "s2": 12}
+
+
+OWN_METRIC = """
+class Spread:
+    higher_is_better = False
+    label = "spread"
+
+    def of_ranking(self, ranking):
+        return {factor} * (ranking.ranked.scores.max() - ranking.ranked.scores.min())
+
+
+class Half:
+    higher_is_better = True
+
+    def read(self, curve, share):
+        return curve.coverage_at(share / 2)
+"""
+
+
+def test_metrics_and_tasks_of_ones_own_are_in_every_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "own_measures.py"
+    source.write_text(OWN_METRIC.format(factor=1))
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60)
+    spread, task = "own_measures:Spread", "own_measures:Half@10"
+    overrides = (f"task.metrics=[{spread}]", f"task.names=[{task}]", "bootstrap.resamples=9", "score.exit=msp")
+    sweep(config(*overrides))
+    (folder,) = (tmp_path / "outputs" / "sweeps" / "t").iterdir()
+    for name in ("table", "fronts", "averages", "differences", "equal_quality"):
+        assert {spread, task} <= set(pd.read_csv(folder / f"{name}.csv").metric), name
+    table = read_table(folder)
+    assert set(table.task.dropna()) == {task}
+    assert {"deployed_cov@10", "deployed_risk@10"} <= set(table.metric)
+    drawn = points(table, FigureConfig("mine", panels=[spread, task]))
+    assert set(drawn.panel) == {spread, task}
+    assert drawn.value.notna().all()
+
+    source.write_text(OWN_METRIC.format(factor=2))  # another source: another sweep
+    sweep(config(*overrides))
+    assert len(list(folder.parent.iterdir())) == 2

@@ -18,7 +18,7 @@ from wee.figures.config import FigureConfig
 from wee.figures.draw import draw, write
 from wee.figures.labels import Labels
 from wee.figures.style import lighter
-from wee.sweep.results import POINT
+from wee.sweep.rows import POINT
 
 PANELS = ["cov@20", "deployed_risk@20", "accuracy"]
 

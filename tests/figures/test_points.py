@@ -18,7 +18,7 @@ from wee.figures.labels import Labels
 from wee.figures.points import points
 from wee.members.config import EnsembleConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
-from wee.sweep.results import POINT
+from wee.sweep.rows import POINT
 from wee.sweep.table import compute
 
 

@@ -22,7 +22,8 @@ def test_every_policy_has_a_look_of_its_own() -> None:
     [
         ("cov@5", "Cov@5 (%)"), ("fpr@95", "FPR@95 (%)"), ("aurc", "AURC"),
         ("deployed_cov@5", "deployed coverage @5 (%)"), ("deployed_risk@80", "deployed risk @80 (%)"),
-        ("deployed_tpr@95", "deployed TPR @95 (%)"), ("deployed_fpr@95", "deployed FPR @95 (%)"), ("new@5", "new@5"),
+        ("deployed_tpr@95", "deployed TPR @95 (%)"), ("deployed_fpr@95", "deployed FPR @95 (%)"),
+        ("aupr_in", "AUPR, ID (%)"), ("brier", "Brier score"),
     ],
 )  # fmt: skip
 def test_metrics_are_called_by_their_labels(metric: str, label: str) -> None:

@@ -40,7 +40,7 @@ def test_metrics_are_the_methods_and_reset() -> None:
     found = {name: value.item() for name, value in metric.compute().items()}
     assert found == {
         "accuracy": 100 * prefix.correct.mean(),
-        "cov@20": Task("cov", 20).read(curve)[0],
+        "cov@20": Task.parse("cov@20").read(curve)[0],
         "aurc": curve.aurc,
     }
 

@@ -101,7 +101,7 @@ def test_ood_sets_do_not_leak_into_each_other(store: LogitStore) -> None:
     task = TaskConfig(["risk@50", "fpr@80"], ["aurc", "auroc"])
     found = pool(store, "s1", splits=SPLITS)
     copied = Pool(
-        found.dataset, found.family, found.scale, found.networks,
+        found.dataset, found.families, found.scales, found.networks,
         {**found.samples, "ood-twin": found.samples["ood-far"]}, found.entries,
     )  # fmt: skip
     for network in copied.networks:

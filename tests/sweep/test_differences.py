@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,8 @@ from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Su
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import averages, differences, equal_quality, price_at
-from wee.sweep.table import COLUMNS, Result, compute
+from wee.sweep.rows import Row
+from wee.sweep.table import Result, compute
 
 SCALES = ("s1", "s2", "s3")
 
@@ -196,26 +199,26 @@ def test_clamped_windows_are_marked(tmp_path: Path) -> None:
 
 def rows_of(singles: np.ndarray, cascades: np.ndarray, draws: dict[str, np.ndarray]) -> Result:
     """A sweep of three members and two scales: singles [members, 2], cascades of the first scale [orders]."""
-    about = dict.fromkeys(COLUMNS) | {
-        "dataset": "d", "family": "f", "exits": None, "score": "msp", "cost": "macs", "adjusted": False, "split": "test",
-        "metric": "cov@5", "eval_score": "msp",
+    about: dict[str, Any] = dict.fromkeys(column.name for column in fields(Row)) | {
+        "dataset": "d", "family": ("f",), "score": "msp", "cost": "macs", "adjusted": False, "split": "test",
+        "metric": Metric.parse("cov@5"), "eval_score": "msp",
     }  # fmt: skip
     result = Result()
     for member, (small, large) in enumerate(singles):
         for scale, macs, value in (("s1", 1.0, small), ("s2", 4.0, large)):
-            row = {"scale": scale, "members": str(member), "size": 1, "policy": "single", "score": None}
-            result.rows.append({**about, **row, "macs": macs, "price": macs, "value": value})
+            row = {"scale": (scale,), "members": (member,), "size": 1, "policy": "single", "score": None}
+            result.rows.append(Row(**{**about, **row, "price": macs, "value": value}))
             result.draws.append(value + draws[scale])
     for k, (first, second) in enumerate([(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)]):
         row = {
-            "scale": "s1",
-            "members": f"{first}+{second}",
+            "scale": ("s1",),
+            "members": (first, second),
             "size": 2,
             "policy": "window",
             "width": 0.2,
-            "task": "cov@5",
+            "task": Task.parse("cov@5"),
         }
-        result.rows.append({**about, **row, "macs": 1.2, "price": 1.2, "value": cascades[k]})
+        result.rows.append(Row(**{**about, **row, "price": 1.2, "value": cascades[k]}))
         result.draws.append(cascades[k] + draws["cascade"])
     result.thresholds.extend([None] * len(result.rows))
     return result

@@ -30,7 +30,7 @@ def bare(members: int, *stages: str) -> Pool:
     scales = list(dict.fromkeys(stages or ("s1",)))
     networks = [Candidate("made", scale, member, None, 1.0, {}) for scale in scales for member in range(members)]
     places = [[k for k, network in enumerate(networks) if network.scale == scale] for scale in stages]
-    return Pool("toy", "made", ">".join(stages or ("s1",)), networks, {}, [], places)
+    return Pool("toy", ("made",), stages or ("s1",), networks, {}, [], places)
 
 
 def nodes(found: Pool, ensemble: EnsembleConfig, role: str = "cascade") -> list[tuple[int, ...]]:

@@ -17,8 +17,9 @@ from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
+from wee.sweep.rows import COLUMNS, KEYS
 from wee.sweep.summary import si, summary
-from wee.sweep.table import COLUMNS, KEYS, Plan, compute
+from wee.sweep.table import Plan, compute
 
 
 def plan(**changes: object) -> Plan:

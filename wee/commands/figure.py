@@ -16,6 +16,7 @@ from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
+from wee.method.metrics import metric_help
 
 if TYPE_CHECKING:
     pass
@@ -80,7 +81,7 @@ def figure(cfg: FigureStageConfig) -> None:
     report(files=[str(file) for file in [*files, listed]], sweeps=[str(sweep) for sweep in sweeps])
 
 
-COMMAND = Command("figure", FigureStageConfig, figure, modules())
+COMMAND = Command("figure", FigureStageConfig, figure, modules(), values={"figure.panels": metric_help()})
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

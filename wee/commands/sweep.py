@@ -21,6 +21,7 @@ from wee.costs.config import CostConfig, choice
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
+from wee.method.metrics import metric_help, task_help
 from wee.models.config import FamilyConfig
 from wee.sweep.config import (
     BootstrapConfig,
@@ -153,7 +154,7 @@ def sweep(cfg: SweepConfig) -> None:
     for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
         if note is not None:
             log.info(note)
-    about = {**_identity(cfg, pools, reference), "name": cfg.name}
+    about = {**_identity(cfg, plan, pools, reference), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_whole(folder):
         table = read_table(folder)
@@ -346,10 +347,11 @@ def _compute(
     return tables
 
 
-def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
+def _identity(cfg: SweepConfig, plan: Plan, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
     """What fixes every number of a sweep: its settings, and the entries it reads."""
     from importlib.metadata import version
 
+    from wee.method.metrics import METRICS
     from wee.method.scores import SCORES
     from wee.method.summaries import SCORING
 
@@ -357,6 +359,8 @@ def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | Non
     parts = {name: asdict(getattr(cfg, name)) for name in names}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
+    kinds = dict.fromkeys(metric.kind.name for metric in plan.metrics)
+    sources |= {name: METRICS.source(name) for name in kinds if name not in METRICS}
     own = {"plugins": sources} if sources else {}
     networks = (network for pool in pools for network in pool.networks)
     values = [[network.family, network.scale, network.member, network.exit, network.cost] for network in networks]
@@ -395,7 +399,14 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
 
 
-COMMAND = Command("sweep", SweepConfig, sweep, modules(), {"cost": Group(COSTS, choice)})
+COMMAND = Command(
+    "sweep",
+    SweepConfig,
+    sweep,
+    modules(),
+    {"cost": Group(COSTS, choice)},
+    {"task.names": task_help(), "task.metrics": metric_help()},
+)
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

@@ -21,7 +21,7 @@ from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.notes import Note, place_notes
 from wee.figures.points import NO_BAR, SPREAD
-from wee.figures.style import INK, LOOKS, RC, SMALL, lighter, metric_label, shade_colour
+from wee.figures.style import INK, LOOKS, RC, SMALL, lighter, shade_colour
 from wee.method import Metric
 from wee.units import si
 
@@ -203,7 +203,7 @@ def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[
     first = points.iloc[0]
     metric = Metric.parse(str(first.metric))
     heading = labels.ood(first.ood) if first.ood else series.get((first.dataset, first.family), "")
-    words = f"{metric_label(metric.name)} {'↑' if metric.higher_is_better else '↓'}"
+    words = f"{metric.axis_label} {'↑' if metric.higher_is_better else '↓'}"
     axis.set_title(f"{heading}\n{words}" if heading else words, loc="left", pad=3)
 
 

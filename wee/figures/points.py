@@ -15,7 +15,7 @@ from wee.figures.style import LOOKS
 from wee.method import Metric
 from wee.sweep.fronts import fronts
 from wee.sweep.prices import with_macs
-from wee.sweep.results import POINT
+from wee.sweep.rows import NUMBERS, POINT, read_width
 
 INTERVAL, INTERVAL_WITH_SEEDS, SPREAD, NO_BAR = "interval", "interval with seeds", "spread", ""
 """What the bar of a point can be; see `points`."""
@@ -71,7 +71,7 @@ def points(
     Returns:
         One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its curve, `look`
         the policy that it is drawn as, `shade` its place in a sequence of curves, in [0, 1], and `note` what is written
-        beside it. The columns of `wee.sweep.results.POINT` name the setting, with "" for what it does not have. `price` and
+        beside it. The columns of `wee.sweep.rows.POINT` name the setting, with "" for what it does not have. `price` and
         `value` are means over members and orders, `count` is the number of values averaged. `low` and `high` are the ends
         of its bar, and `bars` says what the bar is: "interval", a bootstrap interval of the mean with `level`, a share in
         (0, 1); "interval with seeds", which contains the noise of `seeds` members as well; "spread", the least and the
@@ -157,11 +157,11 @@ def _tradeoff(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterato
             continue
         for exits, line in of_policy.groupby(of_policy.exits.astype(str), sort=True):
             # Cascades of three exits or more are drawn where each stage has a width of its own; pairs always.
-            own_widths = line.width.map(lambda width: "+" in str(width))
+            own_widths = line.width.map(lambda width: isinstance(read_width(width), tuple))
             several = policy == "window" and own_widths.any()
             line = line[own_widths] if several else line[line["size"] == 2]
             if len(line):
-                name = f"{label} {{{exits.replace('+', ', ')}}}"
+                name = f"{label} {{{', '.join(map(str, NUMBERS.read(exits)))}}}"
                 yield _line(line, name, policy, shade=1.0 if several else None)
 
 
@@ -298,7 +298,8 @@ def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: f
 
 
 def _exit_name(exits: str) -> str:
-    return f"exit{'s' if '+' in exits else ''} {exits.replace('+', ', ')}"
+    numbers = NUMBERS.read(exits)
+    return f"exit{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _with_bars(points: pd.DataFrame, averages: pd.DataFrame | None) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.colors import to_rgb
 
 from wee.figures.config import TOGETHER
+from wee.method import Metric
 
 INK = "#222222"
 GRID = "#e4e4e4"
@@ -101,17 +102,8 @@ def lighter(colour: str | tuple[float, float, float]) -> tuple[float, float, flo
     return red, green, blue
 
 
-_TASKS = {"cov": "Cov", "risk": "Risk", "fpr": "FPR"}
-_DEPLOYED = {"deployed_cov": "coverage", "deployed_risk": "risk", "deployed_tpr": "TPR", "deployed_fpr": "FPR"}
-_METRICS = {
-    "aurc": "AURC", "augrc": "AUGRC", "accuracy": "accuracy (%)", "nll": "NLL", "brier": "Brier score", "ece": "ECE (%)",
-    "top1_error": "top-1 error (%)", "top5_error": "top-5 error (%)", "error_auroc": "error AUROC (%)",
-    "auroc": "AUROC (%)", "aupr_in": "AUPR, ID (%)", "aupr_out": "AUPR, OOD (%)",
-}  # fmt: skip
-
-
 def metric_label(name: str) -> str:
-    """The name of a metric on an axis, with its unit; the metric's own name where it has no other.
+    """The label of a metric on an axis, with its unit, from the catalogue of metrics.
 
     Example:
         >>> metric_label("cov@5")
@@ -119,9 +111,4 @@ def metric_label(name: str) -> str:
         >>> metric_label("deployed_risk@5")
         'deployed risk @5 (%)'
     """
-    kind, _, at = name.partition("@")
-    if kind in _TASKS:
-        return f"{_TASKS[kind]}@{at} (%)"
-    if kind in _DEPLOYED:
-        return f"deployed {_DEPLOYED[kind]} @{at} (%)"
-    return _METRICS.get(name, name)
+    return Metric.parse(name).axis_label

@@ -18,7 +18,7 @@ from wee.errors import WeeError, unknown
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.points import one_cost, one_scale
-from wee.figures.style import INK, LOOKS, RC, metric_label
+from wee.figures.style import INK, LOOKS, RC
 from wee.method import Task
 from wee.sweep.config import POLICIES
 from wee.sweep.validation import spreads
@@ -131,8 +131,7 @@ def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
         style |= {"marker": look.marker, "linestyle": look.dash, "markeredgewidth": 0}
         axis.plot(line.val_size, line.value, label=line.line.iloc[0], **style)
     task, quantity = Task.parse(str(points.task.iloc[0])), str(points.quantity.iloc[0])
-    wanted = {"cov": "deployed_risk", "risk": "deployed_cov"}[task.kind]
-    if quantity == wanted:
+    if quantity == task.kind.asked.name:
         axis.axhline(task.at, **WANTED)
         handles = [Patch(facecolor=INK, alpha=BAND), Line2D([], [], **WANTED)]
         words = [f"middle 90 % of {points.draws.max()} draws", "asked for"]
@@ -147,11 +146,10 @@ def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
 
 
 def _title(quantity: str, task: Task, cost: str) -> str:
-    name = metric_label(str(task))
     better = "↑" if task.higher_is_better else "↓"
     return {
-        "deployed_risk": f"risk at a threshold for {name.removesuffix(' (%)')} (%) ↓",
+        "deployed_risk": f"risk at a threshold for {task.metric.label} (%) ↓",
         "deployed_cov": "coverage at that threshold (%) ↑",
-        "value": f"{name} {better}",
+        "value": f"{task.metric.axis_label} {better}",
         PRICE: f"average {cost} / single model's ↓",
     }[quantity]

@@ -24,7 +24,7 @@ from wee.method.cascades import Outcome, Stages
 from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
 from wee.method.detection import aupr, auroc, fpr_at
 from wee.method.intervals import interval
-from wee.method.metrics import Metric, RankedOutcome, Task
+from wee.method.metrics import METRICS, Metric, RankedOutcome, Task
 from wee.method.policies import (
     Ensemble,
     Interval,
@@ -60,6 +60,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CONVENTIONS",
+    "METRICS",
     "NO_LABEL",
     "SCORES",
     "Convention",

@@ -136,8 +136,10 @@ class TaskConfig:
     """What is asked of a system.
 
     Attributes:
-        names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured.
-        metrics: what is measured besides, for instance aurc.
+        names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured. A task of your own is
+            "module:Name@5"; it has `read(curve, share)`.
+        metrics: what is measured besides, for instance aurc. A metric of your own is "module:Name"; it has
+            `of_ranking(ranked_outcome)` or `of_outcome(outcome, times)`, and `higher_is_better`.
         convention: "paper" reads curves at the nearest point, as published numbers do; "strict" never exceeds a risk
             asked for, always reaches a coverage asked for, and accepts or rejects equal scores together.
     """

@@ -20,24 +20,19 @@ from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
+from wee.sweep.rows import PANEL, SETTING
 from wee.sweep.table import Baseline, Result
-
-PANEL = ["dataset", "family", "split", "ood", "cost", "metric", "eval_score"]
-"""The columns that say what was measured, on what, and by which cost it is priced: points are compared within a panel."""
-
-POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]
-"""The columns that tell the points of a panel apart."""
 
 NEGLIGIBLE = 1e-6
 """The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
 
 DIFFERENCES = columns_with_macs([
-    *PANEL, *POINT, "versus", "price", "baseline_price", "value", "baseline", "difference", "lower", "upper",
+    *PANEL, *SETTING, "versus", "price", "baseline_price", "value", "baseline", "difference", "lower", "upper",
     "simultaneous_lower", "simultaneous_upper", "comparisons", "seeds",
 ])  # fmt: skip
 
 EQUAL_QUALITY = columns_with_macs([
-    *PANEL, *POINT, "price", "value", "single_price", "bound", "share", "lower", "upper", "seeds",
+    *PANEL, *SETTING, "price", "value", "single_price", "bound", "share", "lower", "upper", "seeds",
 ])  # fmt: skip
 
 
@@ -53,10 +48,10 @@ class _Mean:
     price: float
     value: float
     draws: Floats
-    left_out: dict[str, tuple[float, float]]
+    left_out: dict[int, tuple[float, float]]
 
     @classmethod
-    def of(cls, rows: Sequence[Baseline], members: Sequence[set[str]]) -> _Mean:
+    def of(cls, rows: Sequence[Baseline], members: Sequence[set[int]]) -> _Mean:
         prices, values = (np.array([getattr(row, name) for row in rows]) for name in ("price", "value"))
         left_out = {}
         for member in sorted(set().union(*members)):
@@ -71,7 +66,7 @@ class _Point:
     """A setting in a panel.
 
     Attributes:
-        name: the values of the columns `POINT`.
+        name: the values of the columns `SETTING`.
         mean: the setting.
         threshold: the single thresholds that a window is compared with; None for other policies.
         values: the values that were averaged.
@@ -144,7 +139,7 @@ class _Curve:
         """Resampled values [n, resamples]."""
         return np.stack([point.draws for point in self.points])
 
-    def without(self, member: str) -> tuple[Floats, Floats]:
+    def without(self, member: int) -> tuple[Floats, Floats]:
         """Prices and values of the curve without a member."""
         pairs = [point.left_out.get(member, (point.price, point.value)) for point in self.points]
         prices, values = (np.array(column) for column in zip(*pairs, strict=True))
@@ -393,8 +388,8 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
     known = known[known.task.isna() | (known.task == known.metric) | ~known.metric.isin(tasks)]
     for panel, rows in known.groupby(PANEL, dropna=False, sort=False):
         points = []
-        for point, own in rows.groupby(POINT, dropna=False, sort=False):
-            members = [set(str(names).split("+")) for names in own.members]
+        for point, own in rows.groupby(SETTING, dropna=False, sort=False):
+            members = [set(result.rows[k].members) for k in own.index]
             draws = [draws for draws in (result.draws[k] for k in own.index) if draws is not None]
             means = [Baseline(*row) for row in zip(own.price, own.value, draws, strict=True)]
             matched = [result.thresholds[k] for k in own.index]
@@ -402,6 +397,6 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
             mean = _Mean.of(means, members)
             threshold = _Mean.of(thresholds, members) if len(thresholds) == len(means) else None
             is_threshold = bool(thresholds) and all(one.is_window for one in thresholds)
-            name = dict(zip(POINT, point, strict=True))
+            name = dict(zip(SETTING, point, strict=True))
             points.append(_Point(name, mean, threshold, own.value.tolist(), is_threshold))
         yield _Panel(dict(zip(PANEL, panel, strict=True)), points)

@@ -17,7 +17,7 @@ from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.sweep.config import BootstrapConfig
 from wee.sweep.prices import columns_with_macs, completed
-from wee.sweep.table import COLUMNS, KEYS
+from wee.sweep.rows import COLUMNS, KEYS, POINT, TEXT, width_cells
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
 log = logging.getLogger("wee")
@@ -26,15 +26,10 @@ TABLE, AVERAGES, STORAGE, VALIDATION, ABOUT = (
     "table.csv", "averages.csv", "storage.csv", "validation.csv", "sweep.json",
 )  # fmt: skip
 
-POINT = [column for column in KEYS if column != "members"]
-"""What names a point in a panel: a setting, averaged over orders and choices of members."""
-
 AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
 """The columns of `averages.csv`. A point's means, price and value; the ends of the interval of its mean value, lower and
 upper; the least and the greatest of the values averaged, low and high; how many they are, count; and the number of members
 whose seed noise is in the interval, seeds (0: the sampling error of the test set alone)."""
-
-_TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
 
 def save(folder: Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]) -> None:
@@ -124,7 +119,7 @@ def read_averages(paths: list[Path]) -> pd.DataFrame:
 
 def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=True)
+        table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=True)
     except FileNotFoundError:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -133,8 +128,7 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
-    table["width"] = table["width"].map(parse_width)
-    return table
+    return table.assign(width=width_cells(table["width"]))
 
 
 def _level(folder: Path) -> float:
@@ -166,21 +160,13 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
     if not path.is_file():
         raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
-    table = completed(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str")))
+    table = completed(pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str")))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
         raise WeeError(
             f"{path} has no column {', '.join(missing)}, and is no study of the validation set's size; {make}"
         )
-    return table.assign(width=table["width"].map(parse_width))
-
-
-def parse_width(text: Any) -> Any:
-    """A width as it stands in a file: a number, "all", one for each stage ("0.7+0.2"), or nothing."""
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return text
+    return table.assign(width=width_cells(table["width"]))
 
 
 def read_tables(paths: list[Path]) -> pd.DataFrame:

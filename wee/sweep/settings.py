@@ -26,7 +26,7 @@ class Setting:
         build: the policy.
         score: what samples go on by, None where nothing is looked at.
         task: the task that a window is set for, None for other policies.
-        width: of the window, as text where stages have their own; None for other policies.
+        width: of the window, a tuple where each stage has its own; None for other policies.
         fraction: quantile of the single threshold or probability of the random exit, None for other policies.
     """
 
@@ -34,7 +34,7 @@ class Setting:
     build: Policy
     score: str | None = None
     task: Task | None = None
-    width: Width | str | None = None
+    width: Width | tuple[Width, ...] | None = None
     fraction: float | None = None
 
 
@@ -86,18 +86,13 @@ def settings(
             if isinstance(width, tuple) and len(width) != stages - 1:
                 continue  # for a cascade of another length; check_widths has seen that there is one
             build = Window(task, width, s, cast("Convention", convention))
-            yield Setting("window", build, s, task, width=width_name(width))
+            yield Setting("window", build, s, task, width=width)
     if "threshold" in wanted:
         for s, q in itertools.product(score.exit, policy.quantile):
             yield Setting("threshold", SingleThreshold(q, s), s, fraction=q)
     if "random" in wanted:
         for p in policy.probability:
             yield Setting("random", Random(p, policy.seed), fraction=p)
-
-
-def width_name(width: Width | tuple[Width, ...]) -> Width | str:
-    """A width as it stands in tables: a number, "all", or one for each stage, "0.7+0.2"."""
-    return "+".join(f"{w:g}" if isinstance(w, float) else str(w) for w in width) if isinstance(width, tuple) else width
 
 
 def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
@@ -206,13 +201,11 @@ def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     return found
 
 
-def member_name(networks: Sequence[Candidate]) -> str:
-    """Members as they stand in tables, in their order: "0+1"; of one multi-exit member, its number once."""
-    if networks[0].exit is not None:
-        return str(networks[0].member)
-    return "+".join(str(network.member) for network in networks)
+def members_of(networks: Sequence[Candidate]) -> tuple[int, ...]:
+    """The members that networks are, in their order; of exits of one multi-exit member, its number once."""
+    return tuple(network.member for network in (networks[:1] if networks[0].exit is not None else networks))
 
 
-def exit_name(networks: Sequence[Candidate]) -> str | None:
-    """Exits as they stand in tables, "3+5"; None where there are none."""
-    return None if networks[0].exit is None else "+".join(str(network.exit) for network in networks)
+def exits_of(networks: Sequence[Candidate]) -> tuple[int, ...] | None:
+    """The exits that networks are, in their order; None for members with one output."""
+    return tuple(network.exit for network in networks if network.exit is not None) or None

@@ -52,17 +52,15 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
         splits: the splits over which means are taken.
     """
     shown = _Shown(table, splits)
-    columns = _columns(shown, [Metric.parse(str(task)) for task in tasks])
+    columns = _columns(shown, [task.metric for task in tasks])
     pairs = {str(task): Metric.deployed_for(task) for task in tasks}
     display = Table(
         title=f"deployed: acceptance thresholds fixed on validation; {shown.title}",
         title_justify="left",
         header_style="bold",
     )
-    words = {"deployed_cov": "coverage", "deployed_risk": "risk", "deployed_tpr": "TPR", "deployed_fpr": "FPR"}
-    heads = [
-        f"{metric.name}: {' / '.join(words[m.deployed or ''] for m in pairs[metric.name])}" for metric, _ in columns
-    ]
+    words = {str(task): " / ".join(kind.quantity for kind in task.kind.deployed) for task in tasks}
+    heads = [f"{metric.name}: {words[metric.name]}" for metric, _ in columns]
     _head(display, shown, heads, columns)
     for scale, lines in shown.scales():
         for policy, price, rows in lines:

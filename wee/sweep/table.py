@@ -31,32 +31,9 @@ from wee.method.policies import is_threshold, matched_threshold
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
-from wee.sweep.prices import columns_with_macs, with_macs
-from wee.sweep.settings import Lineup, Setting, check_widths, exit_name, member_name, orders, settings
-
-COLUMNS = columns_with_macs([
-    "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
-    "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "cost", "price", "price_id", "price_ood",
-    "metric", "eval_score", "acceptance", "value", "lower", "upper",
-])  # fmt: skip
-"""The columns of a table.
-
-- One setting of one cascade: dataset to task (cascades: how many cascades of that size there are at that scale, whether they
-  were run or not).
-- The window of its first stage: the operating threshold tau, the ends low and high, and whether the window was clamped at
-  the lowest or the highest validation score (a clamped window is a single threshold).
-- What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream), split
-  ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples.
-- What it cost: cost, the name of the cost; price, its average over the samples (with an OOD set, half ID and half OOD:
-  price_id, price_ood). Where the cost is MACs, the columns macs, macs_id and macs_ood hold the same numbers; elsewhere they
-  are empty.
-- What was measured: metric, the score that it ranks by, the acceptance threshold of a deployed metric, the value and its
-  bootstrap interval.
-"""
-
-KEYS = [column for column in COLUMNS[: COLUMNS.index("tau")] if column != "cascades"]
-KEYS += ["ood", "adjusted", "split", "cost", "metric", "eval_score"]
-"""The columns that tell two rows apart."""
+from wee.sweep.prices import with_macs
+from wee.sweep.rows import COLUMNS, Row, SettingColumns
+from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_of, orders, settings
 
 ID_SPLITS = ("val", "test")
 
@@ -79,13 +56,13 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        names = [metric.name for task in self.tasks for metric in Metric.deployed_for(task)]
-        for name in names:
-            if names.count(name) > 1:
-                at = name.partition("@")[2]
+        measured_for: dict[str, Task] = {}
+        for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
+            other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
+            if other != metric.operated_for:
                 raise WeeError(
-                    f"{name} would be measured for two tasks, cov@{at} and risk@{at}, and could not be told apart by name: "
-                    "sweep these tasks one by one"
+                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
+                    "apart by name: sweep these tasks one by one"
                 )
         for metric in self.metrics:
             if not metric.on_id and not self.ood:
@@ -159,18 +136,18 @@ class Result:
     """Rows of a table, and what intervals and differences are computed from.
 
     Attributes:
-        rows: one dict for each row.
+        rows: of the table.
         draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
         thresholds: the single threshold that each row of a window is compared with; None for all other rows.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     draws: list[Floats | None] = field(default_factory=list)
     thresholds: list[Baseline | None] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
         """The rows as a table."""
-        return with_macs(pd.DataFrame(self.rows, columns=COLUMNS))
+        return with_macs(pd.DataFrame([row.written() for row in self.rows], columns=COLUMNS))
 
     def extend(self, other: Result) -> None:
         """Append the rows of another result."""
@@ -306,8 +283,8 @@ class _Cascade:
         """The rows of a run."""
         splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
         on_ood = run.outcome.on_ood
-        about = {
-            **name_columns(self.pool, self.order, self.setting),
+        about: dict[str, Any] = {
+            **vars(name_columns(self.pool, self.order, self.setting)),
             **_place(run.rule, self.setting),
             "ood": run.ood,
             "adjusted": run.adjusted,
@@ -328,8 +305,17 @@ class _Cascade:
             task, acceptance = number.metric.operated_for, None
             if task is not None and number.score is not None:
                 acceptance = run.outcome.rankings[number.score].thresholds[task]
-            measured = {"metric": number.metric.name, "eval_score": number.score, "acceptance": acceptance}
-            result.rows.append({**about, **measured, "value": number.value, "lower": low, "upper": high})
+            result.rows.append(
+                Row(
+                    **about,
+                    metric=number.metric,
+                    eval_score=number.score,
+                    acceptance=acceptance,
+                    value=number.value,
+                    lower=low,
+                    upper=high,
+                )
+            )
             result.draws.append(number.draws)
             result.thresholds.append(baselines.get((number.metric.name, number.score)))
         return result
@@ -441,23 +427,23 @@ def _stages(
     return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 
 
-def name_columns(pool: Pool, order: Lineup, setting: Setting) -> dict[str, Any]:
+def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
     """The columns that name a setting."""
     networks = [pool.networks[node] for node in order.nodes]
-    return {
-        "dataset": pool.dataset,
-        "family": pool.family,
-        "scale": pool.scale,
-        "members": member_name(networks),
-        "exits": exit_name(networks),
-        "size": len(order.nodes),
-        "cascades": order.cascades,
-        "policy": setting.policy,
-        "width": setting.width,
-        "fraction": setting.fraction,
-        "score": setting.score,
-        "task": None if setting.task is None else str(setting.task),
-    }
+    return SettingColumns(
+        dataset=pool.dataset,
+        family=pool.families,
+        scale=pool.scales,
+        members=members_of(networks),
+        exits=exits_of(networks),
+        size=len(order.nodes),
+        cascades=order.cascades,
+        policy=setting.policy,
+        width=setting.width,
+        fraction=setting.fraction,
+        score=setting.score,
+        task=setting.task,
+    )
 
 
 def _place(rule: Rule, setting: Setting) -> dict[str, Any]:

@@ -30,15 +30,15 @@ from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationStudyConfig
 from wee.sweep.pool import Pool
 from wee.sweep.prices import columns_with_macs, with_macs
+from wee.sweep.rows import NAMES
 from wee.sweep.settings import Lineup, Setting
-from wee.sweep.table import COLUMNS as TABLE_COLUMNS
 from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
 QUANTITIES = [*WINDOW, "threshold", "price", "value", "deployed_cov", "deployed_risk"]
 
 COLUMNS = columns_with_macs([
-    *TABLE_COLUMNS[: TABLE_COLUMNS.index("tau")], "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
+    *NAMES, "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
 ])  # fmt: skip
 """What a row says. One setting of one cascade, as in a sweep's table, but `task` is what the acceptance threshold and any
 window are set for, and `eval_score` what is accepted by. The validation set: val_size, the samples asked for; val_groups, the
@@ -97,7 +97,7 @@ def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationStudyC
         WeeError: a size is less than a group, or a task needs OOD data.
     """
     for task in tasks:
-        if config.sizes and not Metric.parse(str(task)).on_id:
+        if config.sizes and not task.kind.on_id:
             raise WeeError(
                 f"the study of validation.sizes is about ID data, and {task} needs OOD data: choose other tasks, for "
                 "instance task.names=[cov@5,risk@80], or leave validation.sizes empty"
@@ -187,7 +187,7 @@ class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
     def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
+        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.build, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
         self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
         self._convention, self._cost = plan.convention, pool.cost
@@ -224,4 +224,4 @@ class _System:
     def _value(self, outcome: Outcome, task: Task, score: str) -> float:
         """The task as a metric."""
         ranking = RankedOutcome(outcome, score, convention=self._convention)
-        return outcome.once(("value", task, score), lambda: Metric.parse(str(task)).of_ranking(ranking))
+        return outcome.once(("value", task, score), lambda: task.metric.of_ranking(ranking))
