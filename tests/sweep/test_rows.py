@@ -77,8 +77,10 @@ def test_a_setting_is_part_of_a_row() -> None:
 
 def test_files_keep_the_order_of_their_columns() -> None:
     """Readers of earlier tables find every column where it was."""
-    settings = "scale exits size width fraction"
-    assert " ".join(KEYS).startswith("dataset family scale members exits size policy width fraction score task ood")
+    settings = "scale exits size width fraction parameters"
+    assert " ".join(KEYS).startswith(
+        "dataset family scale members exits size policy width fraction parameters score task ood"
+    )
     assert " ".join(FRONT) == f"dataset family cost metric eval_score score policy task {settings}"
     assert " ".join(DIFFERENCES).startswith(
         f"dataset family split ood cost metric eval_score policy {settings} score task adjusted versus macs price "
@@ -86,7 +88,7 @@ def test_files_keep_the_order_of_their_columns() -> None:
     )
     assert EQUAL_QUALITY[: len(PANEL) + len(SETTING)] == [*PANEL, *SETTING]
     assert " ".join(AVERAGED).startswith(
-        "dataset family scale exits size policy width fraction score task ood adjusted split cost metric"
+        "dataset family scale exits size policy width fraction parameters score task ood adjusted split cost metric"
     )
     assert {"macs", "price"} < set(AVERAGED)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
 from wee.method.metrics import metric_help, task_help
+from wee.method.policies import POLICIES, Role
 from wee.models.config import FamilyConfig
 from wee.sweep.config import (
     BootstrapConfig,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from wee.store import Address, Entry
     from wee.sweep.pool import Pool
+    from wee.sweep.rules import SavedRule
     from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
@@ -151,7 +153,8 @@ def sweep(cfg: SweepConfig) -> None:
     pools = _read(cfg, plan)
     _check_points(pools, plan)
     check(pools, plan.tasks, cfg.validation)
-    for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
+    cascades = any(POLICIES.find(name).role is not Role.ALONE for name in cfg.policy.names)
+    for note in (left_out(pool, cfg.ensemble) for pool in pools if cascades):
         if note is not None:
             log.info(note)
     about = {**_identity(cfg, plan, pools, reference), "name": cfg.name}
@@ -161,9 +164,9 @@ def sweep(cfg: SweepConfig) -> None:
         touch(folder, _labels(cfg))
         log.info("this sweep over these logits is there already")
     else:
-        tables = _compute(cfg, pools, plan, reference)
+        tables, rules = _compute(cfg, pools, plan, reference)
         table = tables["table.csv"]
-        save(folder, tables, {**about, "labels": _labels(cfg)})
+        save(folder, tables, {**about, "labels": _labels(cfg)}, rules)
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     show(summary(table, tasks))
     show(deployed_summary(table, plan.tasks))
@@ -176,7 +179,7 @@ def sweep(cfg: SweepConfig) -> None:
         show(effect_summary(read_effects(folder), cfg.rounding))
     files = [
         f"table.csv ({len(table):,} rows)",
-        *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
+        *(f.name for f in sorted(folder.iterdir()) if f.name not in ("table.csv", "sweep.json")),
     ]
     log.info(f"{folder}: {', '.join(files)}")
     report(folder=str(folder), rows=len(table))
@@ -258,11 +261,10 @@ def _check_points(pools: list[Pool], plan: Plan) -> None:
     Raises:
         WeeError: there is nothing to compute.
     """
+    needs = [f"{policy.name} needs {policy.role.needs}" for policy in map(POLICIES.find, plan.policy.names)]
     if not any(plan.points(pool) for pool in pools):
         raise WeeError(
-            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: single needs networks of one "
-            "scale; ensemble needs ensemble.size of 2 or more; window, threshold and random need that or several exits; last "
-            "needs ensemble.combine=replace and ensemble.size of 2 or more"
+            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: {'; '.join(needs)}"
         )
 
 
@@ -293,7 +295,8 @@ def _evaluate(cfg: SweepConfig, addresses: list[Address], cost: str | None = Non
 
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
-) -> dict[str, pd.DataFrame]:
+) -> tuple[dict[str, pd.DataFrame], list[SavedRule]]:
+    """The tables of a sweep by file name, and its fitted rules."""
     import pandas as pd
 
     from wee.method import kernels
@@ -344,7 +347,7 @@ def _compute(
         tables["storage.csv"] = effect(table, rounded.table())
     if validation is not None:
         tables["validation.csv"] = validation
-    return tables
+    return tables, whole.rules
 
 
 def _identity(cfg: SweepConfig, plan: Plan, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
@@ -354,13 +357,15 @@ def _identity(cfg: SweepConfig, plan: Plan, pools: list[Pool], reference: pd.Dat
     from wee.method.metrics import METRICS
     from wee.method.scores import SCORES
     from wee.method.summaries import SCORING
+    from wee.sweep.table import Plan
 
-    names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
-    parts = {name: asdict(getattr(cfg, name)) for name in names}
+    parts = {entry.name: getattr(cfg, entry.name) for entry in fields(Plan)}
+    settings = {name: asdict(part) for name, part in parts.items() if is_dataclass(part) and not isinstance(part, type)}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
     kinds = dict.fromkeys(metric.kind.name for metric in plan.metrics)
     sources |= {name: METRICS.source(name) for name in kinds if name not in METRICS}
+    sources |= {name: POLICIES.source(name) for name in cfg.policy.names if name not in POLICIES}
     own = {"plugins": sources} if sources else {}
     networks = (network for pool in pools for network in pool.networks)
     values = [[network.family, network.scale, network.member, network.exit, network.cost] for network in networks]
@@ -369,7 +374,7 @@ def _identity(cfg: SweepConfig, plan: Plan, pools: list[Pool], reference: pd.Dat
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
     validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
     return {
-        **parts,
+        **settings,
         **rounding,
         **limits,
         **validation,
@@ -379,7 +384,7 @@ def _identity(cfg: SweepConfig, plan: Plan, pools: list[Pool], reference: pd.Dat
         "entries": entries,
         "cost": cost,
         "wee": version("wee"),
-        "layout": 5,
+        "layout": 6,
     }
 
 

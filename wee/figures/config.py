@@ -9,12 +9,13 @@ from omegaconf import MISSING
 
 from wee.app.fields import as_list
 from wee.errors import WeeError, unknown
-from wee.sweep.config import POLICIES
+from wee.method.policies import BASELINES, POLICIES, Window
+from wee.method.scores import DEFAULT_SCORE
 
 KINDS = ("curves", "tradeoff", "widths", "sizes", "hypervolume", "validation")
 FORMATS = ("pdf", "png", "svg")
-TOGETHER = "single+ensemble"
-"""The front of single models and ensembles together; a policy of hypervolume figures alone."""
+TOGETHER = "+".join(BASELINES)
+"""The front of single models and ensembles together, "single+ensemble"; a policy of hypervolume figures alone."""
 
 
 @dataclass
@@ -36,6 +37,8 @@ class FigureConfig:
         exit_score: The confidence that decides who goes on to the next stage; null for the same as `score`.
         width: Width of the window; a list for kind="widths".
         fraction: Quantile of the single threshold or probability of the random exit.
+        parameters: Which parameters of policies of your own are drawn, as tables write them ("share=0.3"): a text or a list
+            of them; null where tables have one setting of each policy.
         size: Number of members in a cascade, where tables have several sizes; a list for kind="sizes".
         scale: The scale of a "tradeoff" or "validation": its name, or "middle".
         reference: The reference point of a "hypervolume": null for that of the tables drawn; the name or folder of a sweep,
@@ -52,12 +55,13 @@ class FigureConfig:
     panels: Any = MISSING
     split: str = "test"
     ood: Any = None
-    policies: Any = field(default_factory=lambda: ["single", "ensemble", "window"])
+    policies: Any = field(default_factory=lambda: [*BASELINES, Window.name])
     adjusted: bool = False
-    score: str = "msp"
+    score: str = DEFAULT_SCORE
     exit_score: str | None = None
     width: Any = 0.2
     fraction: float = 0.2
+    parameters: Any = None
     size: Any = None
     scale: str = "middle"
     reference: str | None = None
@@ -70,6 +74,7 @@ class FigureConfig:
         if self.kind not in KINDS:
             raise unknown("kind of figure", self.kind, KINDS)
         self.exit_score = self.exit_score or self.score
+        self.parameters = None if self.parameters is None else [str(text) for text in as_list(self.parameters)]
         self.panels = [str(panel) for panel in as_list(self.panels)]
         self.formats = as_list(self.formats)
         for name in self.formats:
@@ -96,7 +101,9 @@ class FigureConfig:
             if policy == TOGETHER and self.kind != "hypervolume":
                 raise WeeError(
                     f"figure.policies has {TOGETHER}, which is a front and has a bar in figures of kind hypervolume alone; "
-                    f"in figures of kind {self.kind} draw both: 'figure.policies=[single,ensemble]'"
+                    f"in figures of kind {self.kind} draw both: 'figure.policies=[{','.join(BASELINES)}]'"
                 )
-            if policy not in (*POLICIES, TOGETHER):
+            if policy not in (*POLICIES, TOGETHER) and ":" not in str(policy):
                 raise unknown("policy", policy, [*POLICIES, *([TOGETHER] if self.kind == "hypervolume" else [])])
+            if policy != TOGETHER:
+                POLICIES.find(policy)

@@ -21,7 +21,7 @@ from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.notes import Note, place_notes
 from wee.figures.points import NO_BAR, SPREAD
-from wee.figures.style import INK, LOOKS, RC, SMALL, lighter, shade_colour
+from wee.figures.style import INK, RC, SMALL, lighter, look, shade_colour
 from wee.method import Metric
 from wee.units import si
 
@@ -114,10 +114,15 @@ def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, series: dict[
 
 def _line(axis: Axes, points: pd.DataFrame, config: FigureConfig, place: int) -> None:
     """One line with its bars, of the family in a place among those of the figure."""
-    look, colour = LOOKS[points.look.iloc[0]], _colour(points.iloc[0], config)
+    drawn_as, colour = look(str(points.look.iloc[0])), _colour(points.iloc[0], config)
     tradeoff = config.kind == "tradeoff"
-    style: dict[str, Any] = {"color": colour, "marker": look.marker, "linestyle": look.dash, "zorder": look.order}
-    style["markeredgewidth"] = 0.9 if look.marker == "x" else 0
+    style: dict[str, Any] = {
+        "color": colour,
+        "marker": drawn_as.marker,
+        "linestyle": drawn_as.dash,
+        "zorder": drawn_as.order,
+    }
+    style["markeredgewidth"] = 0.9 if drawn_as.marker == "x" else 0
     if tradeoff and points["shade"].notna().any():
         style |= {"linestyle": (0, (1, 1)), "markerfacecolor": "white", "markeredgewidth": 0.8}
     style |= _face(colour, place)
@@ -143,7 +148,7 @@ def _line(axis: Axes, points: pd.DataFrame, config: FigureConfig, place: int) ->
 
 def _colour(point: Any, config: FigureConfig) -> str | tuple[float, float, float]:
     graded = config.kind in ("widths", "sizes") and not np.isnan(point.shade)
-    return shade_colour(point.shade) if graded else LOOKS[str(point.look)].colour
+    return shade_colour(point.shade) if graded else look(str(point.look)).colour
 
 
 def _face(colour: Any, place: int) -> dict[str, Any]:
@@ -178,9 +183,9 @@ def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None
     """A bar for each policy, from the top in the order of the figure, and the reference point under them."""
     bars: list[Any] = list(points.itertuples())
     for place, bar in enumerate(bars):
-        look = LOOKS[bar.look]
-        axis.plot([0, bar.value], [place, place], color=look.colour, linewidth=2.4, solid_capstyle="butt")
-        axis.plot([bar.value], [place], color=look.colour, marker=look.marker, markersize=4, markeredgewidth=0)
+        drawn_as = look(bar.look)
+        axis.plot([0, bar.value], [place, place], color=drawn_as.colour, linewidth=2.4, solid_capstyle="butt")
+        axis.plot([bar.value], [place], color=drawn_as.colour, marker=drawn_as.marker, markersize=4, markeredgewidth=0)
         axis.annotate(
             f"{bar.value:#.3g}".rstrip("."), (bar.value, place), xytext=(4, 0), textcoords="offset points",
             va="center", fontsize=SMALL,

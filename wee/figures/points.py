@@ -11,8 +11,9 @@ import pandas as pd
 
 from wee.errors import WeeError, unknown
 from wee.figures.config import FigureConfig
-from wee.figures.style import LOOKS
-from wee.method import Metric
+from wee.figures.style import ADJUSTED, label, look
+from wee.method import POLICIES, Metric, Single, Window
+from wee.method.policies import PARAMETERS, Role
 from wee.sweep.fronts import fronts
 from wee.sweep.prices import with_macs
 from wee.sweep.rows import NUMBERS, POINT, read_width
@@ -115,19 +116,19 @@ def one_cost(table: pd.DataFrame) -> str:
 
 
 def _curves(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    noted = "window" if "window" in config.policies else config.policies[0]
+    noted = max(config.policies, key=lambda policy: look(policy).order)  # the first of those that are drawn over others
     for policy in config.policies:
-        yield _line(_curve(rows, policy, panel, config), LOOKS[policy].label, policy, note=policy == noted)
-        if policy == "window" and config.adjusted and panel.ood is not None:
+        yield _line(_curve(rows, policy, panel, config), label(policy), policy, note=policy == noted)
+        if POLICIES.find(policy).adjustable and config.adjusted and panel.ood is not None:
             adjusted = _curve(rows, policy, panel, config, adjusted=True)
-            yield _line(adjusted, LOOKS["adjusted"].label, "adjusted")
+            yield _line(adjusted, POLICIES.find(policy).adjusted_label or f"adjusted {label(policy)}", ADJUSTED)
 
 
 def _widths(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    yield _line(_curve(rows, "single", panel, config), LOOKS["single"].label, "single", note=True)
+    yield _line(_curve(rows, Single.name, panel, config), Single.label, Single.name, note=True)
     for k, width in enumerate(config.width):
-        of_width = _curve(rows, "window", panel, config, width=width)
-        yield _line(of_width, f"width {width}", "window", shade=k / max(len(config.width) - 1, 1))
+        of_width = _curve(rows, Window.name, panel, config, width=width)
+        yield _line(of_width, f"width {width}", Window.name, shade=k / max(len(config.width) - 1, 1))
 
 
 def _sizes(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
@@ -135,7 +136,7 @@ def _sizes(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[p
     # Sizes are compared on the same scales: those that have cascades of the largest size.
     scales = rows[rows["size"] == largest].scale.unique()
     for size in config.size:
-        policy = "single" if size == 1 else "window"
+        policy = Single.name if size == 1 else Window.name
         of_size = _policy(rows, policy, panel, config, size=size)
         if of_size.empty:
             raise WeeError(f"these sweeps have no {panel.name} of {size} members; sweep with ensemble.size={size}")
@@ -147,21 +148,20 @@ def _tradeoff(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterato
     rows = rows[rows.scale == one_scale(rows, config)]
     multi_exit = rows.exits.notna().any()
     for policy in config.policies:
-        label = LOOKS[policy].label
         of_policy = _need(_policy(rows, policy, panel, config, any_parameter=True), policy, panel, config)
         if not multi_exit:
-            yield _line(_one_size(of_policy), label, policy)
+            yield _line(_one_size(of_policy), label(policy), policy)
             continue
-        if policy in ("single", "ensemble", "last"):
-            yield _line(of_policy, label, policy, note=True)
+        if POLICIES.find(policy).role is not Role.CASCADE:
+            yield _line(of_policy, label(policy), policy, note=True)
             continue
         for exits, line in of_policy.groupby(of_policy.exits.astype(str), sort=True):
             # Cascades of three exits or more are drawn where each stage has a width of its own; pairs always.
             own_widths = line.width.map(lambda width: isinstance(read_width(width), tuple))
-            several = policy == "window" and own_widths.any()
+            several = own_widths.any()
             line = line[own_widths] if several else line[line["size"] == 2]
             if len(line):
-                name = f"{label} {{{', '.join(map(str, NUMBERS.read(exits)))}}}"
+                name = f"{label(policy)} {{{', '.join(map(str, NUMBERS.read(exits)))}}}"
                 yield _line(line, name, policy, shade=1.0 if several else None)
 
 
@@ -188,7 +188,7 @@ def _hypervolumes(table: pd.DataFrame, config: FigureConfig, reference: pd.DataF
                 place["cost"] = front.cost.iloc[0]
                 first = front.iloc[0]
                 numbers = {"value": first.hypervolume, "ref_price": first.ref_price, "ref_value": first.ref_value}
-                rows.append({**place, "line": LOOKS[policy].label, "look": policy, **numbers})
+                rows.append({**place, "line": label(policy), "look": policy, **numbers})
     return pd.DataFrame(rows)
 
 
@@ -223,18 +223,36 @@ def _policy(
     any_parameter: bool = False,
 ) -> pd.DataFrame:
     """The rows of one policy at the parameters that are drawn."""
+    kind = POLICIES.find(policy)
     rows = rows[(rows.policy == policy) & (rows.adjusted.astype(bool) == adjusted)]
-    if policy in ("window", "threshold"):
+    if kind.by_score():
         rows = rows[rows.score == config.exit_score]
     wanted = size if size is not None else config.size if not isinstance(config.size, list) else None
-    if wanted is not None and policy != "single":
+    if wanted is not None and kind.role is not Role.ALONE:
         rows = rows[rows["size"] == wanted]
-    if policy == "window":
+    if kind.by_task():
         rows = rows[rows.task == _task(rows, panel, config)]
-        if not any_parameter:
-            rows = rows[rows.width == (config.width if width is None else width)]
-    elif policy in ("threshold", "random") and not any_parameter:
-        rows = rows[rows.fraction == config.fraction]
+    if any_parameter or kind.column is None:
+        return rows
+    if kind.column == PARAMETERS:
+        return _parameters(rows, policy, config)
+    return rows[rows[kind.column] == (getattr(config, kind.column) if width is None else width)]
+
+
+def _parameters(rows: pd.DataFrame, policy: str, config: FigureConfig) -> pd.DataFrame:
+    """The rows of one setting of a policy whose parameters stand in the column `parameters`.
+
+    Raises:
+        WeeError: there are several.
+    """
+    if config.parameters is not None:
+        rows = rows[rows.parameters.isin(config.parameters)]
+    settings = [str(text) for text in rows.parameters.unique()]
+    if len(settings) > 1:
+        raise WeeError(
+            f"these sweeps have several settings of policy {policy} ({'; '.join(settings)}), and a figure shows one: choose "
+            f"with 'figure.parameters=\"{settings[0]}\"'"
+        )
     return rows
 
 
@@ -261,7 +279,7 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     Raises:
         WeeError: the scale does not exist, or there are no single models.
     """
-    costs = rows[rows.policy == "single"].groupby("scale").price.max().sort_values()
+    costs = rows[rows.policy == Single.name].groupby("scale").price.max().sort_values()
     if costs.empty:
         raise WeeError(
             "a figure of one scale needs that scale's single models, and these sweeps have none (cascades across scales have "
@@ -343,15 +361,18 @@ def _need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, w
     if not rows.empty:
         return rows
     width = config.width if width is None else width
-    parts = {"window": f" at width {width}", "threshold": f" at {config.fraction}", "random": f" at {config.fraction}"}
+    column = POLICIES.find(policy).column
+    parts = {"width": f" at width {width}", "fraction": f" at {config.fraction}"}
+    if config.parameters is not None:
+        parts[PARAMETERS] = f" with {' or '.join(config.parameters)}"
     metric = panel.metric.name
     # A deployed metric comes with its task, and its name does not tell of which kind that is.
     task = f"TASK@{metric.partition('@')[2]}" if panel.metric.deployed else metric if panel.metric.task else None
     needed = f" task.metrics=[{metric}]" if task is None else f" task.names=[{task}]"
-    needed += f" window.width={width}" if policy == "window" else ""
+    needed += f" window.width={width}" if column == "width" else ""
     needed += f" ood=[{panel.ood}]" if panel.ood else ""
     raise WeeError(
-        f"these sweeps have no {panel.name} of policy {policy}{parts.get(policy, '')}, ranked by {config.score}; "
+        f"these sweeps have no {panel.name} of policy {policy}{parts.get(column or '', '')}, ranked by {config.score}; "
         f"sweep it (wee sweep score={config.score}{needed} name=NAME, then sweeps=NAME), or draw what is there "
         "(figure.width, figure.score, figure.fraction, figure.panels choose)"
     )

@@ -18,14 +18,14 @@ from wee.errors import WeeError, unknown
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.points import one_cost, one_scale
-from wee.figures.style import INK, LOOKS, RC
-from wee.method import Task
-from wee.sweep.config import POLICIES
+from wee.figures.style import INK, RC, label, look
+from wee.method import POLICIES, Single, Task
+from wee.method.metrics.deployed import DEPLOYED_COVERAGE, DEPLOYED_RISK
 from wee.sweep.validation import spreads
 
 PRICE = "price"
 
-PANELS = ("deployed_risk", "deployed_cov", "value", PRICE)
+PANELS = (DEPLOYED_RISK.name, DEPLOYED_COVERAGE.name, "value", PRICE)
 """The quantities that are drawn of each task, a panel each; the price as multiples of a single model's."""
 
 STATISTICS = ["mean", "sd", "q05", "q50", "q95", "whole"]
@@ -57,8 +57,7 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
         WeeError: the study lacks something that is to be drawn.
     """
     for policy in config.policies:
-        if policy not in POLICIES:
-            raise unknown("policy", policy, POLICIES)
+        POLICIES.find(policy)
     if config.score not in set(table.eval_score):
         raise unknown("evaluation score in this study", config.score, table.eval_score.unique())
     one_cost(table)
@@ -67,14 +66,16 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
     rows = rows[rows.score.isna() | (rows.score == config.exit_score)]
     rows = rows[rows.width.isna() | (rows.width == config.width)]
     rows = rows[rows.fraction.isna() | (rows.fraction == config.fraction)]
+    if config.parameters is not None:
+        rows = rows[rows.parameters.isna() | rows.parameters.isin(config.parameters)]
     if config.size is not None:
-        rows = rows[(rows.policy == "single") | (rows["size"] == config.size)]
+        rows = rows[(rows.policy == Single.name) | (rows["size"] == config.size)]
     parts: list[pd.DataFrame] = []
     for task in map(Task.parse, config.panels):
         own = spreads(rows[rows.task == str(task)])
         if own.empty:
             raise unknown("task in this study", str(task), table.task.unique())
-        of_single = own[(own.policy == "single") & (own.quantity == PRICE)].whole.mean()
+        of_single = own[(own.policy == Single.name) & (own.quantity == PRICE)].whole.mean()
         own.loc[own.quantity == PRICE, STATISTICS] /= of_single
         for quantity, policy in itertools.product(PANELS, config.policies):
             line = own[(own.policy == policy) & (own.quantity == quantity)].sort_values("val_size")
@@ -88,7 +89,7 @@ def validation_points(table: pd.DataFrame, config: FigureConfig) -> pd.DataFrame
                     f"this study has several settings of policy {policy} of {scale}, and a figure shows one: choose the number "
                     "of networks with figure.size; exits of a multi-exit network cannot be drawn"
                 )
-            parts.append(line.assign(panel=f"{quantity} {task}", line=LOOKS[policy].label, look=policy))
+            parts.append(line.assign(panel=f"{quantity} {task}", line=label(policy), look=policy))
     points = pd.concat(parts, ignore_index=True)
     return points.rename(columns={"q50": "value", "q05": "low", "q95": "high"})[COLUMNS]
 
@@ -123,12 +124,12 @@ def draw_validation(points: pd.DataFrame, config: FigureConfig, labels: Labels |
 def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
     """Medians as lines, and the middle 90 % of the draws as a band, where the draws differ."""
     for _, line in points.groupby("line", sort=False):
-        look = LOOKS[str(line["look"].iloc[0])]
-        style: dict[str, Any] = {"color": look.colour, "zorder": look.order}
+        drawn_as = look(str(line["look"].iloc[0]))
+        style: dict[str, Any] = {"color": drawn_as.colour, "zorder": drawn_as.order}
         axis.fill_between(line.val_size, line.low, line.high, alpha=BAND, linewidth=0, **style)
         for edge in (line.low, line.high):
-            axis.plot(line.val_size, edge, linewidth=0.6, alpha=0.7, linestyle=look.dash, **style)
-        style |= {"marker": look.marker, "linestyle": look.dash, "markeredgewidth": 0}
+            axis.plot(line.val_size, edge, linewidth=0.6, alpha=0.7, linestyle=drawn_as.dash, **style)
+        style |= {"marker": drawn_as.marker, "linestyle": drawn_as.dash, "markeredgewidth": 0}
         axis.plot(line.val_size, line.value, label=line.line.iloc[0], **style)
     task, quantity = Task.parse(str(points.task.iloc[0])), str(points.quantity.iloc[0])
     if quantity == task.kind.asked.name:
@@ -148,8 +149,8 @@ def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
 def _title(quantity: str, task: Task, cost: str) -> str:
     better = "↑" if task.higher_is_better else "↓"
     return {
-        "deployed_risk": f"risk at a threshold for {task.metric.label} (%) ↓",
-        "deployed_cov": "coverage at that threshold (%) ↑",
+        DEPLOYED_RISK.name: f"risk at a threshold for {task.metric.label} (%) ↓",
+        DEPLOYED_COVERAGE.name: "coverage at that threshold (%) ↑",
         "value": f"{task.metric.axis_label} {better}",
         PRICE: f"average {cost} / single model's ↓",
     }[quantity]

@@ -10,6 +10,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 from wee.method import Metric as Quantity
 from wee.method import RankedOutcome, Stages, summarise
+from wee.method.scores import DEFAULT_SCORE
 
 
 class SelectiveClassification(Metric):
@@ -24,7 +25,9 @@ class SelectiveClassification(Metric):
     logits: list[Tensor]
     labels: list[Tensor]
 
-    def __init__(self, names: tuple[str, ...] = ("nll", "accuracy", "cov@5", "aurc"), score: str = "msp") -> None:
+    def __init__(
+        self, names: tuple[str, ...] = ("nll", "accuracy", "cov@5", "aurc"), score: str = DEFAULT_SCORE
+    ) -> None:
         super().__init__()
         self.quantities = [Quantity.parse(name) for name in names]
         self.score = score

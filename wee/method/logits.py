@@ -20,7 +20,7 @@ from torch import Tensor
 
 from wee.errors import WeeError
 from wee.machine import processors, torch_threads
-from wee.method.scores import SCORES, Score
+from wee.method.scores import DEFAULT_SCORE, SCORES, Score
 from wee.method.summaries import NO_LABEL, Summary
 
 CHUNK_VALUES = 2**20
@@ -157,7 +157,7 @@ def summarise(
     logits: Sequence[NDArray[np.floating]],
     labels: NDArray[np.integer],
     sets: Collection[tuple[int, ...]],
-    scores: Collection[str] = ("msp",),
+    scores: Collection[str] = (DEFAULT_SCORE,),
     temperatures: Sequence[float] | None = None,
     rounding: str | None = None,
     threads: int | None = None,

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from wee.method.logits import Outputs
 
 
+DEFAULT_SCORE = "msp"
+"""The name of the score that decides and ranks where nothing else is said."""
+
+
 @dataclass(frozen=True)
 class Score:
     """A confidence score.
@@ -82,7 +86,9 @@ def _own(name: str, found: Any) -> Score:
 SCORES: Catalogue[Score] = Catalogue(
     "score",
     [
-        Score("msp", lambda outputs: outputs.peak, "maximum softmax probability of the mean prediction, in (0, 1]"),
+        Score(
+            DEFAULT_SCORE, lambda outputs: outputs.peak, "maximum softmax probability of the mean prediction, in (0, 1]"
+        ),
         Score(
             "entropy",
             lambda outputs: outputs.entropy,

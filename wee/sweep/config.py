@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +13,13 @@ from wee.app.command import jobs_at_once
 from wee.app.fields import as_list
 from wee.errors import WeeError, unknown
 from wee.machine import processors
-from wee.method.scores import SCORES
+from wee.method.policies import POLICIES
+from wee.method.scores import DEFAULT_SCORE, SCORES
 
-POLICIES = ("single", "ensemble", "last", "window", "threshold", "random")
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
+SHARED = ("width", "quantile", "probability", "seed")
+"""The parameters of policies that have a key of their own in the config."""
 
 
 @dataclass
@@ -43,7 +46,7 @@ class ScoreConfig:
         evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by.
     """
 
-    exit: Any = "msp"
+    exit: Any = DEFAULT_SCORE
     evaluation: Any = SAME
 
     def __post_init__(self) -> None:
@@ -71,24 +74,61 @@ class ScoreConfig:
 
 @dataclass
 class PolicyConfig:
-    """Which policies are compared.
+    """Which policies are compared, and with which values of their parameters.
 
     Attributes:
-        names: some of single, ensemble, window, threshold, random.
+        names: names of policies (`wee.method.POLICIES`). A policy of your own is "module:Name".
         quantile: of the single threshold: one or a list, in [0, 1].
         probability: of the random exit: one or a list, in [0, 1].
         seed: of the random exit.
+        parameters: the parameters of policies, by the policy's name: a value or a list of values for each. All combinations
+            are run. Without a value here, a parameter called quantile, probability, seed or (from window.width) width has
+            the values above, and any other its default.
     """
 
     names: Any = MISSING
     quantile: Any = 0.2
     probability: Any = 0.2
     seed: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.names = _known("policy", as_list(self.names), POLICIES)
+        names = [POLICIES.find(name).name for name in as_list(self.names)]
+        if not names:
+            raise WeeError(f"no policy is chosen; choose from {', '.join(POLICIES)}")
+        self.names = list(dict.fromkeys(names))
         self.quantile = [_share("policy.quantile", q) for q in as_list(self.quantile)]
         self.probability = [_share("policy.probability", p) for p in as_list(self.probability)]
+        self.parameters = {policy: self._values(policy, values) for policy, values in self.parameters.items()}
+        for name in self.names:
+            POLICIES.find(name).check_parameters(list(self.parameters.get(name, {})), SHARED)
+
+    def _values(self, policy: str, values: Any) -> dict[str, list[Any]]:
+        """The values of each parameter of a policy, as lists."""
+        if policy not in self.names:
+            raise WeeError(
+                f"policy.parameters is about {policy}, which is not in policy.names: these are {', '.join(self.names)}"
+            )
+        if not isinstance(values, dict):
+            raise WeeError(
+                f"policy.parameters has {values!r} for {policy}: give its parameters by name, for instance "
+                f"{{{policy}: {{share: [0.1, 0.2]}}}}"
+            )
+        lists = {str(name): as_list(value) for name, value in values.items()}
+        for name, value in lists.items():
+            if not value:
+                raise WeeError(f"policy.parameters has no value for {name} of {policy}; give one, or a list")
+        return lists
+
+    def values(self, policy: str, width: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        """The values of every parameter that a policy may have.
+
+        Args:
+            policy: the policy's name.
+            width: the widths of windows in this sweep.
+        """
+        shared = (width, self.quantile, self.probability, [self.seed])
+        return {**dict(zip(SHARED, shared, strict=True)), **self.parameters.get(policy, {})}
 
 
 @dataclass
@@ -237,15 +277,6 @@ def _width(width: Any) -> Any:
     if isinstance(width, (list, tuple)):
         return tuple(_share("window.width", one, allow_all=True) for one in width)
     return _share("window.width", width, allow_all=True)
-
-
-def _known(what: str, names: list[Any], existing: tuple[str, ...]) -> list[str]:
-    for name in names:
-        if name not in existing:
-            raise unknown(what, name, existing)
-    if not names:
-        raise WeeError(f"no {what} is chosen; choose from {', '.join(existing)}")
-    return [str(name) for name in dict.fromkeys(names)]
 
 
 def _share(key: str, value: Any, allow_all: bool = False) -> Any:

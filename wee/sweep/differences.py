@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from wee.method import Metric
+from wee.method import POLICIES, Ensemble, Metric, Single, SingleThreshold
 from wee.method.arrays import Floats
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
+from wee.method.policies import BASELINES, Role
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
 from wee.sweep.rows import PANEL, SETTING
 from wee.sweep.table import Baseline, Result
+
+FULL = "full"
+"""The name of the comparison with the ensemble of all the networks of a cascade."""
 
 NEGLIGIBLE = 1e-6
 """The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
@@ -97,12 +101,18 @@ class _Panel:
         points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.price)
         return _Curve(points) if points else None
 
+    @property
+    def baselines(self) -> list[str]:
+        """The policies whose curves others are compared with."""
+        names = dict.fromkeys([*BASELINES, *(str(point.name["policy"]) for point in self.points)])
+        return [name for name in names if POLICIES.find(name).baseline]
+
     def full(self, point: _Point) -> _Mean | None:
         """The ensembles of all the networks of a cascade; None for a point that is no cascade, or if there are none."""
-        if point.name["policy"] in ("single", "ensemble", "last"):
+        if POLICIES.find(point.name["policy"]).role is not Role.CASCADE:
             return None
         for other in self.points:
-            if other.name["policy"] == "ensemble" and all(
+            if other.name["policy"] == Ensemble.name and all(
                 other.name[key] == point.name[key] for key in ("scale", "size")
             ):
                 return other.mean
@@ -184,8 +194,9 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and baseline (`versus`: "single", "ensemble", "threshold" or "full"): the point's `price` and
-        `value`, the `baseline` and its `baseline_price`, their `difference`, the ends `lower` and `upper` of its own interval
+        A row for each point and baseline (`versus`: "single", "ensemble" or the name of another policy that is a baseline;
+        "threshold"; or "full"): the point's `price` and `value`, the `baseline` and its `baseline_price`, their
+        `difference`, the ends `lower` and `upper` of its own interval
         and of one that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero by
         construction), and `seeds`, the number of members whose seed noise is in the intervals.
     """
@@ -230,12 +241,12 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
     """
     rows = []
     for panel in _panels(table, result):
-        curve = panel.curve("single")
+        curve = panel.curve(Single.name)
         if curve is None or panel.metric.deployed is not None:  # its value depends on where the threshold came to lie
             continue
         higher = panel.metric.higher_is_better
         for point in panel.points:
-            if point.name["policy"] == "single":
+            if point.name["policy"] == Single.name:
                 continue
             mean = point.mean
             (share,) = _shares(mean, curve, np.array([mean.value]), higher).tolist()
@@ -318,7 +329,7 @@ class _Comparison:
 
 def _compare(panel: _Panel) -> Iterator[_Comparison]:
     """Every point of a panel with every baseline that it can be compared with."""
-    for versus in ("single", "ensemble"):
+    for versus in panel.baselines:
         curve = panel.curve(versus)
         if curve is None:
             continue
@@ -333,7 +344,7 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
             ]
             yield _comparison(panel, point, versus, mean.price, read, draws, left_out)
     for point in panel.points:
-        for versus, baseline in (("threshold", point.threshold), ("full", panel.full(point))):
+        for versus, baseline in ((SingleThreshold.name, point.threshold), (FULL, panel.full(point))):
             if baseline is None:
                 continue
             left_out = [
@@ -364,7 +375,7 @@ def _comparison(
     numbers = {"price": mean.price, "baseline_price": baseline_price, "value": mean.value, "baseline": baseline}
     about = {**panel.place, **point.name, "versus": versus, **numbers, "difference": mean.value - baseline}
     negligible = NEGLIGIBLE * (100.0 if panel.metric.percent else 1.0)
-    if versus == "threshold" and point.is_threshold:
+    if versus == SingleThreshold.name and point.is_threshold:
         negligible = np.inf
     return _Comparison(about, draws, left_out, negligible)
 

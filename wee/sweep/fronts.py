@@ -13,12 +13,13 @@ from wee.costs import MACS
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
+from wee.method.policies import BASELINES
 from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
 from wee.sweep.rows import FRONT, PANEL, POINT
 
-BASELINE = "single+ensemble"
-"""The policy of the front that single models and ensembles make together."""
+BASELINE = "+".join(BASELINES)
+"""The policy of the front that the baselines, single models and ensembles, make together: "single+ensemble"."""
 
 _PANELS = [name for name in PANEL if name in FRONT]
 """The columns within which fronts are drawn."""
@@ -88,8 +89,8 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
             limits = _limits(reference, metric.name, panel["eval_score"]) if given else (np.nan, np.nan)
         # Policies that look at no score are fronts for every score.
         groups = [rows for _, rows in rivals.groupby(["score", "policy"], dropna=False, sort=False)]
-        baseline = rivals[rivals.policy.isin(["single", "ensemble"])]
-        if baseline.policy.nunique() == 2:
+        baseline = rivals[rivals.policy.isin(BASELINES)]
+        if baseline.policy.nunique() == len(BASELINES):
             groups.append(baseline.assign(policy=BASELINE))
         fronts += [_front(rows, metric, limits) for rows in groups]
     columns = [

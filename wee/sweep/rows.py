@@ -125,7 +125,10 @@ class SettingColumns:
         exits: in the order in which they run, counted from 1; None for members with one output.
         size: how many members or exits run.
         cascades: how many cascades of that size there are at that scale, whether they were run or not.
-        policy, width, fraction, score, task: the policy and its parameters, None for those that it does not have.
+        policy: the policy.
+        width, fraction, parameters: its parameters: the width of windows, the quantile or probability of the policies that
+            have one, and those of a plug-in as text ("share=0.3"). None for those that it does not have.
+        score, task: the confidence that decides, and the task that it is set for; None for policies that have none.
     """
 
     dataset: str = field(metadata=_key(Part.PANEL))
@@ -138,6 +141,7 @@ class SettingColumns:
     policy: str = field(metadata=_key(Part.SETTING))
     width: Width | tuple[Width, ...] | None = field(metadata=_key(Part.SETTING, write_width, number=True))
     fraction: float | None = field(metadata=_key(Part.SETTING, number=True))
+    parameters: str | None = field(metadata=_key(Part.SETTING))
     score: str | None = field(metadata=_key(Part.SETTING))
     task: Task | None = field(metadata=_key(Part.SETTING, _text))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from wee.costs import COSTS
-from wee.method import Metric, Task
+from wee.method import POLICIES, Metric, Policy, Task
 from wee.units import si
 
 _WIDEST = 6  # columns of numbers
@@ -98,22 +97,36 @@ class _Shown:
         more = len(widths) - len(self._widths)
         self.hidden = [f"{more} other widths"] if more else []
         self.hidden += [f"exit score {name}" for name in deciding if name != decides]
-        self.hidden += [name for name in ("random", "threshold") if (table.policy == name).any()]
+        present = table.policy.unique()
+        names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
+        self._policies = [POLICIES.find(str(name)) for name in names]
+        self.hidden += sorted(policy.name for policy in self._policies if not policy.summarised)
 
     def scales(self) -> Iterator[tuple[str, list[tuple[str, str, pd.DataFrame]]]]:
         """Each scale, or exit, with its lines: the policy, its average cost, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
-            policies: list[tuple[str, Any]] = [("single", None), ("ensemble", None), ("last", None)]
-            policies += [("window", width) for width in self._widths]
-            for policy, width in policies:
-                picked = rows[(rows.policy == policy) & ((rows.width == width) if policy == "window" else True)]
-                if len(picked):
+            for policy in self._policies:
+                for name, picked in self._lines(policy, rows):
                     # One value for every setting: the same whatever else was measured of it.
                     prices = picked.drop_duplicates(["members", "task", "split"]).price_id
-                    lines.append((f"window {width}" if policy == "window" else policy, si(prices.mean()), picked))
+                    lines.append((name, si(prices.mean()), picked))
             if lines:
                 yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
+
+    def _lines(self, policy: type[Policy], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The name and the rows of each line of a policy: a line for each value of its parameters."""
+        rows = rows[rows.policy == policy.name]
+        if not policy.summarised or rows.empty:
+            return
+        if policy.column is None:
+            yield policy.name, rows
+            return
+        values = self._widths if policy.column == "width" else rows[policy.column].unique()[:_MOST_WIDTHS]
+        for value in values:
+            of_value = rows[rows[policy.column] == value]
+            if len(of_value):
+                yield f"{policy.name} {value}", of_value
 
 
 def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str | None]]:

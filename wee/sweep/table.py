@@ -27,12 +27,13 @@ from wee.method import (
 from wee.method import bootstrap as resample
 from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
-from wee.method.policies import is_threshold, matched_threshold
+from wee.method.policies import Role, is_threshold
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
 from wee.sweep.prices import with_macs
 from wee.sweep.rows import COLUMNS, Row, SettingColumns
+from wee.sweep.rules import Acceptance, LineupMember, SavedRule
 from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_of, orders, settings
 
 ID_SPLITS = ("val", "test")
@@ -56,6 +57,8 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        for role in Role:  # a policy refuses the values of its parameters when it is made
+            list(settings(role, self.ensemble.size, self.policy, self.window, self.score, self.tasks, self.convention))
         measured_for: dict[str, Task] = {}
         for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
             other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
@@ -139,21 +142,24 @@ class Result:
         rows: of the table.
         draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
         thresholds: the single threshold that each row of a window is compared with; None for all other rows.
+        rules: the fitted rule of each setting.
     """
 
     rows: list[Row] = field(default_factory=list)
     draws: list[Floats | None] = field(default_factory=list)
     thresholds: list[Baseline | None] = field(default_factory=list)
+    rules: list[SavedRule] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
         """The rows as a table."""
         return with_macs(pd.DataFrame([row.written() for row in self.rows], columns=COLUMNS))
 
     def extend(self, other: Result) -> None:
-        """Append the rows of another result."""
+        """Append the rows and the rules of another result."""
         self.rows.extend(other.rows)
         self.draws.extend(other.draws)
         self.thresholds.extend(other.thresholds)
+        self.rules.extend(other.rules)
 
 
 def compute(
@@ -169,12 +175,17 @@ def compute(
     """
     scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+    temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     result = Result()
     for order, chosen, stages in cascades(pool, plan, scorer):
         for setting in chosen:
             cascade = _Cascade(pool, order, setting, stages, groups, plan)
             for run in cascade.runs():
                 result.extend(cascade.measure(run))
+                if run.split == "val":
+                    result.rules.append(cascade.saved(run, temperatures))
+                elif run.adjusted and run.ood is not None:
+                    result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
             done(1)
     return result
 
@@ -266,18 +277,42 @@ class _Cascade:
 
     def runs(self) -> Iterator[_Run]:
         """The setting on every labelled split, and on the test set beside every OOD set."""
-        rule = self.setting.build.fit(self.stages["val"])
+        rule = self.setting.policy.fit(self.stages["val"])
         outcomes = {"val": self._apply(rule, "val")}
         outcomes |= {split: self._apply(rule, split, outcomes["val"]) for split in ("test", *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
         for ood in self.plan.ood:
             yield _Run(rule, "test", ood, False, self._beside(outcomes["test"], rule, ood))
-            if isinstance(self.setting.build, Window) and isinstance(rule, IntervalRule):
-                moved = self.setting.build.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
+            if self.setting.policy.adjustable:
+                moved = self.setting.policy.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
                 outcome = self._apply(moved, "test", outcomes["val"])
                 yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
+
+    def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
+        """The rule of the run on the validation set, with all that is needed to run it.
+
+        Args:
+            run: the run.
+            temperatures: the temperature of each network of the pool; None if they are not fitted.
+        """
+        lineup = []
+        for place in self.order.nodes:
+            candidate = self.pool.networks[place]
+            temperature = None if temperatures is None else temperatures[place]
+            lineup.append(
+                LineupMember(candidate.family, candidate.scale, candidate.member, candidate.exit, temperature)
+            )
+        acceptance = [
+            Acceptance(str(task), score, threshold)
+            for score, ranking in run.outcome.rankings.items()
+            for task, threshold in ranking.thresholds.items()
+            if self.setting.task in (None, task)
+        ]
+        combine = "replace" if self.pool.multi_exit else self.plan.ensemble.combine
+        setting = name_columns(self.pool, self.order, self.setting).written()
+        return SavedRule(setting, lineup, self.order.role, combine, run.rule, acceptance)
 
     def measure(self, run: _Run) -> Result:
         """The rows of a run."""
@@ -336,7 +371,7 @@ class _Cascade:
         """
         outcome = self.stages[split].at(rule(self.stages[split]))
         rankings = {}
-        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role == "together"):
+        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role is Role.TOGETHER):
             ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
             ranking.thresholds = (
                 {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
@@ -352,10 +387,10 @@ class _Cascade:
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
         """The single threshold that a window is compared with, by metric and evaluation score."""
-        if not (isinstance(self.setting.build, Window) and isinstance(run.rule, IntervalRule)):
+        rule = self.setting.policy.counterpart(run.rule, self.stages["val"])
+        if rule is None:
             return {}
-        validation = self.stages["val"]
-        rule, is_window = matched_threshold(run.rule, validation), is_threshold(run.rule, validation)
+        is_window = isinstance(run.rule, IntervalRule) and is_threshold(run.rule, self.stages["val"])
         outcome = self._apply(rule, run.split, self._apply(rule, "val"))
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
@@ -414,7 +449,7 @@ def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
     """The networks whose outputs are mixed, for every stage at which samples may leave."""
     nodes = order.nodes
     if order.fixed:
-        return [nodes[-1:] if order.role == "last" else nodes]
+        return [nodes[-1:] if order.role is Role.LAST else nodes]
     return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
 
 
@@ -438,11 +473,7 @@ def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
         exits=exits_of(networks),
         size=len(order.nodes),
         cascades=order.cascades,
-        policy=setting.policy,
-        width=setting.width,
-        fraction=setting.fraction,
-        score=setting.score,
-        task=setting.task,
+        **setting.columns,
     )
 
 
@@ -451,7 +482,7 @@ def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
     if not isinstance(rule, IntervalRule):
         return dict.fromkeys(("tau", "low", "high", "clamped"))
     first, clamped = rule.intervals[0], None
-    if isinstance(setting.build, Window) and first.rank is not None:
-        width = setting.build.widths(len(rule.intervals))[0]
+    if isinstance(setting.policy, Window) and first.rank is not None:
+        width = setting.policy.widths(len(rule.intervals))[0]
         clamped = width != "all" and not width / 2 <= first.rank <= 1 - width / 2
     return {"tau": first.tau, "low": first.low, "high": first.high, "clamped": clamped}

@@ -26,6 +26,8 @@ from wee.errors import WeeError
 from wee.method import IntervalRule, Metric, Outcome, RankedOutcome, Rule, Stages, Task
 from wee.method.arrays import Ints
 from wee.method.bootstrap import group_numbers
+from wee.method.metrics.deployed import DEPLOYED_COVERAGE, DEPLOYED_RISK
+from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationStudyConfig
 from wee.sweep.pool import Pool
@@ -35,7 +37,8 @@ from wee.sweep.settings import Lineup, Setting
 from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
-QUANTITIES = [*WINDOW, "threshold", "price", "value", "deployed_cov", "deployed_risk"]
+DEPLOYED = (DEPLOYED_COVERAGE.name, DEPLOYED_RISK.name)
+QUANTITIES = [*WINDOW, "threshold", "price", "value", *DEPLOYED]
 
 COLUMNS = columns_with_macs([
     *NAMES, "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
@@ -187,9 +190,9 @@ class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
     def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.build, stages
+        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.policy, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
-        self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
+        self._scores = plan.score.evaluations(setting.score, ensemble=order.role is Role.TOGETHER)
         self._convention, self._cost = plan.convention, pool.cost
         self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
@@ -212,7 +215,7 @@ class _System:
             coverage, risk = (metric.of_ranking(ranking) for metric in Metric.deployed_for(task))
             row = {**self._name, "task": str(task), "eval_score": score, **window, "threshold": threshold}
             row |= {"cost": self._cost, "price": test.mean_cost, "value": self._value(test, task, score)}
-            yield {**row, "deployed_cov": coverage, "deployed_risk": risk}
+            yield {**row, **dict(zip(DEPLOYED, (coverage, risk), strict=True))}
 
     def _outcomes(self, rule: Rule) -> tuple[Outcome, Outcome]:
         """On the whole validation set and on the test set; kept for the same rule, as that of a single model always is."""
