@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wee.errors import WeeError, unknown
@@ -13,6 +13,24 @@ def as_list(value: Any) -> list[Any]:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return list(value)
     return [value]
+
+
+def names(value: Any, choices: Iterable[Any]) -> list[str]:
+    """The names of a field that is set, or else those that choices of a config group have put in the field beside it.
+
+    Args:
+        value: the field: a name, a list of names, or None where it is not set.
+        choices: the names of the choices. A mapping, so that Hydra unites several choices of a group (`group=[a,b]`).
+
+    Returns:
+        The names, each once.
+    """
+    return list(dict.fromkeys(map(str, choices if value is None else as_list(value))))
+
+
+def choice(name: str) -> dict[str, Any]:
+    """The config of a choice of a group that a catalogue fills; several unite to one mapping, see `names`."""
+    return {"choices": {name: None}}
 
 
 def as_lists(key: str, value: Any) -> list[list[Any]]:

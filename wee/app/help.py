@@ -109,7 +109,8 @@ def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogue
             if name not in files
         ]
         about = {thing.name: thing.help for thing in things} | about
-    lines = [f"   {'*' if name in chosen else ' '} {name:<16} {line}".rstrip() for name, line in about.items()]
+    width = max([16, *map(len, about)])
+    lines = [f"   {'*' if name in chosen else ' '} {name:<{width}} {line}".rstrip() for name, line in about.items()]
     return "\n".join([f"  {group}", *lines]) + "\n"
 
 

@@ -15,12 +15,12 @@ from omegaconf import MISSING
 from wee.app.command import Command, command
 from wee.app.console import progress
 from wee.app.failures import Failures, report
-from wee.app.fields import short
+from wee.app.fields import choice, short
 from wee.app.groups import Group
 from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig
 from wee.costs import COSTS
-from wee.costs.config import CostsConfig, choice
+from wee.costs.config import CostsConfig
 from wee.data.config import ImagesConfig, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.identity import key_of

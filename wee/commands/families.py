@@ -10,12 +10,13 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from wee.app.command import FOLDERS, Command
 from wee.app.console import progress, show
 from wee.app.failures import Failures, report
+from wee.app.fields import choice
 from wee.app.groups import Group
 from wee.app.paths import Common
 from wee.app.typed import to_object
 from wee.commands import find_command, modules
 from wee.costs import COSTS, measured
-from wee.costs.config import CostsConfig, choice
+from wee.costs.config import CostsConfig
 from wee.data.config import LabelledConfig, labelled
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig

@@ -12,17 +12,18 @@ from omegaconf import MISSING
 from wee.app.command import Command, command, overrides
 from wee.app.console import progress, show
 from wee.app.failures import report
-from wee.app.fields import as_list, check_name, choose, short
+from wee.app.fields import as_list, check_name, choice, choose, short
 from wee.app.groups import Group
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.costs import COSTS, source_conditions
-from wee.costs.config import CostConfig, choice
+from wee.costs.config import CostConfig
 from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
 from wee.method.metrics import metric_help, task_help
 from wee.method.policies import POLICIES, Role
+from wee.method.scores import SCORES
 from wee.models.config import FamilyConfig
 from wee.sweep.config import (
     BootstrapConfig,
@@ -409,7 +410,7 @@ COMMAND = Command(
     SweepConfig,
     sweep,
     modules(),
-    {"cost": Group(COSTS, choice)},
+    {"policy": Group(POLICIES, choice), "score": Group(SCORES, choice), "cost": Group(COSTS, choice)},
     {"task.names": task_help(), "task.metrics": metric_help()},
 )
 

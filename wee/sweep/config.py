@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from wee.app.command import jobs_at_once
-from wee.app.fields import as_list
+from wee.app.fields import as_list, names
 from wee.errors import WeeError, unknown
 from wee.machine import processors
 from wee.method.policies import POLICIES
@@ -42,18 +42,26 @@ class ScoreConfig:
     """Which confidences decide and which are evaluated.
 
     Attributes:
-        exit: what samples go on by: one score or a list of them. A function of your own is "module:function".
-        evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by.
+        exit: what samples go on by: one score or a list of them; null for those of the group `score` that can be computed
+            from a single network. A score of your own is "module:function".
+        evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by. null for
+            "same" and those of the group `score` that need several members.
+        choices: what is chosen of the group `score`, as keys.
     """
 
-    exit: Any = DEFAULT_SCORE
-    evaluation: Any = SAME
+    exit: Any = None
+    evaluation: Any = None
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.exit = [_score(name, decides=True) for name in as_list(self.exit)]
-        self.evaluation = [name if name == SAME else _score(name) for name in as_list(self.evaluation)]
-        for key, names in (("exit", self.exit), ("evaluation", self.evaluation)):
-            if not names:
+        chosen = [SCORES.find(name) for name in self.choices]
+        deciding = [score.name for score in chosen if not score.several] or [DEFAULT_SCORE]
+        evaluated = [SAME, *(score.name for score in chosen if score.several)]
+        self.exit = [_score(name, decides=True) for name in names(self.exit, deciding)]
+        self.evaluation = [name if name == SAME else _score(name) for name in names(self.evaluation, evaluated)]
+        self.choices = {}
+        for key, scores in (("exit", self.exit), ("evaluation", self.evaluation)):
+            if not scores:
                 raise WeeError(f"score.{key} is empty; choose from {', '.join(SCORES)}")
 
     def evaluations(self, exit_score: str | None, ensemble: bool = False) -> list[str]:
@@ -77,26 +85,29 @@ class PolicyConfig:
     """Which policies are compared, and with which values of their parameters.
 
     Attributes:
-        names: names of policies (`wee.method.POLICIES`). A policy of your own is "module:Name".
+        names: names of policies (`wee.method.POLICIES`); null for those of the group `policy`. A policy of your own is
+            "module:Name".
         quantile: of the single threshold: one or a list, in [0, 1].
         probability: of the random exit: one or a list, in [0, 1].
         seed: of the random exit.
         parameters: the parameters of policies, by the policy's name: a value or a list of values for each. All combinations
             are run. Without a value here, a parameter called quantile, probability, seed or (from window.width) width has
             the values above, and any other its default.
+        choices: what is chosen of the group `policy`, as keys.
     """
 
-    names: Any = MISSING
+    names: Any = None
     quantile: Any = 0.2
     probability: Any = 0.2
     seed: int = 0
     parameters: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = [POLICIES.find(name).name for name in as_list(self.names)]
-        if not names:
+        self.names = [POLICIES.find(name).name for name in names(self.names, self.choices)]
+        if not self.names:
             raise WeeError(f"no policy is chosen; choose from {', '.join(POLICIES)}")
-        self.names = list(dict.fromkeys(names))
+        self.choices = {}
         self.quantile = [_share("policy.quantile", q) for q in as_list(self.quantile)]
         self.probability = [_share("policy.probability", p) for p in as_list(self.probability)]
         self.parameters = {policy: self._values(policy, values) for policy, values in self.parameters.items()}
