@@ -115,7 +115,7 @@ def bootstrap(
         if ood_groups is None:
             raise WeeError("a bootstrap with OOD data needs the groups of its samples")
         groups.append(ood_groups)
-    totals = [int(own.max()) + 1 for own in groups]
+    totals = [int(numbers.max()) + 1 for numbers in groups]
     parts = _parts(ranking, metrics, groups)
     values = np.empty((len(metrics), count))
 
@@ -170,12 +170,12 @@ def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[I
 
 
 def _one_by_one(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[Ints]) -> Part:
-    """Each resample as a ranking of its own."""
+    """Rank and measure one resample after the other."""
 
     def part(width: int, *drawn: Counts) -> Floats:
         values = np.empty((len(metrics), width))
         for lane in range(width):
-            times = [block[:, lane][own].astype(np.int64) for block, own in zip(drawn, groups, strict=True)]
+            times = [block[:, lane][numbers].astype(np.int64) for block, numbers in zip(drawn, groups, strict=True)]
             # A resample of sorted samples is sorted: nothing is sorted here.
             id_times, ood_times = times if len(times) > 1 else (times[0], None)
             again = RankedOutcome(
@@ -228,7 +228,7 @@ def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: 
     ends = ranked.ends if blocks else counts(len(ranked))[1:]
     lengths = np.diff(ends, prepend=0)
     rows = Rows(
-        np.concatenate([groups[0], *(~own for own in groups[1:])])[ranked.samples].astype(np.int32),
+        np.concatenate([groups[0], *(~numbers for numbers in groups[1:])])[ranked.samples].astype(np.int32),
         ranked.wrong,
         np.repeat(ends - lengths, lengths),
         np.repeat(ends, lengths),

@@ -6,14 +6,14 @@ from wee.catalogue import Catalogue
 from wee.method.metrics.base import MetricKind, TaskKind
 from wee.method.metrics.deployed import DEPLOYED, DeployedKind
 from wee.method.metrics.detection import DETECTION, FALSE_POSITIVES
-from wee.method.metrics.plugins import own_kind
+from wee.method.metrics.plugins import kind_from_plugin
 from wee.method.metrics.predictions import PREDICTIONS
 from wee.method.metrics.selective import AREAS, COVERAGE, ERROR_DETECTION, RISK
 
 METRICS: Catalogue[MetricKind] = Catalogue(
     "metric",
     [*PREDICTIONS, *AREAS, ERROR_DETECTION, *DETECTION, COVERAGE, RISK, FALSE_POSITIVES, *DEPLOYED],
-    own_kind,
+    kind_from_plugin,
 )
 """The kinds of metrics. Those that are tasks come with a parameter and set an operating threshold."""
 

@@ -57,22 +57,22 @@ class OwnTaskKind(TaskKind):
         return float(value), int(point)
 
 
-def own_kind(name: str, found: Any) -> MetricKind:
-    """The kind of metric that a plug-in's object is.
+def kind_from_plugin(name: str, plugin: Any) -> MetricKind:
+    """Make a kind of metric of a plug-in's object.
 
     Args:
         name: by which it was asked for, "module:Name".
-        found: a `MetricKind`; or an object, or a class that needs no arguments, with `higher_is_better` and one of
+        plugin: a `MetricKind`; or an object, or a class that needs no arguments, with `higher_is_better` and one of
             `of_ranking(ranked_outcome)`, `of_outcome(outcome, times)` and, for a task, `read(curve, share)`. It may have
             `label`, `percent`, and, with `of_ranking`, `on_id` and `on_ood`.
 
     Raises:
         WeeError: something is missing.
     """
-    if isinstance(found, MetricKind):
-        return replace(found, name=name)
-    words = (found.__doc__ or "a metric of your own").strip().splitlines()[0]
-    thing = found() if isinstance(found, type) else found
+    if isinstance(plugin, MetricKind):
+        return replace(plugin, name=name)
+    words = (plugin.__doc__ or "a metric of your own").strip().splitlines()[0]
+    thing = plugin() if isinstance(plugin, type) else plugin
     check_attributes("metric", name, thing, ["higher_is_better"])
     label, better = getattr(thing, "label", name.rpartition(":")[2]), bool(thing.higher_is_better)
     if hasattr(thing, "read"):

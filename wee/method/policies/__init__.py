@@ -28,22 +28,25 @@ from wee.method.policies.window import Stream, Width, Window, check_width, strea
 _looks = itertools.cycle(PALETTE)
 
 
-def _own(name: str, found: Any) -> type[Policy]:
-    """A policy from a plug-in: a class with `fit`, a dataclass if it has parameters. What it does not say has a default."""
-    if not isinstance(found, type):
-        raise WeeError(f"the policy {name} is a {type(found).__name__}; a policy is a class with fit(validation)")
-    check_attributes("policy", name, found, ["fit"])
-    bases = (found,) if issubclass(found, Policy) else (found, Policy)
-    words = (found.__doc__ or "").strip().splitlines()
-    own = {
+def _from_plugin(name: str, plugin: Any) -> type[Policy]:
+    """Make a policy of a plug-in: a class with `fit`, which is a dataclass if it has parameters.
+
+    Attributes of a policy that the class does not define have defaults.
+    """
+    if not isinstance(plugin, type):
+        raise WeeError(f"the policy {name} is a {type(plugin).__name__}; a policy is a class with fit(validation)")
+    check_attributes("policy", name, plugin, ["fit"])
+    bases = (plugin,) if issubclass(plugin, Policy) else (plugin, Policy)
+    words = (plugin.__doc__ or "").strip().splitlines()
+    attributes = {
         "name": name,
-        "label": _said(found, "label") or name.partition(":")[2],
-        "help": _said(found, "help") or (words[0] if words else "A policy of your own."),
-        "look": _said(found, "look") or next(_looks),
-        "__doc__": found.__doc__,
-        "__module__": found.__module__,
+        "label": _attribute(plugin, "label") or name.partition(":")[2],
+        "help": _attribute(plugin, "help") or (words[0] if words else "A policy of your own."),
+        "look": _attribute(plugin, "look") or next(_looks),
+        "__doc__": plugin.__doc__,
+        "__module__": plugin.__module__,
     }
-    policy: type[Policy] = type(found.__name__, bases, own)
+    policy: type[Policy] = type(plugin.__name__, bases, attributes)
     reserved = [
         field for field in policy.fields() if hasattr(Policy, field) or field in ("name", "label", "help", "look")
     ]
@@ -60,13 +63,15 @@ def _own(name: str, found: Any) -> type[Policy]:
     return policy
 
 
-def _said(found: type, attribute: str) -> Any:
-    """What a plug-in's class itself says, and not a built-in policy that it is made of; None for nothing."""
-    classes = (base for base in found.__mro__ if not base.__module__.startswith(__name__))
+def _attribute(plugin: type, attribute: str) -> Any:
+    """An attribute that the class of a plug-in defines itself; None if it only inherits it from a built-in policy."""
+    classes = (base for base in plugin.__mro__ if not base.__module__.startswith(__name__))
     return next((vars(base)[attribute] for base in classes if attribute in vars(base)), None)
 
 
-POLICIES: Catalogue[type[Policy]] = Catalogue("policy", [Single, Ensemble, Last, Window, SingleThreshold, Random], _own)
+POLICIES: Catalogue[type[Policy]] = Catalogue(
+    "policy", [Single, Ensemble, Last, Window, SingleThreshold, Random], _from_plugin
+)
 """The policies. `Single`, `Ensemble` and `Window` are those of the paper's main figures."""
 
 BASELINES = tuple(name for name, policy in POLICIES.items() if policy.baseline)

@@ -155,8 +155,10 @@ class Policy(ABC):
         These are `width` (the width of a window: a number, a text), `fraction` (a number) and `parameters` (a text); by
         default, the parameters that are given in the config, such as "share=0.3".
         """
-        own = ((name, getattr(self, name)) for name in self.parameters())
-        text = ", ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in own)
+        pairs = ((name, getattr(self, name)) for name in self.parameters())
+        text = ", ".join(
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in pairs
+        )
         return {PARAMETERS: text} if text else {}
 
     @classmethod

@@ -191,9 +191,9 @@ def _plugin(form: str) -> Any:
     """The class of a plug-in's rule."""
     module, _, name = form.partition(":")
     try:
-        found = importlib.import_module(module)
+        target = importlib.import_module(module)
         for part in name.split("."):
-            found = getattr(found, part)
+            target = getattr(target, part)
     except (ImportError, ValueError, AttributeError) as error:
         raise WeeError(f"there is no rule '{form}': {error}; is the folder of {module}.py on the PYTHONPATH?") from None
-    return found
+    return target
