@@ -21,13 +21,13 @@ log = logging.getLogger("wee")
 
 
 @dataclass
-class FigureStageConfig(Common):
+class FigureCommandConfig(Common):
     """The config of `wee figure`.
 
     Attributes:
         figure: What to draw.
-        sweeps: Whose tables to draw: "newest", or names of sweeps, folders, files or patterns of them, one or a list.
-        name: Name of the files; the figure's own name where it is not set.
+        sweeps: The sweeps whose tables are drawn: "newest", or a name, folder, file or pattern, or a list of these.
+        name: Name of the files; the name of the figure by default.
     """
 
     figure: FigureConfig = MISSING
@@ -40,8 +40,8 @@ class FigureStageConfig(Common):
             raise WeeError("sweeps is empty: name a sweep, or give newest")
 
 
-def figure(cfg: FigureStageConfig) -> None:
-    """Draw a figure, and write its numbers beside it."""
+def figure(cfg: FigureCommandConfig) -> None:
+    """Draw a figure, and write its numbers to a CSV file beside it."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -69,7 +69,7 @@ def figure(cfg: FigureStageConfig) -> None:
     report(files=[str(file) for file in [*files, listed]], sweeps=[str(sweep) for sweep in sweeps])
 
 
-COMMAND = Command("figure", FigureStageConfig, figure, modules())
+COMMAND = Command("figure", FigureCommandConfig, figure, modules())
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

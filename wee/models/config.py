@@ -25,7 +25,8 @@ class ScaleConfig:
         crop_pct: the side of the central crop as a share of the side of the resized image, in (0, 1].
         kwargs: arguments passed to `timm.create_model`.
         label: the label on figures; the name of the scale if it is empty.
-        weights: the weights of members that are not trained here, one or a list, member 0 first: paths of checkpoint files, or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
+        weights: the weights of members that are not trained here, one or a list, member 0 first: paths of checkpoint files,
+            or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
     """
 
     model: str = MISSING

@@ -106,7 +106,7 @@ class MSDNet(nn.Module):
         return logits, maps
 
     def up_to(self) -> list[nn.Module]:
-        """Return the network up to each exit, including the maps for later blocks: what is run for a sample that leaves there."""
+        """Return the network up to each exit, including the maps for later blocks: what runs for a sample that leaves there."""
         return [_UpTo(self, k + 1) for k in range(len(self.blocks))]
 
 
