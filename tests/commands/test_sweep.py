@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweep_tables import fill_store
-from tests.test_conf import composed
+from tests.helpers.configs import composed
+from tests.helpers.stores import fill_store
 from wee.commands.sweep import SweepConfig, sweep
 from wee.errors import WeeError
 from wee.sweep.results import read_table

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
 from wee.figures.style import LOOKS, lighter, metric_label
-from wee.sweep.config import POLICIES
+from wee.sweep.config import BASELINE, POLICIES
 
 
 def test_every_policy_has_a_look_of_its_own() -> None:
-    assert {*POLICIES, TOGETHER} <= set(LOOKS)
+    assert {*POLICIES, BASELINE} <= set(LOOKS)
     for part in ("label", "marker"):
         assert len({getattr(look, part) for look in LOOKS.values()}) == len(LOOKS)
     assert len({look.colour for name, look in LOOKS.items() if name != "adjusted"}) == len(LOOKS) - 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
+from wee.sweep.config import BASELINE
 
 INK = "#222222"
 GRID = "#e4e4e4"
@@ -84,7 +84,7 @@ LOOKS: Mapping[str, Look] = {
     "adjusted": Look("adjusted windows", "#0072B2", "x", (0, (1, 1)), order=2.5),
     "threshold": Look("single threshold", "#CC79A7", "v", (0, (1, 1))),
     "random": Look("random exit", "#E69F00", "D", (0, (3, 1, 1, 1))),
-    TOGETHER: Look("single models and ensembles", "#009E73", "P", (0, (5, 1, 1, 1, 1, 1))),
+    BASELINE: Look("single models and ensembles", "#009E73", "P", (0, (5, 1, 1, 1, 1, 1))),
 }
 
 

@@ -17,6 +17,8 @@ from wee.method.scores import SCORES
 POLICIES = ("single", "ensemble", "last", "window", "threshold", "random")
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
+BASELINE = "single+ensemble"
+"""The policy of the front that single models and ensembles make together."""
 
 
 @dataclass

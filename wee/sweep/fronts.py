@@ -13,14 +13,12 @@ from wee.costs import MACS
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
+from wee.sweep.config import BASELINE
 from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
 
 SETTING = ["scale", "exits", "size", "width", "fraction"]
 """A point of a front: its orders and choices of members are averaged, not picked from."""
-
-BASELINE = "single+ensemble"
-"""The policy of the front that single models and ensembles make together."""
 
 _PANEL = ["dataset", "family", "cost", "metric", "eval_score"]
 """The columns within which points compete."""

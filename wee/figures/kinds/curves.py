@@ -1,0 +1,35 @@
+"""Curves: a metric against the average cost through the scales, one curve for each policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wee.figures.kinds.lines import Lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wee.figures.config import FigureConfig
+    from wee.figures.points import Panel
+
+
+class Curves(Lines):
+    """One curve for each policy, through the scales of a family."""
+
+    name = "curves"
+    label = "curves"
+    help = "a metric against the average cost through the scales, one curve for each policy"
+    fields = (*Lines.fields, "adjusted")
+
+    def lines(self, rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
+        """Yield a line for each policy, and one for adjusted windows where the config asks for them."""
+        from wee.figures.points import curve, line
+        from wee.figures.style import LOOKS
+
+        noted = "window" if "window" in config.policies else config.policies[0]
+        for policy in config.policies:
+            yield line(curve(rows, policy, panel, config), LOOKS[policy].label, policy, note=policy == noted)
+            if policy == "window" and config.adjusted and panel.ood is not None:
+                adjusted = curve(rows, policy, panel, config, adjusted=True)
+                yield line(adjusted, LOOKS["adjusted"].label, "adjusted")
