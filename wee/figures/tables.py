@@ -26,7 +26,7 @@ def read_tables_of(kind: FigureKind, config: FigureConfig, sweeps: list[Path], r
 
     Args:
         kind: The kind of figure.
-        config: What is drawn; it may name a reference.
+        config: What is drawn. If it names a reference, that has to be priced by the cost of the sweeps.
         sweeps: The folders or files of the sweeps.
         root: The folder of all sweeps, in which a reference is looked up.
 
@@ -34,7 +34,7 @@ def read_tables_of(kind: FigureKind, config: FigureConfig, sweeps: list[Path], r
         The tables by name, as `FigureKind.points` takes them.
 
     Raises:
-        WeeError: a sweep has no such table, or the reference cannot be read.
+        WeeError: a sweep has no such table, the sweeps have several costs, or the reference cannot be read.
     """
     tables = {name: READERS[name](sweeps) for name in kind.reads}
     if config.reference is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -89,6 +90,17 @@ def test_a_figure_has_four_panels_a_task_and_a_line_at_what_was_asked_for(table:
 def test_what_was_not_studied_is_named(table: pd.DataFrame, changes: dict[str, object], message: str) -> None:
     with pytest.raises(WeeError, match=message):
         points(table, config(**changes))
+
+
+def test_a_panel_names_the_cost_and_shows_one(table: pd.DataFrame) -> None:
+    priced = table.assign(cost="mine:Energy")
+    labels = Labels(costs={"mine:Energy": "energy"})
+    for rows, title in ((table, "average MACs / single"), (priced, "average energy / single")):
+        figure = draw(points(rows, config()), config(), labels)
+        assert any(axis.get_title(loc="left").startswith(title) for axis in figure.axes)
+        plt.close(figure)
+    with pytest.raises(WeeError, match="priced by macs and mine:Energy, and a figure shows one cost"):
+        points(pd.concat([table, priced]), config())
 
 
 def test_one_line_is_of_one_size_of_ensembles(table: pd.DataFrame) -> None:
