@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import QUICK, SMALL, Wee, last_report
+from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from wee.store import LogitStore
 from wee.store.entry import Address
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.test_conf import composed
+from tests.helpers.configs import composed
 from wee.commands.families import FamiliesConfig, families
 from wee.errors import WeeError
 

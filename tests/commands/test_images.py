@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import Wee, last_report
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import Wee, last_report
 from wee.store import Address, LogitStore
 
 NETWORK = (

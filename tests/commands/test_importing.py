@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from tests.conftest import Wee, last_report
+from tests.helpers.command_line import Wee, last_report
 from wee.app.paths import PathsConfig
 from wee.commands.import_ import ImportConfig, import_logits
 from wee.data.logit_files import read

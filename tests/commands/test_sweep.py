@@ -8,14 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.sweep_tables import fill_store
-from tests.test_conf import composed
+from tests.helpers.configs import composed
+from tests.helpers.figures import draw, points
+from tests.helpers.stores import fill_store
 from wee.commands.sweep import SweepConfig, sweep
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-from wee.figures.draw import draw
-from wee.figures.points import points
-from wee.figures.validation import validation_points
 from wee.method import IntervalRule
 from wee.sweep.config import PolicyConfig
 from wee.sweep.results import read_averages, read_rules, read_table, read_validation
@@ -178,7 +176,7 @@ def test_a_policy_of_your_own_is_swept_and_drawn_like_a_built_in_one(
     for kind in ("tradeoff", "hypervolume"):
         assert mine in set(points(table, FigureConfig("f", kind, ["cov@20"], policies=["single", mine])).look)
     study = FigureConfig("f", "validation", ["cov@20"], policies=["single", mine], parameters="share=0.1")
-    assert mine in set(validation_points(read_validation([folder]), study).look)
+    assert mine in set(points(read_validation([folder]), study).look)
 
     assert run() == [folder]
     assert "this sweep over these logits is there already" in caplog.text

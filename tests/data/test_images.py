@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.data import trees
+from tests.helpers import trees
 from wee.data.base import Transform
 from wee.data.config import ImagesConfig, ValidationConfig
 from wee.data.images import ImageFiles, list_images

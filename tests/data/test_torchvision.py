@@ -70,7 +70,7 @@ def test_a_damaged_file_of_cifar_is_told(tmp_path: Path, pixels: np.ndarray) -> 
 
 
 def test_folders_go_before(tmp_path: Path, pixels: np.ndarray) -> None:
-    from tests.data import trees
+    from tests.helpers import trees
 
     trees.class_folders(tmp_path / "test", 2)
     assert len(config(tmp_path).split("test")) == 6

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data import trees
+from tests.helpers import trees
 from wee.data.augment import Augment
 from wee.data.base import ArrayImages, Transform
 from wee.data.config import ImagesConfig, ValidationConfig

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
 from wee.figures.style import ADJUSTED, label, lighter, look
 from wee.method import POLICIES
 from wee.method.policies.base import PALETTE
+from wee.sweep.config import BASELINE
 
 
 def test_every_policy_has_a_look_of_its_own() -> None:
-    names = [*POLICIES, TOGETHER, ADJUSTED]
+    names = [*POLICIES, BASELINE, ADJUSTED]
     looks = [*map(look, names), *PALETTE]
     assert len(set(map(label, names))) == len(names)
     assert len({drawn.marker for drawn in looks}) == len(looks)

@@ -14,8 +14,8 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from tests.conftest import SMALL, Wee
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import SMALL, Wee
 from wee.app.paths import conf_dir
 from wee.app.typed import to_object
 from wee.data.augment import Augment

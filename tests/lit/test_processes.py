@@ -16,8 +16,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from tests.conftest import QUICK, Wee, last_report
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import QUICK, Wee, last_report
 from wee.errors import WeeError
 from wee.lit import processes as module
 from wee.lit.processes import start_processes, thread_count

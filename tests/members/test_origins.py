@@ -12,8 +12,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from tests.conftest import Wee
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import Wee
 from wee.data.config import ImagesConfig, ValidationConfig
 from wee.errors import WeeError
 from wee.members.origins import Given, Origin, source

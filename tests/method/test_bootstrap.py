@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.method.test_conventions import outcome as plain_outcome
+from tests.helpers.outcomes import outcome as plain_outcome
 from wee.errors import WeeError
 from wee.method import METRICS, Metric, Outcome, RankedOutcome, Stages, Summary, Task, bootstrap, interval, kernels
 from wee.method.bootstrap import at_macs, draws, group_numbers

@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import wee.method
-from tests.conftest import SMALL, Wee
-from tests.sweep.test_cascades import SPLITS, pool, small
-from tests.sweep.test_cascades import store as store
+from tests.helpers.command_line import SMALL, Wee
+from tests.helpers.sweeps import SPLITS, pool, small
 from wee.errors import WeeError
 from wee.method import summarise
 from wee.store import LogitStore
@@ -34,7 +32,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls.append({"sets": sorted(sets), "scores": list(scores)})
         return summarise(logits, labels, sets, scores, *rest)
 
-    monkeypatch.setitem(wee.method.__dict__, "summarise", watch)
+    monkeypatch.setattr("wee.method.logits.summarise", watch)
     return calls
 
 

@@ -8,30 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.sweeps import SPLITS, exits, pool, small
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import fit_temperature, summarise
-from wee.store import Address, LogitStore
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.store import LogitStore
+from wee.sweep.config import BootstrapConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.settings import orders
 from wee.sweep.table import Plan, Result, compute
-
-SPLITS = ("val", "test", "ood-far")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
-    return fill_store(tmp_path_factory.mktemp("store"), members=2, scales=("s1", "s2", "s3"), count=200, ood=True)
-
-
-def small(**changes: object) -> Plan:
-    parts: dict[str, object] = {"policy": PolicyConfig(["single", "ensemble", "window"]), "window": WindowConfig([0.2])}
-    parts |= {"task": TaskConfig(["cov@20"], ["accuracy", "nll"]), "score": ScoreConfig()}
-    return plan(**{**parts, **changes})
 
 
 def run(found: Pool, wanted: Plan) -> pd.DataFrame:
@@ -155,23 +141,6 @@ def test_disagreement_alone_can_be_asked_for(store: LogitStore) -> None:
     assert set(ranked.policy) == {"ensemble"}
     assert set(table[table.eval_score.isna()].metric) == {"accuracy", "nll"}
     assert set(table.policy) == {"single", "ensemble", "window"}
-
-
-def exits(root: Path) -> Pool:
-    store = LogitStore(root)
-    rng = np.random.default_rng(0)
-    for split in ("val", "test"):
-        labels = rng.integers(5, size=120)
-        logits = rng.normal(size=(120, 3, 5)) + np.array([1.0, 2.0, 3.0])[:, None] * np.eye(5)[labels][:, None]
-        ids = np.array([f"{split}-{i}" for i in range(120)], dtype=np.bytes_)
-        with store.writer(
-            Address("toy", "msd", "m", 0, split), {"weights": "w", "samples": split}, labels, ids, ids
-        ) as writer:
-            writer.add(np.arange(120), logits.astype(np.float32), labels)
-            writer.commit({"macs": [1.0, 2.5, 4.0]}, {"command": "wee evaluate"})
-    found, _ = read_pool(store, "toy", "msd", ["m"], [0], ["val", "test"], [])
-    assert found is not None
-    return found
 
 
 def test_a_later_exit_replaces_and_costs_what_it_costs(tmp_path: Path) -> None:

@@ -6,31 +6,28 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from wee.app.paths import conf_dir
-from wee.app.typed import to_object
-from wee.commands import find_command
+from tests.helpers.configs import composed
 from wee.commands.sweep import SweepConfig
 from wee.errors import WeeError
 from wee.method import POLICIES, SCORES
 
 
-def composed(*overrides: str) -> SweepConfig:
-    find_command("sweep").register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return to_object(SweepConfig, compose("sweep", overrides=list(overrides)))
+def sweep(*overrides: str) -> SweepConfig:
+    cfg = composed("sweep", *overrides)
+    assert isinstance(cfg, SweepConfig)
+    return cfg
 
 
 @pytest.mark.parametrize("name", [name for name, score in SCORES.items() if not score.several])
 def test_every_score_is_a_choice(name: str) -> None:
-    score = composed(f"score={name}").score
+    score = sweep(f"score={name}").score
     assert (score.exit, score.evaluation) == ([name], ["same"])
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_policy_is_a_choice(name: str) -> None:
-    assert composed(f"policy={name}").policy.names == [name]
+    assert sweep(f"policy={name}").policy.names == [name]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +45,7 @@ def test_every_policy_is_a_choice(name: str) -> None:
     ],
 )
 def test_choices_unite_and_keys_replace_them(overrides: list[str], key: str, expected: list[str]) -> None:
-    cfg = composed(*overrides)
+    cfg = sweep(*overrides)
     assert getattr(cfg.score if overrides[0].startswith("score") else cfg.policy, key) == expected
 
 
@@ -56,7 +53,7 @@ def test_a_choice_and_the_same_key_are_one_configuration() -> None:
     """Otherwise one sweep would be computed twice under two identities."""
     parts: list[dict[str, Any]] = [
         dataclasses.asdict(cfg.policy) | dataclasses.asdict(cfg.score)
-        for cfg in (composed("policy=window", "score=gini"), composed("policy.names=window", "score.exit=gini"))
+        for cfg in (sweep("policy=window", "score=gini"), sweep("policy.names=window", "score.exit=gini"))
     ]
     for part in parts:
         del part["quantile"], part["probability"]  # the file all.yaml, the default, has a grid of these
@@ -65,4 +62,4 @@ def test_a_choice_and_the_same_key_are_one_configuration() -> None:
 
 def test_a_mapping_is_no_list_of_names() -> None:
     with pytest.raises(WeeError, match="there is no policy"):
-        composed("policy.names={window: 1}")
+        sweep("policy.names={window: 1}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sweep.test_sweep import pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import pool
 from wee.errors import WeeError
 from wee.store import LogitStore
 from wee.sweep.pool import Pool, check_same_samples, read_pool

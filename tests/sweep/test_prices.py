@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan
 from wee.errors import WeeError
 from wee.store import Address, LogitStore, MeasuredCost
 from wee.sweep.config import BootstrapConfig, PolicyConfig, TaskConfig

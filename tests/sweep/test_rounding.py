@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import QUICK, SMALL, Wee
+from tests.helpers.command_line import QUICK, SMALL, Wee
 from wee.errors import WeeError
 from wee.method import summarise
 from wee.store import Address, LogitStore

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import FixedRule, IntervalRule, Metric, RankedOutcome, Stages, Task, Window, summarise

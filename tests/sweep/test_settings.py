@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sweep.test_cascades import exits
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import exits, plan, pool
 from wee.members.config import EnsembleConfig
 from wee.method import summarise
 from wee.store import LogitStore

@@ -8,36 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import Metric, RankedOutcome, Stages, Task, Window, summarise
-from wee.store import Address, LogitStore
-from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.store import Address
+from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
-from wee.sweep.pool import Pool, read_pool
+from wee.sweep.pool import read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
 from wee.sweep.rows import COLUMNS, KEYS
 from wee.sweep.summary import si, summary
-from wee.sweep.table import Plan, compute
-
-
-def plan(**changes: object) -> Plan:
-    parts = {
-        "ensemble": EnsembleConfig(),
-        "policy": PolicyConfig(["single", "ensemble", "window", "threshold", "random"], [0.2, 0.5], [0.3]),
-        "window": WindowConfig([0, 0.2, "all"]),
-        "score": ScoreConfig("msp", ["same", "energy"]),
-        "task": TaskConfig(["cov@20", "risk@50"], ["aurc", "accuracy", "nll"]),
-        **changes,
-    }
-    return Plan(**parts)  # type: ignore[arg-type]
-
-
-def pool(store: LogitStore, *scales: str, members: int = 2, splits: tuple[str, ...] = ("val", "test")) -> Pool:
-    found, missing = read_pool(store, "toy", "made", list(scales), list(range(members)), splits, [])
-    assert found is not None, missing
-    return found
+from wee.sweep.table import compute
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import wee.sweep.validation as validation
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.errors import WeeError
 from wee.method import RiskCoverage, Stages, Task, Window, summarise
 from wee.method.bootstrap import group_numbers

@@ -1,4 +1,4 @@
-"""`wee data check`: whether a data set is where it should be, and what is in it."""
+"""`wee data check`: check that a data set is in its place, and count what it contains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wee.data.config import DatasetConfig, ImagesConfig, LabelledConfig, Shifted
 
 @dataclass
 class DataConfig(Common):
-    """What `wee data check` can be told.
+    """The config of `wee data check`.
 
     Attributes:
         dataset: the ID data.
@@ -37,30 +37,30 @@ def check(cfg: DataConfig) -> None:
     """Count the classes and images of every split, and open a few."""
     from rich.table import Table
 
-    shown, found, failures = Table(header_style="bold"), {}, Failures()
+    shown, splits, failures = Table(header_style="bold"), {}, Failures()
     for column in ("data set", "split", "place", "images", "groups", "classes", "sizes"):
         shown.add_column(column, justify="right" if column in ("images", "groups", "classes") else "left")
     wanted: list[tuple[str, DatasetConfig, str]] = [
         (cfg.dataset.name, cfg.dataset, name) for name in ("train", "val", "test")
     ]
     wanted += [(ood.name, ood, "test") for ood in cfg.ood.values()]
-    wanted += [(name, one, "test") for name, one in cfg.shift.items()]
-    for own, config, name in wanted:
-        title = f"{own} {name}"
+    wanted += [(name, shift, "test") for name, shift in cfg.shift.items()]
+    for dataset, config, name in wanted:
+        title = f"{dataset} {name}"
         with failures.of(title):
-            found[title] = _split(config, name, cfg.dataset)
-            counts = [f"{found[title][key]:,}" for key in ("images", "groups", "classes")]
-            shown.add_row(own, name, found[title]["place"], *counts, found[title]["sizes"])
+            splits[title] = _split(config, name, cfg.dataset)
+            counts = [f"{splits[title][key]:,}" for key in ("images", "groups", "classes")]
+            shown.add_row(dataset, name, splits[title]["place"], *counts, splits[title]["sizes"])
     show(shown)
-    report(splits=found, failures=failures.messages)
+    report(splits=splits, failures=failures.messages)
     failures.tell()
 
 
 def _split(config: DatasetConfig, name: str, dataset: LabelledConfig) -> dict[str, Any]:
-    """Counts of one split, three of its images opened.
+    """Count the images, groups and classes of a split, and open three of its images.
 
     Raises:
-        WeeError: it is not there, an image cannot be read, or there are other classes than the config says.
+        WeeError: the split is missing, an image cannot be read, or its classes are not those of the config.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Config of the commands that deal with trained members: which there are, how they are trained, which are meant."""
+"""Config of the commands that train or evaluate members: which members there are, and which are selected."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from wee.models.config import FamilyConfig
 
 @dataclass
 class MembersConfig(Common):
-    """Fields of the commands that deal with members.
+    """Fields of the commands that train or evaluate members.
 
     Attributes:
         dataset: the ID data, on which members are trained.
-        family: architectures to choose from.
+        family: the architectures.
         ensemble: which members there are.
-        trainer: how they are trained, which is how their weights are found.
-        runtime: devices.
-        scale, member: which are meant: one, a list, or "all".
+        trainer: how members are trained; it identifies their weights.
+        runtime: the devices.
+        scale, member: the selected scales and members: one, a list, or "all".
     """
 
     dataset: Any = None

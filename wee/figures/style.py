@@ -6,8 +6,8 @@ from typing import Any
 
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
 from wee.method.policies import BASELINES, POLICIES, Look, Window
+from wee.sweep.config import BASELINE
 
 INK = "#222222"
 GRID = "#e4e4e4"
@@ -69,7 +69,7 @@ def look(name: str) -> Look:
     Raises:
         WeeError: there is no such policy.
     """
-    if name == TOGETHER:
+    if name == BASELINE:
         return Look("#009E73", "P", (0, (5, 1, 1, 1, 1, 1)))
     if name == ADJUSTED:
         return Window.adjusted_look
@@ -78,7 +78,7 @@ def look(name: str) -> Look:
 
 def label(name: str) -> str:
     """What a line is called in a legend, by the same names as `look`."""
-    if name == TOGETHER:
+    if name == BASELINE:
         return " and ".join(POLICIES[policy].label for policy in BASELINES)
     return Window.adjusted_label if name == ADJUSTED else POLICIES.find(name).label
 

@@ -1,4 +1,4 @@
-"""Typed configs of families. A family is data: scale names, each with a timm model, an input size and overrides."""
+"""Typed configs of families. A family consists of scales: names, each with a timm model, an input size and overrides."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class ScaleConfig:
     """One architecture of a family.
 
     Attributes:
-        model: its name in timm's registry.
-        input_size: side of its square input in pixels.
-        interpolation: of the resizing to it.
-        crop_pct: the share of the resized image's side that is kept, from its centre.
-        kwargs: passed to `timm.create_model`.
-        label: on figures; the scale's name where it is empty.
-        weights: where members come from that are not trained here, one or a list, member 0 first: paths of checkpoint
-            files, or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
+        model: the name of the model in timm's registry.
+        input_size: side of the square input, in pixels.
+        interpolation: how images are resized to the input.
+        crop_pct: the side of the central crop as a share of the side of the resized image, in (0, 1].
+        kwargs: arguments passed to `timm.create_model`.
+        label: the label on figures; the name of the scale if it is empty.
+        weights: the weights of members that are not trained here, one or a list, member 0 first: paths of checkpoint files,
+            or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
     """
 
     model: str = MISSING
@@ -39,13 +39,13 @@ class ScaleConfig:
 
     def identity(self) -> dict[str, Any]:
         """The architecture, as plain data."""
-        seen = ("label", "interpolation", "crop_pct", "weights")  # part of the transform, or of other identities
-        return {key: value for key, value in asdict(self).items() if key not in seen}
+        excluded = ("label", "interpolation", "crop_pct", "weights")  # part of the transform, or of other identities
+        return {key: value for key, value in asdict(self).items() if key not in excluded}
 
     def __post_init__(self) -> None:
         if self.input_size < 1:
             raise WeeError(f"input_size is {self.input_size}: it is a number of pixels")
-        self.weights = [] if self.weights is None else [str(one) for one in as_list(self.weights)]
+        self.weights = [] if self.weights is None else [str(name) for name in as_list(self.weights)]
         if self.interpolation not in INTERPOLATIONS:
             raise unknown("interpolation", self.interpolation, INTERPOLATIONS)
         if not 0 < self.crop_pct <= 1:
@@ -54,15 +54,15 @@ class ScaleConfig:
 
 @dataclass
 class FamilyConfig:
-    """Architectures of growing cost.
+    """A family: architectures of increasing cost.
 
     Attributes:
-        name: in the store, in tables and in messages.
-        label: on figures; the name where it is empty.
-        model, kwargs: of the scales that do not name a model of their own.
-        interpolation, crop_pct: of the scales that do not say otherwise.
-        scales: by name, in the order of their cost; each a `ScaleConfig`.
-        stored: whether the family is known by its logits in the store alone, and has the scales that are there.
+        name: the name in the store, in tables and in messages.
+        label: the label on figures; the name if it is empty.
+        model, kwargs: defaults for scales that name no model.
+        interpolation, crop_pct: defaults for scales that do not set them.
+        scales: a `ScaleConfig` for each scale, by name, in the order of their cost.
+        stored: whether only the logits in the store are known; the family then has the scales of the store.
     """
 
     name: str = MISSING
@@ -87,9 +87,9 @@ class FamilyConfig:
         return to_object(ScaleConfig, scale, f"family.scales.{name}")
 
     def choose(self, scale: Any) -> list[str]:
-        """The names of the scales that a `scale` field means.
+        """Return the names of the scales that the value of a `scale` field selects.
 
         Raises:
-            WeeError: one does not exist.
+            WeeError: a scale does not exist.
         """
         return choose("scale", scale, list(self.scales), of=f"family {self.name}")

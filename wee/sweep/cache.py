@@ -119,7 +119,7 @@ class SummaryCache:
         """In one pass over the logits; these are verified first."""
         if not missing:
             return {}
-        from wee.method import summarise
+        from wee.method.logits import summarise
 
         needed = sorted({place for members in missing for place in members})
         found = (job.pool.networks[place].entries.get(job.split) for place in needed)

@@ -13,13 +13,16 @@ from wee.app.command import jobs_at_once
 from wee.app.fields import as_list, names
 from wee.errors import WeeError, unknown
 from wee.machine import processors
-from wee.method.policies import POLICIES
+from wee.method.policies import BASELINES, POLICIES
 from wee.method.scores import DEFAULT_SCORE, SCORES
 
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
 SHARED = ("width", "quantile", "probability", "seed")
 """The parameters of policies that have a key of their own in the config."""
+
+BASELINE = "+".join(BASELINES)
+"""The policy of the front that the baselines, single models and ensembles, make together: "single+ensemble"."""
 
 
 @dataclass

@@ -14,12 +14,10 @@ from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
 from wee.method.policies import BASELINES
+from wee.sweep.config import BASELINE
 from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
 from wee.sweep.rows import FRONT, PANEL, POINT
-
-BASELINE = "+".join(BASELINES)
-"""The policy of the front that the baselines, single models and ensembles, make together: "single+ensemble"."""
 
 _PANELS = [name for name in PANEL if name in FRONT]
 """The columns within which fronts are drawn."""

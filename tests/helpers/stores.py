@@ -20,7 +20,7 @@ def fill_store(
     family: str = "made",
     group: int = 3,
 ) -> LogitStore:
-    """Members of made-up scales: the later the scale, the better and the dearer."""
+    """Members of made-up scales: the later the scale, the better and the more expensive."""
     store = LogitStore(root)
     for place, scale in enumerate(scales):
         for member in range(members):

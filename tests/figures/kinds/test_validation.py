@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.figures import draw, points
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
+from wee.figures.kinds.validation import COLUMNS
 from wee.figures.labels import Labels
-from wee.figures.validation import COLUMNS, draw_validation, validation_points
 from wee.sweep.config import PolicyConfig, TaskConfig, ValidationStudyConfig, WindowConfig
 from wee.sweep.results import read_validation
 from wee.sweep.validation import study
@@ -38,7 +40,7 @@ def config(**changes: object) -> FigureConfig:
 
 
 def test_points_are_the_medians_and_quantiles_of_one_scale(table: pd.DataFrame) -> None:
-    found = validation_points(table, config(panels=["cov@40", "risk@80"]))
+    found = points(table, config(panels=["cov@40", "risk@80"]))
     assert list(found.columns) == COLUMNS
     assert len(found) == 2 * 4 * 3 * 2  # tasks, quantities, policies, sizes of the validation set
     assert set(found.scale) == {"s1"}
@@ -51,7 +53,7 @@ def test_points_are_the_medians_and_quantiles_of_one_scale(table: pd.DataFrame) 
     assert point.value == pytest.approx(drawn.macs.median().mean() / 1e6)
     ends = found[(found.quantity == "price") & (found.val_size == 300)].groupby("look").value.first()
     assert (ends["single"], ends["ensemble"]) == (1, 2)
-    assert set(validation_points(table, config(scale="s2")).scale) == {"s2"}
+    assert set(points(table, config(scale="s2")).scale) == {"s2"}
 
 
 def test_a_figure_has_four_panels_a_task_and_a_line_at_what_was_asked_for(table: pd.DataFrame, tmp_path: Path) -> None:
@@ -60,8 +62,8 @@ def test_a_figure_has_four_panels_a_task_and_a_line_at_what_was_asked_for(table:
         "risk@80": ("coverage at that threshold (%) ↑", 80),
     }
     for task, (title, value) in asked.items():
-        points = validation_points(table, config(panels=[task]))
-        figure = draw_validation(points, config(), Labels(scales={"made/s1": "Small"}))
+        drawn = points(table, config(panels=[task]))
+        figure = draw(drawn, config(), Labels(scales={"made/s1": "Small"}))
         panels = {axis.get_title(loc="left"): axis for axis in figure.axes}
         assert len(panels) == 4
         level = [line for line in panels[title].lines if list(line.get_ydata()) == [value, value]]
@@ -87,14 +89,25 @@ def test_a_figure_has_four_panels_a_task_and_a_line_at_what_was_asked_for(table:
 )
 def test_what_was_not_studied_is_named(table: pd.DataFrame, changes: dict[str, object], message: str) -> None:
     with pytest.raises(WeeError, match=message):
-        validation_points(table, config(**changes))
+        points(table, config(**changes))
+
+
+def test_a_panel_names_the_cost_and_shows_one(table: pd.DataFrame) -> None:
+    priced = table.assign(cost="mine:Energy")
+    labels = Labels(costs={"mine:Energy": "energy"})
+    for rows, title in ((table, "average MACs / single"), (priced, "average energy / single")):
+        figure = draw(points(rows, config()), config(), labels)
+        assert any(axis.get_title(loc="left").startswith(title) for axis in figure.axes)
+        plt.close(figure)
+    with pytest.raises(WeeError, match="priced by macs and mine:Energy, and a figure shows one cost"):
+        points(pd.concat([table, priced]), config())
 
 
 def test_one_line_is_of_one_size_of_ensembles(table: pd.DataFrame) -> None:
     both = pd.concat([table, table[table.policy != "single"].assign(size=3)])
     with pytest.raises(WeeError, match="several settings of policy ensemble of s1.*figure.size"):
-        validation_points(both, config())
-    pd.testing.assert_frame_equal(validation_points(both, config(size=2)), validation_points(table, config()))
+        points(both, config())
+    pd.testing.assert_frame_equal(points(both, config(size=2)), points(table, config()))
 
 
 def test_a_sweep_without_a_study_is_told_how_to_make_one(tmp_path: Path) -> None:
