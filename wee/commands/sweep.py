@@ -373,7 +373,7 @@ def _identity(cfg: SweepConfig, plan: Plan, pools: list[Pool], reference: pd.Dat
     cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": values}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
-    validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
+    validation = dict(validation=asdict(cfg.validation)) if cfg.validation.sizes else {}
     return {
         **settings,
         **rounding,
