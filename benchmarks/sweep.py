@@ -17,6 +17,7 @@ import pandas as pd
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
 from benchmarks.report import Report, Row, seconds
+from wee.data.splits import SplitName
 from wee.method import Metric, Outcome, Prefix, Ranking, Stages, Task, Window, bootstrap, summarise
 from wee.store import Address, Entry, LogitStore
 
@@ -220,7 +221,7 @@ def _made(folder: Path, name: str, samples: int, classes: int, members: int) -> 
 
 
 def _entry(folder: Path, dataset: str, split: str, member: int) -> Entry:
-    (entry,) = LogitStore(folder / "store").find(Address(dataset, "synthetic", "s", member, split))
+    (entry,) = LogitStore(folder / "store").find(Address(dataset, "synthetic", "s", member, SplitName.parse(split)))
     return entry
 
 

@@ -15,6 +15,7 @@ import wee.method
 from tests.conftest import SMALL, Wee
 from tests.sweep.test_cascades import SPLITS, pool, small
 from tests.sweep.test_cascades import store as store
+from wee.data.splits import VAL
 from wee.errors import WeeError
 from wee.method import Outputs, summarise
 from wee.store import LogitStore
@@ -124,8 +125,8 @@ def test_a_score_is_kept_for_each_temperature(store: LogitStore, tmp_path: Path,
     scorer = keeping(tmp_path)
     temperatures = scorer.temperatures(found)
     assert keeping(tmp_path).temperatures(found) == temperatures
-    plain = scorer.prefixes(found, "val", [(0,)], ["msp"])
-    warm = scorer.prefixes(found, "val", [(0,)], ["msp"], [3.0] * len(found.networks))
+    plain = scorer.prefixes(found, VAL, [(0,)], ["msp"])
+    warm = scorer.prefixes(found, VAL, [(0,)], ["msp"], [3.0] * len(found.networks))
     assert len(scored) == 2
     assert (plain[0,].scores["msp"] > warm[0,].scores["msp"]).all()
 
@@ -140,7 +141,7 @@ def test_a_temperature_is_that_of_rounded_logits(store: LogitStore, tmp_path: Pa
 def test_an_accelerators_scores_are_kept_apart(store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]) -> None:
     found = pool(store, "s1")
     for accelerator in ("cpu", "auto", "cpu"):
-        Scorer(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).prefixes(found, "val", [(0,)], ["msp"])
+        Scorer(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).prefixes(found, VAL, [(0,)], ["msp"])
     assert len(scored) == 1
     assert ScoringConfig(accelerator="cuda:1").kinds == ["cuda"]
     with pytest.raises(WeeError, match="auto, cpu, cuda"):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from wee.app.command import FOLDERS, Command
 from wee.app.console import progress, show
 from wee.app.failures import Failures, report
+from wee.app.fields import Checked, written
 from wee.app.paths import Common
 from wee.app.typed import to_object
 from wee.commands import find_command, modules
-from wee.data.config import LabelledConfig, labelled
+from wee.data.config import LabelledConfig
+from wee.data.roles import labelled
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
 from wee.units import si
@@ -24,15 +26,15 @@ class FamiliesConfig(Common):
     """What `wee families` can be told.
 
     Attributes:
-        family: which; null for all.
-        dataset: the data set whose classes and channels the networks get, as its config gives them; its images are not
-            needed. null for 1000 classes and 3 channels, as of ImageNet.
-        classes: outputs of a network; null for the data set's, and a number goes before it.
-        channels: of an image; null for the data set's, and a number goes before it.
+        family: The family to show; null for all.
+        dataset: The data set for whose classes and channels the networks are built, as its config gives them. Its images are
+            not needed. null for 1000 classes and 3 channels, as of ImageNet.
+        classes: The number of outputs of a network. It overrides that of the data set; null for the data set's.
+        channels: The number of channels of an image. It overrides that of the data set; null for the data set's.
     """
 
-    family: Any = None
-    dataset: Any = None
+    family: FamilyConfig | None = None
+    dataset: Checked[LabelledConfig | None] = written(None)
     classes: int | None = None
     channels: int | None = None
 
@@ -44,46 +46,30 @@ class FamiliesConfig(Common):
         self.dataset = None if self.dataset is None else labelled(self.dataset)
 
 
-def families(cfg: FamiliesConfig) -> None:
-    """Build every scale, count, and print a table."""
-    from rich.table import Table
+@dataclass(frozen=True)
+class FamiliesJob:
+    """What `wee families` works on.
 
-    from wee.models.build import build, count_exit_macs, count_parameters
+    Attributes:
+        families: The families to show.
+        classes: The number of outputs of a network.
+        channels: The number of channels of an image.
+        title: What the networks are built for.
+    """
 
-    chosen = _families(cfg)
-    classes, channels = _outputs_and_channels(cfg)
-    title = f"networks with {classes:,} outputs for images of {channels} channel{'s' * (channels > 1)}"
-    if cfg.dataset is not None and not cfg.classes and not cfg.channels:
-        title += f" ({cfg.dataset.name})"
-    shown = Table(title=f"{title}; inputs in pixels", title_justify="left", header_style="bold")
-    networks, failures = [], Failures()
-    for column in ("family", "scale", "model", "input", "MACs", "parameters"):
-        shown.add_column(column, justify="right" if column in ("input", "MACs", "parameters") else "left", no_wrap=True)
-    with progress("networks") as bar:
-        task = bar.add_task("counting", total=sum(len(family.scales) for family in chosen))
-        for family in chosen:
-            for name, scale in family.scales.items():
-                with failures.of(f"{family.name}/{name}"):
-                    network = build(scale, classes, channels)
-                    macs = count_exit_macs(network, scale.input_size, channels)
-                    row = {"family": family.name, "scale": name, "model": scale.model, "input": scale.input_size}
-                    networks.append({**row, "macs": macs, "parameters": count_parameters(network)})
-                    each = ", ".join(si(one) for one in macs) if isinstance(macs, list) else si(macs)
-                    shown.add_row(*map(str, row.values()), each, si(networks[-1]["parameters"]))
-                bar.advance(task)
-            shown.add_section()
-    show(shown)
-    report(classes=classes, channels=channels, networks=networks, failures=failures.messages)
-    failures.tell()
+    families: list[FamilyConfig]
+    classes: int
+    channels: int
+    title: str
 
 
-def _outputs_and_channels(cfg: FamiliesConfig) -> tuple[int, int]:
-    """How many outputs and input channels the networks have.
+def resolve(cfg: FamiliesConfig) -> FamiliesJob:
+    """Look at the disk: read the configs of all families, and count classes if no config says how many there are.
 
     Raises:
-        WeeError: neither the command nor the data set's config says how many classes there are.
+        WeeError: nothing tells how many classes there are, or a family's config is wrong.
     """
-    dataset: LabelledConfig | None = cfg.dataset
+    dataset = None if cfg.dataset is None else cfg.dataset.resolve() if cfg.classes is None else cfg.dataset
     classes = cfg.classes or (1000 if dataset is None else dataset.classes)
     channels = cfg.channels or (3 if dataset is None else dataset.channels)
     if dataset is not None and not classes:
@@ -91,13 +77,49 @@ def _outputs_and_channels(cfg: FamiliesConfig) -> tuple[int, int]:
             f"data set {dataset.name} does not say how many classes it has, and there are no class folders to count; "
             "give classes=NUMBER"
         )
-    return classes, channels
+    title = f"networks with {classes:,} outputs for images of {channels} channel{'s' * (channels > 1)}"
+    if dataset is not None and cfg.classes is None and cfg.channels is None:
+        title += f" ({dataset.name})"
+    return FamiliesJob(_families() if cfg.family is None else [cfg.family], classes, channels, title)
 
 
-def _families(cfg: FamiliesConfig) -> list[FamilyConfig]:
-    if cfg.family is not None:
-        plain = OmegaConf.to_container(cfg.family) if isinstance(cfg.family, DictConfig) else cfg.family
-        return [to_object(FamilyConfig, plain, "family")]
+def families(cfg: FamiliesConfig) -> None:
+    """Build every scale, count, and print a table."""
+    from rich.table import Table
+
+    from wee.models.build import build, count_exit_macs, count_parameters
+
+    job = resolve(cfg)
+    shown = Table(title=f"{job.title}; inputs in pixels", title_justify="left", header_style="bold")
+    networks, failures = [], Failures()
+    for column in ("family", "scale", "model", "input", "MACs", "parameters"):
+        shown.add_column(column, justify="right" if column in ("input", "MACs", "parameters") else "left", no_wrap=True)
+    with progress("networks") as bar:
+        task = bar.add_task("counting", total=sum(len(family.scales) for family in job.families))
+        for family in job.families:
+            for name, scale in family.scales.items():
+                with failures.of(f"{family.name}/{name}"):
+                    network = build(scale, job.classes, job.channels)
+                    macs = count_exit_macs(network, scale.input_size, job.channels)
+                    row: dict[str, Any] = {"family": family.name, "scale": name, "model": scale.model}
+                    row |= {"input": scale.input_size}
+                    parameters = count_parameters(network)
+                    networks.append({**row, "macs": macs, "parameters": parameters})
+                    written_macs = ", ".join(map(si, macs)) if isinstance(macs, list) else si(macs)
+                    shown.add_row(*map(str, row.values()), written_macs, si(parameters))
+                bar.advance(task)
+            shown.add_section()
+    show(shown)
+    report(classes=job.classes, channels=job.channels, networks=networks, failures=failures.messages)
+    failures.tell()
+
+
+def _families() -> list[FamilyConfig]:
+    """Every family that has networks, from wee's folder of configs and the user's.
+
+    Raises:
+        WeeError: a config is wrong.
+    """
     found = []
     for folder in FOLDERS:
         for file in sorted((folder / "family").glob("*.yaml")):

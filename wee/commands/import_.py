@@ -13,10 +13,11 @@ from omegaconf import MISSING
 
 from wee.app.command import Command, command
 from wee.app.failures import report
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
-from wee.data.config import labelled
+from wee.data.config import LabelledConfig
+from wee.data.roles import labelled
 from wee.errors import WeeError, unknown
 from wee.members.config import check_member
 from wee.models.config import FamilyConfig
@@ -48,16 +49,16 @@ class ImportConfig(Common):
             another entry.
     """
 
-    dataset: Any = None
+    dataset: Checked[LabelledConfig] = written(None)
     family: FamilyConfig = MISSING
-    file: Any = MISSING
+    file: Checked[list[str]] = written(MISSING)
     scale: str = MISSING
-    macs: Any = MISSING
-    member: Any = None
+    macs: Checked[list[float]] = written(MISSING)
+    member: Checked[list[int] | None] = written(None)
     exits: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    unlabelled: Any = field(default_factory=list)
+    unlabelled: Checked[list[str]] = written([])
     variant: str | None = None
     dtype: str = "float32"
 
@@ -65,48 +66,57 @@ class ImportConfig(Common):
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
-        self.file = [str(one) for one in as_list(self.file)]
-        self.macs = as_list(self.macs)
-        for macs in self.macs:
-            if isinstance(macs, bool) or not isinstance(macs, (int, float)) or not 0 < macs < float("inf"):
-                raise WeeError(f"macs is {macs!r}: it must be a positive number, such as 3.99e8")
+        self.file = [str(file) for file in as_list(self.file)]
+        self.unlabelled = [str(name) for name in as_list(self.unlabelled)]
+        self.macs = [_positive(macs) for macs in as_list(self.macs)]
         if self.member is not None:
             self.member = as_list(self.member)
             for member in self.member:
                 check_member(member)
 
 
+def _positive(macs: object) -> float:
+    if isinstance(macs, bool) or not isinstance(macs, (int, float)) or not 0 < macs < float("inf"):
+        raise WeeError(f"macs is {macs!r}: it must be a positive number, such as 3.99e8")
+    return float(macs)
+
+
 def import_logits(cfg: ImportConfig) -> None:
     """Read, check, then keep: nothing is written unless everything is in order."""
     from wee.data.logit_files import read
+    from wee.data.splits import VAL
     from wee.store import Address, LogitStore
 
     files = [Path(file) for file in cfg.file]
-    splits = read(files, cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled), cfg.dtype)
-    for name in (name.removeprefix("shift-") for name in splits if name.startswith("shift-")):
+    splits = read(files, cfg.labels, cfg.names, cfg.variant, cfg.unlabelled, cfg.dtype)
+    for split in (split for split in splits if split.kind == "shift"):
         log.info(
-            f"{name} has labels, so it is a shifted test set (unlabelled={name} if they are of other classes: an OOD set)"
+            f"{split.name} has labels, so it is a shifted test set "
+            f"(unlabelled={split.name} if they are of other classes: an OOD set)"
         )
-    count = len(splits["val"].logits)
+    count = len(splits[VAL].logits)
     members = _members(cfg, 1 if cfg.exits else count)
     macs = _macs(cfg, count)
     store = LogitStore(cfg.paths.store)
     # A member is known by all of its logits, so that its splits belong together.
     weights = [
-        _digest(*(one.logits if cfg.exits else one.logits[k] for one in splits.values())) for k in range(len(members))
+        _digest(*(imported.logits if cfg.exits else imported.logits[k] for imported in splits.values()))
+        for k in range(len(members))
     ]
     jobs = [
-        (Address(cfg.dataset.name, cfg.family.name, cfg.scale, member, name), split, k)
-        for name, split in splits.items()
+        (Address(cfg.dataset.name, cfg.family.name, cfg.scale, member, split), imported, k)
+        for split, imported in splits.items()
         for k, member in enumerate(members)
     ]
     made = 0
-    for address, split, k in jobs:
-        logits = split.logits if cfg.exits else split.logits[k]
-        made += _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k])
-    tied = {name: split.newly_tied for name, split in splits.items() if split.newly_tied}
+    for address, imported, k in jobs:
+        logits = imported.logits if cfg.exits else imported.logits[k]
+        made += _keep(store, address, logits, imported, weights[k], macs if cfg.exits else macs[k])
+    tied = {split: imported.newly_tied for split, imported in splits.items() if imported.newly_tied}
     if tied:
-        listed = ", ".join(f"{name} {count:,} of {splits[name].logits[..., 0].size:,}" for name, count in tied.items())
+        listed = ", ".join(
+            f"{split} {count:,} of {splits[split].logits[..., 0].size:,}" for split, count in tied.items()
+        )
         log.info(
             f"storing {cfg.dtype} makes maximum softmax probabilities equal that differ in the files: {listed} "
             f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
@@ -117,24 +127,26 @@ def import_logits(cfg: ImportConfig) -> None:
     if together or members != [0, 1]:
         together += f" 'ensemble.members={members}'".replace(", ", ",")
     log.info(f"sweep them: wee sweep {names}{together}")
-    report(imported=made, already_there=len(jobs) - made, newly_tied={name: tied.get(name, 0) for name in splits})
+    report(
+        imported=made, already_there=len(jobs) - made, newly_tied={str(split): tied.get(split, 0) for split in splits}
+    )
 
 
-def _keep(store: Any, address: Any, logits: Any, split: Imported, weights: str, macs: Any) -> bool:
+def _keep(store: Any, address: Any, logits: Any, imported: Imported, weights: str, macs: Any) -> bool:
     """Make an entry, unless the same is there."""
     import numpy as np
 
     from wee.versions import versions
 
-    samples = {name: _digest(getattr(split, name)) for name in ("labels", "ids", "groups")}
+    samples = {name: _digest(getattr(imported, name)) for name in ("labels", "ids", "groups")}
     identity = {"weights": weights, "imported": True, "samples": samples, "dtype": str(logits.dtype), "macs": macs}
     if store.get(address, identity) is not None:
         return False
-    with store.writer(address, identity, split.labels, split.ids, split.groups) as writer:
+    with store.writer(address, identity, imported.labels, imported.ids, imported.groups) as writer:
         batch = np.moveaxis(logits, -2, 0)
         for start in range(0, len(batch), 4096):
             part = np.arange(start, min(start + 4096, len(batch)))
-            writer.add(part, batch[part], split.labels[part])
+            writer.add(part, batch[part], imported.labels[part])
         created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         provenance = {"command": command("import"), "created": created, "versions": versions()}
         writer.commit({"macs": macs}, provenance)
@@ -158,7 +170,7 @@ def _members(cfg: ImportConfig, count: int) -> list[int]:
 
 
 def _macs(cfg: ImportConfig, count: int) -> list[float]:
-    macs = [float(one) for one in cfg.macs]
+    macs = cfg.macs
     if cfg.exits:
         if len(macs) != count or sorted(macs) != macs:
             raise WeeError(f"macs is {macs}, but there are {count} exits: give the MACs up to each exit, ascending")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
 
@@ -30,8 +31,8 @@ class Network:
     member: int
     exit: int | None
     macs: float
-    logits: Mapping[str, NDArray[np.floating]]
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    logits: Mapping[SplitName, NDArray[np.floating]]
+    entries: Mapping[SplitName, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Pool:
     family: str
     scale: str
     networks: Sequence[Network]
-    samples: Mapping[str, Samples]
+    samples: Mapping[SplitName, Samples]
     entries: Sequence[Entry]
     stages: Sequence[Sequence[int]] = ()
 
@@ -75,7 +76,7 @@ def read_pool(
     family: str,
     scales: Sequence[str],
     members: Sequence[int],
-    splits: Sequence[str],
+    splits: Sequence[SplitName],
     pick: Sequence[str],
     expected: Callable[[Address], Mapping[str, Any]] = lambda address: {},
 ) -> tuple[Pool | None, list[Address]]:
@@ -165,7 +166,7 @@ def _alone(pool: Pool) -> str:
     return f"'ensemble.scales=[{pool.scale.replace('>', ',')}]'" if pool.stages else f"scale={pool.scale}"
 
 
-def _networks(family: str, scale: str, member: int, entries: Mapping[str, Entry]) -> list[Network]:
+def _networks(family: str, scale: str, member: int, entries: Mapping[SplitName, Entry]) -> list[Network]:
     """A member as one network, or as one for each exit."""
     first = next(iter(entries.values()))
     logits = {split: entry.logits for split, entry in entries.items()}
