@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wee.app.console import progress
+from wee.data.splits import SplitName
 from wee.store import Address, LogitStore
 
 IMAGENET = {"val": 50_000, "test": 50_000, "ood-openimage": 17_632, "ood-inaturalist": 10_000}
@@ -30,7 +31,7 @@ def make(root: Path, dataset: str, samples: Mapping[str, int], classes: int, mem
         task = bar.add_task(f"making {dataset}", total=sum(samples[split] for split, _ in todo))
         for split, member in todo:
             identity = {"weights": f"synthetic-{member}", "samples": [split, samples[split], classes]}
-            address = Address(dataset, "synthetic", "s", member, split)
+            address = Address(dataset, "synthetic", "s", member, SplitName.parse(split))
             if store.find(address):
                 bar.advance(task, samples[split])
                 continue

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
+from wee.data.splits import TEST, VAL
 from wee.members.config import EnsembleConfig
 from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Summary, Task, Window, summarise
 from wee.method.policies import matched_threshold
@@ -60,12 +61,12 @@ def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Re
         for split, samples in networks.samples.items():
             found = summarise([networks.networks[k].logits[split] for k in order], samples.labels, [(0,), (0, 1)])
             stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
-        window = Window(Task.parse("cov@20"), 0.2).fit(stages["val"]).intervals[0]
-        scores = stages["val"].summaries[0].scores["msp"]
+        window = Window(Task.parse("cov@20"), 0.2).fit(stages[VAL]).intervals[0]
+        scores = stages[VAL].summaries[0].scores["msp"]
         count = int(((window.low <= scores) & (scores <= window.high)).sum())
         threshold = np.sort(scores)[count - 1]
         rule = IntervalRule("msp", [Interval(-np.inf, threshold)])
-        outcome = stages["test"].at(rule(stages["test"]))
+        outcome = stages[TEST].at(rule(stages[TEST]))
         values.append(Metric.parse("cov@20").of_ranking(RankedOutcome(outcome, "msp")))
         macs.append(outcome.mean_cost)
     assert row.baseline == pytest.approx(np.mean(values))

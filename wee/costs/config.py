@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.costs import COSTS, MACS
 from wee.errors import WeeError
 
@@ -20,7 +20,7 @@ class CostsConfig:
             are merged. A cost of your own is "module:Name".
     """
 
-    measure: Any = MACS
+    measure: Checked[list[str]] = written(MACS)
 
     def __post_init__(self) -> None:
         self.measure = _names(self.measure)
@@ -35,7 +35,7 @@ class CostConfig:
         conditions: where members have this cost under several conditions, those that are meant; as many as tell them apart.
     """
 
-    measure: Any = MACS
+    measure: Checked[str] = written(MACS)
     conditions: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import (
@@ -57,8 +58,6 @@ COLUMNS = columns_with_macs([
 KEYS = [column for column in COLUMNS[: COLUMNS.index("tau")] if column != "cascades"]
 KEYS += ["ood", "adjusted", "split", "cost", "metric", "eval_score"]
 """The columns that tell two rows apart."""
-
-ID_SPLITS = ("val", "test")
 
 
 @dataclass(frozen=True)
@@ -113,14 +112,14 @@ class Plan:
         return list(metrics.values())
 
     @property
-    def splits(self) -> list[str]:
+    def splits(self) -> list[SplitName]:
         """The splits of the store that are read."""
-        return [*ID_SPLITS, *(f"ood-{name}" for name in self.ood), *self.shifted]
+        return [VAL, TEST, *(SplitName.ood(name) for name in self.ood), *self.shifted]
 
     @property
-    def shifted(self) -> list[str]:
+    def shifted(self) -> list[SplitName]:
         """The splits that are shifted test sets."""
-        return [f"shift-{name}" for name in self.shift]
+        return [SplitName.shifted(name) for name in self.shift]
 
     @property
     def convention(self) -> Convention:
@@ -202,7 +201,9 @@ def compute(
     return result
 
 
-def cascades(pool: Pool, plan: Plan, scorer: SummaryCache) -> Iterator[tuple[Lineup, list[Setting], dict[str, Stages]]]:
+def cascades(
+    pool: Pool, plan: Plan, scorer: SummaryCache
+) -> Iterator[tuple[Lineup, list[Setting], dict[SplitName, Stages]]]:
     """Every order of a pool's networks that a plan has settings for.
 
     Args:
@@ -239,7 +240,7 @@ class _Run:
     """
 
     rule: Rule
-    split: str
+    split: SplitName
     ood: str | None
     adjusted: bool
     outcome: _Ranked
@@ -283,35 +284,35 @@ class _Cascade:
     pool: Pool
     order: Lineup
     setting: Setting
-    stages: Mapping[str, Stages]
-    groups: Mapping[str, Ints]
+    stages: Mapping[SplitName, Stages]
+    groups: Mapping[SplitName, Ints]
     plan: Plan
 
     def runs(self) -> Iterator[_Run]:
         """The setting on every labelled split, and on the test set beside every OOD set."""
-        rule = self.setting.build.fit(self.stages["val"])
-        outcomes = {"val": self._apply(rule, "val")}
-        outcomes |= {split: self._apply(rule, split, outcomes["val"]) for split in ("test", *self.plan.shifted)}
+        rule = self.setting.build.fit(self.stages[VAL])
+        outcomes = {VAL: self._apply(rule, VAL)}
+        outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
         for ood in self.plan.ood:
-            yield _Run(rule, "test", ood, False, self._beside(outcomes["test"], rule, ood))
+            yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
             if isinstance(self.setting.build, Window) and isinstance(rule, IntervalRule):
-                moved = self.setting.build.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
+                moved = self.setting.build.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
-                outcome = self._apply(moved, "test", outcomes["val"])
-                yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
+                outcome = self._apply(moved, TEST, outcomes[VAL])
+                yield _Run(moved, TEST, ood, True, self._beside(outcome, moved, ood))
 
     def measure(self, run: _Run) -> Result:
         """The rows of a run."""
-        splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
+        splits = [run.split] if run.ood is None else [run.split, SplitName.ood(run.ood)]
         on_ood = run.outcome.on_ood
         about = {
             **name_columns(self.pool, self.order, self.setting),
             **_place(run.rule, self.setting),
             "ood": run.ood,
             "adjusted": run.adjusted,
-            "split": run.split,
+            "split": str(run.split),
             "samples": sum(len(self.groups[split]) for split in splits),
             "groups": sum(int(self.groups[split].max()) + 1 for split in splits),
             "cost": self.pool.cost,
@@ -320,7 +321,7 @@ class _Cascade:
             "price_ood": None if on_ood is None else on_ood.mean_cost,
         }
         resampling = self.plan.bootstrap
-        groups = [self.groups[split] for split in splits] if run.split != "val" and resampling.resamples else []
+        groups = [self.groups[split] for split in splits] if run.split != VAL and resampling.resamples else []
         baselines = self._thresholds(run, groups) if groups else {}
         result = Result()
         for number in measure(run.outcome, self._metrics, groups, resampling):
@@ -340,7 +341,7 @@ class _Cascade:
         tasks = (None, self.setting.task)
         return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
 
-    def _apply(self, rule: Rule, split: str, validation: _Ranked | None = None) -> _Ranked:
+    def _apply(self, rule: Rule, split: SplitName, validation: _Ranked | None = None) -> _Ranked:
         """What comes of a rule on a split, with acceptance thresholds that are set on the validation set.
 
         Args:
@@ -361,16 +362,16 @@ class _Cascade:
         return _Ranked(outcome, None, rankings)
 
     def _beside(self, outcome: _Ranked, rule: Rule, ood: str) -> _Ranked:
-        stages = self.stages[f"ood-{ood}"]
+        stages = self.stages[SplitName.ood(ood)]
         return outcome.beside(stages.at(rule(stages)))
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
         """The single threshold that a window is compared with, by metric and evaluation score."""
         if not (isinstance(self.setting.build, Window) and isinstance(run.rule, IntervalRule)):
             return {}
-        validation = self.stages["val"]
+        validation = self.stages[VAL]
         rule, is_window = matched_threshold(run.rule, validation), is_threshold(run.rule, validation)
-        outcome = self._apply(rule, run.split, self._apply(rule, "val"))
+        outcome = self._apply(rule, run.split, self._apply(rule, VAL))
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
         return {
@@ -433,7 +434,11 @@ def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
 
 
 def _stages(
-    pool: Pool, split: str, order: Lineup, replaces: bool, summaries: Mapping[tuple[int, ...], Summary]
+    pool: Pool,
+    split: SplitName,
+    order: Lineup,
+    replaces: bool,
+    summaries: Mapping[tuple[int, ...], Summary],
 ) -> Stages:
     costs = [pool.networks[node].cost for node in order.nodes]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
