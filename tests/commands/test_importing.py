@@ -249,7 +249,7 @@ def test_splits_of_two_imports_are_not_mixed(tmp_path: Path, factor: int, dtype:
 
 def test_other_costs_are_given_with_the_logits_or_later(tmp_path: Path) -> None:
     np.savez(tmp_path / "logits.npz", **arrays())
-    address = Address("d", "f", "s1", 0, "val")
+    address = Address("d", "f", "s1", 0, VAL)
     (before,) = imported(tmp_path, file=tmp_path / "logits.npz").find(address)
     assert before.cost("parameters") is None
     (after,) = imported(tmp_path, file=tmp_path / "logits.npz", costs={"parameters": 5}).find(address)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.sweep.test_sweep import plan, pool
 from tests.sweep_tables import fill_store
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.draw import draw
@@ -30,7 +31,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         window=WindowConfig([0, 0.1, 0.2, "all"]),
         ood=["far"],
     )
-    splits = ("val", "test", "ood-far")
+    splits = (VAL, TEST, SplitName.ood("far"))
     return pd.concat([compute(pool(store, s, splits=splits), wanted).table() for s in ("s1", "s2")])
 
 

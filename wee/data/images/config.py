@@ -112,7 +112,7 @@ class ImagesConfig(LabelledConfig):
             WeeError: the place where it should lie does not exist, or the validation set cannot be cut.
         """
         from wee.data.images.listing import list_images
-        from wee.data.images.split import ImageFiles, Reading, held_out_places
+        from wee.data.images.split import ImageFiles, ReadOptions, held_out_places
 
         identity, source = self.identity(name), self.validation.source if name == "val" else name
         place = find_place(self.name, self.root, self.places(source))
@@ -120,7 +120,7 @@ class ImagesConfig(LabelledConfig):
         if source == self._cut:
             drawn, rest = held_out_places(len(listing.names), self.validation.count, self.validation.seed, place)
             chosen = drawn if name == "val" else rest
-        return ImageFiles(identity, listing, Reading(self.channels, self.memory, self.group), chosen)
+        return ImageFiles(identity, listing, ReadOptions(self.channels, self.memory, self.group), chosen)
 
     @property
     def _cut(self) -> str | None:

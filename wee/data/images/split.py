@@ -26,7 +26,7 @@ MEMORY_BYTES = 2**30
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How image files are read.
 
     Attributes:
@@ -62,21 +62,21 @@ class ImageFiles(Split):
     Args:
         identity: what fixes the samples, from the config.
         listing: the place.
-        reading: how files are read.
+        options: how files are read.
         chosen: the indices of the split's images in the listing, ascending; None for all.
     """
 
     def __init__(
-        self, identity: dict[str, Any], listing: Listing, reading: Reading, chosen: NDArray[np.int64] | None = None
+        self, identity: dict[str, Any], listing: Listing, options: ReadOptions, chosen: NDArray[np.int64] | None = None
     ) -> None:
         self.identity, self.files = identity, listing.fingerprint
         self.place, self.classes = str(listing.place), listing.classes
-        self._listing, self._reading = listing, reading
+        self._listing, self._options = listing, options
         self._chosen = np.arange(len(listing.names)) if chosen is None else chosen
         names = [listing.names[i] for i in self._chosen]
         self.labels = listing.labels[self._chosen]
         self.ids = np.array([name.encode() for name in names], dtype=np.bytes_)
-        self.groups = np.array([reading.group_of(name).encode() for name in names], dtype=np.bytes_)
+        self.groups = np.array([options.group_of(name).encode() for name in names], dtype=np.bytes_)
 
     def check_classes(self, expected: int, name: str) -> None:
         """Compare the classes in the place with the config.
@@ -110,14 +110,14 @@ class ImageFiles(Split):
         Raises:
             WeeError: it cannot be read.
         """
-        mode = "RGB" if self._reading.channels == 3 else "L"
+        mode = "RGB" if self._options.channels == 3 else "L"
         return open_image(self._listing, int(self._chosen[place])).convert(mode)
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """The images as a torch data set: kept in memory if they are small, or if the config says so."""
-        pixels = Pixels(self, self._reading.channels, transform)
-        size = len(self) * self._reading.channels * transform.size**2
-        if self._reading.memory is True or (self._reading.memory == "auto" and size <= MEMORY_BYTES):
+        pixels = Pixels(self, self._options.channels, transform)
+        size = len(self) * self._options.channels * transform.size**2
+        if self._options.memory is True or (self._options.memory == "auto" and size <= MEMORY_BYTES):
             return ArrayImages(pixels.all(), self.labels, transform)
         return ReadImages(pixels, self.labels, transform)
 
