@@ -43,8 +43,6 @@ PAIRS = [
     (name, group, option)
     for name, (group, option) in itertools.product(COMMANDS, CHOICES)
     if group in {field.name for field in dataclasses.fields(find_command(name).root)}
-    and (name, group, option)
-    != ("sweep", "family", "stored")  # needs a store: tests/commands/test_importing.py has one
 ]
 PAIRS += [choice for choice in CATALOGUED if choice not in PAIRS]
 
@@ -53,9 +51,6 @@ PAIRS += [choice for choice in CATALOGUED if choice not in PAIRS]
 def test_every_choice_composes(name: str, group: str, option: str) -> None:
     many = group in ("ood", "shift", "logger")
     named = [f"{group}.name=x"] if option in ("stored", "folder") and not many else []
-    named += (
-        ["dataset.classes=2"] if (group, option) == ("dataset", "folder") else []
-    )  # there is no folder to count them in
     found = composed(name, *needs(name), *named, f"{group}=[{option}]" if many else f"{group}={option}")
     assert isinstance(found, find_command(name).root)
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
+from wee.data.splits import TEST
 from wee.store import LogitStore
 from wee.store.entry import Address
 
@@ -49,7 +50,7 @@ def test_a_cost_of_ones_own_from_evaluate_to_the_figure(folder: Path, wee: Wee) 
     assert f"cost={COST}" in failed.split("Measure it: ")[1].split()
 
     store = LogitStore(folder / "outputs" / "store")
-    address = Address("digits", "tiny", "s1", 0, "test")
+    address = Address("digits", "tiny", "s1", 0, TEST)
     (before,) = store.find(address)
     evaluate = ("evaluate", *common, *QUICK, f"cost=[{COST},parameters]")
     wee(*evaluate, cwd=folder)

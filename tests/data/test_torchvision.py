@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 from wee.data.base import Transform
-from wee.data.config import ImagesConfig, ValidationConfig
+from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.errors import WeeError
 
 datasets = pytest.importorskip("torchvision").datasets
@@ -48,7 +48,7 @@ def config(root: Path) -> ImagesConfig:
         root=str(root),
         **places,
         classes=10,
-        validation=ValidationConfig("train", 6),  # type: ignore[arg-type]
+        validation=HeldOutConfig("train", 6),  # type: ignore[arg-type]
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.figures import averages, draw, points
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
@@ -28,7 +29,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         window=WindowConfig([0, 0.1, 0.2, "all"]),
         ood=["far"],
     )
-    splits = ("val", "test", "ood-far")
+    splits = (VAL, TEST, SplitName.ood("far"))
     return pd.concat([compute(pool(store, s, splits=splits), wanted).table() for s in ("s1", "s2")])
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.method import NO_LABEL
 from wee.store import Address, LogitStore
+
+FAR = SplitName.ood("far")
 
 
 def fill_store(
@@ -24,9 +27,9 @@ def fill_store(
     store = LogitStore(root)
     for place, scale in enumerate(scales):
         for member in range(members):
-            for split, stream in (("val", 1), ("test", 2), ("ood-far", 3)) if ood else (("val", 1), ("test", 2)):
+            for stream, split in enumerate((VAL, TEST, FAR) if ood else (VAL, TEST), start=1):
                 labels = np.random.default_rng([seed, stream]).integers(5, size=count)
-                truth = np.full(count, NO_LABEL) if split == "ood-far" else labels
+                truth = np.full(count, NO_LABEL) if split == FAR else labels
                 rng = np.random.default_rng([seed, place, member, stream])
                 logits = (rng.normal(size=(count, 5)) + (1.5 + place) * np.eye(5)[labels]).astype(np.float32)
                 ids = np.array([f"{split}-{i}" for i in range(count)], dtype=np.bytes_)

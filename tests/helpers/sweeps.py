@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.helpers.stores import FAR
+from wee.data.splits import TEST, VAL, SplitName
 from wee.members.config import EnsembleConfig
 from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.table import Plan
 
-SPLITS = ("val", "test", "ood-far")
+SPLITS = (VAL, TEST, FAR)
 
 
 def plan(**changes: object) -> Plan:
@@ -28,7 +30,7 @@ def plan(**changes: object) -> Plan:
     return Plan(**parts)  # type: ignore[arg-type]
 
 
-def pool(store: LogitStore, *scales: str, members: int = 2, splits: tuple[str, ...] = ("val", "test")) -> Pool:
+def pool(store: LogitStore, *scales: str, members: int = 2, splits: tuple[SplitName, ...] = (VAL, TEST)) -> Pool:
     """The made-up members of some scales, as `fill_store` left them."""
     networks, missing = read_pool(store, "toy", "made", list(scales), list(range(members)), splits, [])
     assert networks is not None, missing
@@ -46,15 +48,15 @@ def exits(root: Path) -> Pool:
     """Three exits of one multi-exit member."""
     store = LogitStore(root)
     rng = np.random.default_rng(0)
-    for split in ("val", "test"):
+    for split in (VAL, TEST):
         labels = rng.integers(5, size=120)
         logits = rng.normal(size=(120, 3, 5)) + np.array([1.0, 2.0, 3.0])[:, None] * np.eye(5)[labels][:, None]
         ids = np.array([f"{split}-{i}" for i in range(120)], dtype=np.bytes_)
         with store.writer(
-            Address("toy", "msd", "m", 0, split), {"weights": "w", "samples": split}, labels, ids, ids
+            Address("toy", "msd", "m", 0, split), {"weights": "w", "samples": str(split)}, labels, ids, ids
         ) as writer:
             writer.add(np.arange(120), logits.astype(np.float32), labels)
             writer.commit({"macs": [1.0, 2.5, 4.0]}, {"command": "wee evaluate"})
-    found, _ = read_pool(store, "toy", "msd", ["m"], [0], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "msd", ["m"], [0], [VAL, TEST], [])
     assert found is not None
     return found

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.sweeps import SPLITS, exits, pool, small
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import fit_temperature, summarise
@@ -25,7 +26,7 @@ def run(found: Pool, wanted: Plan) -> pd.DataFrame:
 
 
 def test_stages_of_different_scales_have_their_own_macs(store: LogitStore) -> None:
-    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], [VAL, TEST], [])
     assert found is not None
     table = run(found, small(window=WindowConfig([0, "all"])))
     assert set(table.scale) == {"s1>s3"}
@@ -43,19 +44,19 @@ def test_stages_of_different_scales_have_their_own_macs(store: LogitStore) -> No
 
 
 def test_a_scale_twice_needs_two_members(store: LogitStore) -> None:
-    twice, _ = read_pool(store, "toy", "made", ["s1", "s1", "s2"], [0, 1], ["val", "test"], [])
+    twice, _ = read_pool(store, "toy", "made", ["s1", "s1", "s2"], [0, 1], [VAL, TEST], [])
     assert twice is not None
     cascades = [order.nodes for order in orders(twice, EnsembleConfig()) if order.role == "cascade"]
     assert len(cascades) == 2 * 2
     assert all(len(set(nodes)) == 3 for nodes in cascades)
-    alone, _ = read_pool(store, "toy", "made", ["s1", "s1"], [0], ["val", "test"], [])
+    alone, _ = read_pool(store, "toy", "made", ["s1", "s1"], [0], [VAL, TEST], [])
     assert alone is not None
     with pytest.raises(WeeError, match="too few members"):
         orders(alone, EnsembleConfig(1, 1))
 
 
 def test_replacing_ends_with_the_last_network_alone(store: LogitStore) -> None:
-    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], [VAL, TEST], [])
     assert found is not None
     replaced = run(found, small(ensemble=EnsembleConfig(combine="replace"), window=WindowConfig(["all"])))
     single = run(pool(store, "s3"), small()).query("policy == 'single' and split == 'test'")
@@ -74,8 +75,8 @@ def test_temperatures_are_fitted_on_validation(store: LogitStore) -> None:
     found = pool(store, "s2")
     plain, scaled = (run(found, small(ensemble=EnsembleConfig(temperature=t))) for t in (False, True))
     network = found.networks[0]
-    temperature = fit_temperature(network.logits["val"], found.samples["val"].labels)
-    summary = summarise([network.logits["test"] / temperature], found.samples["test"].labels, [(0,)])[0,]
+    temperature = fit_temperature(network.logits[VAL], found.samples[VAL].labels)
+    summary = summarise([network.logits[TEST] / temperature], found.samples[TEST].labels, [(0,)])[0,]
     row = scaled.query("policy == 'single' and members == '0' and split == 'test' and metric == 'nll'").value.iloc[0]
     assert row == pytest.approx(-summary.log_prob.mean(), rel=1e-6)
     val = [t.query("policy == 'single' and split == 'val' and metric == 'nll'").value.sum() for t in (plain, scaled)]
@@ -85,13 +86,14 @@ def test_temperatures_are_fitted_on_validation(store: LogitStore) -> None:
 def test_ood_sets_do_not_leak_into_each_other(store: LogitStore) -> None:
     """One set's numbers are the same whether or not another is evaluated beside it."""
     task = TaskConfig(["risk@50", "fpr@80"], ["aurc", "auroc"])
+    far, twin = SplitName.ood("far"), SplitName.ood("twin")
     found = pool(store, "s1", splits=SPLITS)
     copied = Pool(
         found.dataset, found.families, found.scales, found.networks,
-        {**found.samples, "ood-twin": found.samples["ood-far"]}, found.entries,
+        {**found.samples, twin: found.samples[far]}, found.entries,
     )  # fmt: skip
     for network in copied.networks:
-        network.logits["ood-twin"] = network.logits["ood-far"][::-1] * 3  # type: ignore[index]
+        network.logits[twin] = network.logits[far][::-1] * 3  # type: ignore[index]
     alone = run(found, small(task=task, ood=["far"]))
     both = run(copied, small(task=task, ood=["twin", "far"]))
     pd.testing.assert_frame_equal(

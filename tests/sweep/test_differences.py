@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL
 from wee.members.config import EnsembleConfig
 from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Summary, Task, Window, summarise
 from wee.method.policies import matched_threshold
@@ -63,12 +64,12 @@ def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Re
         for split, samples in networks.samples.items():
             found = summarise([networks.networks[k].logits[split] for k in order], samples.labels, [(0,), (0, 1)])
             stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
-        window = Window(Task.parse("cov@20"), 0.2).fit(stages["val"]).intervals[0]
-        scores = stages["val"].summaries[0].scores["msp"]
+        window = Window(Task.parse("cov@20"), 0.2).fit(stages[VAL]).intervals[0]
+        scores = stages[VAL].summaries[0].scores["msp"]
         count = int(((window.low <= scores) & (scores <= window.high)).sum())
         threshold = np.sort(scores)[count - 1]
         rule = IntervalRule("msp", [Interval(-np.inf, threshold)])
-        outcome = stages["test"].at(rule(stages["test"]))
+        outcome = stages[TEST].at(rule(stages[TEST]))
         values.append(Metric.parse("cov@20").of_ranking(RankedOutcome(outcome, "msp")))
         macs.append(outcome.mean_cost)
     assert row.baseline == pytest.approx(np.mean(values))
@@ -200,7 +201,7 @@ def test_clamped_windows_are_marked(tmp_path: Path) -> None:
 def rows_of(singles: np.ndarray, cascades: np.ndarray, draws: dict[str, np.ndarray]) -> Result:
     """A sweep of three members and two scales: singles [members, 2], cascades of the first scale [orders]."""
     about: dict[str, Any] = dict.fromkeys(column.name for column in fields(Row)) | {
-        "dataset": "d", "family": ("f",), "score": "msp", "cost": "macs", "adjusted": False, "split": "test",
+        "dataset": "d", "family": ("f",), "score": "msp", "cost": "macs", "adjusted": False, "split": TEST,
         "metric": Metric.parse("cov@5"), "eval_score": "msp",
     }  # fmt: skip
     result = Result()

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.stores import fill_store
+from tests.helpers.stores import FAR, fill_store
 from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import FixedRule, IntervalRule, Metric, RankedOutcome, Stages, Task, Window, summarise
@@ -28,14 +29,14 @@ from wee.sweep.table import Result, compute
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pool, Result, list[SavedRule], Path]:
     """A sweep with an OOD set and temperatures, written to a folder and read back."""
     folder = tmp_path_factory.mktemp("rules")
-    networks = pool(fill_store(folder / "store", ood=True), "s1", splits=("val", "test", "ood-far"))
+    networks = pool(fill_store(folder / "store", ood=True), "s1", splits=(VAL, TEST, FAR))
     ensemble = EnsembleConfig(temperature=True)
     result = compute(networks, plan(ensemble=ensemble, window=WindowConfig([0, 0.2, "all"]), ood=["far"]))
     save(folder / "sweep", {"table.csv": result.table()}, {}, result.rules)
     return networks, result, read_rules(folder / "sweep"), folder / "sweep"
 
 
-def stages_of(networks: Pool, rule: SavedRule, split: str) -> Stages:
+def stages_of(networks: Pool, rule: SavedRule, split: SplitName) -> Stages:
     """The stages that a saved rule is for, from its record and the logits alone."""
     places = [member.member for member in rule.lineup]
     logits = [network.logits[split] for network in networks.networks]
@@ -73,7 +74,7 @@ def test_a_saved_rule_gives_the_numbers_of_the_table(swept: tuple[Pool, Result, 
     compared = 0
     for saved in rules:
         assert saved.rule is not None
-        stages = stages_of(networks, saved, "test")
+        stages = stages_of(networks, saved, TEST)
         outcome = stages.at(saved.rule(stages))
         rows = rows_of(table, saved.setting)
         on_id = rows[rows.ood.isna()]
@@ -136,6 +137,6 @@ def test_a_window_rule_of_a_sweep_is_that_of_the_method(swept: tuple[Pool, Resul
         for rule in rules
         if (rule.setting["members"], rule.setting["width"], rule.setting["task"]) == ("1+0", 0.2, "cov@20")
     )
-    expected = Window(Task.parse("cov@20"), 0.2).fit(stages_of(networks, saved, "val"))
+    expected = Window(Task.parse("cov@20"), 0.2).fit(stages_of(networks, saved, VAL))
     assert isinstance(saved.rule, IntervalRule)
     assert saved.rule == expected

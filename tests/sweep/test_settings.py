@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import exits, plan, pool
+from wee.data.splits import TEST, VAL
 from wee.members.config import EnsembleConfig
 from wee.method import summarise
 from wee.store import LogitStore
@@ -129,7 +130,7 @@ def test_a_stage_without_a_family_is_of_the_sweeps_family(tmp_path: Path) -> Non
     """Another family may have a scale of the same name."""
     fill_store(tmp_path, scales=("s1",), count=30)
     store = fill_store(tmp_path, scales=("s1",), count=30, family="other")
-    found, _ = read_pool(store, "toy", "made", ["s1", "other/s1"], [0, 1], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "made", ["s1", "other/s1"], [0, 1], [VAL, TEST], [])
     assert found is not None
     assert nodes(found, EnsembleConfig()) == [(0, 2), (0, 3), (1, 2), (1, 3)]
 
@@ -157,8 +158,8 @@ def test_ensembles_are_averages_where_stages_replace(store: LogitStore) -> None:
     rows = table[(table.policy == "ensemble") & (table.split == "test")]
     assert sorted(set(rows.members)) == ["0+1", "0+2", "1+2"]
     assert set(rows.macs) == {2e6}
-    logits = [network.logits["test"] for network in found.networks]
-    expected = summarise(logits, found.samples["test"].labels, [(0, 2)])[0, 2]
+    logits = [network.logits[TEST] for network in found.networks]
+    expected = summarise(logits, found.samples[TEST].labels, [(0, 2)])[0, 2]
     values = rows[(rows.members == "0+2") & rows.eval_score.isna()].set_index("metric").value
     assert values["accuracy"] == 100 * expected.correct.mean()
     assert values["nll"] == pytest.approx(-expected.log_prob.mean())

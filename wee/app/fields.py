@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from wee.errors import WeeError, unknown
+
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    Checked = Annotated[T, "after __post_init__"]
+else:
+
+    class Checked:
+        """The type of a config's field once `__post_init__` has read it: `Checked[list[str]]` is a list of strings.
+
+        OmegaConf has no type for "one value or a list of them", nor for a data set of any kind, so it takes what users write as
+        `Any`. Type checkers see the type that the rest of the code works with.
+        """
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return Any
+
+
+def written(value: Any) -> Any:
+    """The default of a `Checked` field as a user would write it, before `__post_init__` reads it."""
+    return field(default_factory=lambda: value.copy()) if isinstance(value, (list, dict)) else field(default=value)
 
 
 def as_list(value: Any) -> list[Any]:

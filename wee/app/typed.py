@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
 from wee.app.groups import Group, is_plugin
@@ -45,19 +45,6 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
         raise WeeError(f"{prefix}{key} is not set; give it a value: {prefix}{key}=...") from None
     assert isinstance(instance, schema)
     return instance
-
-
-def to_objects(kinds: Mapping[str, type[T]], config: Any, where: str) -> T:
-    """Read a config whose `kind` key says which dataclass it is.
-
-    Raises:
-        WeeError: there is no such kind, or the config does not fit it.
-    """
-    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
-    if not isinstance(plain, Mapping) or plain.get("kind") not in kinds:
-        kind = plain.get("kind") if isinstance(plain, Mapping) else plain
-        raise unknown(f"kind of data ({where}.kind)", kind, kinds)
-    return to_object(kinds[str(plain["kind"])], plain, where)
 
 
 def unknown_key(schema: type, key: str, where: str = "") -> WeeError:

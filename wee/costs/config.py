@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from wee.app.fields import names
+from wee.app.fields import Checked, names, written
 from wee.costs import COSTS, MACS
 from wee.errors import WeeError
 
@@ -19,7 +19,7 @@ class CostsConfig:
         choices: what is chosen of the group `cost`, as keys.
     """
 
-    measure: Any = None
+    measure: Checked[list[str]] = written(None)
     choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class CostConfig:
         choices: what is chosen of the group `cost`, as keys.
     """
 
-    measure: Any = None
+    measure: Checked[str] = written(None)
     conditions: dict[str, Any] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)
 

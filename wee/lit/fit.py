@@ -17,6 +17,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from wee.data.base import Split
+from wee.data.variation import varied
 from wee.files import write_atomically
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
@@ -139,12 +140,12 @@ def train_member(
         accumulate_grad_batches=config.accumulate,
     )
     started = time.perf_counter()
-    varied = train.augmented(recipe.transform, config.augment, recipe.seed)
+    images = varied(train, recipe.transform, config.augment, recipe.seed)
     processes.same("the step that this training goes on from", progress.first)
     if progress.first < steps:
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
         with interruptible():
-            trainer.fit(module, training_loader(varied, config, *order))
+            trainer.fit(module, training_loader(images, config, *order))
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wee.data.base import Transform
-from wee.data.config import LabelledConfig, mean_and_std
+from wee.data.config import LabelledConfig
+from wee.data.kinds import sample_identity
 from wee.identity import key_of
 from wee.members.trainer import TrainerConfig
 from wee.models.config import FamilyConfig, ScaleConfig
@@ -35,13 +36,12 @@ class Described:
     @property
     def architecture(self) -> ScaleConfig:
         """The architecture of the scale."""
-        scale: ScaleConfig = self.family.scales[self.scale]
-        return scale
+        return self.family.scales[self.scale]
 
     @property
     def transform(self) -> Transform:
         """How images are prepared for the network."""
-        mean, std = mean_and_std(self.dataset)
+        mean, std = self.dataset.normalisation()
         scale = self.architecture
         return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)
 
@@ -69,7 +69,7 @@ class Recipe(Described):
 
     def common(self) -> dict[str, Any]:
         """What members and scales that are trained alike have in common, as plain data: training images and training."""
-        return {"train": self.dataset.identity("train"), "trainer": self.trainer.identity()}
+        return {"train": sample_identity(self.dataset, "train"), "trainer": self.trainer.identity()}
 
     def identity(self) -> dict[str, Any]:
         """Everything that decides the weights, as plain data."""

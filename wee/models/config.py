@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
-from wee.app.fields import as_list, choose
+from wee.app.fields import Checked, as_list, choose, written
 from wee.app.typed import to_object
 from wee.errors import WeeError, unknown
 
@@ -35,7 +36,7 @@ class ScaleConfig:
     label: str = ""
     interpolation: str = "bilinear"
     crop_pct: float = 1.0
-    weights: Any = None
+    weights: Checked[list[str]] = written(None)
 
     def identity(self) -> dict[str, Any]:
         """The architecture, as plain data."""
@@ -71,17 +72,19 @@ class FamilyConfig:
     kwargs: dict[str, Any] = field(default_factory=dict)
     interpolation: str = "bilinear"
     crop_pct: float = 1.0
-    scales: dict[str, Any] = field(default_factory=dict)
+    scales: Checked[dict[str, ScaleConfig]] = written({})
     stored: bool = False
 
     def __post_init__(self) -> None:
         if not self.scales and not self.stored:
             raise WeeError(f"family {self.name} has no scales")
-        for name, scale in self.scales.items():
-            self.scales[name] = self._scale(str(name), dict(scale or {}))
+        scales: Mapping[Any, Any] = self.scales
+        self.scales = {str(name): self._scale(str(name), scale) for name, scale in scales.items()}
 
-    def _scale(self, name: str, scale: dict[str, Any]) -> ScaleConfig:
-        scale = {"interpolation": self.interpolation, "crop_pct": self.crop_pct, **scale}
+    def _scale(self, name: str, given: ScaleConfig | Mapping[str, Any] | None) -> ScaleConfig:
+        if isinstance(given, ScaleConfig):
+            return given
+        scale = {"interpolation": self.interpolation, "crop_pct": self.crop_pct, **(given or {})}
         if self.model and scale.get("model") is None:
             scale |= {"model": self.model, "kwargs": {**self.kwargs, **(scale.get("kwargs") or {})}}
         return to_object(ScaleConfig, scale, f"family.scales.{name}")

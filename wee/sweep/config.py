@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from wee.app.command import jobs_at_once
-from wee.app.fields import as_list, names
+from wee.app.fields import Checked, as_list, names, written
 from wee.errors import WeeError, unknown
 from wee.machine import processors
 from wee.method.policies import BASELINES, POLICIES
@@ -52,8 +52,8 @@ class ScoreConfig:
         choices: what is chosen of the group `score`, as keys.
     """
 
-    exit: Any = None
-    evaluation: Any = None
+    exit: Checked[list[str]] = written(None)
+    evaluation: Checked[list[str]] = written(None)
     choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,9 +99,9 @@ class PolicyConfig:
         choices: what is chosen of the group `policy`, as keys.
     """
 
-    names: Any = None
-    quantile: Any = 0.2
-    probability: Any = 0.2
+    names: Checked[list[str]] = written(None)
+    quantile: Checked[list[float]] = written(0.2)
+    probability: Checked[list[float]] = written(0.2)
     seed: int = 0
     parameters: dict[str, Any] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from wee.costs import MACS
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
@@ -41,8 +42,8 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         "count": ("value", "size"),
     }
     grouped = table.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()
-    test = grouped[grouped.split == "test"].drop(columns="split")
-    val = grouped[grouped.split == "val"][[*keys, "price", "value"]]
+    test = grouped[grouped.split == str(TEST)].drop(columns="split")
+    val = grouped[grouped.split == str(VAL)][[*keys, "price", "value"]]
     return test.merge(val, on=keys, suffixes=("", "_val"))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.costs import MACS
+from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
 from wee.sweep.rows import FAMILIES, SCALES
@@ -33,8 +34,8 @@ class Candidate:
     member: int
     exit: int | None
     cost: float
-    logits: Mapping[str, NDArray[np.floating]]
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    logits: Mapping[SplitName, NDArray[np.floating]]
+    entries: Mapping[SplitName, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Pool:
     families: tuple[str, ...]
     scales: tuple[str, ...]
     networks: Sequence[Candidate]
-    samples: Mapping[str, Samples]
+    samples: Mapping[SplitName, Samples]
     entries: Sequence[Entry]
     stages: Sequence[Sequence[int]] = ()
     cost: str = MACS
@@ -112,7 +113,7 @@ def read_pool(
     family: str,
     scales: Sequence[str],
     members: Sequence[int],
-    splits: Sequence[str],
+    splits: Sequence[SplitName],
     pick: Sequence[str],
     expected: Callable[[Address], Mapping[str, Any]] = lambda address: {},
     cost: str = MACS,
@@ -212,7 +213,7 @@ def _alone(pool: Pool) -> str:
 
 
 def _networks(
-    family: str, scale: str, member: int, entries: Mapping[str, Entry], costs: Sequence[float]
+    family: str, scale: str, member: int, entries: Mapping[SplitName, Entry], costs: Sequence[float]
 ) -> list[Candidate]:
     """A member as one network, or as one for each exit."""
     logits = {split: entry.logits for split, entry in entries.items()}

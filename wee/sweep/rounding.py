@@ -6,6 +6,7 @@ import pandas as pd
 from rich.table import Table
 
 from wee.costs import COSTS
+from wee.data.splits import TEST
 from wee.sweep.prices import with_macs
 from wee.sweep.rows import KEYS
 
@@ -35,7 +36,7 @@ def effect_summary(effects: pd.DataFrame, rounding: str) -> Table:
     shown.add_column("metric")
     for column in ("largest", "mean", "settings"):
         shown.add_column(column, justify="right")
-    test = effects[effects.split == "test"]
+    test = effects[effects.split == str(TEST)]
     for metric, own in test.groupby("metric", sort=False):
         size = own.difference.abs()
         shown.add_row(str(metric), f"{size.max():.4g}", f"{own.difference.mean():+.2g}", f"{len(own):,}")

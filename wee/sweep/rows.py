@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
+from wee.data.splits import SplitName
 from wee.method import Metric, Task
 from wee.method.policies import Width
 from wee.sweep.prices import columns_with_macs
@@ -180,7 +181,7 @@ class Row(SettingColumns):
     clamped: bool | None
     ood: str | None = field(metadata=_key(Part.PANEL))
     adjusted: bool = field(metadata=_key(Part.SETTING, number=True))
-    split: str = field(metadata=_key(Part.PANEL))
+    split: SplitName = field(metadata=_key(Part.PANEL, _text))
     samples: int
     groups: int
     cost: str = field(metadata=_key(Part.PANEL))

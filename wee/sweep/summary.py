@@ -8,6 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from wee.costs import COSTS
+from wee.data.splits import TEST, SplitName
 from wee.method import POLICIES, Metric, Policy, Task
 from wee.units import si
 
@@ -16,7 +17,7 @@ _MOST_WIDTHS = 3
 _MOST_SPLITS = 3
 
 
-def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] = ("test",)) -> Table:
+def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[SplitName] = (TEST,)) -> Table:
     """Single model, ensemble and window cascade of each scale: average cost and every task.
 
     Args:
@@ -42,7 +43,7 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] 
     return display
 
 
-def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequence[str] = ("test",)) -> Table:
+def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequence[SplitName] = (TEST,)) -> Table:
     """The same lines, with what a system does whose acceptance threshold was fixed on the validation set.
 
     Args:
@@ -79,8 +80,9 @@ class _Shown:
         splits: the splits over which means are taken.
     """
 
-    def __init__(self, table: pd.DataFrame, splits: Sequence[str]) -> None:
-        rows = table[table.split.isin(splits) & ~table.adjusted.astype(bool)]
+    def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName]) -> None:
+        names = [str(split) for split in splits]
+        rows = table[table.split.isin(names) & ~table.adjusted.astype(bool)]
         score = rows.eval_score.dropna().iloc[0]
         deciding = [str(name) for name in rows.score.dropna().unique()]
         decides = score if score in deciding or not deciding else deciding[0]
@@ -92,7 +94,7 @@ class _Shown:
         widths = list(rows.width.dropna().unique())
         self._widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
         by = score if decides == score else f"{score} (exits on {decides})"
-        where = ", ".join(splits) if len(splits) <= _MOST_SPLITS else f"{len(splits)} shifted test sets"
+        where = ", ".join(names) if len(names) <= _MOST_SPLITS else f"{len(names)} shifted test sets"
         self.title = f"{where}, {by}"
         more = len(widths) - len(self._widths)
         self.hidden = [f"{more} other widths"] if more else []

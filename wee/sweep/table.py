@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import (
@@ -35,8 +36,6 @@ from wee.sweep.prices import with_macs
 from wee.sweep.rows import COLUMNS, Row, SettingColumns
 from wee.sweep.rules import Acceptance, LineupMember, SavedRule
 from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_of, orders, settings
-
-ID_SPLITS = ("val", "test")
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,14 @@ class Plan:
         return list(metrics.values())
 
     @property
-    def splits(self) -> list[str]:
+    def splits(self) -> list[SplitName]:
         """The splits of the store that are read."""
-        return [*ID_SPLITS, *(f"ood-{name}" for name in self.ood), *self.shifted]
+        return [VAL, TEST, *(SplitName.ood(name) for name in self.ood), *self.shifted]
 
     @property
-    def shifted(self) -> list[str]:
+    def shifted(self) -> list[SplitName]:
         """The splits that are shifted test sets."""
-        return [f"shift-{name}" for name in self.shift]
+        return [SplitName.shifted(name) for name in self.shift]
 
     @property
     def convention(self) -> Convention:
@@ -182,7 +181,7 @@ def compute(
             cascade = _Cascade(pool, order, setting, stages, groups, plan)
             for run in cascade.runs():
                 result.extend(cascade.measure(run))
-                if run.split == "val":
+                if run.split == VAL:
                     result.rules.append(cascade.saved(run, temperatures))
                 elif run.adjusted and run.ood is not None:
                     result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
@@ -190,7 +189,9 @@ def compute(
     return result
 
 
-def cascades(pool: Pool, plan: Plan, scorer: SummaryCache) -> Iterator[tuple[Lineup, list[Setting], dict[str, Stages]]]:
+def cascades(
+    pool: Pool, plan: Plan, scorer: SummaryCache
+) -> Iterator[tuple[Lineup, list[Setting], dict[SplitName, Stages]]]:
     """Every order of a pool's networks that a plan has settings for.
 
     Args:
@@ -227,7 +228,7 @@ class _Run:
     """
 
     rule: Rule
-    split: str
+    split: SplitName
     ood: str | None
     adjusted: bool
     outcome: _Ranked
@@ -271,24 +272,24 @@ class _Cascade:
     pool: Pool
     order: Lineup
     setting: Setting
-    stages: Mapping[str, Stages]
-    groups: Mapping[str, Ints]
+    stages: Mapping[SplitName, Stages]
+    groups: Mapping[SplitName, Ints]
     plan: Plan
 
     def runs(self) -> Iterator[_Run]:
         """The setting on every labelled split, and on the test set beside every OOD set."""
-        rule = self.setting.policy.fit(self.stages["val"])
-        outcomes = {"val": self._apply(rule, "val")}
-        outcomes |= {split: self._apply(rule, split, outcomes["val"]) for split in ("test", *self.plan.shifted)}
+        rule = self.setting.policy.fit(self.stages[VAL])
+        outcomes = {VAL: self._apply(rule, VAL)}
+        outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
         for ood in self.plan.ood:
-            yield _Run(rule, "test", ood, False, self._beside(outcomes["test"], rule, ood))
+            yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
             if self.setting.policy.adjustable:
-                moved = self.setting.policy.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
+                moved = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
-                outcome = self._apply(moved, "test", outcomes["val"])
-                yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
+                outcome = self._apply(moved, TEST, outcomes[VAL])
+                yield _Run(moved, TEST, ood, True, self._beside(outcome, moved, ood))
 
     def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
         """The rule of the run on the validation set, with all that is needed to run it.
@@ -316,7 +317,7 @@ class _Cascade:
 
     def measure(self, run: _Run) -> Result:
         """The rows of a run."""
-        splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
+        splits = [run.split] if run.ood is None else [run.split, SplitName.ood(run.ood)]
         on_ood = run.outcome.on_ood
         about: dict[str, Any] = {
             **vars(name_columns(self.pool, self.order, self.setting)),
@@ -332,7 +333,7 @@ class _Cascade:
             "price_ood": None if on_ood is None else on_ood.mean_cost,
         }
         resampling = self.plan.bootstrap
-        groups = [self.groups[split] for split in splits] if run.split != "val" and resampling.resamples else []
+        groups = [self.groups[split] for split in splits] if run.split != VAL and resampling.resamples else []
         baselines = self._thresholds(run, groups) if groups else {}
         result = Result()
         for number in measure(run.outcome, self._metrics, groups, resampling):
@@ -361,7 +362,7 @@ class _Cascade:
         tasks = (None, self.setting.task)
         return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
 
-    def _apply(self, rule: Rule, split: str, validation: _Ranked | None = None) -> _Ranked:
+    def _apply(self, rule: Rule, split: SplitName, validation: _Ranked | None = None) -> _Ranked:
         """What comes of a rule on a split, with acceptance thresholds that are set on the validation set.
 
         Args:
@@ -382,16 +383,16 @@ class _Cascade:
         return _Ranked(outcome, None, rankings)
 
     def _beside(self, outcome: _Ranked, rule: Rule, ood: str) -> _Ranked:
-        stages = self.stages[f"ood-{ood}"]
+        stages = self.stages[SplitName.ood(ood)]
         return outcome.beside(stages.at(rule(stages)))
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
         """The single threshold that a window is compared with, by metric and evaluation score."""
-        rule = self.setting.policy.counterpart(run.rule, self.stages["val"])
+        rule = self.setting.policy.counterpart(run.rule, self.stages[VAL])
         if rule is None:
             return {}
-        is_window = isinstance(run.rule, IntervalRule) and is_threshold(run.rule, self.stages["val"])
-        outcome = self._apply(rule, run.split, self._apply(rule, "val"))
+        is_window = isinstance(run.rule, IntervalRule) and is_threshold(run.rule, self.stages[VAL])
+        outcome = self._apply(rule, run.split, self._apply(rule, VAL))
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
         return {
@@ -454,7 +455,11 @@ def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
 
 
 def _stages(
-    pool: Pool, split: str, order: Lineup, replaces: bool, summaries: Mapping[tuple[int, ...], Summary]
+    pool: Pool,
+    split: SplitName,
+    order: Lineup,
+    replaces: bool,
+    summaries: Mapping[tuple[int, ...], Summary],
 ) -> Stages:
     costs = [pool.networks[node].cost for node in order.nodes]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.method import IntervalRule, Metric, Outcome, RankedOutcome, Rule, Stages, Task
 from wee.method.arrays import Ints
@@ -106,7 +107,7 @@ def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationStudyC
                 "instance task.names=[cov@5,risk@80], or leave validation.sizes empty"
             )
     for pool in pools:
-        groups = group_numbers(pool.samples["val"].groups)
+        groups = group_numbers(pool.samples[VAL].groups)
         for size in config.sizes:
             groups_for(groups, size)
 
@@ -134,12 +135,12 @@ def study(
         A row per setting, task and validation set, with `COLUMNS`.
     """
     plan = replace(plan, task=TaskConfig(plan.task.names, [], plan.task.convention), ood=(), shift=())
-    groups = group_numbers(pool.samples["val"].groups)
+    groups = group_numbers(pool.samples[VAL].groups)
     rows: list[dict[str, Any]] = []
     for order, settings, stages in cascades(pool, plan, scorer or SummaryCache(ScoringConfig())):
         systems = [_System(pool, order, setting, stages, plan) for setting in settings]
         for name, times in _all_sets(groups, config):
-            drawn = stages["val"] if times is None else stages["val"].repeat(times)
+            drawn = stages[VAL] if times is None else stages[VAL].repeat(times)
             for system in systems:
                 rows.extend({**name, **row} for row in system.measure(drawn, times))
             done(len(systems))
@@ -189,7 +190,9 @@ def _all_sets(groups: Ints, config: ValidationStudyConfig) -> Iterator[tuple[dic
 class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
-    def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
+    def __init__(
+        self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[SplitName, Stages], plan: Plan
+    ) -> None:
         self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.policy, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
         self._scores = plan.score.evaluations(setting.score, ensemble=order.role is Role.TOGETHER)
@@ -220,7 +223,7 @@ class _System:
     def _outcomes(self, rule: Rule) -> tuple[Outcome, Outcome]:
         """On the whole validation set and on the test set; kept for the same rule, as that of a single model always is."""
         if self._latest is None or self._latest[0] != rule:
-            validation, test = (self._stages[split].at(rule(self._stages[split])) for split in ("val", "test"))
+            validation, test = (self._stages[split].at(rule(self._stages[split])) for split in (VAL, TEST))
             self._latest = rule, validation, test
         return self._latest[1:]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.data.config import CorruptionConfig
+from wee.data.corruption.config import CorruptionConfig
 
 _AT_ONCE = 512  # images resampled together: what fits the processor's cache
 
