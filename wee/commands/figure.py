@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import MISSING
 
 from wee.app.command import Command, job_suffix
 from wee.app.failures import report
-from wee.app.fields import as_list, check_name
+from wee.app.fields import Checked, as_list, check_name, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.errors import WeeError
@@ -32,7 +31,7 @@ class FigureCommandConfig(Common):
     """
 
     figure: FigureConfig = MISSING
-    sweeps: Any = "newest"
+    sweeps: Checked[str | list[str]] = written("newest")
     name: str = MISSING
 
     def __post_init__(self) -> None:

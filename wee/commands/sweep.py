@@ -89,7 +89,7 @@ class SweepConfig(Common):
     validation: ValidationStudyConfig = field(default_factory=ValidationStudyConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
-    scale: Any = "all"
+    scale: Checked[str | list[str]] = written("all")
     rounding: str | None = None
     pick: Checked[list[str]] = written(None)
 

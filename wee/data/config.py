@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omegaconf import MISSING
 
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.data.splits import Part
 from wee.errors import WeeError
 
@@ -87,8 +87,8 @@ class LabelledConfig(DatasetConfig):
 
     classes: int = MISSING
     channels: int = 3
-    mean: Any = 0.5
-    std: Any = 0.5
+    mean: Checked[float | list[float]] = written(0.5)
+    std: Checked[float | list[float]] = written(0.5)
 
     def class_names(self) -> list[str]:
         """The names of the classes in the order of their labels; numbers if they have no names. May look at the disk."""

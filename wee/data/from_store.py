@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from wee.app.fields import Checked, written
 from wee.data.config import LabelledConfig
 from wee.data.splits import Part
 from wee.errors import WeeError
@@ -23,8 +24,8 @@ class StoredConfig(LabelledConfig):
 
     kind: str = "stored"
     classes: int = 0
-    ood: Any = "all"
-    shift: Any = "all"
+    ood: Checked[str | list[str]] = written("all")
+    shift: Checked[str | list[str]] = written("all")
 
     def identity(self, split: Part) -> None:
         """Return None: nobody knows what the samples are."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from omegaconf import MISSING
 
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.errors import WeeError, unknown
 from wee.figures.kinds import FIGURE_KINDS, FigureKind
-from wee.method.policies import BASELINES, POLICIES, Window
+from wee.method.policies import BASELINES, POLICIES, Width, Window
 from wee.method.scores import DEFAULT_SCORE
 
 FORMATS = ("pdf", "png", "svg")
@@ -56,22 +55,22 @@ class FigureConfig:
 
     name: str = MISSING
     kind: str = next(iter(FIGURE_KINDS))
-    panels: Any = MISSING
+    panels: Checked[list[str]] = MISSING
     split: str = "test"
-    ood: Any = None
-    policies: Any = field(default_factory=lambda: [*BASELINES, Window.name])
+    ood: Checked[str | list[str] | None] = written(None)
+    policies: Checked[list[str]] = written([*BASELINES, Window.name])
     adjusted: bool = False
     score: str = DEFAULT_SCORE
     exit_score: str | None = None
-    width: Any = 0.2
+    width: Checked[Width | list[Width]] = written(0.2)
     fraction: float = 0.2
-    parameters: Any = None
-    size: Any = None
+    parameters: Checked[list[str] | None] = written(None)
+    size: Checked[int | list[int] | None] = written(None)
     scale: str = "middle"
     reference: str | None = None
     columns: int = 2
     panel_size: list[float] = field(default_factory=lambda: [1.72, 1.5])
-    formats: Any = field(default_factory=lambda: ["pdf", "png"])
+    formats: Checked[list[str]] = written(["pdf", "png"])
     dpi: int = 300
 
     def __post_init__(self) -> None:
@@ -98,6 +97,16 @@ class FigureConfig:
             if key not in kind.fields and getattr(self, key) != defaults[key]:
                 others = _kinds(other for other in FIGURE_KINDS.values() if key in other.fields)
                 raise WeeError(f"figure.{key} is for {others}, and this figure's kind is {kind.name}")
+
+    @property
+    def widths(self) -> list[Width]:
+        """The widths of the window that are drawn."""
+        return as_list(self.width)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The numbers of members that are drawn; empty where tables have one."""
+        return [] if self.size is None else as_list(self.size)
 
     def _check_policies(self, kind: FigureKind) -> None:
         self.policies = as_list(self.policies)

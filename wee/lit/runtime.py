@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from wee.app.fields import Checked, written
 from wee.errors import WeeError, unknown
 
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
@@ -32,7 +33,7 @@ class RuntimeConfig:
     """
 
     accelerator: str = "auto"
-    devices: Any = 1
+    devices: Checked[int | list[int] | str] = written(1)
     strategy: str = "auto"
     num_nodes: int = 1
     workers: int = 0
@@ -42,7 +43,7 @@ class RuntimeConfig:
     def __post_init__(self) -> None:
         if isinstance(self.devices, str) and self.devices.lstrip("-").isdigit():
             self.devices = int(self.devices)
-        numbers = self.devices if isinstance(self.devices, list) else [self.devices]
+        numbers: list[Any] = self.devices if isinstance(self.devices, list) else [self.devices]
         counted = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
         if self.devices not in ("auto", -1) and not (counted and numbers and min(numbers) >= 0 and self.devices != 0):
             raise WeeError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wee.app.fields import as_list, as_lists
+from wee.app.fields import Checked, as_list, as_lists, written
 from wee.errors import WeeError, unknown
 
 
@@ -35,13 +35,13 @@ class EnsembleConfig:
     """
 
     size: int = 2
-    members: Any = 2
-    orders: Any = "all"
+    members: Checked[list[int]] = written(2)
+    orders: Checked[str | int | list[list[int]]] = written("all")
     max_orders: int = 24
     max_cascades: int = 240
     seed: int = 0
-    scales: Any = None
-    exits: Any = None
+    scales: Checked[list[list[str]]] = written(None)
+    exits: Checked[list[list[int]]] = written(None)
     combine: str = "average"
     temperature: bool = False
 
@@ -56,9 +56,9 @@ class EnsembleConfig:
                 or sorted(set(exits)) != exits
             ):
                 raise WeeError(f"ensemble.exits: {exits} is no ascending list of exits, counted from 1")
-        if isinstance(self.members, int) and not isinstance(self.members, bool):
-            self.members = list(range(self.members))
-        self.members = as_list(self.members)
+        members: Any = self.members
+        counted = isinstance(members, int) and not isinstance(members, bool)
+        self.members = list(range(members)) if counted else as_list(members)
         for member in self.members:
             check_member(member)
         if len(set(self.members)) < len(self.members):

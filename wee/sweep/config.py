@@ -13,7 +13,7 @@ from wee.app.command import jobs_at_once
 from wee.app.fields import Checked, as_list, names, written
 from wee.errors import WeeError, unknown
 from wee.machine import processors
-from wee.method.policies import BASELINES, POLICIES
+from wee.method.policies import BASELINES, POLICIES, Width
 from wee.method.scores import DEFAULT_SCORE, SCORES
 
 CONVENTIONS = ("paper", "strict")
@@ -34,7 +34,7 @@ class WindowConfig:
             list, a list is one setting with a width for each stage but the last, such as [[0.7, 0.2], [0.6, 0.2]].
     """
 
-    width: Any = 0.2
+    width: Checked[list[Width | tuple[Width, ...]]] = written(0.2)
 
     def __post_init__(self) -> None:
         self.width = [_width(width) for width in as_list(self.width)]
@@ -198,8 +198,8 @@ class TaskConfig:
             asked for, always reaches a coverage asked for, and accepts or rejects equal scores together.
     """
 
-    names: Any = MISSING
-    metrics: Any = MISSING
+    names: Checked[list[str]] = MISSING
+    metrics: Checked[list[str]] = MISSING
     convention: str = "paper"
 
     def __post_init__(self) -> None:
@@ -258,7 +258,7 @@ class ValidationStudyConfig:
         seed: of the draws.
     """
 
-    sizes: Any = field(default_factory=list)
+    sizes: Checked[list[int]] = written([])
     draws: int = 100
     seed: int = 0
 

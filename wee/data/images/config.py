@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omegaconf import MISSING
 
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.data.config import LabelledConfig
 from wee.data.images.places import class_folders, find_place
 from wee.data.splits import PARTS, Part
@@ -51,8 +51,8 @@ class ImagesConfig(LabelledConfig):
 
     kind: str = "images"
     root: str = MISSING
-    train: Any = "train"
-    test: Any = field(default_factory=lambda: ["test", "val", "validation"])
+    train: Checked[str | list[str]] = written("train")
+    test: Checked[str | list[str]] = written(["test", "val", "validation"])
     validation: HeldOutConfig = field(default_factory=HeldOutConfig)
     classes: int = 0
     group: str = ""

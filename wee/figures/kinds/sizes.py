@@ -33,9 +33,9 @@ class Sizes(Lines):
         from wee.figures.points import line, of_policy
         from wee.method import Single, Window
 
-        largest = max(config.size)
+        largest = max(config.sizes)
         scales = rows[rows["size"] == largest].scale.unique()
-        for size in config.size:
+        for size in config.sizes:
             policy = Single.name if size == 1 else Window.name
             of_size = of_policy(rows, policy, panel, config, size=size)
             if of_size.empty:

@@ -29,6 +29,6 @@ class Widths(Lines):
         from wee.method import Single, Window
 
         yield line(curve(rows, Single.name, panel, config), Single.label, Single.name, note=True)
-        for k, width in enumerate(config.width):
+        for k, width in enumerate(config.widths):
             of_width = curve(rows, Window.name, panel, config, width=width)
-            yield line(of_width, f"width {width}", Window.name, shade=k / max(len(config.width) - 1, 1))
+            yield line(of_width, f"width {width}", Window.name, shade=k / max(len(config.widths) - 1, 1))
