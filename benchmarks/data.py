@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from wee.app.console import progress
+from wee.data.splits import SplitName
 from wee.store import Address, LogitStore
 
 IMAGENET = {"val": 50_000, "test": 50_000, "ood-openimage": 17_632, "ood-inaturalist": 10_000}
@@ -30,13 +31,13 @@ def make(root: Path, dataset: str, samples: Mapping[str, int], classes: int, mem
         task = bar.add_task(f"making {dataset}", total=sum(samples[split] for split, _ in todo))
         for split, member in todo:
             identity = {"weights": f"synthetic-{member}", "samples": [split, samples[split], classes]}
-            address = Address(dataset, "synthetic", "s", member, split)
+            address = Address(dataset, "synthetic", "s", member, SplitName.parse(split))
             if store.find(address):
                 bar.advance(task, samples[split])
                 continue
             shared = np.random.default_rng([7, *split.encode()])
             labels = shared.integers(classes, size=samples[split])
-            known = labels if not split.startswith("ood") else np.full(samples[split], -1)
+            known = labels if SplitName.parse(split).kind != "ood" else np.full(samples[split], -1)
             ids = np.array([f"{split}-{i:07d}" for i in range(samples[split])], dtype=np.bytes_)
             own = np.random.default_rng([member, *split.encode()])
             with store.writer(address, identity, known, ids, ids) as writer:
@@ -55,6 +56,6 @@ def _logits(
     rows = np.arange(n)
     rivals = shared.integers(classes, size=(n, _RIVALS))
     z[rows[:, None], rivals] += (shared.gamma(2.0, 2.0, (n, _RIVALS)) + own.normal(0, 0.7, (n, _RIVALS))).astype("f4")
-    if not split.startswith("ood"):
+    if SplitName.parse(split).kind != "ood":
         z[rows, labels] += (shared.gamma(5.0, 2.4, n) + own.normal(0, 1.0, n)).astype("f4")
     return z

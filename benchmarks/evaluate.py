@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader
 from benchmarks.report import Report, Row
 from wee.app.console import progress
 from wee.data.base import Transform
-from wee.data.config import ImagesConfig
+from wee.data.images.config import ImagesConfig
+from wee.data.splits import TEST
 from wee.lit.record import Recording, record
 from wee.lit.runtime import RuntimeConfig
 from wee.members.origins import LoadedMember
@@ -60,7 +61,7 @@ def _wee(module: torch.nn.Module, root: Path, folder: Path) -> np.ndarray:
     shutil.rmtree(folder / "recorded", ignore_errors=True)
     split = ImagesConfig(name="bench", root=str(root), memory=False).split("test")
     network = LoadedMember(module, Transform(SIZE, MEAN, STD, "bicubic", 0.875))
-    address = Address("bench", "timm", MODEL, 0, "test")
+    address = Address("bench", "timm", MODEL, 0, TEST)
     with LogitStore(folder / "recorded").writer(address, {}, split.labels, split.ids, split.groups) as writer:
         how = Recording(BATCH, "32-true", "float32", RuntimeConfig(accelerator="cpu"))
         record(network, split, writer.missing, writer, how, lambda n: None)

@@ -18,6 +18,7 @@ import pandas as pd
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
 from benchmarks.report import Report, Row, seconds
+from wee.data.splits import SplitName
 from wee.method import (
     CONVENTIONS,
     Convention,
@@ -264,7 +265,7 @@ def _made(folder: Path, name: str, samples: int, classes: int, members: int) -> 
 
 
 def _entry(folder: Path, dataset: str, split: str, member: int) -> Entry:
-    (entry,) = LogitStore(folder / "store").find(Address(dataset, "synthetic", "s", member, split))
+    (entry,) = LogitStore(folder / "store").find(Address(dataset, "synthetic", "s", member, SplitName.parse(split)))
     return entry
 
 

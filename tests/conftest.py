@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.helpers.command_line import QUICK, SMALL, Wee
+
 settings.register_profile("wee", deadline=None)  # machines are noisy; speed is measured in the benchmark
 settings.load_profile("wee")
-
-SMALL = (
-    "dataset.base_images={train:120,val:60,test:60}",
-    "dataset.draws={train:4,val:5,test:5}",
-)
-"""Overrides that make the embedded data set small: 300 samples in val and test."""
-
-QUICK = ("trainer.steps=12", "trainer.batch_size=64")
-"""Overrides that make training short."""
-
-Wee = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +32,6 @@ def wee() -> Wee:
         return done
 
     return run
-
-
-def last_report(cwd: Path, stage: str) -> dict[str, Any]:
-    """What the latest run of a stage says that it did."""
-    reports = sorted((cwd / "outputs" / "runs" / stage).rglob("report.json"), key=lambda path: path.stat().st_mtime)
-    found: dict[str, Any] = json.loads(reports[-1].read_text())
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Wee
+from tests.helpers.command_line import Wee
 from wee.commands import COMMANDS
 
 

@@ -1,4 +1,4 @@
-"""Every config of every group composes, for every stage that has the group, and fits its typed root."""
+"""Every config of every group composes, for every command that has the group, and fits its typed root."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from tests.helpers.configs import composed
 from wee.app.paths import conf_dir
-from wee.app.typed import to_object
 from wee.commands import COMMANDS, find_command
 
 CHOICES = [
@@ -30,16 +29,9 @@ CATALOGUED = [
 
 
 def needs(name: str) -> list[str]:
-    """Overrides without which a stage cannot run."""
+    """Overrides without which a command cannot run."""
     names = ["dataset.name=d", "family.name=f"]
     return [*names, "file=f.npz", "scale=s", "macs=1"] if name == "import" else []
-
-
-def composed(name: str, *overrides: str) -> object:
-    command = find_command(name)
-    command.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return to_object(command.root, compose(name, overrides=list(overrides)))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -51,8 +43,6 @@ PAIRS = [
     (name, group, option)
     for name, (group, option) in itertools.product(COMMANDS, CHOICES)
     if group in {field.name for field in dataclasses.fields(find_command(name).root)}
-    and (name, group, option)
-    != ("sweep", "family", "stored")  # needs a store: tests/commands/test_importing.py has one
 ]
 PAIRS += [choice for choice in CATALOGUED if choice not in PAIRS]
 
@@ -61,19 +51,13 @@ PAIRS += [choice for choice in CATALOGUED if choice not in PAIRS]
 def test_every_choice_composes(name: str, group: str, option: str) -> None:
     many = group in ("ood", "shift", "logger")
     named = [f"{group}.name=x"] if option in ("stored", "folder") and not many else []
-    named += (
-        ["dataset.classes=2"] if (group, option) == ("dataset", "folder") else []
-    )  # there is no folder to count them in
     found = composed(name, *needs(name), *named, f"{group}=[{option}]" if many else f"{group}={option}")
     assert isinstance(found, find_command(name).root)
 
 
 @pytest.mark.parametrize("file", sorted((conf_dir() / "experiment").glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_experiment_composes(file: Path) -> None:
-    target = next(
-        (line.split()[-1] for line in file.read_text().splitlines() if line.startswith("# for: wee")), "sweep"
-    )
-    composed(target, f"+experiment={file.stem}")
+    assert isinstance(composed("sweep", f"+experiment={file.stem}"), find_command("sweep").root)
 
 
 @pytest.mark.parametrize("file", sorted(conf_dir().rglob("*.yaml")), ids=lambda file: file.stem)
@@ -87,7 +71,7 @@ def test_no_path_is_absolute(file: Path) -> None:
     assert not [value for value in values if value.startswith(("/", "~"))]
 
 
-def test_every_group_belongs_to_a_stage() -> None:
+def test_every_group_belongs_to_a_command() -> None:
     assert {group for group, _ in CHOICES} | {group for _, group, _ in CATALOGUED} == {group for _, group, _ in PAIRS}
     assert len(CATALOGUED) > 4
 

@@ -49,7 +49,7 @@ class Study:
     @property
     def asked(self) -> str:
         """What the acceptance threshold keeps: a coverage task keeps a risk, a risk task a coverage."""
-        return {"cov": "deployed_risk", "risk": "deployed_cov"}[self.task.kind]
+        return {"cov": "deployed_risk", "risk": "deployed_cov"}[self.task.kind.name]
 
     @property
     def other(self) -> str:
@@ -59,7 +59,7 @@ class Study:
     @property
     def missed(self) -> str:
         """When the acceptance threshold misses what was asked for, in words."""
-        return f"{'above' if self.task.kind == 'cov' else 'below'} {self.task.at:g} %"
+        return f"{'above' if self.task.higher_is_better else 'below'} {self.task.at:g} %"
 
     @cached_property
     def statistics(self) -> pd.DataFrame:
@@ -79,7 +79,7 @@ class Study:
         """The share of the draws in which the cascade misses what was asked for, in [0, 1]."""
         rows = self.table[(self.table.policy == "window") & self.table.draw.notna()]
         values = rows[(rows.scale == scale) & (rows.val_size == size)][self.asked]
-        return float((values > self.task.at if self.task.kind == "cov" else values < self.task.at).mean())
+        return float((values > self.task.at if self.task.higher_is_better else values < self.task.at).mean())
 
     def lines(self) -> list[str]:
         """The table of the study."""
@@ -133,7 +133,7 @@ class Study:
 
     @property
     def _sign(self) -> int:
-        return 1 if self.task.kind == "cov" else -1
+        return 1 if self.task.higher_is_better else -1
 
 
 def _spread(numbers: pd.Series, places: int = 2) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.test_conf import composed
+from tests.helpers.configs import composed
 from wee.commands.families import FamiliesConfig, families
 from wee.errors import WeeError
 
@@ -36,7 +36,8 @@ def test_networks_are_built_for_a_data_set(
     overrides: list[str], title: str, macs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = config(*overrides, "paths.data=nowhere")
-    found.family = {**found.family, "scales": {"s1": found.family["scales"]["s1"]}}
+    assert found.family is not None
+    found.family.scales = {"s1": found.family.scales["s1"]}
     families(found)
     shown = capsys.readouterr().out
     assert title in shown

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.figures.test_points import averages
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.figures import averages
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
 from wee.app.paths import PathsConfig
-from wee.commands.figure import FigureStageConfig, figure
+from wee.commands.figure import FigureCommandConfig, figure
 from wee.figures.config import FigureConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.results import AVERAGES, TABLE, save
@@ -32,7 +32,7 @@ def test_intervals_of_a_sweep_reach_the_numbers_of_its_figure(tmp_path: Path, mo
     for table, name in zip(tables, ("with", "without"), strict=True):
         known = {AVERAGES: averages(table)} if name == "with" else {}
         save(tmp_path / "sweeps" / name / "key", {TABLE: table, **known}, {"bootstrap": {"level": 0.9}})
-    config = FigureStageConfig(
+    config = FigureCommandConfig(
         PathsConfig(sweeps=str(tmp_path / "sweeps"), figures=str(tmp_path / "figures")),
         FigureConfig("f", panels=["cov@20"], policies=["single", "window"], formats=["svg"]),
         ["with", "without"],

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import Wee, last_report
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import Wee, last_report
+from wee.data.splits import VAL, SplitName
 from wee.store import Address, LogitStore
 
 NETWORK = (
@@ -56,7 +57,7 @@ def test_images_go_the_whole_way(tmp_path: Path, wee: Wee, layout: str) -> None:
     assert set(rows["samples"]) == {12 + 8}
     assert set(rows.groups) == {12 + 2}  # four cuts of each of two photographs
     store = LogitStore(tmp_path / "outputs" / "store")
-    (entry,) = store.find(Address("toy", "cifar_resnet", "tiny", 0, "val"))
+    (entry,) = store.find(Address("toy", "cifar_resnet", "tiny", 0, VAL))
     assert entry.logits.shape == (9, 3)
     wee("evaluate", *data, *NETWORK, *TRAINER, "ood=objects32", cwd=tmp_path)
     assert last_report(tmp_path, "evaluate")["images"] == 0
@@ -135,7 +136,7 @@ def test_shifted_test_sets_are_measured_with_windows_from_clean_validation(tmp_p
         for split in ("val", "test", "shift-folder-fog", "shift-folder-snow")
     }
     store = LogitStore(tmp_path / "outputs" / "store")
-    (entry,) = store.find(Address("toy", "cifar_resnet", "tiny", 0, "shift-folder-fog"))
+    (entry,) = store.find(Address("toy", "cifar_resnet", "tiny", 0, SplitName.shifted("folder-fog")))
     assert set(zip(entry.ids.astype(str), entry.labels.tolist(), strict=True)) == {
         (f"{name}/{k:03d}.png", label) for name, label in (("ant", 0), ("cow", 2)) for k in range(3)
     }
@@ -163,7 +164,7 @@ def test_numbers_as_class_folders_are_the_ids_numbers(tmp_path: Path, wee: Wee) 
     shift = ("shift=folder", "shift.folder.root=data/worn", "ood=none")
     wee("evaluate", *data, *NETWORK, *TRAINER, *shift, cwd=tmp_path)
     (entry,) = LogitStore(tmp_path / "outputs" / "store").find(
-        Address("toy", "cifar_resnet", "tiny", 0, "shift-folder")
+        Address("toy", "cifar_resnet", "tiny", 0, SplitName.shifted("folder"))
     )
     assert {(name[:1], label) for name, label in zip(entry.ids.astype(str), entry.labels.tolist(), strict=True)} == {
         ("0", 0),

@@ -12,16 +12,18 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from tests.conftest import Wee, last_report
+from tests.helpers.command_line import Wee, last_report
 from wee.app.paths import PathsConfig
 from wee.commands.import_ import ImportConfig, import_logits
 from wee.data.logit_files import read
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
 from wee.store import Address, LogitStore
 from wee.sweep.pool import read_pool
 from wee.sweep.results import read_table
 
+FAR = SplitName.ood("far")
 GOLDEN = Path(__file__).parents[1] / "golden"
 NAMED = ("dataset.name=golden", "family.name=synthetic")
 STORED = ("dataset=stored", "dataset.name=golden", "family=stored", "family.name=synthetic")
@@ -106,8 +108,8 @@ def test_every_kind_of_file_gives_the_same(tmp_path: Path) -> None:
         np.savetxt(tmp_path / f"{split}.txt", data[f"{split}_labels"], fmt="%d")
         labels[split] = str(tmp_path / f"{split}.txt")
     whole = read([tmp_path / "all.npz"], {}, {}, None)
-    assert set(whole) == {"val", "test", "ood-far"}
-    assert set(whole["ood-far"].labels) == {-1}
+    assert set(whole) == {VAL, TEST, FAR}
+    assert set(whole[FAR].labels) == {-1}
     others = [
         read([tmp_path / "all.safetensors"], {}, {}, None),
         read([tmp_path / "0.npz", tmp_path / "1.npz"], {}, {}, None),
@@ -126,7 +128,7 @@ def test_the_authors_exits_are_read_in_order(tmp_path: Path) -> None:
         np.save(tmp_path / f"{split}.npy", np.zeros(6, dtype=np.int64))
     labels = {split: str(tmp_path / f"{split}.npy") for split in ("val", "test")}
     found = read([tmp_path / "m.pt"], labels, {}, None)
-    assert found["val"].logits[:, 0, 0].tolist() == [1.0, 2.0, 10.0]
+    assert found[VAL].logits[:, 0, 0].tolist() == [1.0, 2.0, 10.0]
 
 
 class Code:
@@ -232,22 +234,22 @@ def test_splits_of_two_imports_are_not_mixed(tmp_path: Path, factor: int, dtype:
     np.savez(tmp_path / "first.npz", **arrays())
     np.savez(tmp_path / "second.npz", **arrays() | {"far_logits": factor * arrays()["far_logits"]})
     store = imported(tmp_path, file=tmp_path / "first.npz")
-    first = {entry.key for split in ("val", "test") for entry in store.find(Address("d", "f", "s1", 0, split))}
+    first = {entry.key for split in (VAL, TEST) for entry in store.find(Address("d", "f", "s1", 0, split))}
     imported(tmp_path, file=tmp_path / "second.npz", dtype=dtype)
     keys = [
         entry.key
-        for split in ("val", "test")
+        for split in (VAL, TEST)
         for entry in store.find(Address("d", "f", "s1", 0, split))
-        if (entry.key in first) == (split == "val")
+        if (entry.key in first) == (split == VAL)
     ]
     assert len(first) == len(keys) == 2
     with pytest.raises(WeeError, match=message):
-        read_pool(store, "d", "f", ["s1"], [0], ("val", "test"), keys)
+        read_pool(store, "d", "f", ["s1"], [0], (VAL, TEST), keys)
 
 
 def test_other_costs_are_given_with_the_logits_or_later(tmp_path: Path) -> None:
     np.savez(tmp_path / "logits.npz", **arrays())
-    address = Address("d", "f", "s1", 0, "val")
+    address = Address("d", "f", "s1", 0, VAL)
     (before,) = imported(tmp_path, file=tmp_path / "logits.npz").find(address)
     assert before.cost("parameters") is None
     (after,) = imported(tmp_path, file=tmp_path / "logits.npz", costs={"parameters": 5}).find(address)
@@ -344,4 +346,4 @@ def test_labelled_sets_beside_the_test_set_are_shifted_test_sets(tmp_path: Path,
     assert set(read_table(path).split) == {"val", "test"}
     failed = wee("sweep", *STORED, "task.names=[cov@80]", "dataset.shift=rain", cwd=tmp_path, code=1).stderr
     assert "worn" in failed
-    assert set(read([tmp_path / "mine.npz"], {}, {}, None, ["worn"])) == {"val", "test", "ood-worn", "ood-far"}
+    assert set(read([tmp_path / "mine.npz"], {}, {}, None, ["worn"])) == {VAL, TEST, SplitName.ood("worn"), FAR}

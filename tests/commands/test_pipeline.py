@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import QUICK, SMALL, Wee, last_report
+from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
+from wee.data.splits import TEST, VAL, SplitName
 from wee.store import LogitStore
 from wee.store.entry import Address
 
@@ -77,7 +78,7 @@ def test_a_changed_checkpoint_is_a_new_entry(folder: Path, wee: Wee) -> None:
     told = wee("evaluate", "scale=s1", "member=0", "ood=none", *SMALL, *QUICK, cwd=folder).stderr
     assert "has changed since it was written" in told
     assert last_report(folder, "evaluate")["images"] == 600
-    assert len(LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, "val"))) == 2
+    assert len(LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, VAL))) == 2
 
 
 def test_members_of_different_recipes_are_not_mixed_unawares(folder: Path, wee: Wee) -> None:
@@ -112,7 +113,7 @@ def test_one_member_that_fails_stops_no_other(folder: Path, wee: Wee) -> None:
 
 
 def test_the_store_says_what_made_an_entry(trained: Path) -> None:
-    (entry,) = LogitStore(trained / "outputs" / "store").find(Address("digits", "tiny", "s2", 1, "test"))
+    (entry,) = LogitStore(trained / "outputs" / "store").find(Address("digits", "tiny", "s2", 1, TEST))
     entry.verify()
     assert entry.manifest["cost"]["macs"] == 194_960
     made = entry.manifest["provenance"]
@@ -124,14 +125,14 @@ def test_the_store_says_what_made_an_entry(trained: Path) -> None:
     assert len(np.unique(entry.groups)) == 60
     labels = (
         LogitStore(trained / "outputs" / "store")
-        .find(Address("digits", "tiny", "s2", 1, "ood-digits_heldout"))[0]
+        .find(Address("digits", "tiny", "s2", 1, SplitName.ood("digits_heldout")))[0]
         .labels
     )
     assert set(np.asarray(labels).tolist()) == {-1}
 
 
 def test_a_flipped_byte_is_told_and_made_again(folder: Path, wee: Wee) -> None:
-    (entry,) = LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, "test"))
+    (entry,) = LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, TEST))
     before = np.array(entry.logits)
     content = bytearray((entry.folder / "logits.npy").read_bytes())
     content[1000] ^= 4
@@ -147,7 +148,7 @@ def test_a_flipped_byte_is_told_and_made_again(folder: Path, wee: Wee) -> None:
     repaired = wee(*shlex.split(again)[1:], cwd=folder)
     assert "set aside" in repaired.stderr
     assert last_report(folder, "evaluate")["images"] == 300
-    (entry,) = LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, "test"))
+    (entry,) = LogitStore(folder / "outputs" / "store").find(Address("digits", "tiny", "s1", 0, TEST))
     np.testing.assert_allclose(entry.logits, before, rtol=1e-5, atol=1e-5)
     wee("sweep", *SMALL, *SCALES, cwd=folder)
 
@@ -187,7 +188,7 @@ def test_interrupted_and_uninterrupted_logits_are_the_same(trained: Path, folder
     command = ("evaluate", "scale=s1", "member=0", "ood=none", "piece_samples=50", "batch_size=50", *SMALL, *QUICK)
     wee(*command, cwd=folder, script=KILL, code=None)
     wee(*command, cwd=folder)
-    address = Address("digits", "tiny", "s1", 0, "val")
+    address = Address("digits", "tiny", "s1", 0, VAL)
     (whole,), (mended,) = (LogitStore(root / "outputs" / "store").find(address) for root in (trained, folder))
     assert whole.key == mended.key
     np.testing.assert_allclose(mended.logits, whole.logits, rtol=1e-4, atol=1e-5)
@@ -234,7 +235,7 @@ def test_a_sweep_and_its_figure(folder: Path, wee: Wee) -> None:
 def test_a_sweep_opens_no_model_and_no_image(folder: Path, wee: Wee) -> None:
     script = (
         "import atexit, sys\n"
-        "names = ('timm', 'lightning', 'sklearn', 'PIL', 'fvcore', 'wee.models.build', 'wee.data.digits')\n"
+        "names = ('timm', 'lightning', 'sklearn', 'PIL', 'fvcore', 'wee.models.build', 'wee.data.base')\n"
         "atexit.register(lambda: sys.stderr.write('HEAVY:' + ','.join(n for n in names if n in sys.modules)))\n"
         "from wee.cli import main; main()"
     )

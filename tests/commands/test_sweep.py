@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from tests.sweep_tables import fill_store
-from tests.test_conf import composed
+from tests.helpers.configs import composed
+from tests.helpers.figures import draw, points
+from tests.helpers.stores import fill_store
 from wee.commands.sweep import SweepConfig, sweep
 from wee.errors import WeeError
-from wee.sweep.results import read_table
+from wee.figures.config import FigureConfig
+from wee.method import IntervalRule
+from wee.sweep.config import PolicyConfig
+from wee.sweep.results import read_averages, read_rules, read_table, read_validation
 
 
 def config(*overrides: str) -> SweepConfig:
@@ -65,3 +70,152 @@ def test_what_is_left_out_is_logged_and_counted(
         "window": [24],
     }
     assert table[table.policy == "window"].groupby("scale").members.nunique().to_dict() == {"s1": 12, "s2": 12}
+
+
+OWN_METRIC = """
+class Spread:
+    higher_is_better = False
+    label = "spread"
+
+    def of_ranking(self, ranking):
+        return {factor} * (ranking.ranked.scores.max() - ranking.ranked.scores.min())
+
+
+class Half:
+    higher_is_better = True
+
+    def read(self, curve, share):
+        return curve.coverage_at(share / 2)
+"""
+
+
+def test_metrics_and_tasks_of_ones_own_are_in_every_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    source = tmp_path / "own_measures.py"
+    source.write_text(OWN_METRIC.format(factor=1))
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60)
+    spread, task = "own_measures:Spread", "own_measures:Half@10"
+    overrides = (f"task.metrics=[{spread}]", f"task.names=[{task}]", "bootstrap.resamples=9", "score.exit=msp")
+    sweep(config(*overrides))
+    (folder,) = (tmp_path / "outputs" / "sweeps" / "t").iterdir()
+    for name in ("table", "fronts", "averages", "differences", "equal_quality"):
+        assert {spread, task} <= set(pd.read_csv(folder / f"{name}.csv").metric), name
+    table = read_table(folder)
+    assert set(table.task.dropna()) == {task}
+    assert {"deployed_cov@10", "deployed_risk@10"} <= set(table.metric)
+    drawn = points(table, FigureConfig("mine", panels=[spread, task]))
+    assert set(drawn.panel) == {spread, task}
+    assert drawn.value.notna().all()
+
+    source.write_text(OWN_METRIC.format(factor=2))  # another source: another sweep
+    sweep(config(*overrides))
+    assert len(list(folder.parent.iterdir())) == 2
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+from wee.method import Interval, IntervalRule
+
+
+@dataclass(frozen=True)
+class Middle:
+    """The middle share of the confidences goes on."""
+
+    share: float
+    score: str = "msp"
+
+    def fit(self, validation):
+        ends = [(1 - self.share) / 2, (1 + self.share) / 2]
+        lines = (np.quantile(summary.scores[self.score], ends) for summary in validation.summaries[:-1])
+        return IntervalRule(self.score, [Interval(float(low), float(high)) for low, high in lines])
+'''
+
+
+def test_a_policy_of_your_own_is_swept_and_drawn_like_a_built_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO, "wee")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "swept_policy.py").write_text(PLUGIN)
+    fill_store(tmp_path / "outputs" / "store", count=90)
+    mine = "swept_policy:Middle"
+
+    def run() -> list[Path]:
+        cfg = config("bootstrap.resamples=20", "validation.sizes=[60]", "validation.draws=2")
+        cfg.policy = PolicyConfig(["single", "ensemble", "window", mine], parameters={mine: {"share": [0.1, 0.3]}})
+        sweep(cfg)
+        return sorted(folder.parent for folder in (tmp_path / "outputs" / "sweeps").rglob("sweep.json"))
+
+    (folder,) = run()
+    table = read_table(folder)
+    shares = ["share=0.1", "share=0.3"]
+    for rows in (table, *(pd.read_csv(folder / f"{name}.csv") for name in ("fronts", "averages", "validation"))):
+        assert set(rows[rows.policy == mine].parameters) <= set(shares)
+        assert (rows.policy == mine).any()
+        assert rows[rows.policy != mine].parameters.isna().all()
+    assert set(table[table.policy == mine].parameters) == set(shares)
+    compared = pd.read_csv(folder / "differences.csv").query("policy == @mine")
+    assert set(compared.parameters) == set(shares)
+    assert {"single", "full"} <= set(compared.versus)
+    macs = table[(table.split == "val") & (table.policy == mine) & (table.scale == "s1")].groupby("parameters").macs
+    assert macs.mean().to_dict() == pytest.approx({"share=0.1": 1.1e6, "share=0.3": 1.3e6}, rel=0.03)
+    (low, high) = (rule for rule in read_rules(folder)[-2:] if isinstance(rule.rule, IntervalRule))
+    assert [rule.setting["parameters"] for rule in (low, high)] == shares
+
+    with pytest.raises(WeeError, match=r"several settings of policy swept_policy:Middle \(share=0.1; share=0.3\)"):
+        points(table, FigureConfig("f", panels=["cov@20"], policies=["single", mine]))
+    figure = FigureConfig("f", panels=["cov@20"], policies=["single", "window", mine], parameters="share=0.3")
+    numbers = points(table, figure, read_averages([folder]))
+    assert set(numbers[numbers.look == mine].parameters) == {"share=0.3"}
+    assert "Middle" in {line.get_label() for line in draw(numbers, figure).axes[0].lines}
+    for kind in ("tradeoff", "hypervolume"):
+        assert mine in set(points(table, FigureConfig("f", kind, ["cov@20"], policies=["single", mine])).look)
+    study = FigureConfig("f", "validation", ["cov@20"], policies=["single", mine], parameters="share=0.1")
+    assert mine in set(points(read_validation([folder]), study).look)
+
+    assert run() == [folder]
+    assert "this sweep over these logits is there already" in caplog.text
+    (tmp_path / "swept_policy.py").write_text(PLUGIN + "\n# other source\n")
+    assert len(run()) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "parameters", "message"),
+    [
+        (["windows"], {}, "no policy 'windows'; did you mean 'window'"),
+        ([], {}, "no policy is chosen; choose from single"),
+        (
+            ["window"],
+            {"threshold": {"quantile": 1}},
+            "policy.parameters is about threshold, which is not in policy.names",
+        ),
+        (["window"], {"window": {"widht": 1}}, "no parameter 'widht' of policy window; did you mean 'width'"),
+        (["window"], {"window": {"score": "msp"}}, r"score for window: scores, tasks .* are those of the sweep"),
+        (["window"], {"window": 0.3}, "policy.parameters has 0.3 for window: give its parameters by name"),
+        (["middle_policy:Middle"], {}, "the policy middle_policy:Middle needs a value for share"),
+    ],
+)
+def test_parameters_of_policies_are_checked(
+    names: list[str],
+    parameters: dict[str, object],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "middle_policy.py").write_text(PLUGIN)
+    with pytest.raises(WeeError, match=message):
+        PolicyConfig(names, parameters=parameters)
+
+
+def test_values_of_parameters_are_refused_before_anything_is_read() -> None:
+    cfg = composed("sweep", "policy=paper")  # there is no store to read
+    assert isinstance(cfg, SweepConfig)
+    cfg.policy = PolicyConfig(["window"], parameters={"window": {"width": [0.2, 3]}})
+    with pytest.raises(WeeError, match="a window cannot be 3 wide"):
+        sweep(cfg)

@@ -121,9 +121,9 @@ def test_a_cost_has_one_number_for_each_exit(plugin: Path) -> None:
 def test_choices_of_the_group_can_be_listed(plugin: Path) -> None:
     """Each choice is a key of a mapping, so that Hydra merges them."""
     name = f"{plugin.stem}:Watts"
-    assert to_object(CostsConfig, {"measure": {"macs": None, "parameters": None}}).measure == ["macs", "parameters"]
+    assert to_object(CostsConfig, {"choices": {"macs": None, "parameters": None}}).measure == ["macs", "parameters"]
     assert to_object(CostsConfig, {"measure": [name, "macs", name]}).measure == [name, "macs"]
-    assert to_object(CostConfig, {"measure": {"parameters": None}}).measure == "parameters"
+    assert to_object(CostConfig, {"choices": {"parameters": None}}).measure == "parameters"
     assert to_object(CostConfig, {"measure": name}).measure == name
     for value, message in {
         "mcas": "there is no cost 'mcas'; did you mean 'macs'",

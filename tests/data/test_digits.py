@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ import yaml
 
 from wee.app.paths import conf_dir
 from wee.data.base import Split, Transform
-from wee.data.config import CorruptionConfig, DigitsConfig, labelled, ood_sets
-from wee.data.corrupt import corrupt
-from wee.data.digits import Drawn
+from wee.data.corruption.split import CorruptedDraws
+from wee.data.digits.config import DigitsConfig
+from wee.data.roles import labelled, ood_sets
 from wee.errors import WeeError
 from wee.method import NO_LABEL
 
@@ -29,7 +28,7 @@ def config(**changes: Any) -> DigitsConfig:
 def ood(name: str) -> Split:
     plain = yaml.safe_load((conf_dir() / "ood" / f"{name}.yaml").read_text())
     plain[name].pop("corruption")
-    return ood_sets(plain)[name].split("test")
+    return ood_sets(plain, config())[name].split("test")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def ood(name: str) -> Split:
 )
 def test_the_images_are_the_same_on_every_machine(split: str, count: int, digest: str) -> None:
     found = config().split(split) if split in ("train", "val", "test") else ood(split)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, CorruptedDraws)
     assert len(found) == count
     assert found.images.shape == (count, 1, 24, 24)
     assert hashlib.sha256(found.images.tobytes()).hexdigest()[:16] == digest
@@ -100,42 +99,6 @@ def test_too_many_originals_are_refused() -> None:
 def test_a_split_that_is_not_there_is_named() -> None:
     with pytest.raises(WeeError, match="no split 'tst' of data set digits; did you mean 'test'"):
         config().split("tst")
-
-
-def test_a_set_without_classes_cannot_be_trained_on() -> None:
-    with pytest.raises(WeeError, match="has no classes to learn"):
-        labelled({"name": "photos", "kind": "photos"})
-
-
-def test_without_corruption_a_draw_is_the_enlarged_image() -> None:
-    still = CorruptionConfig(
-        size=16, rotation=0, scale=[1, 1], shear=0, shift=0, contrast=[1, 1], occluder=0, noise=[1e-9, 1e-9]
-    )
-    image = np.zeros((1, 8, 8))
-    image[0, 3, 4] = 1
-    drawn = corrupt(image, [0], still)[0, 0]
-    assert drawn.shape == (16, 16)
-    assert np.unravel_index(drawn.argmax(), drawn.shape) in [(6, 8), (6, 9), (7, 8), (7, 9)]
-    assert drawn.sum() / 255 == pytest.approx(4, abs=0.05)  # a pixel covers four
-
-
-def test_a_shift_moves_the_image() -> None:
-    moved = replace(
-        CorruptionConfig(),
-        rotation=0.0,
-        scale=[1, 1],
-        shear=0.0,
-        shift=0.5,
-        contrast=[1, 1],
-        occluder=0.0,
-        noise=[1e-9, 1e-9],
-    )
-    image = np.zeros((200, 8, 8))
-    image[:, 3:5, 3:5] = 1
-    centres = [np.argwhere(d[0] > 128).mean(0) for d in corrupt(image, [1], moved)]
-    spread = (np.array(centres) - 11.5) / 12
-    assert np.abs(spread).max() <= 0.55
-    assert np.abs(spread).max() > 0.4
 
 
 def test_pixels_are_resized_and_normalised() -> None:

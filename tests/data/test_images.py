@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.data import trees
+from tests.helpers import trees
 from wee.data.base import Transform
-from wee.data.config import ImagesConfig, ValidationConfig
-from wee.data.images import ImageFiles, list_images
+from wee.data.images.config import HeldOutConfig, ImagesConfig
+from wee.data.images.listing import list_images
 from wee.errors import WeeError
 from wee.method import NO_LABEL
 
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def config(root: Path, **changes: object) -> ImagesConfig:
-    return ImagesConfig(name="toy", root=str(root), **{"validation": ValidationConfig("train", 6), **changes})  # type: ignore[arg-type]
+    return ImagesConfig(name="toy", root=str(root), **{"validation": HeldOutConfig("train", 6), **changes})  # type: ignore[arg-type]
 
 
 def test_validation_is_cut_once_from_training(root: Path) -> None:
@@ -35,21 +35,19 @@ def test_validation_is_cut_once_from_training(root: Path) -> None:
     assert {name: len(split) for name, split in splits.items()} == {"train": 24, "val": 6, "test": 12}
     assert not set(splits["train"].ids) & set(splits["val"].ids)
     assert splits["val"].ids.tolist() == config(root).split("val").ids.tolist()
-    assert (
-        splits["val"].ids.tolist() != config(root, validation=ValidationConfig("train", 6, 1)).split("val").ids.tolist()
-    )
-    assert config(root).classes == 3
+    assert splits["val"].ids.tolist() != config(root, validation=HeldOutConfig("train", 6, 1)).split("val").ids.tolist()
+    assert config(root).resolve().classes == 3
     for split in splits.values():
         assert [trees.CLASSES[label].encode() for label in split.labels] == [name.split(b"/")[0] for name in split.ids]
 
 
 def test_validation_may_come_from_the_test_set_or_a_place_of_its_own(root: Path) -> None:
-    from_test = config(root, validation=ValidationConfig("test", 5))
+    from_test = config(root, validation=HeldOutConfig("test", 5))
     assert [len(from_test.split(name)) for name in ("train", "val", "test")] == [30, 5, 7]
-    own = config(root, test="train", validation=ValidationConfig("val"))
+    own = config(root, test="train", validation=HeldOutConfig("val"))
     assert [len(own.split(name)) for name in ("train", "val", "test")] == [30, 12, 30]
     with pytest.raises(WeeError, match="has 30 images"):
-        config(root, validation=ValidationConfig("train", 30)).split("val")
+        config(root, validation=HeldOutConfig("train", 30)).split("val")
 
 
 def test_other_files_have_another_fingerprint(root: Path) -> None:
@@ -133,27 +131,24 @@ def test_grey_images(root: Path) -> None:
 
 def test_classes_are_counted_in_the_place_and_not_in_a_cut_of_it(root: Path) -> None:
     """Two validation images cannot be of three classes."""
-    cut = config(root, validation=ValidationConfig("test", 2)).split("val")
-    assert isinstance(cut, ImageFiles)
+    cut = config(root, validation=HeldOutConfig("test", 2)).split("val")
     assert len(np.unique(cut.labels)) < 3
-    cut.check_classes(3)
+    cut.check_classes(3, "toy")
     with pytest.raises(
         WeeError, match=r"val has 3 classes, but toy.classes is 4: a class folder is missing, or there is one"
     ):
-        cut.check_classes(4)
+        cut.check_classes(4, "toy")
     (root / "val" / "dog").mkdir()
     split = config(root).split("test")
-    assert isinstance(split, ImageFiles)
     with pytest.raises(WeeError, match=r"val has no images of 1 of its classes: dog"):
-        split.check_classes(4)
+        split.check_classes(4, "toy")
 
 
 def test_class_numbers_in_a_file_list_are_checked(root: Path) -> None:
     (root / "list.txt").write_text("val/ant/001.png 0\nval/cow/000.png 2\n")
     split = config(root, test="list.txt").split("test")
-    assert isinstance(split, ImageFiles)
-    split.check_classes(3)  # a list need not have all of the classes
+    split.check_classes(3, "toy")  # a list need not have all of the classes
     with pytest.raises(
         WeeError, match=r"list.txt has the class number 2, but toy.classes is 2: class numbers lie in 0\.\.1"
     ):
-        split.check_classes(2)
+        split.check_classes(2, "toy")

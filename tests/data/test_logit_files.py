@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wee.data.logit_files import Imported, read
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 
 COUNT, CLASSES = 20, 4
@@ -46,10 +47,10 @@ def test_files_about_the_same_samples_are_members(tmp_path: Path) -> None:
     bare = changed(second, **{key: None for key in second if not key.endswith("_logits")})
     for other in (second, changed(second, test_labels=None, far_groups=None), bare):
         splits = read_members(tmp_path, member(0), other)
-        assert splits["test"].logits.shape == (2, COUNT, CLASSES)
-        assert (splits["test"].labels == member(0)["test_labels"]).all()
-        assert splits["ood-far"].ids[3] == b"far-03.png"
-        assert splits["ood-far"].groups[3] == b"photo0"
+        assert splits[TEST].logits.shape == (2, COUNT, CLASSES)
+        assert (splits[TEST].labels == member(0)["test_labels"]).all()
+        assert splits[SplitName.ood("far")].ids[3] == b"far-03.png"
+        assert splits[SplitName.ood("far")].groups[3] == b"photo0"
 
 
 def test_a_file_without_ids_is_accepted_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,7 +103,7 @@ def test_a_file_of_labels_must_agree_with_the_labels_beside_the_logits(tmp_path:
     np.save(tmp_path / "other.npy", np.where(np.arange(COUNT) == 6, (labels + 1) % CLASSES, labels))
     for members in ([member(0)], [changed(member(0), test_labels=None), member(1)]):
         splits = read_members(tmp_path, *members, labels={"test": str(tmp_path / "same.npy")})
-        assert (splits["test"].labels == labels).all()
+        assert (splits[TEST].labels == labels).all()
         with pytest.raises(
             WeeError, match=r"test_labels in .*\.npz and in .*other\.npy differ for 1 of 20 .* sample 6 \("
         ):
@@ -124,9 +125,9 @@ def wide() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(("dtype", "newly_tied"), [("float64", 0), ("float32", 3), ("float16", 5)])
 def test_conversion_counts_the_confidences_it_makes_equal(tmp_path: Path, dtype: str, newly_tied: int) -> None:
     splits = read_members(tmp_path, wide(), dtype=dtype)
-    assert splits["val"].logits.dtype == dtype
-    assert (splits["val"].logits == wide()["val_logits"].astype(dtype)).all()
-    assert {name: split.newly_tied for name, split in splits.items()} == {"val": newly_tied, "test": 0}
+    assert splits[VAL].logits.dtype == dtype
+    assert (splits[VAL].logits == wide()["val_logits"].astype(dtype)).all()
+    assert {name: split.newly_tied for name, split in splits.items()} == {VAL: newly_tied, TEST: 0}
 
 
 def test_float32_is_the_default_and_holds_float16_exactly(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_torch_files_keep_float64_where_it_is_asked_for(tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", wide()["val_labels"])
     labels = dict.fromkeys(("val", "test"), str(tmp_path / "labels.npy"))
     splits = read([tmp_path / "m.pt"], labels, {}, None, dtype="float64")
-    assert (splits["val"].logits == wide()["val_logits"]).all()
+    assert (splits[VAL].logits == wide()["val_logits"]).all()
 
 
 @pytest.mark.parametrize(("dtype", "value", "wider"), [("float16", 7e4, "float32"), ("float32", -1e39, "float64")])
@@ -153,4 +154,4 @@ def test_logits_that_overflow_are_refused(tmp_path: Path, dtype: str, value: flo
     told = rf"test_logits in .*0\.npz: 1 values are too large for {dtype}, the first of member 1, sample 8; .* dtype={wider}"
     with pytest.raises(WeeError, match=told):
         read_members(tmp_path, arrays, dtype=dtype)
-    assert read_members(tmp_path, arrays, dtype=wider)["test"].logits[1, 8, 2] == np.dtype(wider).type(value)
+    assert read_members(tmp_path, arrays, dtype=wider)[TEST].logits[1, 8, 2] == np.dtype(wider).type(value)

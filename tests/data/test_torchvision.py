@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 from wee.data.base import Transform
-from wee.data.config import ImagesConfig, ValidationConfig
+from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.errors import WeeError
 
 datasets = pytest.importorskip("torchvision").datasets
@@ -48,7 +48,7 @@ def config(root: Path) -> ImagesConfig:
         root=str(root),
         **places,
         classes=10,
-        validation=ValidationConfig("train", 6),  # type: ignore[arg-type]
+        validation=HeldOutConfig("train", 6),  # type: ignore[arg-type]
     )
 
 
@@ -70,7 +70,7 @@ def test_a_damaged_file_of_cifar_is_told(tmp_path: Path, pixels: np.ndarray) -> 
 
 
 def test_folders_go_before(tmp_path: Path, pixels: np.ndarray) -> None:
-    from tests.data import trees
+    from tests.helpers import trees
 
     trees.class_folders(tmp_path / "test", 2)
     assert len(config(tmp_path).split("test")) == 6

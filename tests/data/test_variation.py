@@ -8,12 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data import trees
+from tests.helpers import trees
 from wee.data.augment import Augment
-from wee.data.base import ArrayImages, Transform
-from wee.data.config import ImagesConfig, ValidationConfig
-from wee.data.digits import Split
-from wee.data.variation import ShiftedImages, crop_box
+from wee.data.base import ArrayImages, Split, Transform
+from wee.data.corruption.config import CorruptionConfig
+from wee.data.digits.config import DigitsConfig
+from wee.data.images.config import HeldOutConfig, ImagesConfig
+from wee.data.variation import ShiftedImages, crop_box, varied
 from wee.errors import WeeError
 from wee.lit.loaders import training_loader
 from wee.members.trainer import TrainerConfig
@@ -26,7 +27,7 @@ TRANSFORM = Transform(16, [0.0] * 3, [1.0] * 3)
 def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
     root = tmp_path_factory.mktemp("images")
     trees.class_folders(root / "train", 12)
-    return ImagesConfig(name="t", root=str(root), validation=ValidationConfig("train", 6)).split("train")
+    return ImagesConfig(name="t", root=str(root), validation=HeldOutConfig("train", 6)).split("train")
 
 
 @pytest.mark.parametrize("kind", ["shift", "crop"])
@@ -35,8 +36,8 @@ def test_an_epoch_is_the_same_whenever_it_is_run(split: Split, kind: str, worker
     config = TrainerConfig("t", steps=12, batch_size=10, lr=0.1)
 
     def epoch(number: int) -> list[torch.Tensor]:
-        varied = split.augmented(TRANSFORM, Augment(kind), 3)
-        loader = training_loader(varied, config, 3, workers, first=3 * number)
+        images = varied(split, TRANSFORM, Augment(kind), 3)
+        loader = training_loader(images, config, 3, workers, first=3 * number)
         batches = [batch for _, batch in zip(range(3), loader, strict=False)]
         return [torch.cat([batch["image"].flatten(1), batch["label"][:, None]], 1) for batch in batches]
 
@@ -53,7 +54,7 @@ def test_a_shift_is_a_shift_and_sometimes_a_flip() -> None:
     images = ArrayImages(
         rng.integers(1, 256, (1, 3, 8, 8), dtype=np.uint8), np.zeros(1, dtype=np.int64), Transform(8, [0.0], [1.0])
     )
-    varied = ShiftedImages(images, 0, 2)
+    shifted = ShiftedImages(images, 0, 2)
     padded = torch.nn.functional.pad(images.pixels[0].float() / 255, (2, 2, 2, 2))
     possible = {}
     for down in range(5):
@@ -61,7 +62,7 @@ def test_a_shift_is_a_shift_and_sometimes_a_flip() -> None:
             window = padded[:, down : down + 8, right : right + 8]
             possible[window.numpy().tobytes()] = (down, right, False)
             possible[window.flip(-1).contiguous().numpy().tobytes()] = (down, right, True)
-    seen = [possible[image.contiguous().numpy().tobytes()] for image in varied.__getitems__(list(range(400)))["image"]]
+    seen = [possible[image.contiguous().numpy().tobytes()] for image in shifted.__getitems__(list(range(400)))["image"]]
     assert len(set(seen)) > 45
     assert 150 < sum(flipped for _, _, flipped in seen) < 250
 
@@ -84,12 +85,10 @@ def test_draws_are_uniform_and_independent() -> None:
 
 
 def test_what_cannot_be_varied_is_said(split: Split) -> None:
-    from wee.data.config import CorruptionConfig, DigitsConfig
-
     digits = DigitsConfig(
         name="d", digits=[0, 1], base_images={"test": 4}, draws={"test": 2}, corruption=CorruptionConfig()
     )
     with pytest.raises(WeeError, match="trainer.augment.kind=crop is not for these images"):
-        digits.split("test").augmented(Transform(24, [0.5], [0.5]), Augment("crop"), 0)
+        varied(digits.split("test"), Transform(24, [0.5], [0.5]), Augment("crop"), 0)
     with pytest.raises(WeeError, match="none, shift, crop"):
         Augment("blur")

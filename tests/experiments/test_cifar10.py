@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Wee
+from tests.helpers.command_line import Wee
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "experiments" / "cifar10"

@@ -18,6 +18,11 @@ from wee.figures.config import FigureConfig
         ({"reference": "demo"}, "figure.reference is for figure.kind=hypervolume, and this figure's kind is curves"),
         ({"kind": "hypervolume", "split": "shift-fog"}, "fronts are of the test set"),
         ({"kind": "widths"}, "a list of them is for figure.kind=widths"),
+        ({"adjusted": True, "kind": "tradeoff"}, "figure.adjusted is for figure.kind=curves, and .* kind is tradeoff"),
+        (
+            {"ood": "all", "kind": "validation"},
+            "figure.ood is for figure.kind=curves or tradeoff or widths or sizes, and",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(wrong: dict[str, object], message: str) -> None:

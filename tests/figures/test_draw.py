@@ -14,11 +14,12 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from tests.helpers.figures import draw
 from wee.figures.config import FigureConfig
-from wee.figures.draw import draw, write
+from wee.figures.draw import write
 from wee.figures.labels import Labels
 from wee.figures.style import lighter
-from wee.sweep.results import POINT
+from wee.sweep.rows import POINT
 
 PANELS = ["cov@20", "deployed_risk@20", "accuracy"]
 
@@ -30,7 +31,7 @@ def made_up(
     families: tuple[str, ...] = ("made",),
     count: int = 4,
 ) -> pd.DataFrame:
-    """Points of lines, by name and look, as `wee.figures.points.points` gives them."""
+    """Points of lines, by name and look, as `wee.figures.points.line_points` gives them."""
     rows = []
     for metric, family, (k, (line, look)) in itertools.product(panels, families, enumerate(lines.items())):
         for place in range(1 if line == "alone" else count):

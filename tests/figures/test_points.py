@@ -9,16 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.figures import averages, draw, points
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-from wee.figures.draw import draw
 from wee.figures.labels import Labels
-from wee.figures.points import points
 from wee.members.config import EnsembleConfig
-from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
-from wee.sweep.results import POINT
+from wee.sweep.config import BASELINE, PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.table import compute
 
 
@@ -30,7 +29,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         window=WindowConfig([0, 0.1, 0.2, "all"]),
         ood=["far"],
     )
-    splits = ("val", "test", "ood-far")
+    splits = (VAL, TEST, SplitName.ood("far"))
     return pd.concat([compute(pool(store, s, splits=splits), wanted).table() for s in ("s1", "s2")])
 
 
@@ -108,14 +107,6 @@ def test_widths_and_sizes(table: pd.DataFrame, tmp_path: Path) -> None:
 def test_what_was_not_swept_is_named(table: pd.DataFrame, config: FigureConfig, message: str) -> None:
     with pytest.raises(WeeError, match=message):
         points(table, config)
-
-
-def averages(table: pd.DataFrame, seeds: int = 0, level: float = 0.95) -> pd.DataFrame:
-    """Averages as a sweep keeps them, with made-up intervals."""
-    values = {"value": "mean", "low": "min", "high": "max", "count": "size"}
-    numbers = {"price": ("price", "mean"), **{name: ("value", how) for name, how in values.items()}}
-    means = table.groupby(POINT, dropna=False, sort=False).agg(**numbers).reset_index()
-    return means.assign(lower=means.value - 3, upper=means.value + 2, seeds=seeds, level=level)
 
 
 CURVES = FigureConfig("f", panels=["cov@20", "accuracy"])
@@ -197,31 +188,20 @@ def test_deployed_metrics_show_the_windows_of_their_own_task(table: pd.DataFrame
     assert list(found[(found.metric == "deployed_risk@50") & (found.look == "window")].task) == ["risk@50"] * 2
 
 
-def test_hypervolumes_hand_on_the_reference_and_keep_the_order_of_policies(
-    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from wee.sweep.fronts import fronts
-
-    wanted = pd.DataFrame({"metric": ["cov@20"], "ref_price": [9e6], "ref_value": [12.0]})
-    given = []
-
-    def front(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
-        given.append(reference)
-        both = table[table.policy.isin(["single", "ensemble"])].assign(policy="single+ensemble")
-        return fronts(pd.concat([table[table.policy != "single+ensemble"], both]))
-
-    monkeypatch.setattr("wee.figures.points.fronts", front)
-    policies = ["window", "single", "single+ensemble"]
+def test_hypervolumes_take_the_reference_and_keep_the_order_of_policies(table: pd.DataFrame) -> None:
+    policies = ["window", "single", BASELINE]
     config = FigureConfig("f", kind="hypervolume", panels=["cov@20", "risk@50"], policies=policies)
     two = pd.concat([table, table.assign(family="other")])
-    found = points(two, config, reference=wanted)
-    assert given[0] is wanted
-    assert list(found.look) == policies * 4
-    assert list(found.panel[::3]) == [
+    reference = pd.DataFrame({"metric": table.metric.unique(), "ref_price": 9e6, "ref_value": 12.0})
+    bars = points(two, config, reference=reference)
+    assert list(bars.look) == policies * 4
+    assert list(bars.panel[::3]) == [
         f"{metric} toy {family}" for metric in config.panels for family in ("made", "other")
     ]
-    assert set(points(table, config).panel) == {"cov@20", "risk@50"}
-    assert given[1] is None
+    assert set(zip(bars.ref_macs, bars.ref_value, strict=True)) == {(9e6, 12.0)}
+    of_table = points(table, config)
+    assert set(of_table.panel) == {"cov@20", "risk@50"}
+    assert 12.0 not in set(of_table.ref_value)
 
 
 def test_a_front_that_was_not_swept_is_named(table: pd.DataFrame) -> None:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
-from wee.figures.style import LOOKS, lighter, metric_label
-from wee.sweep.config import POLICIES
+from wee.figures.style import ADJUSTED, label, lighter, look
+from wee.method import POLICIES
+from wee.method.policies.base import PALETTE
+from wee.sweep.config import BASELINE
 
 
 def test_every_policy_has_a_look_of_its_own() -> None:
-    assert {*POLICIES, TOGETHER} <= set(LOOKS)
-    for part in ("label", "marker"):
-        assert len({getattr(look, part) for look in LOOKS.values()}) == len(LOOKS)
-    assert len({look.colour for name, look in LOOKS.items() if name != "adjusted"}) == len(LOOKS) - 1
-
-
-@pytest.mark.parametrize(
-    ("metric", "label"),
-    [
-        ("cov@5", "Cov@5 (%)"), ("fpr@95", "FPR@95 (%)"), ("aurc", "AURC"),
-        ("deployed_cov@5", "deployed coverage @5 (%)"), ("deployed_risk@80", "deployed risk @80 (%)"),
-        ("deployed_tpr@95", "deployed TPR @95 (%)"), ("deployed_fpr@95", "deployed FPR @95 (%)"), ("new@5", "new@5"),
-    ],
-)  # fmt: skip
-def test_metrics_are_called_by_their_labels(metric: str, label: str) -> None:
-    assert metric_label(metric) == label
+    names = [*POLICIES, BASELINE, ADJUSTED]
+    looks = [*map(look, names), *PALETTE]
+    assert len(set(map(label, names))) == len(names)
+    assert len({drawn.marker for drawn in looks}) == len(looks)
+    assert len({drawn.colour for drawn in looks}) == len(looks) - 1  # adjusted windows have the colour of windows
 
 
 def test_a_lighter_colour_is_halfway_to_white() -> None:

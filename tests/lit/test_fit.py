@@ -14,13 +14,13 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from tests.conftest import SMALL, Wee
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import SMALL, Wee
 from wee.app.paths import conf_dir
 from wee.app.typed import to_object
 from wee.data.augment import Augment
 from wee.data.base import Split
-from wee.data.config import ImagesConfig, ValidationConfig
+from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.errors import WeeError
 from wee.lit import fit
 from wee.lit.member import MemberModule
@@ -39,7 +39,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImagesConfig:
     root = tmp_path_factory.mktemp("images")
     trees.class_folders(root / "train", 14)
     trees.class_folders(root / "test", 4)
-    return ImagesConfig(name="toy", root=str(root), validation=ValidationConfig("train", 6))
+    return ImagesConfig(name="toy", root=str(root), validation=HeldOutConfig("train", 6)).resolve()
 
 
 def recipe(dataset: ImagesConfig, **changes: object) -> Recipe:

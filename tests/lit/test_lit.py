@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from wee.data.base import ArrayImages, Transform
+from wee.data.splits import VAL
 from wee.errors import WeeError
 from wee.lit.fit import quiet_trainer
 from wee.lit.loaders import TrainingOrder, ordered_loader, training_loader
@@ -40,7 +41,7 @@ def test_metrics_are_the_methods_and_reset() -> None:
     found = {name: value.item() for name, value in metric.compute().items()}
     assert found == {
         "accuracy": 100 * prefix.correct.mean(),
-        "cov@20": Task("cov", 20).read(curve)[0],
+        "cov@20": Task.parse("cov@20").read(curve)[0],
         "aurc": curve.aurc,
     }
 
@@ -86,7 +87,7 @@ def test_logits_stay_with_their_samples(tmp_path: Path) -> None:
         expected = network(data.__getitems__(list(range(41)))["image"]).numpy()
     ids = np.arange(41).astype("S")
     order = np.random.default_rng(1).permutation(41).tolist()
-    with LogitStore(tmp_path).writer(Address("d", "f", "s", 0, "val"), {}, data.labels.numpy(), ids, ids) as writer:
+    with LogitStore(tmp_path).writer(Address("d", "f", "s", 0, VAL), {}, data.labels.numpy(), ids, ids) as writer:
         counted: list[int] = []
         trainer = quiet_trainer(
             RuntimeConfig(accelerator="cpu"), "32-true", callbacks=[StoreWriter(writer, "float32", counted.append)]

@@ -9,7 +9,7 @@ import pytest
 from lightning.pytorch import loggers as known
 from omegaconf import OmegaConf
 
-from tests.conftest import QUICK, SMALL, Wee
+from tests.helpers.command_line import QUICK, SMALL, Wee
 from wee.app.paths import conf_dir
 from wee.errors import WeeError
 from wee.lit import loggers

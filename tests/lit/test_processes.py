@@ -16,8 +16,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from tests.conftest import QUICK, Wee, last_report
-from tests.data import trees
+from tests.helpers import trees
+from tests.helpers.command_line import QUICK, Wee, last_report
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.lit import processes as module
 from wee.lit.processes import start_processes, thread_count
@@ -74,7 +75,7 @@ def test_two_processes_record_what_one_does(member: Path, wee: Wee) -> None:
     assert "distributed" not in shown.stderr
     logs = sorted((member / "outputs" / "runs" / "evaluate").glob("*-multirun/*/evaluate-rank-1.log"))
     assert [log.parent.name for log in logs] == ["0", "1"]
-    for split, count in (("val", 9), ("test", 15)):
+    for split, count in ((VAL, 9), (TEST, 15)):
         address = Address("toy", "cifar_resnet", "tiny", 0, split)
         (one,), (two,) = (LogitStore(member / name).find(address) for name in ("one", "two"))
         assert one.key == two.key
@@ -314,5 +315,5 @@ def test_two_machines_record_what_one_does(member: Path) -> None:
     assert [machine.returncode for machine in machines] == [0, 0], told
     assert "2 entries recorded (24 images)" in told[0]
     assert told[1] == ""
-    (entry,) = LogitStore(member / "nodes").find(Address("toy", "cifar_resnet", "tiny", 0, "test"))
+    (entry,) = LogitStore(member / "nodes").find(Address("toy", "cifar_resnet", "tiny", 0, TEST))
     assert len(entry.logits) == 15

@@ -12,9 +12,10 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from tests.conftest import Wee
-from tests.data import trees
-from wee.data.config import ImagesConfig, ValidationConfig
+from tests.helpers import trees
+from tests.helpers.command_line import Wee
+from wee.data.images.config import HeldOutConfig, ImagesConfig
+from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.members.origins import Given, Origin, source
 from wee.members.recipes import Recipe
@@ -31,7 +32,7 @@ def dataset(tmp_path: Path) -> ImagesConfig:
     trees.class_folders(root / "train", 10)
     trees.class_folders(root / "test", 4)
     trees.plain_folder(tmp_path / "objects", 8)
-    return ImagesConfig(name="toy", root=str(root), validation=ValidationConfig("train", 9))
+    return ImagesConfig(name="toy", root=str(root), validation=HeldOutConfig("train", 9)).resolve()
 
 
 def network(seed: int = 0, **kwargs: Any) -> Any:
@@ -146,7 +147,7 @@ def test_checkpoints_become_an_ensemble_from_the_command_line(dataset: ImagesCon
     store = LogitStore(tmp_path / "outputs" / "store")
     from wee.store import Address
 
-    (entry,) = store.find(Address("toy", "mine", "s", 1, "test"))
+    (entry,) = store.find(Address("toy", "mine", "s", 1, TEST))
     pixels = dataset.split("test").dataset(given(dataset, "x").transform)
     images = torch.cat([pixels[k]["image"].reshape(1, 3, 16, 16) for k in range(12)])
     mean, std = (

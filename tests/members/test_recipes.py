@@ -11,7 +11,8 @@ import yaml
 
 from wee.app.paths import conf_dir
 from wee.app.typed import to_object
-from wee.data.config import DigitsConfig, labelled
+from wee.data.digits.config import DigitsConfig
+from wee.data.roles import labelled
 from wee.members.origins import Trained
 from wee.members.recipes import Recipe
 from wee.members.trainer import TrainerConfig

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.method.test_conventions import outcome as plain_outcome
+from tests.helpers.outcomes import outcome as plain_outcome
 from wee.errors import WeeError
-from wee.method import Metric, Outcome, RankedOutcome, Stages, Summary, Task, bootstrap, interval, kernels
+from wee.method import METRICS, Metric, Outcome, RankedOutcome, Stages, Summary, Task, bootstrap, interval, kernels
 from wee.method.bootstrap import at_macs, draws, group_numbers
 from wee.method.kernels import LANES, Kind, Reading
 
@@ -102,7 +102,6 @@ class Other(Metric):
 
     read: Reading | None
     value: Callable[[RankedOutcome], float]
-    percent = False
 
     def reading(self, ranking: RankedOutcome) -> Reading | None:
         return self.read
@@ -112,7 +111,7 @@ class Other(Metric):
 
 
 def other(read: Reading | None, value: Callable[[RankedOutcome], float]) -> Metric:
-    metric = Other("other")
+    metric = Other(METRICS["aurc"])
     object.__setattr__(metric, "read", read)
     object.__setattr__(metric, "value", value)
     return metric

@@ -7,20 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.outcomes import outcome
 from wee.errors import WeeError
-from wee.method import Metric, Mixture, Outcome, RankedOutcome, RiskCoverage, Stages, Summary, Task, Window, fpr_at
+from wee.method import Metric, Mixture, RankedOutcome, RiskCoverage, Stages, Summary, Task, Window, fpr_at
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40)
 
 
 def arrays(samples: list[tuple[int, bool]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([s for s, _ in samples], dtype=np.float64), np.array([c for _, c in samples])
-
-
-def outcome(scores: np.ndarray, correct: np.ndarray) -> Outcome:
-    n = len(scores)
-    summary = Summary({"msp": scores}, np.ones(n), np.zeros(n, dtype=int), correct, correct, np.zeros(n), np.zeros(n))
-    return Stages([summary], [1.0], np.arange(n).astype("S")).at(np.zeros(n, dtype=int))
 
 
 @given(SAMPLES, st.integers(0, 100))

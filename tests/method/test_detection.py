@@ -49,7 +49,7 @@ def test_a_stream_of_equal_halves_is_a_plain_window(scores: list[float], tau: in
 
 
 def test_calibration_error() -> None:
-    from tests.method.test_conventions import outcome
+    from tests.helpers.outcomes import outcome
 
     found = outcome(np.zeros(4), np.array([True, True, False, False]))
     object.__setattr__(found, "confidence", np.array([0.9, 0.9, 0.9, 0.1]))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from wee.errors import WeeError
-from wee.method import Metric, Task
+from wee.method import METRICS, Metric, RankedOutcome, Ranking, RiskCoverage, Stages, Summary, Task, bootstrap
+from wee.method.metrics import metric_help, task_help
 
 
 @pytest.mark.parametrize(
-    ("name", "task"), [("cov@5", Task("cov", 5)), ("cov@2.5", Task("cov", 2.5)), ("risk@80", Task("risk", 80))]
+    ("name", "kind", "at"), [("cov@5", "cov", 5), ("cov@2.5", "cov", 2.5), ("risk@80", "risk", 80)]
 )
-def test_tasks_are_read_and_written(name: str, task: Task) -> None:
-    assert Task.parse(name) == task
+def test_tasks_are_read_and_written(name: str, kind: str, at: float) -> None:
+    task = Task.parse(name)
+    assert (task.kind, task.at) == (METRICS[kind], at)
     assert str(task) == name
-    assert Metric.parse(name).task == task
+    assert Metric.parse(name).task == task == Task.parse(name)
+    assert task.metric == Metric.parse(name)
 
 
 @pytest.mark.parametrize("name", ["cov5", "cov@", "cov@-1", "acc@5", "", "risk@80%"])
@@ -38,3 +44,123 @@ def test_directions() -> None:
     assert Metric.parse("accuracy").higher_is_better
     assert not Metric.parse("risk@80").higher_is_better
     assert not Metric.parse("aurc").higher_is_better
+
+
+def test_every_kind_says_what_it_is() -> None:
+    for name, kind in METRICS.items():
+        assert kind.name == name
+        assert kind.label
+        assert kind.help
+        assert kind.on_id or kind.on_ood or name.startswith("deployed")
+    assert set(task_help()) == {"cov@<per cent>", "risk@<per cent>", "fpr@<per cent>"}
+    assert set(task_help()) < set(metric_help())
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "unit"),
+    [("cov@2.5", "Cov@2.5", "%"), ("risk@80", "Risk@80", "%"), ("aurc", "AURC", ""), ("ece", "ECE", "%")],
+)
+def test_labels_have_the_parameter_and_the_unit(name: str, label: str, unit: str) -> None:
+    metric = Metric.parse(name)
+    assert (metric.label, metric.unit) == (label, unit)
+    assert metric.axis_label == (f"{label} (%)" if unit else label)
+
+
+def test_messages_say_what_each_metric_is() -> None:
+    with pytest.raises(WeeError, match=r"\n  aurc +area under the risk-coverage curve"):
+        Metric.parse("aurcc")
+    for name in ("aurc@5", "cov"):
+        with pytest.raises(WeeError, match=f"no metric '{name}'"):
+            Metric.parse(name)
+
+
+OWN = '''
+"""Metrics of somebody else."""
+
+
+class Spread:
+    """How far the scores spread."""
+
+    higher_is_better = True
+    on_ood = True
+
+    def of_ranking(self, ranking):
+        return ranking.ranked.scores.max() - ranking.ranked.scores.min()
+
+
+class Mistakes:
+    """The share of mistakes."""
+
+    label, higher_is_better, percent = "mistakes", False, True
+
+    def of_outcome(self, outcome, times=None):
+        wrong = ~outcome.correct
+        return 100 * (wrong.mean() if times is None else (wrong * times).sum() / times.sum())
+
+
+class Half:
+    """The coverage at half a risk."""
+
+    higher_is_better = True
+
+    def read(self, curve, share):
+        return curve.coverage_at(share / 2)
+
+
+class Nothing:
+    higher_is_better = True
+
+
+class Aimless:
+    def of_ranking(self, ranking):
+        return 0.0
+'''
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_metrics.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("own")
+def test_metrics_of_ones_own_are_measured_and_resampled_like_others() -> None:
+    rng = np.random.default_rng(0)
+    scores, correct = rng.random(80), rng.random(80) < 0.7
+    flat = np.zeros(80)
+    summary = Summary({"msp": scores}, scores, np.zeros(80, int), correct, correct, flat, flat)
+    outcome = Stages([summary], [1.0], np.arange(80).astype("S")).at(np.zeros(80, int))
+    ranking = RankedOutcome(outcome, "msp")
+    spread, mistakes = (Metric.parse(f"own_metrics:{name}") for name in ("Spread", "Mistakes"))
+    task = Task.parse("own_metrics:Half@20")
+    assert (spread.label, spread.unit, spread.on_ood, spread.ranks) == ("Spread", "", True, True)
+    assert (mistakes.axis_label, mistakes.on_ood, mistakes.ranks) == ("mistakes (%)", False, False)
+    assert (str(task), task.metric.label, task.metric.axis_label) == ("own_metrics:Half@20", "Half@20", "Half@20 (%)")
+    assert spread.kind.help == "How far the scores spread."
+    assert spread.of_ranking(ranking) == np.ptp(scores)
+    assert task.metric.of_ranking(ranking) == Metric.parse("cov@10").of_ranking(ranking)
+    assert task.tau(summary, "msp") == Task.parse("cov@10").tau(summary, "msp")
+    ranked = Ranking.of(scores, ~correct)
+    assert task.acceptance_threshold(ranked) == Task.parse("cov@10").acceptance_threshold(ranked)
+    assert task.read(RiskCoverage(ranked)) == Task.parse("cov@10").read(RiskCoverage(ranked))
+
+    known = [Metric.parse("aurc"), Metric.parse("top1_error"), Metric.parse("cov@10")]
+    values = bootstrap(ranking, [spread, *known, mistakes, task.metric], np.arange(80), count=5)
+    np.testing.assert_allclose(values[4], values[2], rtol=1e-12)
+    assert values[5].tolist() == values[3].tolist()
+    assert len(np.unique(values[0])) > 1
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("own_metrics:Nothing", "needs one of of_ranking"),
+        ("own_metrics:Aimless", "has no higher_is_better"),
+        ("own_metrics:Spread@5", "no metric 'own_metrics:Spread@5'"),
+        ("own_metrics:Half", "no metric 'own_metrics:Half'"),
+    ],
+)
+def test_a_metric_of_ones_own_that_lacks_something_is_refused(name: str, message: str) -> None:
+    with pytest.raises(WeeError, match=message):
+        Metric.parse(name)

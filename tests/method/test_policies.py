@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,11 @@ from scipy.stats import percentileofscore
 
 from wee.errors import WeeError
 from wee.method import (
+    POLICIES,
     Ensemble,
+    FixedRule,
+    Interval,
+    IntervalRule,
     Random,
     Single,
     SingleThreshold,
@@ -21,10 +27,13 @@ from wee.method import (
     Window,
     percentile_rank,
     quantile,
+    rule_from_dict,
+    rule_to_dict,
     summarise,
     window,
 )
 from wee.method.draws import draws
+from wee.method.policies import Context, Role
 
 NUMBERS = st.lists(st.integers(-9, 9).map(lambda k: k / 4), min_size=1, max_size=40)
 COV = Task.parse("cov@5")
@@ -157,3 +166,133 @@ def test_a_stage_that_does_not_exist_is_refused() -> None:
     for exits in (np.full(n, len(data)), np.full(n, -1), np.zeros(n - 1, dtype=int)):
         with pytest.raises(WeeError, match=f"{n} samples leave at stages 0 to"):
             data.at(exits)
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.integers(2, 4), st.floats(0, 1), st.sampled_from(["msp", "energy"]))
+def test_rules_read_back_decide_the_same(seed: int, tied: bool, members: int, share: float, score: str) -> None:
+    """Every built-in policy, through the text of strict JSON."""
+    val, test = stages(seed, members, tied=tied), stages(seed + 1, members, tied=tied)
+    parameters = {"width": [0, share, "all", (share,) * (members - 1)], "quantile": [share], "probability": [share]}
+    checked = set()
+    for policy in POLICIES.values():
+        for setting in policy.settings(Context(members, [score], [COV], "paper", parameters)):
+            rule = setting.fit(val)
+            again = rule_from_dict(json.loads(json.dumps(rule_to_dict(rule), allow_nan=False)))
+            assert again == rule
+            assert (again(test) == rule(test)).all()
+            checked.add(policy.name)
+    assert checked == set(POLICIES)
+
+
+def test_a_rule_that_cannot_be_read_is_refused() -> None:
+    record = rule_to_dict(IntervalRule("msp", [Interval(-np.inf, 0.5)]))
+    assert record["intervals"] == [{"low": "-inf", "high": 0.5, "tau": None, "rank": None}]
+    for change, message in (
+        ({"version": 2}, "the rule is of version 2, and this version of wee reads version 1"),
+        ({"form": "nosuch:Rule"}, "no rule 'nosuch:Rule': No module named 'nosuch'; is the folder of nosuch.py"),
+        ({"intervals": [{}]}, "the rule of form intervals cannot be read: KeyError: 'tau'"),
+    ):
+        with pytest.raises(WeeError, match=message):
+            rule_from_dict({**record, **change})
+
+
+def test_the_settings_of_a_policy_are_all_combinations() -> None:
+    context = Context(
+        3, ["msp", "energy"], [COV], "strict", {"width": [0.1, (0.2, 0.3), (0.1, 0.2, 0.3)], "quantile": [1]}
+    )
+    windows = list(POLICIES["window"].settings(context))
+    assert windows == [
+        Window(COV, width, score, "strict") for score in ("msp", "energy") for width in (0.1, (0.2, 0.3))
+    ]
+    assert [policy.columns() for policy in windows[:2]] == [{"width": 0.1}, {"width": (0.2, 0.3)}]
+    assert list(POLICIES["single"].settings(context)) == [Single()]
+
+
+def test_every_policy_says_what_others_need_to_know() -> None:
+    for name, policy in POLICIES.items():
+        assert policy.name == name
+        assert policy.label
+        assert policy.help
+        assert policy.role in Role
+        assert policy.look.marker
+    assert {policy.role for policy in POLICIES.values()} == set(Role)
+
+
+PLUGIN = """
+from dataclasses import dataclass
+from wee.method import FixedRule, Policy, Window
+
+
+class Plain:
+    \"\"\"Everything goes on.\"\"\"
+
+    def fit(self, validation):
+        return FixedRule(len(validation) - 1)
+
+
+class Wider(Window):
+    role = "cascade"
+
+
+@dataclass(frozen=True)
+class Named:
+    label: str = "x"
+
+    def fit(self, validation):
+        return FixedRule(0)
+
+
+class Odd:
+    role = "beside"
+
+    def fit(self, validation):
+        return FixedRule(0)
+
+
+@dataclass(frozen=True)
+class Needy:
+    share: float
+
+    def fit(self, validation):
+        return self
+
+    def __call__(self, stages):
+        return FixedRule(0)(stages)
+
+    def to_dict(self):
+        return {"share": self.share}
+
+    @classmethod
+    def from_dict(cls, fields):
+        return cls(fields["share"])
+
+
+lower = 3
+"""
+
+
+def test_policies_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plugged_policies.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    plain, wider = (POLICIES.find(f"plugged_policies:{name}") for name in ("Plain", "Wider"))
+    assert (plain.name, plain.label, plain.help) == ("plugged_policies:Plain", "Plain", "Everything goes on.")
+    assert plain.role is wider.role is Role.CASCADE
+    assert plain().fit(stages(0)) == FixedRule(1)
+    assert (wider.name, wider.label, wider.column) == ("plugged_policies:Wider", "Wider", "width")
+    assert len({plain.look, wider.look, Window.look}) == 3
+    needy = POLICIES.find("plugged_policies:Needy")
+    assert [setting.columns() for setting in needy.settings(Context(2, [], [], "paper", {"share": [0.1, 0.3]}))] == [
+        {"parameters": "share=0.1"},
+        {"parameters": "share=0.3"},
+    ]
+    rule = needy(share=0.1).fit(stages(0))  # type: ignore[call-arg]
+    record = rule_to_dict(rule)
+    assert record == {"version": 1, "form": "plugged_policies:Needy", "share": 0.1}
+    assert (rule_from_dict(record)(stages(1)) == rule(stages(1))).all()
+    for name, message in (
+        ("lower", "the policy plugged_policies:lower is a int; a policy is a class with fit"),
+        ("Named", "has a parameter called label, which means something else"),
+        ("Odd", "has the role 'beside'; the roles are alone, together, last, cascade"),
+    ):
+        with pytest.raises(WeeError, match=message):
+            POLICIES.find(f"plugged_policies:{name}")

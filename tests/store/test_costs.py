@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore, MeasuredCost
 from wee.store.entry import Damaged
 
-ADDRESS = Address("digits", "tiny", "s1", 0, "val")
+ADDRESS = Address("digits", "tiny", "s1", 0, VAL)
 IDENTITY = {"weights": "aa"}
 IDS = np.arange(6).astype("S")
 CREATED = {"command": "wee evaluate", "created": "2026-01-01", "versions": {"wee": "1"}}
@@ -123,16 +124,18 @@ def test_a_damaged_cost_is_told_and_can_be_measured_again(
 def test_scales_are_in_the_order_of_a_cost(tmp_path: Path) -> None:
     for scale, cost in (("big", {"macs": 3.0}), ("small", {"macs": 1.0}), ("odd", {}), ("at", {})):
         labels = np.zeros(len(IDS), dtype=np.int64)
-        for split in ("val", "ood-far", "shift-worn"):
+        for split in (VAL, SplitName.ood("far"), SplitName.shifted("worn")):
             address = Address("d", "f", scale, 0, split)
             with LogitStore(tmp_path).writer(address, IDENTITY, labels, IDS, IDS) as writer:
                 writer.add(np.arange(len(IDS)), np.zeros((len(IDS), 2), dtype=np.float32), labels)
                 writer.commit(cost, CREATED)
-    assert LogitStore(tmp_path).names("d", "f", "macs") == (["small", "big", "at", "odd"], ["far"], ["worn"])
+    scales, splits = LogitStore(tmp_path).names("d", "f", "macs")
+    assert scales == ["small", "big", "at", "odd"]
+    assert set(splits) == {VAL, SplitName.ood("far"), SplitName.shifted("worn")}
     assert LogitStore(tmp_path).names("d", "f", "watts")[0] == ["at", "big", "odd", "small"]
 
 
 def test_the_committed_store_is_read_as_it_is() -> None:
-    (entry,) = LogitStore(COMMITTED).find(Address("cifar10", "cifar_resnet", "w80", 0, "test"))
+    (entry,) = LogitStore(COMMITTED).find(Address("cifar10", "cifar_resnet", "w80", 0, TEST))
     assert {cost.name: cost.values for cost in entry.costs} == {"macs": [68348032.0], "parameters": [1882698.0]}
     assert not (entry.folder / "costs").exists()

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wee.data.splits import VAL
 from wee.errors import WeeError
 from wee.files import CHUNK
 from wee.store import Address, Entry, EntryWriter, LogitStore
@@ -25,7 +26,7 @@ from wee.store.entry import Damaged
 from wee.store.store import Busy
 from wee.store.writer import partial_folder
 
-ADDRESS = Address("digits", "tiny", "s1", 0, "val")
+ADDRESS = Address("digits", "tiny", "s1", 0, VAL)
 N, CLASSES = 50, 4
 LABELS = np.arange(N) % CLASSES
 IDS = np.array([f"sample-{i}" for i in range(N)], dtype=np.bytes_)
@@ -247,7 +248,7 @@ def test_ids_must_be_unique(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b"])
 def test_names_that_are_no_folders_are_refused(name: str) -> None:
     with pytest.raises(WeeError, match="cannot be the name of a dataset"):
-        Address(name, "tiny", "s1", 0, "val")
+        Address(name, "tiny", "s1", 0, VAL)
 
 
 def test_one_entry_has_one_writer(tmp_path: Path) -> None:
@@ -335,7 +336,7 @@ def test_groups_that_are_the_ids_are_not_kept_twice(tmp_path: Path) -> None:
     ids = np.array([b"a", b"b"])
     store = LogitStore(tmp_path)
     for member, groups in enumerate((ids, np.array([b"g", b"g"]))):
-        with store.writer(Address("d", "f", "s", member, "val"), {}, np.zeros(2, np.int64), ids, groups) as writer:
+        with store.writer(Address("d", "f", "s", member, VAL), {}, np.zeros(2, np.int64), ids, groups) as writer:
             writer.add(np.arange(2), np.zeros((2, 3), np.float32), np.zeros(2, np.int64))
             entry = writer.commit({"macs": 1.0}, {"command": "wee evaluate"})
         assert entry.groups.tolist() == groups.tolist()

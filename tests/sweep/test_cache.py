@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import wee.method
-from tests.conftest import SMALL, Wee
-from tests.sweep.test_cascades import SPLITS, pool, small
-from tests.sweep.test_cascades import store as store
+from tests.helpers.command_line import SMALL, Wee
+from tests.helpers.sweeps import SPLITS, pool, small
+from wee.data.splits import VAL
 from wee.errors import WeeError
 from wee.method import summarise
 from wee.store import LogitStore
@@ -34,7 +33,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls.append({"sets": sorted(sets), "scores": list(scores)})
         return summarise(logits, labels, sets, scores, *rest)
 
-    monkeypatch.setitem(wee.method.__dict__, "summarise", watch)
+    monkeypatch.setattr("wee.method.logits.summarise", watch)
     return calls
 
 
@@ -124,8 +123,8 @@ def test_a_score_is_kept_for_each_temperature(store: LogitStore, tmp_path: Path,
     scorer = keeping(tmp_path)
     temperatures = scorer.temperatures(found)
     assert keeping(tmp_path).temperatures(found) == temperatures
-    plain = scorer.summaries(found, "val", [(0,)], ["msp"])
-    warm = scorer.summaries(found, "val", [(0,)], ["msp"], [3.0] * len(found.networks))
+    plain = scorer.summaries(found, VAL, [(0,)], ["msp"])
+    warm = scorer.summaries(found, VAL, [(0,)], ["msp"], [3.0] * len(found.networks))
     assert len(scored) == 2
     assert (plain[0,].scores["msp"] > warm[0,].scores["msp"]).all()
 
@@ -142,7 +141,7 @@ def test_a_temperature_is_that_of_rounded_logits(store: LogitStore, tmp_path: Pa
 def test_an_accelerators_scores_are_kept_apart(store: LogitStore, tmp_path: Path, scored: list[dict[str, Any]]) -> None:
     found = pool(store, "s1")
     for accelerator in ("cpu", "auto", "cpu"):
-        SummaryCache(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).summaries(found, "val", [(0,)], ["msp"])
+        SummaryCache(ScoringConfig(accelerator=accelerator), Derived(tmp_path)).summaries(found, VAL, [(0,)], ["msp"])
     assert len(scored) == 1
     assert ScoringConfig(accelerator="cuda:1").kinds == ["cuda"]
     with pytest.raises(WeeError, match="auto, cpu, cuda"):

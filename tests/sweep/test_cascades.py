@@ -8,30 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.sweeps import SPLITS, exits, pool, small
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import fit_temperature, summarise
-from wee.store import Address, LogitStore
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.store import LogitStore
+from wee.sweep.config import BootstrapConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.settings import orders
 from wee.sweep.table import Plan, Result, compute
-
-SPLITS = ("val", "test", "ood-far")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
-    return fill_store(tmp_path_factory.mktemp("store"), members=2, scales=("s1", "s2", "s3"), count=200, ood=True)
-
-
-def small(**changes: object) -> Plan:
-    parts: dict[str, object] = {"policy": PolicyConfig(["single", "ensemble", "window"]), "window": WindowConfig([0.2])}
-    parts |= {"task": TaskConfig(["cov@20"], ["accuracy", "nll"]), "score": ScoreConfig()}
-    return plan(**{**parts, **changes})
 
 
 def run(found: Pool, wanted: Plan) -> pd.DataFrame:
@@ -39,7 +26,7 @@ def run(found: Pool, wanted: Plan) -> pd.DataFrame:
 
 
 def test_stages_of_different_scales_have_their_own_macs(store: LogitStore) -> None:
-    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], [VAL, TEST], [])
     assert found is not None
     table = run(found, small(window=WindowConfig([0, "all"])))
     assert set(table.scale) == {"s1>s3"}
@@ -57,19 +44,19 @@ def test_stages_of_different_scales_have_their_own_macs(store: LogitStore) -> No
 
 
 def test_a_scale_twice_needs_two_members(store: LogitStore) -> None:
-    twice, _ = read_pool(store, "toy", "made", ["s1", "s1", "s2"], [0, 1], ["val", "test"], [])
+    twice, _ = read_pool(store, "toy", "made", ["s1", "s1", "s2"], [0, 1], [VAL, TEST], [])
     assert twice is not None
     cascades = [order.nodes for order in orders(twice, EnsembleConfig()) if order.role == "cascade"]
     assert len(cascades) == 2 * 2
     assert all(len(set(nodes)) == 3 for nodes in cascades)
-    alone, _ = read_pool(store, "toy", "made", ["s1", "s1"], [0], ["val", "test"], [])
+    alone, _ = read_pool(store, "toy", "made", ["s1", "s1"], [0], [VAL, TEST], [])
     assert alone is not None
     with pytest.raises(WeeError, match="too few members"):
         orders(alone, EnsembleConfig(1, 1))
 
 
 def test_replacing_ends_with_the_last_network_alone(store: LogitStore) -> None:
-    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "made", ["s1", "s3"], [0, 1], [VAL, TEST], [])
     assert found is not None
     replaced = run(found, small(ensemble=EnsembleConfig(combine="replace"), window=WindowConfig(["all"])))
     single = run(pool(store, "s3"), small()).query("policy == 'single' and split == 'test'")
@@ -88,8 +75,8 @@ def test_temperatures_are_fitted_on_validation(store: LogitStore) -> None:
     found = pool(store, "s2")
     plain, scaled = (run(found, small(ensemble=EnsembleConfig(temperature=t))) for t in (False, True))
     network = found.networks[0]
-    temperature = fit_temperature(network.logits["val"], found.samples["val"].labels)
-    summary = summarise([network.logits["test"] / temperature], found.samples["test"].labels, [(0,)])[0,]
+    temperature = fit_temperature(network.logits[VAL], found.samples[VAL].labels)
+    summary = summarise([network.logits[TEST] / temperature], found.samples[TEST].labels, [(0,)])[0,]
     row = scaled.query("policy == 'single' and members == '0' and split == 'test' and metric == 'nll'").value.iloc[0]
     assert row == pytest.approx(-summary.log_prob.mean(), rel=1e-6)
     val = [t.query("policy == 'single' and split == 'val' and metric == 'nll'").value.sum() for t in (plain, scaled)]
@@ -99,13 +86,14 @@ def test_temperatures_are_fitted_on_validation(store: LogitStore) -> None:
 def test_ood_sets_do_not_leak_into_each_other(store: LogitStore) -> None:
     """One set's numbers are the same whether or not another is evaluated beside it."""
     task = TaskConfig(["risk@50", "fpr@80"], ["aurc", "auroc"])
+    far, twin = SplitName.ood("far"), SplitName.ood("twin")
     found = pool(store, "s1", splits=SPLITS)
     copied = Pool(
-        found.dataset, found.family, found.scale, found.networks,
-        {**found.samples, "ood-twin": found.samples["ood-far"]}, found.entries,
+        found.dataset, found.families, found.scales, found.networks,
+        {**found.samples, twin: found.samples[far]}, found.entries,
     )  # fmt: skip
     for network in copied.networks:
-        network.logits["ood-twin"] = network.logits["ood-far"][::-1] * 3  # type: ignore[index]
+        network.logits[twin] = network.logits[far][::-1] * 3  # type: ignore[index]
     alone = run(found, small(task=task, ood=["far"]))
     both = run(copied, small(task=task, ood=["twin", "far"]))
     pd.testing.assert_frame_equal(
@@ -155,23 +143,6 @@ def test_disagreement_alone_can_be_asked_for(store: LogitStore) -> None:
     assert set(ranked.policy) == {"ensemble"}
     assert set(table[table.eval_score.isna()].metric) == {"accuracy", "nll"}
     assert set(table.policy) == {"single", "ensemble", "window"}
-
-
-def exits(root: Path) -> Pool:
-    store = LogitStore(root)
-    rng = np.random.default_rng(0)
-    for split in ("val", "test"):
-        labels = rng.integers(5, size=120)
-        logits = rng.normal(size=(120, 3, 5)) + np.array([1.0, 2.0, 3.0])[:, None] * np.eye(5)[labels][:, None]
-        ids = np.array([f"{split}-{i}" for i in range(120)], dtype=np.bytes_)
-        with store.writer(
-            Address("toy", "msd", "m", 0, split), {"weights": "w", "samples": split}, labels, ids, ids
-        ) as writer:
-            writer.add(np.arange(120), logits.astype(np.float32), labels)
-            writer.commit({"macs": [1.0, 2.5, 4.0]}, {"command": "wee evaluate"})
-    found, _ = read_pool(store, "toy", "msd", ["m"], [0], ["val", "test"], [])
-    assert found is not None
-    return found
 
 
 def test_a_later_exit_replaces_and_costs_what_it_costs(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,14 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL
 from wee.members.config import EnsembleConfig
 from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Summary, Task, Window, summarise
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import averages, differences, equal_quality, price_at
-from wee.sweep.table import COLUMNS, Result, compute
+from wee.sweep.rows import Row
+from wee.sweep.table import Result, compute
 
 SCALES = ("s1", "s2", "s3")
 
@@ -60,12 +64,12 @@ def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Re
         for split, samples in networks.samples.items():
             found = summarise([networks.networks[k].logits[split] for k in order], samples.labels, [(0,), (0, 1)])
             stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
-        window = Window(Task.parse("cov@20"), 0.2).fit(stages["val"]).intervals[0]
-        scores = stages["val"].summaries[0].scores["msp"]
+        window = Window(Task.parse("cov@20"), 0.2).fit(stages[VAL]).intervals[0]
+        scores = stages[VAL].summaries[0].scores["msp"]
         count = int(((window.low <= scores) & (scores <= window.high)).sum())
         threshold = np.sort(scores)[count - 1]
         rule = IntervalRule("msp", [Interval(-np.inf, threshold)])
-        outcome = stages["test"].at(rule(stages["test"]))
+        outcome = stages[TEST].at(rule(stages[TEST]))
         values.append(Metric.parse("cov@20").of_ranking(RankedOutcome(outcome, "msp")))
         macs.append(outcome.mean_cost)
     assert row.baseline == pytest.approx(np.mean(values))
@@ -196,26 +200,26 @@ def test_clamped_windows_are_marked(tmp_path: Path) -> None:
 
 def rows_of(singles: np.ndarray, cascades: np.ndarray, draws: dict[str, np.ndarray]) -> Result:
     """A sweep of three members and two scales: singles [members, 2], cascades of the first scale [orders]."""
-    about = dict.fromkeys(COLUMNS) | {
-        "dataset": "d", "family": "f", "exits": None, "score": "msp", "cost": "macs", "adjusted": False, "split": "test",
-        "metric": "cov@5", "eval_score": "msp",
+    about: dict[str, Any] = dict.fromkeys(column.name for column in fields(Row)) | {
+        "dataset": "d", "family": ("f",), "score": "msp", "cost": "macs", "adjusted": False, "split": TEST,
+        "metric": Metric.parse("cov@5"), "eval_score": "msp",
     }  # fmt: skip
     result = Result()
     for member, (small, large) in enumerate(singles):
         for scale, macs, value in (("s1", 1.0, small), ("s2", 4.0, large)):
-            row = {"scale": scale, "members": str(member), "size": 1, "policy": "single", "score": None}
-            result.rows.append({**about, **row, "macs": macs, "price": macs, "value": value})
+            row = {"scale": (scale,), "members": (member,), "size": 1, "policy": "single", "score": None}
+            result.rows.append(Row(**{**about, **row, "price": macs, "value": value}))
             result.draws.append(value + draws[scale])
     for k, (first, second) in enumerate([(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)]):
         row = {
-            "scale": "s1",
-            "members": f"{first}+{second}",
+            "scale": ("s1",),
+            "members": (first, second),
             "size": 2,
             "policy": "window",
             "width": 0.2,
-            "task": "cov@5",
+            "task": Task.parse("cov@5"),
         }
-        result.rows.append({**about, **row, "macs": 1.2, "price": 1.2, "value": cascades[k]})
+        result.rows.append(Row(**{**about, **row, "price": 1.2, "value": cascades[k]}))
         result.draws.append(cascades[k] + draws["cascade"])
     result.thresholds.extend([None] * len(result.rows))
     return result

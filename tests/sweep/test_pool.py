@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.sweep.test_sweep import pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import pool
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.store import LogitStore
 from wee.sweep.pool import Pool, check_same_samples, read_pool
@@ -23,10 +24,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
 
 def changed(found: Pool, field: str) -> Pool:
     """A pool with other values of a field for the last three test samples."""
-    samples = found.samples["test"]
+    samples = found.samples[TEST]
     values = np.array(getattr(samples, field))
     values[-3:] = values[0] if field != "labels" else (values[-3:] + 1) % 5
-    return replace(found, samples={**found.samples, "test": replace(samples, **{field: values})})
+    return replace(found, samples={**found.samples, TEST: replace(samples, **{field: values})})
 
 
 @pytest.mark.parametrize("field", ["ids", "labels", "groups"])
@@ -43,4 +44,4 @@ def test_members_with_other_groups_are_refused(tmp_path: Path) -> None:
     fill_store(tmp_path / "b", scales=("s1",), members=2, count=30, group=5)
     shutil.copytree(tmp_path / "b/toy/made/s1/1", tmp_path / "a/toy/made/s1/1")
     with pytest.raises(WeeError, match="are not about the same samples"):
-        read_pool(store, "toy", "made", ["s1"], [0, 1], ["val", "test"], [])
+        read_pool(store, "toy", "made", ["s1"], [0, 1], [VAL, TEST], [])

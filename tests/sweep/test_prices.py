@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep.test_sweep import plan
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.store import Address, LogitStore, MeasuredCost
 from wee.sweep.config import BootstrapConfig, PolicyConfig, TaskConfig
@@ -25,7 +26,7 @@ from wee.sweep.table import Result, compute
 FACTOR = 1e-3
 """What one MAC costs."""
 
-SPLITS = ["val", "test"]
+SPLITS = [VAL, TEST]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
     store = fill_store(tmp_path_factory.mktemp("store"), scales=("s1", "s2", "s3"), count=120)
     for place, scale in enumerate(("s1", "s2", "s3")):
         for member in range(2):
-            (entry,) = store.find(Address("toy", "made", scale, member, "val"))
+            (entry,) = store.find(Address("toy", "made", scale, member, VAL))
             for batch in (1, 8):
                 cost = MeasuredCost("parameters", [FACTOR * 1e6 * 3**place / batch], {"batch": batch})
                 entry.add_cost(cost)

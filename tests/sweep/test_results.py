@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from wee.errors import WeeError
-from wee.sweep.results import AVERAGED, AVERAGES, POINT, TABLE, read_averages, save
+from wee.sweep.results import AVERAGED, AVERAGES, TABLE, read_averages, save
+from wee.sweep.rows import POINT
 
 
 def averages(**changes: object) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import QUICK, SMALL, Wee
+from tests.helpers.command_line import QUICK, SMALL, Wee
+from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.method import summarise
 from wee.store import Address, LogitStore
@@ -32,7 +33,7 @@ def test_half_precision_is_another_entry_and_half_as_large(trained: Path, tmp_pa
     wee("evaluate", *members, "ood=none", cwd=tmp_path)
     wee("evaluate", *members, "ood=none", "storage=float16", cwd=tmp_path)
     store = LogitStore(tmp_path / "outputs/store")
-    full, half = store.find(Address("digits", "tiny", "s1", 0, "test"))
+    full, half = store.find(Address("digits", "tiny", "s1", 0, TEST))
     assert (full.logits.dtype, half.logits.dtype) == (np.float32, np.float16)
     assert half.logits.nbytes * 2 == full.logits.nbytes
     assert np.array_equal(full.logits.astype(np.float16), half.logits)

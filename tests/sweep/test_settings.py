@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sweep.test_cascades import exits
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import exits, plan, pool
+from wee.data.splits import TEST, VAL
 from wee.members.config import EnsembleConfig
 from wee.method import summarise
 from wee.store import LogitStore
@@ -30,7 +30,7 @@ def bare(members: int, *stages: str) -> Pool:
     scales = list(dict.fromkeys(stages or ("s1",)))
     networks = [Candidate("made", scale, member, None, 1.0, {}) for scale in scales for member in range(members)]
     places = [[k for k, network in enumerate(networks) if network.scale == scale] for scale in stages]
-    return Pool("toy", "made", ">".join(stages or ("s1",)), networks, {}, [], places)
+    return Pool("toy", ("made",), stages or ("s1",), networks, {}, [], places)
 
 
 def nodes(found: Pool, ensemble: EnsembleConfig, role: str = "cascade") -> list[tuple[int, ...]]:
@@ -130,7 +130,7 @@ def test_a_stage_without_a_family_is_of_the_sweeps_family(tmp_path: Path) -> Non
     """Another family may have a scale of the same name."""
     fill_store(tmp_path, scales=("s1",), count=30)
     store = fill_store(tmp_path, scales=("s1",), count=30, family="other")
-    found, _ = read_pool(store, "toy", "made", ["s1", "other/s1"], [0, 1], ["val", "test"], [])
+    found, _ = read_pool(store, "toy", "made", ["s1", "other/s1"], [0, 1], [VAL, TEST], [])
     assert found is not None
     assert nodes(found, EnsembleConfig()) == [(0, 2), (0, 3), (1, 2), (1, 3)]
 
@@ -158,8 +158,8 @@ def test_ensembles_are_averages_where_stages_replace(store: LogitStore) -> None:
     rows = table[(table.policy == "ensemble") & (table.split == "test")]
     assert sorted(set(rows.members)) == ["0+1", "0+2", "1+2"]
     assert set(rows.macs) == {2e6}
-    logits = [network.logits["test"] for network in found.networks]
-    expected = summarise(logits, found.samples["test"].labels, [(0, 2)])[0, 2]
+    logits = [network.logits[TEST] for network in found.networks]
+    expected = summarise(logits, found.samples[TEST].labels, [(0, 2)])[0, 2]
     values = rows[(rows.members == "0+2") & rows.eval_score.isna()].set_index("metric").value
     assert values["accuracy"] == 100 * expected.correct.mean()
     assert values["nll"] == pytest.approx(-expected.log_prob.mean())

@@ -8,35 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import Metric, RankedOutcome, Stages, Task, Window, summarise
-from wee.store import Address, LogitStore
-from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.store import Address
+from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
-from wee.sweep.pool import Pool, read_pool
+from wee.sweep.pool import read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
+from wee.sweep.rows import COLUMNS, KEYS
 from wee.sweep.summary import si, summary
-from wee.sweep.table import COLUMNS, KEYS, Plan, compute
-
-
-def plan(**changes: object) -> Plan:
-    parts = {
-        "ensemble": EnsembleConfig(),
-        "policy": PolicyConfig(["single", "ensemble", "window", "threshold", "random"], [0.2, 0.5], [0.3]),
-        "window": WindowConfig([0, 0.2, "all"]),
-        "score": ScoreConfig("msp", ["same", "energy"]),
-        "task": TaskConfig(["cov@20", "risk@50"], ["aurc", "accuracy", "nll"]),
-        **changes,
-    }
-    return Plan(**parts)  # type: ignore[arg-type]
-
-
-def pool(store: LogitStore, *scales: str, members: int = 2, splits: tuple[str, ...] = ("val", "test")) -> Pool:
-    found, missing = read_pool(store, "toy", "made", list(scales), list(range(members)), splits, [])
-    assert found is not None, missing
-    return found
+from wee.sweep.table import compute
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +53,8 @@ def test_a_row_is_what_the_method_says(table: pd.DataFrame, tmp_path: Path) -> N
         logits = [networks.networks[k].logits[split] for k in (1, 0)]
         found = summarise(logits, samples.labels, [(0,), (0, 1)], ["msp", "energy"])
         stages[split] = Stages([found[0,], found[0, 1]], [3e6, 6e6], samples.ids)
-    rule = Window(Task.parse("cov@20"), 0.2).fit(stages["val"])
-    outcome = stages["test"].at(rule(stages["test"]))
+    rule = Window(Task.parse("cov@20"), 0.2).fit(stages[VAL])
+    outcome = stages[TEST].at(rule(stages[TEST]))
     (row,) = table.query(
         "scale == 's2' and members == '1+0' and policy == 'window' and width == 0.2 and task == 'cov@20' "
         "and split == 'test' and metric == 'risk@50' and eval_score == 'energy'"
@@ -115,8 +100,8 @@ def test_deployed_numbers_are_of_the_cascades_own_final_scores(table: pd.DataFra
         logits = [networks.networks[k].logits[split] for k in (1, 0)]
         summaries = summarise(logits, samples.labels, [(0,), (0, 1)], ["msp"])
         stages[split] = Stages([summaries[0,], summaries[0, 1]], [1e6, 2e6], samples.ids)
-    rule = Window(Task.parse("cov@20"), 0.2).fit(stages["val"])
-    val, test = (stages[split].at(rule(stages[split])) for split in ("val", "test"))
+    rule = Window(Task.parse("cov@20"), 0.2).fit(stages[VAL])
+    val, test = (stages[split].at(rule(stages[split])) for split in (VAL, TEST))
     candidates = sorted(set(val.scores["msp"]))
     (threshold, *_) = (t for t in candidates if (~val.correct[val.scores["msp"] >= t]).mean() <= 0.2)
     accepted = test.scores["msp"] >= threshold
@@ -255,33 +240,33 @@ def test_other_samples_cannot_make_an_ensemble(tmp_path: Path) -> None:
     fill_store(tmp_path, members=1)
     store = fill_store(tmp_path, members=2, count=200, seed=5)
     with pytest.raises(WeeError, match="2 entries fit toy/made/s1/member 0/val"):
-        read_pool(store, "toy", "made", ["s1"], [0, 1], ["val", "test"], [])
+        read_pool(store, "toy", "made", ["s1"], [0, 1], [VAL, TEST], [])
     mixed = [
-        entry.key for entry in store.find(Address("toy", "made", "s1", 0, "val")) if entry.manifest["shape"][0] == 300
+        entry.key for entry in store.find(Address("toy", "made", "s1", 0, VAL)) if entry.manifest["shape"][0] == 300
     ]
     with pytest.raises(WeeError, match="are not about the same samples"):
-        read_pool(store, "toy", "made", ["s1"], [0, 1], ["val"], mixed)
+        read_pool(store, "toy", "made", ["s1"], [0, 1], [VAL], mixed)
 
 
 def test_splits_of_different_weights_do_not_belong_together(tmp_path: Path) -> None:
     """What a killed evaluation of new weights leaves must not be mixed with the old."""
     store = fill_store(tmp_path, members=1, scales=("s1",))
-    (old,) = store.find(Address("toy", "made", "s1", 0, "val"))
+    (old,) = store.find(Address("toy", "made", "s1", 0, VAL))
     (tmp_path / "aside").mkdir()
     old.folder.rename(tmp_path / "aside" / "val")
     fill_store(tmp_path, members=1, scales=("s1",), seed=7)
-    for entry in store.find(Address("toy", "made", "s1", 0, "test")):
+    for entry in store.find(Address("toy", "made", "s1", 0, TEST)):
         if entry.manifest["identity"]["weights"] == "700":
             entry.folder.rename(tmp_path / "aside" / "test")
     with pytest.raises(WeeError, match=r"differ in their weights: .* Evaluate both again with the same config"):
-        read_pool(store, "toy", "made", ["s1"], [0], ["val", "test"], [])
+        read_pool(store, "toy", "made", ["s1"], [0], [VAL, TEST], [])
 
 
 def test_only_expected_entries_are_read(tmp_path: Path) -> None:
     fill_store(tmp_path, members=1)
     store = fill_store(tmp_path, members=1, seed=5)
     found, _ = read_pool(
-        store, "toy", "made", ["s1"], [0], ["val", "test"], [], lambda address: {"samples": f"{address.split}5"}
+        store, "toy", "made", ["s1"], [0], [VAL, TEST], [], lambda address: {"samples": f"{address.split}5"}
     )
     assert found is not None
     assert {entry.manifest["identity"]["weights"] for entry in found.entries} == {"500"}
@@ -289,7 +274,7 @@ def test_only_expected_entries_are_read(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_listed(tmp_path: Path) -> None:
     store = fill_store(tmp_path, members=1)
-    found, missing = read_pool(store, "toy", "made", ["s1"], [0, 1], ["val", "test"], [])
+    found, missing = read_pool(store, "toy", "made", ["s1"], [0, 1], [VAL, TEST], [])
     assert found is None
     assert [str(address) for address in missing] == ["toy/made/s1/member 1/val", "toy/made/s1/member 1/test"]
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import wee.sweep.validation as validation
-from tests.sweep.test_sweep import plan, pool
-from tests.sweep_tables import fill_store
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.method import RiskCoverage, Stages, Task, Window, summarise
 from wee.method.bootstrap import group_numbers
@@ -54,16 +55,16 @@ def test_every_setting_has_a_row_for_each_validation_set(table: pd.DataFrame) ->
 @pytest.mark.parametrize("name", ["cov@20", "risk@80"])
 def test_a_row_is_what_a_plain_computation_says(networks: Pool, table: pd.DataFrame, name: str) -> None:
     """One cascade on the third set of 60 samples, computed from its logits with nothing of the study but the draw."""
-    times = list(validation_sets(group_numbers(networks.samples["val"].groups), 60, 4, seed=0))[2]
+    times = list(validation_sets(group_numbers(networks.samples[VAL].groups), 60, 4, seed=0))[2]
     drawn = np.repeat(np.arange(300), times)
     task = Task.parse(name)
 
-    def stages(split: str, samples: np.ndarray) -> Stages:
+    def stages(split: SplitName, samples: np.ndarray) -> Stages:
         logits = [networks.networks[k].logits[split][samples] for k in (1, 0)]
         found = summarise(logits, networks.samples[split].labels[samples], [(0,), (0, 1)], ["msp"])
         return Stages([found[0,], found[0, 1]], [1e6, 2e6], networks.samples[split].ids[samples])
 
-    val, test = stages("val", drawn), stages("test", np.arange(300))
+    val, test = stages(VAL, drawn), stages(TEST, np.arange(300))
     rule = Window(task, 0.2).fit(val)
     final, outcome = val.at(rule(val)), test.at(rule(test))
     order = np.argsort(-final.score("msp"), kind="stable")

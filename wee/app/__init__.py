@@ -1,1 +1,1 @@
-"""Hydra, made to answer clearly: typed roots, errors that say what would be right, multiruns that go on."""
+"""Hydra with typed root configs, errors that say what would be right, and multiruns that continue after failures."""

@@ -62,6 +62,7 @@ class Command(Generic[C]):
         work: what it does.
         modules: the module of each command there is, by name.
         groups: its config groups whose choices come from catalogues, by name.
+        values: what its help says about the values of some keys: by key, a line for each value.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Command(Generic[C]):
     work: Callable[[C], Any]
     modules: Mapping[str, str]
     groups: Mapping[str, Group] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
@@ -114,7 +116,7 @@ class Command(Generic[C]):
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
         if args.help:
-            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups))
+            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
         return bool(args.help)
 
 

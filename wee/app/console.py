@@ -1,4 +1,4 @@
-"""The terminal: messages and progress bars that do not write over each other."""
+"""Messages, tables and progress bars in the terminal, which do not overwrite each other."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-_WIDE = 400  # characters: wider than any of our tables
+_WIDE = 400  # characters: wider than any table
 
 console = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def show(table: Any) -> None:
-    """Print a table: folded into a terminal's width, and in a file or pipe as wide as it is."""
+    """Print a table, wrapped to the width of a terminal; in a file or pipe it has its full width."""
     out = Console(soft_wrap=True)
     Console(soft_wrap=True, width=None if out.is_terminal else max(out.width, _WIDE)).print(table)
 
 
 class ConsoleHandler(logging.Handler):
-    """Log records as plain lines above any progress bar."""
+    """Prints log records as plain lines above any progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
@@ -32,24 +32,24 @@ class ConsoleHandler(logging.Handler):
 
 
 class Rate(ProgressColumn):
-    """Steps a second."""
+    """A column with the number of steps per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
         self.unit = unit
 
     def render(self, task: Task) -> Text:
-        """The column's text."""
+        """Return the text of the column."""
         speed = task.finished_speed or task.speed
         unit = task.fields.get("unit", self.unit)
         return Text(f"{speed:,.0f} {unit}/s" if speed else "", style="dim")
 
 
 def progress(unit: str) -> Progress:
-    """A progress bar with a rate in some unit and an estimate of what remains; silent where no one looks.
+    """Make a progress bar with a rate and the remaining time; it is hidden if the output is not a terminal.
 
     Args:
-        unit: what is counted, in the plural.
+        unit: what is counted, in the plural ("networks").
     """
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(unit)]
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)

@@ -1,4 +1,4 @@
-"""Many pieces of work in one job: one that fails does not stop the others, and is told twice."""
+"""Failures in jobs with many pieces of work: they do not stop the other pieces, and are reported again at the end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Failures:
 
     @contextlib.contextmanager
     def of(self, what: str) -> Iterator[None]:
-        """Note an exception raised inside, tell it at once, and go on; one that nobody foresaw is told with its traceback."""
+        """Record and report an exception raised inside, and continue. Unexpected ones are logged with their traceback."""
         try:
             yield
         except WeeError as error:
@@ -46,10 +46,10 @@ class Failures:
             log.info(traceback.format_exc(), extra={"file_only": True})
 
     def tell(self) -> None:
-        """Tell all failures once more.
+        """Report all failures at the end.
 
         Raises:
-            WeeError: there were any.
+            WeeError: there was a failure; the message lists all of them.
         """
         if len(self.messages) == 1:
             raise WeeError(self.messages[0])
@@ -63,6 +63,6 @@ def _log_folder() -> str:
 
 
 def report(**counts: Any) -> None:
-    """Leave what a job did beside its log, as `report.json` in Hydra's output folder."""
+    """Write what a job did to `report.json` in Hydra's output folder, beside its log."""
     if HydraConfig.initialized():
         (output_dir() / "report.json").write_text(json.dumps(counts, indent=1) + "\n")

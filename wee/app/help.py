@@ -23,7 +23,7 @@ wee {command} [overrides]
 What can be swapped (group=choice; * is the default):
 
 {groups}
-What can be set (key=value), and its value now:
+{values}What can be set (key=value), and its value now:
 
 {config}
 wee {command} -m group=a,b    runs several, and goes on when one fails
@@ -33,7 +33,11 @@ wee {command} --hydra-help    Hydra's own help
 
 
 def command_help(
-    command: str, overrides: Sequence[str], config_dir: str | None, groups: Mapping[str, Group] | None = None
+    command: str,
+    overrides: Sequence[str],
+    config_dir: str | None,
+    groups: Mapping[str, Group] | None = None,
+    values: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The help of a command.
 
@@ -42,6 +46,7 @@ def command_help(
         overrides: as given beside `--help`; the config is shown with them.
         config_dir: an additional folder of configs, as given by `--config-dir`.
         groups: config groups whose choices come from catalogues, by name.
+        values: what is said about the values of some keys: by key, a line for each value.
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
@@ -52,7 +57,18 @@ def command_help(
     catalogued = groups or {}
     shown = "\n".join(_group(group, names, folders, catalogued.get(group)) for group, names in choices.items())
     experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
-    return _TEXT.format(command=command, groups=f"{shown}{experiments}", config=_yaml(chosen))
+    return _TEXT.format(
+        command=command, groups=f"{shown}{experiments}", values=_values(values or {}), config=_yaml(chosen)
+    )
+
+
+def _values(values: Mapping[str, Mapping[str, str]]) -> str:
+    """The names that some keys take, each with its line, and how plug-ins are named."""
+    text = ""
+    for key, lines in values.items():
+        every = {**lines, "module:Name": "one of your own, in a module on the PYTHONPATH"}
+        text += f"  {key}\n" + "".join(f"     {value:<18} {line}\n" for value, line in every.items()) + "\n"
+    return f"What some keys take (one name or a list of names):\n\n{text}" if text else ""
 
 
 def _yaml(config: DictConfig) -> str:
@@ -93,7 +109,8 @@ def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogue
             if name not in files
         ]
         about = {thing.name: thing.help for thing in things} | about
-    lines = [f"   {'*' if name in chosen else ' '} {name:<16} {line}".rstrip() for name, line in about.items()]
+    width = max([16, *map(len, about)])
+    lines = [f"   {'*' if name in chosen else ' '} {name:<{width}} {line}".rstrip() for name, line in about.items()]
     return "\n".join([f"  {group}", *lines]) + "\n"
 
 

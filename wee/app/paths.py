@@ -1,4 +1,4 @@
-"""Where things lie: the config that every command shares, and the folder of configs. Imports no torch."""
+"""Paths: the config fields that every command has, and the folder of configs. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 @dataclass
 class PathsConfig:
-    """Where things lie; relative paths start at the folder in which the command is given.
+    """Folders that commands read and write; relative paths start at the current directory.
 
     Attributes:
-        outputs: everything that runs write.
-        data: where image data sets lie.
-        checkpoints, store, sweeps, figures: what each command leaves there for the next.
+        outputs: the folder of everything that runs write.
+        data: the folder of image data sets.
+        checkpoints, store, sweeps, figures: the folders in which each command leaves its results for the next.
     """
 
     outputs: str = "outputs"
@@ -29,14 +29,14 @@ class Common:
     """Fields that the config of every command has.
 
     Attributes:
-        paths: where things lie.
+        paths: the folders to read and write.
     """
 
     paths: PathsConfig = field(default_factory=PathsConfig)
 
 
 def conf_dir() -> Path:
-    """The folder of Hydra configs: inside the package where wee is installed, beside it in a checkout."""
+    """Return the folder of Hydra configs: inside the package if wee is installed, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"

@@ -1,4 +1,4 @@
-"""From a composed Hydra config to a typed object, and from an override to a clear error."""
+"""Turns composed Hydra configs into typed objects, and wrong keys and choices into clear errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
 from wee.app.groups import Group, is_plugin
@@ -21,7 +21,7 @@ T = TypeVar("T")
 def to_object(schema: type[T], config: Any, where: str = "") -> T:
     """Read a composed config as an instance of a dataclass.
 
-    The dataclass's own `__post_init__` checks values and rules across fields.
+    `__post_init__` of the dataclass checks values and rules across fields.
 
     Args:
         schema: the dataclass.
@@ -34,7 +34,7 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
     prefix = f"{where}." if where else ""
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), config)
-        found = OmegaConf.to_object(merged)
+        instance = OmegaConf.to_object(merged)
     except (ConfigKeyError, ValidationError) as error:
         key = str(error.full_key or error.key)
         if isinstance(error, ConfigKeyError):
@@ -43,21 +43,8 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
     except (MissingMandatoryValue, InterpolationResolutionError) as error:
         key = str(error.full_key or error.key)
         raise WeeError(f"{prefix}{key} is not set; give it a value: {prefix}{key}=...") from None
-    assert isinstance(found, schema)
-    return found
-
-
-def to_objects(kinds: Mapping[str, type[T]], config: Any, where: str) -> T:
-    """Read a config whose `kind` key says which dataclass it is.
-
-    Raises:
-        WeeError: there is no such kind, or the config does not fit it.
-    """
-    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
-    if not isinstance(plain, Mapping) or plain.get("kind") not in kinds:
-        kind = plain.get("kind") if isinstance(plain, Mapping) else plain
-        raise unknown(f"kind of data ({where}.kind)", kind, kinds)
-    return to_object(kinds[str(plain["kind"])], plain, where)
+    assert isinstance(instance, schema)
+    return instance
 
 
 def unknown_key(schema: type, key: str, where: str = "") -> WeeError:

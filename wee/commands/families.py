@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, OmegaConf
 
 from wee.app.command import FOLDERS, Command
 from wee.app.console import progress, show
 from wee.app.failures import Failures, report
+from wee.app.fields import Checked, choice, written
 from wee.app.groups import Group
 from wee.app.paths import Common
 from wee.app.typed import to_object
 from wee.commands import find_command, modules
 from wee.costs import COSTS, measured
-from wee.costs.config import CostsConfig, choice
-from wee.data.config import LabelledConfig, labelled
+from wee.costs.config import CostsConfig
+from wee.data.config import LabelledConfig
+from wee.data.roles import labelled
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
 from wee.units import si
@@ -27,17 +28,17 @@ class FamiliesConfig(Common):
     """What `wee families` can be told.
 
     Attributes:
-        family: which family; null for all.
-        cost: which costs are shown, a column each.
-        dataset: the data set whose classes and channels the networks get, as its config gives them; its images are not
-            needed. null for 1000 classes and 3 channels, as of ImageNet.
-        classes: outputs of a network; null for the data set's, and a number goes before it.
-        channels: of an image; null for the data set's, and a number goes before it.
+        family: The family to show; null for all.
+        cost: Which costs are shown, a column each.
+        dataset: The data set for whose classes and channels the networks are built, as its config gives them. Its images are
+            not needed. null for 1000 classes and 3 channels, as of ImageNet.
+        classes: The number of outputs of a network. It overrides that of the data set; null for the data set's.
+        channels: The number of channels of an image. It overrides that of the data set; null for the data set's.
     """
 
-    family: Any = None
+    family: FamilyConfig | None = None
     cost: CostsConfig = MISSING
-    dataset: Any = None
+    dataset: Checked[LabelledConfig | None] = written(None)
     classes: int | None = None
     channels: int | None = None
 
@@ -49,6 +50,43 @@ class FamiliesConfig(Common):
         self.dataset = None if self.dataset is None else labelled(self.dataset)
 
 
+@dataclass(frozen=True)
+class FamiliesJob:
+    """What `wee families` works on.
+
+    Attributes:
+        families: The families to show.
+        classes: The number of outputs of a network.
+        channels: The number of channels of an image.
+        title: What the networks are built for.
+    """
+
+    families: list[FamilyConfig]
+    classes: int
+    channels: int
+    title: str
+
+
+def resolve(cfg: FamiliesConfig) -> FamiliesJob:
+    """Look at the disk: read the configs of all families, and count classes if no config says how many there are.
+
+    Raises:
+        WeeError: nothing tells how many classes there are, or a family's config is wrong.
+    """
+    dataset = None if cfg.dataset is None else cfg.dataset.resolve() if cfg.classes is None else cfg.dataset
+    classes = cfg.classes or (1000 if dataset is None else dataset.classes)
+    channels = cfg.channels or (3 if dataset is None else dataset.channels)
+    if dataset is not None and not classes:
+        raise WeeError(
+            f"data set {dataset.name} does not say how many classes it has, and there are no class folders to count; "
+            "give classes=NUMBER"
+        )
+    title = f"networks with {classes:,} outputs for images of {channels} channel{'s' * (channels > 1)}"
+    if dataset is not None and cfg.classes is None and cfg.channels is None:
+        title += f" ({dataset.name})"
+    return FamiliesJob(_families() if cfg.family is None else [cfg.family], classes, channels, title)
+
+
 def families(cfg: FamiliesConfig) -> None:
     """Build every scale, measure what it costs, and print a table."""
     from rich.table import Table
@@ -56,12 +94,8 @@ def families(cfg: FamiliesConfig) -> None:
     from wee.data.base import Transform
     from wee.models.build import build
 
-    chosen = _families(cfg)
-    classes, channels = _outputs_and_channels(cfg)
-    title = f"networks with {classes:,} outputs for images of {channels} channel{'s' * (channels > 1)}"
-    if cfg.dataset is not None and not cfg.classes and not cfg.channels:
-        title += f" ({cfg.dataset.name})"
-    shown = Table(title=f"{title}; inputs in pixels", title_justify="left", header_style="bold")
+    job = resolve(cfg)
+    shown = Table(title=f"{job.title}; inputs in pixels", title_justify="left", header_style="bold")
     networks, failures = [], Failures()
     costs = [COSTS.find(name) for name in cfg.cost.measure]
     for column in ("family", "scale", "model"):
@@ -69,14 +103,14 @@ def families(cfg: FamiliesConfig) -> None:
     for column in ("input", *(cost.heading for cost in costs)):
         shown.add_column(column, justify="right", no_wrap=True)
     with progress("networks") as bar:
-        task = bar.add_task("counting", total=sum(len(family.scales) for family in chosen))
-        for family in chosen:
+        task = bar.add_task("counting", total=sum(len(family.scales) for family in job.families))
+        for family in job.families:
             for name, scale in family.scales.items():
                 with failures.of(f"{family.name}/{name}"):
-                    network = build(scale, classes, channels)
+                    network = build(scale, job.classes, job.channels)
                     # Images are not read: neither their normalisation nor their resizing matters.
-                    transform = Transform(scale.input_size, (0.0,) * channels, (1.0,) * channels)
-                    values = {cost.name: measured(cost, network, transform, channels) for cost in costs}
+                    transform = Transform(scale.input_size, (0.0,) * job.channels, (1.0,) * job.channels)
+                    values = {cost.name: measured(cost, network, transform, job.channels) for cost in costs}
                     row = {"family": family.name, "scale": name, "model": scale.model, "input": scale.input_size}
                     networks.append(
                         {**row, **{cost: each[0] if len(each) == 1 else each for cost, each in values.items()}}
@@ -85,31 +119,16 @@ def families(cfg: FamiliesConfig) -> None:
                 bar.advance(task)
             shown.add_section()
     show(shown)
-    report(classes=classes, channels=channels, networks=networks, failures=failures.messages)
+    report(classes=job.classes, channels=job.channels, networks=networks, failures=failures.messages)
     failures.tell()
 
 
-def _outputs_and_channels(cfg: FamiliesConfig) -> tuple[int, int]:
-    """How many outputs and input channels the networks have.
+def _families() -> list[FamilyConfig]:
+    """Every family that has networks, from wee's folder of configs and the user's.
 
     Raises:
-        WeeError: neither the command nor the data set's config says how many classes there are.
+        WeeError: a config is wrong.
     """
-    dataset: LabelledConfig | None = cfg.dataset
-    classes = cfg.classes or (1000 if dataset is None else dataset.classes)
-    channels = cfg.channels or (3 if dataset is None else dataset.channels)
-    if dataset is not None and not classes:
-        raise WeeError(
-            f"data set {dataset.name} does not say how many classes it has, and there are no class folders to count; "
-            "give classes=NUMBER"
-        )
-    return classes, channels
-
-
-def _families(cfg: FamiliesConfig) -> list[FamilyConfig]:
-    if cfg.family is not None:
-        plain = OmegaConf.to_container(cfg.family) if isinstance(cfg.family, DictConfig) else cfg.family
-        return [to_object(FamilyConfig, plain, "family")]
     found = []
     for folder in FOLDERS:
         for file in sorted((folder / "family").glob("*.yaml")):

@@ -5,36 +5,33 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
 from wee.app.command import Command, job_suffix
 from wee.app.failures import report
-from wee.app.fields import as_list, check_name
+from wee.app.fields import Checked, as_list, check_name, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-
-if TYPE_CHECKING:
-    pass
+from wee.method.metrics import metric_help
 
 log = logging.getLogger("wee")
 
 
 @dataclass
-class FigureStageConfig(Common):
+class FigureCommandConfig(Common):
     """The config of `wee figure`.
 
     Attributes:
         figure: What to draw.
-        sweeps: Whose tables to draw: "newest", or names of sweeps, folders, files or patterns of them, one or a list.
-        name: Name of the files; the figure's own name where it is not set.
+        sweeps: The sweeps whose tables are drawn: "newest", or a name, folder, file or pattern, or a list of these.
+        name: Name of the files; the name of the figure by default.
     """
 
     figure: FigureConfig = MISSING
-    sweeps: Any = "newest"
+    sweeps: Checked[str | list[str]] = written("newest")
     name: str = MISSING
 
     def __post_init__(self) -> None:
@@ -43,32 +40,24 @@ class FigureStageConfig(Common):
             raise WeeError("sweeps is empty: name a sweep, or give newest")
 
 
-def figure(cfg: FigureStageConfig) -> None:
-    """Draw a figure, and write its numbers beside it."""
+def figure(cfg: FigureCommandConfig) -> None:
+    """Draw a figure, and write its numbers to a CSV file beside it."""
     import matplotlib
 
     matplotlib.use("Agg")
-    from wee.figures.draw import draw, write
+    from wee.figures.draw import write
+    from wee.figures.kinds import FIGURE_KINDS
     from wee.figures.labels import Labels
-    from wee.figures.points import one_cost, points
-    from wee.figures.validation import draw_validation, validation_points
-    from wee.sweep.fronts import read_reference
-    from wee.sweep.results import find_sweeps, read_averages, read_labels, read_tables, read_validation
+    from wee.figures.tables import read_tables_of
+    from wee.sweep.results import find_sweeps, read_labels
 
     name = cfg.name + job_suffix()
     root = Path(cfg.paths.sweeps)
     sweeps = find_sweeps(root, [str(sweep) for sweep in as_list(cfg.sweeps)])
     log.info(f"from {', '.join(map(str, sweeps))}")
-    labels = Labels.merge(map(read_labels, sweeps))
-    if cfg.figure.kind == "validation":
-        numbers = validation_points(read_validation(sweeps), cfg.figure)
-        drawn = draw_validation(numbers, cfg.figure, labels)
-    else:
-        table, reference = read_tables(sweeps), None
-        if cfg.figure.reference is not None:
-            reference = read_reference(cfg.figure.reference, root, one_cost(table))
-        numbers = points(table, cfg.figure, read_averages(sweeps), reference)
-        drawn = draw(numbers, cfg.figure, labels)
+    kind = FIGURE_KINDS.find(cfg.figure.kind)
+    numbers = kind.points(read_tables_of(kind, cfg.figure, sweeps, root), cfg.figure)
+    drawn = kind.draw(numbers, cfg.figure, Labels.merge(map(read_labels, sweeps)))
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.{extension}" for extension in cfg.figure.formats]
@@ -80,7 +69,7 @@ def figure(cfg: FigureStageConfig) -> None:
     report(files=[str(file) for file in [*files, listed]], sweeps=[str(sweep) for sweep in sweeps])
 
 
-COMMAND = Command("figure", FigureStageConfig, figure, modules())
+COMMAND = Command("figure", FigureCommandConfig, figure, modules(), values={"figure.panels": metric_help()})
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

@@ -13,18 +13,22 @@ from omegaconf import MISSING
 
 from wee.app.command import Command, command
 from wee.app.failures import report
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.costs import COSTS, MACS, source_conditions
-from wee.data.config import labelled
+from wee.data.config import LabelledConfig
+from wee.data.roles import labelled
 from wee.errors import WeeError, unknown
 from wee.members.config import check_member
 from wee.models.config import FamilyConfig
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wee.data.logit_files import Imported
-    from wee.store import MeasuredCost
+    from wee.store import Address, LogitStore, MeasuredCost
 
 log = logging.getLogger("wee")
 
@@ -51,17 +55,17 @@ class ImportConfig(Common):
             another entry.
     """
 
-    dataset: Any = None
+    dataset: Checked[LabelledConfig] = written(None)
     family: FamilyConfig = MISSING
-    file: Any = MISSING
+    file: Checked[list[str]] = written(MISSING)
     scale: str = MISSING
-    macs: Any = MISSING
-    costs: dict[str, Any] = field(default_factory=dict)
-    member: Any = None
+    macs: Checked[list[float]] = written(MISSING)
+    costs: Checked[dict[str, list[float]]] = written({})
+    member: Checked[list[int] | None] = written(None)
     exits: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    unlabelled: Any = field(default_factory=list)
+    unlabelled: Checked[list[str]] = written([])
     variant: str | None = None
     dtype: str = "float32"
 
@@ -69,7 +73,8 @@ class ImportConfig(Common):
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
-        self.file = [str(one) for one in as_list(self.file)]
+        self.file = [str(file) for file in as_list(self.file)]
+        self.unlabelled = [str(name) for name in as_list(self.unlabelled)]
         self.macs = _positive(MACS, self.macs)
         if MACS in self.costs:
             raise WeeError(f"costs has {MACS}, which has a field of its own: {MACS}=NUMBER")
@@ -83,37 +88,42 @@ class ImportConfig(Common):
 def import_logits(cfg: ImportConfig) -> None:
     """Read, check, then keep: nothing is written unless everything is in order."""
     from wee.data.logit_files import read
+    from wee.data.splits import VAL
     from wee.store import Address, LogitStore
 
     files = [Path(file) for file in cfg.file]
-    splits = read(files, cfg.labels, cfg.names, cfg.variant, as_list(cfg.unlabelled), cfg.dtype)
-    for name in (name.removeprefix("shift-") for name in splits if name.startswith("shift-")):
+    splits = read(files, cfg.labels, cfg.names, cfg.variant, cfg.unlabelled, cfg.dtype)
+    for split in (split for split in splits if split.kind == "shift"):
         log.info(
-            f"{name} has labels, so it is a shifted test set (unlabelled={name} if they are of other classes: an OOD set)"
+            f"{split.name} has labels, so it is a shifted test set "
+            f"(unlabelled={split.name} if they are of other classes: an OOD set)"
         )
-    count = len(splits["val"].logits)
+    count = len(splits[VAL].logits)
     members = _members(cfg, 1 if cfg.exits else count)
     macs = _for_each(MACS, cfg.macs, count, cfg.exits)
     costs = {name: _for_each(f"costs.{name}", values, count, cfg.exits) for name, values in cfg.costs.items()}
     store = LogitStore(cfg.paths.store)
     # A member is known by all of its logits, so that its splits belong together.
     weights = [
-        _digest(*(one.logits if cfg.exits else one.logits[k] for one in splits.values())) for k in range(len(members))
+        _digest(*(imported.logits if cfg.exits else imported.logits[k] for imported in splits.values()))
+        for k in range(len(members))
     ]
     jobs = [
-        (Address(cfg.dataset.name, cfg.family.name, cfg.scale, member, name), split, k)
-        for name, split in splits.items()
+        (Address(cfg.dataset.name, cfg.family.name, cfg.scale, member, split), imported, k)
+        for split, imported in splits.items()
         for k, member in enumerate(members)
     ]
     made = added = 0
-    for address, split, k in jobs:
-        logits = split.logits if cfg.exits else split.logits[k]
+    for address, imported, k in jobs:
+        logits = imported.logits if cfg.exits else imported.logits[k]
         others = [_cost(name, values if cfg.exits else [values[k]]) for name, values in costs.items()]
-        new, new_costs = _keep(store, address, logits, split, weights[k], macs if cfg.exits else macs[k], others)
+        new, new_costs = _keep(store, address, logits, imported, weights[k], macs if cfg.exits else macs[k], others)
         made, added = made + new, added + new_costs
-    tied = {name: split.newly_tied for name, split in splits.items() if split.newly_tied}
+    tied = {split: imported.newly_tied for split, imported in splits.items() if imported.newly_tied}
     if tied:
-        listed = ", ".join(f"{name} {count:,} of {splits[name].logits[..., 0].size:,}" for name, count in tied.items())
+        listed = ", ".join(
+            f"{split} {count:,} of {splits[split].logits[..., 0].size:,}" for split, count in tied.items()
+        )
         log.info(
             f"storing {cfg.dtype} makes maximum softmax probabilities equal that differ in the files: {listed} "
             f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
@@ -132,12 +142,18 @@ def import_logits(cfg: ImportConfig) -> None:
         imported=made,
         already_there=len(jobs) - made,
         costs_added=added,
-        newly_tied={name: tied.get(name, 0) for name in splits},
+        newly_tied={str(split): tied.get(split, 0) for split in splits},
     )
 
 
 def _keep(
-    store: Any, address: Any, logits: Any, split: Imported, weights: str, macs: Any, costs: list[MeasuredCost]
+    store: LogitStore,
+    address: Address,
+    logits: NDArray[np.floating],
+    imported: Imported,
+    weights: str,
+    macs: float | list[float],
+    costs: list[MeasuredCost],
 ) -> tuple[bool, int]:
     """Make an entry, unless the same is there, and add the costs that it lacks.
 
@@ -148,16 +164,16 @@ def _keep(
 
     from wee.versions import versions
 
-    samples = {name: _digest(getattr(split, name)) for name in ("labels", "ids", "groups")}
+    samples = {name: _digest(getattr(imported, name)) for name in ("labels", "ids", "groups")}
     identity = {"weights": weights, "imported": True, "samples": samples, "dtype": str(logits.dtype), MACS: macs}
     entry = store.get(address, identity)
     if entry is not None:
         return False, sum([entry.add_cost(cost) for cost in costs])
-    with store.writer(address, identity, split.labels, split.ids, split.groups) as writer:
+    with store.writer(address, identity, imported.labels, imported.ids, imported.groups) as writer:
         batch = np.moveaxis(logits, -2, 0)
         for start in range(0, len(batch), 4096):
             part = np.arange(start, min(start + 4096, len(batch)))
-            writer.add(part, batch[part], split.labels[part])
+            writer.add(part, batch[part], imported.labels[part])
         created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         provenance = {"command": command("import"), "created": created, "versions": versions()}
         entry = writer.commit({MACS: macs}, provenance)

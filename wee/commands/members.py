@@ -1,49 +1,70 @@
-"""Config of the commands that deal with trained members: which there are, how they are trained, which are meant."""
+"""Config of the commands that train or evaluate members: which members there are, and which are selected."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from omegaconf import MISSING
 
-from wee.app.fields import choose
+from wee.app.fields import Checked, choose, written
 from wee.app.paths import Common
-from wee.data.config import ImagesConfig, labelled
-from wee.errors import WeeError
+from wee.data.config import LabelledConfig
+from wee.data.roles import labelled
 from wee.lit.runtime import RuntimeConfig
 from wee.members.config import EnsembleConfig
 from wee.members.trainer import TrainerConfig
 from wee.models.config import FamilyConfig
 
+if TYPE_CHECKING:
+    from wee.members.recipes import Recipe
+
 
 @dataclass
 class MembersConfig(Common):
-    """Fields of the commands that deal with members.
+    """Fields of the commands that train or evaluate members.
 
     Attributes:
         dataset: the ID data, on which members are trained.
-        family: architectures to choose from.
+        family: the architectures.
         ensemble: which members there are.
-        trainer: how they are trained, which is how their weights are found.
-        runtime: devices.
-        scale, member: which are meant: one, a list, or "all".
+        trainer: how members are trained; it identifies their weights.
+        runtime: the devices.
+        scale, member: the selected scales and members: one, a list, or "all".
     """
 
-    dataset: Any = None
+    dataset: Checked[LabelledConfig] = written(None)
     family: FamilyConfig = MISSING
     ensemble: EnsembleConfig = MISSING
     trainer: TrainerConfig = MISSING
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-    scale: Any = "all"
-    member: Any = "all"
+    scale: Checked[list[str]] = written("all")
+    member: Checked[list[int]] = written("all")
 
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
-        if isinstance(self.dataset, ImagesConfig) and self.dataset.classes < 1:
-            place = self.dataset.find("train")
-            raise WeeError(
-                f"how many classes are there? {place} has no class folders to count; give dataset.classes=NUMBER"
-            )
         self.scale = self.family.choose(self.scale)
         self.member = choose("member", self.member, self.ensemble.members)
+
+
+def resolve_dataset(cfg: MembersConfig) -> LabelledConfig:
+    """The ID data with its classes counted. Looks at the disk if the config does not say how many there are.
+
+    Raises:
+        WeeError: neither the config nor the files tell how many classes there are, or there are no images.
+    """
+    dataset = cfg.dataset.resolve()
+    dataset.check_learnable()
+    return dataset
+
+
+def recipes(cfg: MembersConfig, dataset: LabelledConfig) -> list[Recipe]:
+    """The recipe of every member that is meant.
+
+    Args:
+        cfg: which members, and how they are trained.
+        dataset: the ID data, resolved.
+    """
+    from wee.members.recipes import Recipe
+
+    return [Recipe(dataset, cfg.family, cfg.trainer, scale, member) for scale in cfg.scale for member in cfg.member]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,22 @@ from omegaconf import MISSING
 from wee.app.command import Command, command, overrides
 from wee.app.console import progress, show
 from wee.app.failures import report
-from wee.app.fields import as_list, check_name, choose, short
+from wee.app.fields import Checked, as_list, check_name, choice, choose, short, written
 from wee.app.groups import Group
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.costs import COSTS, source_conditions
-from wee.costs.config import CostConfig, choice
-from wee.data.config import StoredConfig, labelled, ood_sets, shifted_sets
+from wee.costs.config import CostConfig
+from wee.data.config import DatasetConfig, LabelledConfig
+from wee.data.from_store import StoredConfig
+from wee.data.kinds import sample_identity
+from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
-from wee.models.config import FamilyConfig
+from wee.method.metrics import metric_help, task_help
+from wee.method.policies import POLICIES, Role
+from wee.method.scores import SCORES
+from wee.models.config import FamilyConfig, ScaleConfig
 from wee.sweep.config import (
     BootstrapConfig,
     FrontsConfig,
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
 
     from wee.store import Address, Entry
     from wee.sweep.pool import Pool
+    from wee.sweep.rules import SavedRule
     from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
@@ -67,9 +74,9 @@ class SweepConfig(Common):
             training recipes, or "newest".
     """
 
-    dataset: Any = None
-    ood: dict[str, Any] = field(default_factory=dict)
-    shift: dict[str, Any] = field(default_factory=dict)
+    dataset: Checked[LabelledConfig] = written(None)
+    ood: Checked[dict[str, DatasetConfig]] = written({})
+    shift: Checked[dict[str, DatasetConfig]] = written({})
     family: FamilyConfig = MISSING
     ensemble: EnsembleConfig = MISSING
     policy: PolicyConfig = MISSING
@@ -82,54 +89,88 @@ class SweepConfig(Common):
     validation: ValidationStudyConfig = field(default_factory=ValidationStudyConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
-    scale: Any = "all"
+    scale: Checked[str | list[str]] = written("all")
     rounding: str | None = None
-    pick: Any = None
+    pick: Checked[list[str]] = written(None)
 
     def __post_init__(self) -> None:
         self.dataset = labelled(self.dataset)
-        self.ood = ood_sets(self.ood)
+        self.ood = ood_sets(self.ood, self.dataset)
         self.shift = shifted_sets(self.shift, self.dataset)
-        if self.family.stored:
-            self._find_stored()
-        self.scale = self.family.choose(self.scale)
-        for mix in self.ensemble.scales:
-            self.family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
-        self.pick = [] if self.pick is None else [str(one) for one in as_list(self.pick)]
+        if not self.family.stored:
+            _choose_scales(self, self.family)
+        self.pick = [] if self.pick is None else [str(beginning) for beginning in as_list(self.pick)]
         if self.rounding is not None and self.rounding not in ROUNDINGS:
             raise unknown("rounding", self.rounding, ROUNDINGS)
         check_name("name", self.name)
 
+
+@dataclass(frozen=True)
+class SweepJob:
+    """What `wee sweep` works on: its config, and what the store says where the config leaves it to the store.
+
+    Attributes:
+        cfg: The config.
+        family: The family, with its scales.
+        scales: The names of the scales to sweep.
+        ood, shift: OOD sets and shifted test sets, by name.
+    """
+
+    cfg: SweepConfig
+    family: FamilyConfig
+    scales: list[str]
+    ood: dict[str, DatasetConfig]
+    shift: dict[str, DatasetConfig]
+
     def expected(self, address: Address) -> dict[str, Any]:
         """What the config says of an entry's identity: the samples, and the architecture."""
-        kind, _, other = address.split.partition("-")
-        sets = {"ood": self.ood, "shift": self.shift}.get(kind)
-        source, name = (self.dataset, address.split) if sets is None else (sets[other], "test")
-        found = {"samples": source.identity(name)} if source.identity(name) is not None else {}
+        split = address.split
+        others = {"ood": self.ood, "shift": self.shift}
+        dataset = others[split.kind][split.name] if split.kind in others else self.cfg.dataset
+        samples = sample_identity(dataset, split.part)
+        identity = {} if samples is None else {"samples": samples}
         if address.family == self.family.name and not self.family.stored:
-            found["architecture"] = self.family.scales[address.scale].identity()
-        return found
+            identity["architecture"] = self.family.scales[address.scale].identity()
+        return identity
 
-    def _find_stored(self) -> None:
-        """Scales and OOD sets of logits that are known by their names in the store."""
-        from wee.models.config import ScaleConfig
-        from wee.store.store import LogitStore
 
-        scales, *others = LogitStore(self.paths.store).names(self.dataset.name, self.family.name, self.cost.measure)
-        if not scales:
-            raise WeeError(
-                f"{self.paths.store} has nothing of family {self.family.name} on data set {self.dataset.name}; "
-                f"import logits: wee import file=FILE dataset.name={self.dataset.name} family.name={self.family.name} "
-                "scale=NAME macs=NUMBER"
-            )
-        self.family.scales = {scale: ScaleConfig("", 1) for scale in scales}
-        if not isinstance(self.dataset, StoredConfig):
-            return
-        for key, what, found in zip(("ood", "shift"), ("OOD set", "shifted test set"), others, strict=True):
-            wanted = getattr(self.dataset, key)
-            if found or wanted != "all":
-                chosen = choose(what, wanted, found, of=f"data set {self.dataset.name}") if wanted else []
-                setattr(self, key, {name: StoredConfig(name=name) for name in chosen})
+def resolve(cfg: SweepConfig) -> SweepJob:
+    """Look at the store: which scales and which OOD sets it has, if the config leaves that to the store.
+
+    Raises:
+        WeeError: the store has nothing of that name, or not what is asked for.
+    """
+    if not cfg.family.stored:
+        return SweepJob(cfg, cfg.family, _choose_scales(cfg, cfg.family), cfg.ood, cfg.shift)
+    from wee.store.store import LogitStore
+
+    scales, splits = LogitStore(cfg.paths.store).names(cfg.dataset.name, cfg.family.name, cfg.cost.measure)
+    if not scales:
+        raise WeeError(
+            f"{cfg.paths.store} has nothing of family {cfg.family.name} on data set {cfg.dataset.name}; "
+            f"import logits: wee import file=FILE dataset.name={cfg.dataset.name} family.name={cfg.family.name} "
+            "scale=NAME macs=NUMBER"
+        )
+    family = replace(cfg.family, scales={scale: ScaleConfig("", 1) for scale in scales})
+    others: dict[str, dict[str, DatasetConfig]] = {"ood": cfg.ood, "shift": cfg.shift}
+    if isinstance(cfg.dataset, StoredConfig):
+        for kind, what in (("ood", "OOD set"), ("shift", "shifted test set")):
+            wanted, existing = getattr(cfg.dataset, kind), [split.name for split in splits if split.kind == kind]
+            if existing or wanted != "all":
+                chosen = choose(what, wanted, existing, of=f"data set {cfg.dataset.name}") if wanted else []
+                others[kind] = {name: StoredConfig(name=name) for name in chosen}
+    return SweepJob(cfg, family, _choose_scales(cfg, family), **others)
+
+
+def _choose_scales(cfg: SweepConfig, family: FamilyConfig) -> list[str]:
+    """The names of the scales to sweep.
+
+    Raises:
+        WeeError: a scale does not exist, or a mix of scales has one that does not.
+    """
+    for mix in cfg.ensemble.scales:
+        family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
+    return family.choose(cfg.scale)
 
 
 def sweep(cfg: SweepConfig) -> None:
@@ -141,32 +182,34 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.table import Plan
     from wee.sweep.validation import check
 
+    job = resolve(cfg)
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
-    plan = Plan(*parts, ood=list(cfg.ood), shift=list(cfg.shift))  # bad names fail before any reading
+    plan = Plan(*parts, ood=list(job.ood), shift=list(job.shift))  # bad names fail before any reading
     reference = None
     if cfg.fronts.reference is not None:
         reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps), cfg.cost.measure)
         check_reference(reference, plan.metrics, cfg.score.evaluations(None))
-    pools = _read(cfg, plan)
+    pools = _read(job, plan)
     _check_points(pools, plan)
     check(pools, plan.tasks, cfg.validation)
-    for note in (left_out(pool, cfg.ensemble) for pool in pools if cfg.policy.names != ["single"]):
+    cascades = any(POLICIES.find(name).role is not Role.ALONE for name in cfg.policy.names)
+    for note in (left_out(pool, cfg.ensemble) for pool in pools if cascades):
         if note is not None:
             log.info(note)
-    about = {**_identity(cfg, pools, reference), "name": cfg.name}
+    about = {**_identity(job, plan, pools, reference), "name": cfg.name}
     folder = _folder(cfg, about)
     if is_whole(folder):
         table = read_table(folder)
-        touch(folder, _labels(cfg))
+        touch(folder, _labels(job))
         log.info("this sweep over these logits is there already")
     else:
-        tables = _compute(cfg, pools, plan, reference)
+        tables, rules = _compute(cfg, pools, plan, reference)
         table = tables["table.csv"]
-        save(folder, tables, {**about, "labels": _labels(cfg)})
+        save(folder, tables, {**about, "labels": _labels(job)}, rules)
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     show(summary(table, tasks))
     show(deployed_summary(table, plan.tasks))
-    if cfg.shift and any(task.on_id for task in tasks):
+    if job.shift and any(task.on_id for task in tasks):
         show(summary(table, tasks, plan.shifted))
         show(deployed_summary(table, plan.tasks, plan.shifted))
     if cfg.rounding is not None:
@@ -175,13 +218,13 @@ def sweep(cfg: SweepConfig) -> None:
         show(effect_summary(read_effects(folder), cfg.rounding))
     files = [
         f"table.csv ({len(table):,} rows)",
-        *(f.name for f in sorted(folder.glob("*.csv")) if f.name != "table.csv"),
+        *(f.name for f in sorted(folder.iterdir()) if f.name not in ("table.csv", "sweep.json")),
     ]
     log.info(f"{folder}: {', '.join(files)}")
     report(folder=str(folder), rows=len(table))
 
 
-def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
+def _read(job: SweepJob, plan: Plan) -> list[Pool]:
     """The networks of every scale, or of every mix of scales.
 
     Raises:
@@ -192,16 +235,17 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
     from wee.store.entry import Damaged
     from wee.sweep.pool import Unpriced, check_same_samples, read_pool
 
-    store, pools = LogitStore(cfg.paths.store), []
+    cfg, pools = job.cfg, []
+    store = LogitStore(cfg.paths.store)
     missing: dict[Address, None] = {}
     unpriced: dict[Address, Entry] = {}
     # Numbers of another version of a plug-in are not those of this one, unless they are asked for.
     conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
-    for scales in cfg.ensemble.scales or [[scale] for scale in cfg.scale]:
+    for scales in cfg.ensemble.scales or [[scale] for scale in job.scales]:
         names = (cfg.dataset.name, cfg.family.name, [str(scale) for scale in scales])
         try:
             pool, lacking = read_pool(
-                store, *names, cfg.ensemble.members, plan.splits, cfg.pick, cfg.expected, cfg.cost.measure, conditions
+                store, *names, cfg.ensemble.members, plan.splits, cfg.pick, job.expected, cfg.cost.measure, conditions
             )
         except Unpriced as error:
             unpriced |= {entry.address: entry for entry in error.entries}
@@ -210,7 +254,7 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
             if error.address is None:
                 elsewhere = [one for one in overrides() if one.startswith("paths.") and one not in str(error)]
                 raise WeeError(" ".join([str(error), *elsewhere])) from None
-            raise WeeError(f"{error}. {_make(cfg, [error.address])}") from None
+            raise WeeError(f"{error}. {_make(job, [error.address])}") from None
         missing |= dict.fromkeys(lacking)
         pools += [pool] if pool is not None else []
     if missing:
@@ -218,11 +262,11 @@ def _read(cfg: SweepConfig, plan: Plan) -> list[Pool]:
         others = len(store.find(next(iter(missing))))
         note = f" ({others} of that name are there, but of other samples or another architecture)" if others else ""
         raise WeeError(
-            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(cfg, list(missing))}"
+            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(job, list(missing))}"
         )
     if unpriced:
         entries = list(unpriced.values())
-        raise WeeError(f"{Unpriced(cfg.cost.measure, conditions, entries)}. {_measure(cfg, entries)}")
+        raise WeeError(f"{Unpriced(cfg.cost.measure, conditions, entries)}. {_measure(job, entries)}")
     for one in cfg.pick:
         if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
             raise WeeError(
@@ -257,42 +301,44 @@ def _check_points(pools: list[Pool], plan: Plan) -> None:
     Raises:
         WeeError: there is nothing to compute.
     """
+    needs = [f"{policy.name} needs {policy.role.needs}" for policy in map(POLICIES.find, plan.policy.names)]
     if not any(plan.points(pool) for pool in pools):
         raise WeeError(
-            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: single needs networks of one "
-            "scale; ensemble needs ensemble.size of 2 or more; window, threshold and random need that or several exits; last "
-            "needs ensemble.combine=replace and ensemble.size of 2 or more"
+            f"policy.names is {plan.policy.names}, but no such policy applies to these networks: {'; '.join(needs)}"
         )
 
 
-def _make(cfg: SweepConfig, missing: list[Address]) -> str:
+def _make(job: SweepJob, missing: list[Address]) -> str:
     """What to run to make entries."""
-    made = _evaluate(cfg, missing)
-    return f"Make them: {made}" if any(one.family == cfg.family.name for one in missing) else f"Make them with {made}."
+    made = _evaluate(job, missing)
+    own = any(address.family == job.family.name for address in missing)
+    return f"Make them: {made}" if own else f"Make them with {made}."
 
 
-def _measure(cfg: SweepConfig, unpriced: list[Entry]) -> str:
+def _measure(job: SweepJob, unpriced: list[Entry]) -> str:
     """What to run so that members have the cost of the sweep."""
+    cost = job.cfg.cost.measure
     imported = [entry for entry in unpriced if entry.manifest["identity"].get("imported")]
     if imported:
-        again, name = imported[0].manifest["provenance"]["command"], cfg.cost.measure.replace(":", r"\:")
+        again, name = imported[0].manifest["provenance"]["command"], cost.replace(":", r"\:")
         return f"Give it where the logits are imported: {again} '+costs={{{name}:NUMBER}}'"
-    return f"Measure it: {_evaluate(cfg, [entry.address for entry in unpriced], cfg.cost.measure)}"
+    return f"Measure it: {_evaluate(job, [entry.address for entry in unpriced], cost)}"
 
 
-def _evaluate(cfg: SweepConfig, addresses: list[Address], cost: str | None = None) -> str:
+def _evaluate(job: SweepJob, addresses: list[Address], cost: str | None = None) -> str:
     """The command that evaluates members; it measures a cost where one is given."""
-    own = [address for address in addresses if address.family == cfg.family.name]
+    own = [address for address in addresses if address.family == job.family.name]
     if not own:
         return f"wee evaluate family={addresses[0].family}" + (f" cost={cost}" if cost else "")
-    scales = short(list(dict.fromkeys(address.scale for address in own)), list(cfg.family.scales))
-    members = short(sorted({address.member for address in own}), cfg.ensemble.members)
+    scales = short(list(dict.fromkeys(address.scale for address in own)), list(job.family.scales))
+    members = short(sorted({address.member for address in own}), job.cfg.ensemble.members)
     return command("evaluate", scale=scales, member=members, cost=cost)
 
 
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
-) -> dict[str, pd.DataFrame]:
+) -> tuple[dict[str, pd.DataFrame], list[SavedRule]]:
+    """The tables of a sweep by file name, and its fitted rules."""
     import pandas as pd
 
     from wee.method import kernels
@@ -343,48 +389,55 @@ def _compute(
         tables["storage.csv"] = effect(table, rounded.table())
     if validation is not None:
         tables["validation.csv"] = validation
-    return tables
+    return tables, whole.rules
 
 
-def _identity(cfg: SweepConfig, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
+def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
     """What fixes every number of a sweep: its settings, and the entries it reads."""
     from importlib.metadata import version
 
+    from wee.method.metrics import METRICS
     from wee.method.scores import SCORES
     from wee.method.summaries import SCORING
+    from wee.sweep.table import Plan
 
-    names = ("ensemble", "policy", "window", "score", "task", "bootstrap")
-    parts = {name: asdict(getattr(cfg, name)) for name in names}
+    cfg = job.cfg
+    parts = {entry.name: getattr(cfg, entry.name) for entry in fields(Plan)}
+    settings = {name: asdict(part) for name, part in parts.items() if is_dataclass(part) and not isinstance(part, type)}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}
+    kinds = dict.fromkeys(metric.kind.name for metric in plan.metrics)
+    sources |= {name: METRICS.source(name) for name in kinds if name not in METRICS}
+    sources |= {name: POLICIES.source(name) for name in cfg.policy.names if name not in POLICIES}
     own = {"plugins": sources} if sources else {}
     networks = (network for pool in pools for network in pool.networks)
     values = [[network.family, network.scale, network.member, network.exit, network.cost] for network in networks]
     cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": values}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
-    validation = {"validation": asdict(cfg.validation)} if cfg.validation.sizes else {}
+    validation = {"validation_study": asdict(cfg.validation)} if cfg.validation.sizes else {}
     return {
-        **parts,
+        **settings,
         **rounding,
         **limits,
         **validation,
         **own,
         "scoring": SCORING,
-        "scale": cfg.scale,
+        "scale": job.scales,
         "entries": entries,
         "cost": cost,
         "wee": version("wee"),
-        "layout": 5,
+        "layout": 6,
     }
 
 
-def _labels(cfg: SweepConfig) -> dict[str, dict[str, str]]:
+def _labels(job: SweepJob) -> dict[str, dict[str, str]]:
     """What things are called on figures, where their configs say so."""
-    scales = {f"{cfg.family.name}/{name}": scale.label for name, scale in cfg.family.scales.items()}
-    oods = {name: ood.label for name, ood in cfg.ood.items()}
-    cost = COSTS.find(cfg.cost.measure)
-    kinds = {"families": {cfg.family.name: cfg.family.label}, "scales": scales, "oods": oods}
+    family = job.family
+    scales = {f"{family.name}/{name}": scale.label for name, scale in family.scales.items()}
+    oods = {name: ood.label for name, ood in job.ood.items()}
+    cost = COSTS.find(job.cfg.cost.measure)
+    kinds = {"families": {family.name: family.label}, "scales": scales, "oods": oods}
     kinds |= {"costs": {cost.name: cost.label}, "units": {cost.name: cost.unit}}
     return {kind: {name: label for name, label in named.items() if label} for kind, named in kinds.items()}
 
@@ -395,7 +448,14 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
 
 
-COMMAND = Command("sweep", SweepConfig, sweep, modules(), {"cost": Group(COSTS, choice)})
+COMMAND = Command(
+    "sweep",
+    SweepConfig,
+    sweep,
+    modules(),
+    {"policy": Group(POLICIES, choice), "score": Group(SCORES, choice), "cost": Group(COSTS, choice)},
+    {"task.names": task_help(), "task.metrics": metric_help()},
+)
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

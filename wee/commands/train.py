@@ -11,7 +11,7 @@ from wee.app.command import Command, output_dir
 from wee.app.console import progress
 from wee.app.failures import Failures, report
 from wee.commands import find_command, modules
-from wee.commands.members import MembersConfig
+from wee.commands.members import MembersConfig, recipes, resolve_dataset
 from wee.lit.loggers import check as check_loggers
 
 if TYPE_CHECKING:
@@ -33,18 +33,42 @@ class TrainConfig(MembersConfig):
     logger: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class TrainJob:
+    """What `wee train` works on.
+
+    Attributes:
+        recipes: Of the members that are asked for.
+        train, val: The splits of the ID data; the validation split is for metrics alone.
+    """
+
+    recipes: list[Recipe]
+    train: Split
+    val: Split
+
+
+def resolve(cfg: TrainConfig) -> TrainJob:
+    """Look at the disk: count classes, and list the images.
+
+    Raises:
+        WeeError: images are not there, or nobody knows how many classes they have.
+    """
+    from wee.data.samples import read_split
+
+    dataset = resolve_dataset(cfg)
+    return TrainJob(recipes(cfg, dataset), read_split(dataset, "train"), read_split(dataset, "val"))
+
+
 def train(cfg: TrainConfig) -> None:
     """Train every member asked for that is not there yet."""
     from wee.lit.processes import start_processes
     from wee.members import checkpoints
-    from wee.members.recipes import Recipe
 
     check_loggers(cfg.logger)
-    splits = {name: cfg.dataset.split(name) for name in ("train", "val")}
-    recipes = [Recipe(cfg.dataset, cfg.family, cfg.trainer, s, m) for s in cfg.scale for m in cfg.member]
+    job = resolve(cfg)
     done, failures = Done(), Failures()
     new = []
-    for recipe in recipes:
+    for recipe in job.recipes:
         with failures.of(recipe.name):
             if checkpoints.about(recipe.folder(cfg.paths.checkpoints)) is None:
                 new.append(recipe)
@@ -53,9 +77,9 @@ def train(cfg: TrainConfig) -> None:
     if new or not cfg.runtime.single:
         with start_processes("train", cfg.runtime) as processes:
             if not processes.leads:
-                _follow(cfg, recipes, splits, processes)
+                _follow(cfg, job, processes)
                 return
-            _lead(cfg, new, splits, processes, done, failures)
+            _lead(cfg, job, new, processes, done, failures)
     log.info(
         f"{len(done.names)} trained ({done.steps:,} steps), {done.there} were there already; in {cfg.paths.checkpoints}"
     )
@@ -79,13 +103,13 @@ class Done:
 
 
 def _lead(
-    cfg: TrainConfig, new: list[Recipe], splits: dict[str, Split], processes: Processes, done: Done, failures: Failures
+    cfg: TrainConfig, job: TrainJob, new: list[Recipe], processes: Processes, done: Done, failures: Failures
 ) -> None:
     """Train member after member; one that fails does not stop the others, but for a failure among several processes."""
     from wee.files import Lock
     from wee.members import checkpoints
 
-    steps_each = cfg.trainer.total_steps(len(splits["train"]))
+    steps_each = cfg.trainer.total_steps(len(job.train))
     with progress("steps") as bar:
         task = bar.add_task("training", total=steps_each * len(new))
         for number, recipe in enumerate(new, start=1):
@@ -99,7 +123,7 @@ def _lead(
                     done.there += 1
                     continue
                 processes.assign(recipe.name)
-                about = _train(cfg, recipe, splits, processes, lambda n: bar.advance(task, n))
+                about = _train(cfg, job, recipe, processes, lambda n: bar.advance(task, n))
                 done.names.append(recipe.name)
                 done.steps += about["steps"]
                 numbers = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
@@ -114,15 +138,15 @@ def _lead(
                 break
 
 
-def _follow(cfg: TrainConfig, recipes: list[Recipe], splits: dict[str, Split], processes: Processes) -> None:
+def _follow(cfg: TrainConfig, job: TrainJob, processes: Processes) -> None:
     """Train with the others what the leader says."""
-    by_name = {recipe.name: recipe for recipe in recipes}
+    by_name = {recipe.name: recipe for recipe in job.recipes}
     for name in processes.assignments():
-        _train(cfg, by_name[name], splits, processes, lambda n: None)
+        _train(cfg, job, by_name[name], processes, lambda n: None)
 
 
 def _train(
-    cfg: TrainConfig, recipe: Recipe, splits: dict[str, Split], processes: Processes, step: Callable[[int], None]
+    cfg: TrainConfig, job: TrainJob, recipe: Recipe, processes: Processes, step: Callable[[int], None]
 ) -> dict[str, Any]:
     from wee.lit.fit import train_member
     from wee.lit.loggers import close, loggers
@@ -131,7 +155,7 @@ def _train(
     with processes.closely():
         curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")
         try:
-            return train_member(recipe, splits["train"], splits["val"], folder, cfg.runtime, curves, step, processes)
+            return train_member(recipe, job.train, job.val, folder, cfg.runtime, curves, step, processes)
         finally:
             close()
 

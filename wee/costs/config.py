@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wee.app.fields import as_list
+from wee.app.fields import Checked, names, written
 from wee.costs import COSTS, MACS
 from wee.errors import WeeError
 
@@ -16,14 +15,15 @@ class CostsConfig:
     """Which costs are measured.
 
     Attributes:
-        measure: the costs: one, a list of them, or a mapping with their names as keys, as which choices of the group `cost`
-            are merged. A cost of your own is "module:Name".
+        measure: the costs: one or a list of them; null for those of the group `cost`. A cost of your own is "module:Name".
+        choices: what is chosen of the group `cost`, as keys.
     """
 
-    measure: Any = MACS
+    measure: Checked[list[str]] = written(None)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.measure = _names(self.measure)
+        self.measure, self.choices = _names(self.measure, self.choices), {}
 
 
 @dataclass
@@ -31,35 +31,32 @@ class CostConfig:
     """By which cost cascades are priced.
 
     Attributes:
-        measure: the cost. A cost of your own is "module:Name".
+        measure: the cost; null for that of the group `cost`. A cost of your own is "module:Name".
         conditions: where members have this cost under several conditions, those that are meant; as many as tell them apart.
+        choices: what is chosen of the group `cost`, as keys.
     """
 
-    measure: Any = MACS
+    measure: Checked[str] = written(None)
     conditions: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = _names(self.measure)
-        if len(names) > 1:
+        costs, self.choices = _names(self.measure, self.choices), {}
+        if len(costs) > 1:
             raise WeeError(
-                f"a sweep is priced by one cost, and cost.measure has {len(names)}: {', '.join(names)}; choose one, and sweep "
+                f"a sweep is priced by one cost, and cost.measure has {len(costs)}: {', '.join(costs)}; choose one, and sweep "
                 "once for each"
             )
-        self.measure = names[0]
+        self.measure = costs[0]
 
 
-def choice(name: str) -> dict[str, Any]:
-    """The config of a choice of the group `cost`. Several choices merge into one mapping."""
-    return {"measure": {name: None}}
-
-
-def _names(measure: Any) -> list[str]:
-    """The names in a field, each once.
+def _names(measure: Any, choices: dict[str, Any]) -> list[str]:
+    """The names of costs; of MACs where nothing is chosen.
 
     Raises:
         WeeError: there are none, or one does not exist.
     """
-    names = [str(name) for name in dict.fromkeys(measure if isinstance(measure, Mapping) else as_list(measure))]
-    if not names:
+    costs = names(measure, choices or [MACS])
+    if not costs:
         raise WeeError(f"cost.measure is empty; choose from {', '.join(COSTS)}")
-    return [COSTS.find(name).name for name in names]
+    return [COSTS.find(name).name for name in costs]

@@ -27,12 +27,12 @@ class Macs(Cost):
     help = "Multiply-accumulates of one forward pass at the scale's own input size, as fvcore counts them."
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
-        """Count, by `count_macs`."""
+        """Count the MACs of the network, or up to each exit of a multi-exit network; see `count_macs`."""
         return per_exit(network, lambda part: count_macs(part, transform.size, channels))
 
 
 def count_macs(network: nn.Module, size: int, channels: int) -> float:
-    """Multiply-accumulates of one forward pass on one square image, by fvcore, which counts batch norm too.
+    """Count the multiply-accumulates of a forward pass on one square image, with fvcore, which includes batch norm.
 
     Args:
         network: the network; it is counted in evaluation mode and keeps the mode it had.
@@ -40,7 +40,7 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
         channels: number of channels of the image.
 
     Raises:
-        WeeError: the network holds an operation that costs MACs and that fvcore cannot count.
+        WeeError: the network has an operation with multiply-accumulates that fvcore cannot count.
     """
     import torch
     from fvcore.nn import FlopCountAnalysis
@@ -56,15 +56,15 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
                 FlopCountAnalysis(network, image).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             )
             total = float(analysis.total())
-            passed_over = {name.removesuffix("_"): count for name, count in analysis.unsupported_ops().items()}
+            ignored = {name.removesuffix("_"): count for name, count in analysis.unsupported_ops().items()}
     finally:
         network.train(training)
         for module in fused:
             module.fused_attn = True
-    heavy = sorted(_HEAVY & set(passed_over))
+    heavy = sorted(_HEAVY & set(ignored))
     if heavy:
         raise WeeError(f"fvcore cannot count {', '.join(heavy)} in {type(network).__name__}: its MACs would be too few")
-    unknown = ", ".join(f"{name} ({count} times)" for name, count in passed_over.items() if name not in _LIGHT)
+    unknown = ", ".join(f"{name} ({count} times)" for name, count in ignored.items() if name not in _LIGHT)
     if unknown:
         log.warning(f"the MACs of {type(network).__name__} are without {unknown}, which fvcore cannot count")
     return total
@@ -73,7 +73,7 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
 _HEAVY = frozenset(
     {"aten::scaled_dot_product_attention", "aten::_native_multi_head_attention", "aten::lstm", "aten::gru"}
 )
-"""Operations that cost MACs and that fvcore does not count."""
+"""Operations with multiply-accumulates that fvcore ignores."""
 
 _POINTWISE = (
     "abs add ceil clamp clamp_min div elu exp floor gelu hardsigmoid hardswish hardtanh leaky_relu log maximum minimum mish "
@@ -86,7 +86,7 @@ _LIGHT = frozenset(f"aten::{name}" for name in f"{_POINTWISE} {_REDUCTIONS} {_PL
 
 
 def _unfuse(network: nn.Module) -> list[Any]:
-    """Switch off timm's fused attention, which fvcore cannot see into; return the modules in which to switch it on again."""
+    """Turn off timm's fused attention, which fvcore cannot count; return the modules in which to turn it on again."""
     fused: list[Any] = [module for module in network.modules() if getattr(module, "fused_attn", False)]
     for module in fused:
         module.fused_attn = False

@@ -1,4 +1,4 @@
-"""The numbers in a network that training adjusts."""
+"""The number of trainable parameters of a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Parameters(Cost):
 
     name = "parameters"
     label = "parameters"
-    help = "Numbers that training adjusts."
+    help = "Number of trainable parameters."
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
         """Count the parameters of the whole network, or of the modules that run up to each exit."""
@@ -27,7 +27,7 @@ class Parameters(Cost):
 
 
 def count_parameters(network: nn.Module) -> float:
-    """Numbers that training adjusts."""
+    """Count the trainable parameters of a network."""
     return float(sum(parameter.numel() for parameter in network.parameters()))
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wee.data.splits import SplitName
 from wee.errors import WeeError, unknown
-from wee.method.summaries import NO_LABEL
+from wee.method import NO_LABEL
 
 log = logging.getLogger("wee")
 
-LABELLED = ("val", "test")
+REQUIRED = ("val", "test")
+"""The splits that every import has."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def read(
     variant: str | None,
     ood: Sequence[str] = (),
     dtype: str = "float32",
-) -> dict[str, Imported]:
+) -> dict[SplitName, Imported]:
     """Read and check logits on a validation split, a test split and OOD sets.
 
     The first of several files describes the samples: its labels, ids and groups are used for all members. Another file may
@@ -69,31 +71,34 @@ def read(
         dtype: floating-point type to which all logits are converted.
 
     Returns:
-        By split: "val", "test", "ood-NAME" and "shift-NAME".
+        By split: those of the ID data, OOD sets, and shifted test sets.
 
     Raises:
         WeeError: a file cannot be read or holds pickled objects, arrays do not fit together, or logits overflow `dtype`; the
             message says which.
     """
     parts = [_rename(_arrays(path, variant), names) for path in files]
-    splits = {}
-    found = list(
-        dict.fromkeys(key.removesuffix("_logits") for part in parts for key in part if key.endswith("_logits"))
-    )
-    for name in LABELLED:
-        if name not in found:
+    keys = dict.fromkeys(key.removesuffix("_logits") for part in parts for key in part if key.endswith("_logits"))
+    for name in REQUIRED:
+        if name not in keys:
             raise WeeError(f"{files[0]} has no {name}_logits; it has {', '.join(sorted(parts[0])) or 'nothing'}")
-    for name in found:
-        kind = "shift" if name not in ood and (f"{name}_labels" in parts[0] or name in labels) else "ood"
-        splits[name if name in LABELLED else f"{kind}-{name}"] = _split(
-            name, files, parts, labels, kind == "shift", dtype
-        )
-    widths = {split: one.logits.shape[-1] for split, one in splits.items()}
-    counts = {split: one.logits.shape[0] for split, one in splits.items()}
+    splits = {}
+    for name in keys:
+        labelled = name in REQUIRED or (name not in ood and (f"{name}_labels" in parts[0] or name in labels))
+        splits[_split_name(name, labelled)] = _split(name, files, parts, labels, labelled, dtype)
+    widths = {str(split): imported.logits.shape[-1] for split, imported in splits.items()}
+    counts = {str(split): imported.logits.shape[0] for split, imported in splits.items()}
     for what, sizes in (("classes", widths), ("members or exits", counts)):
         if len(set(sizes.values())) > 1:
             raise WeeError(f"the splits of {files[0]} differ in their number of {what}: {sizes}")
     return splits
+
+
+def _split_name(name: str, labelled: bool) -> SplitName:
+    """The split that logits called NAME_logits are about."""
+    if name in REQUIRED:
+        return SplitName.parse(name)
+    return SplitName.shifted(name) if labelled else SplitName.ood(name)
 
 
 def _split(
@@ -101,7 +106,7 @@ def _split(
     files: Sequence[Path],
     parts: Sequence[Mapping[str, Any]],
     label_files: Mapping[str, str],
-    shifted: bool,
+    labelled: bool,
     dtype: str,
 ) -> Imported:
     stacks, newly_tied = [], 0
@@ -123,7 +128,7 @@ def _split(
     described = [_description(name, path, part, count) for path, part in zip(files, parts, strict=True)]
     expected = {kind: (files[0], array) for kind, array in described[0].items()}
     labels = np.full(count, NO_LABEL, dtype=np.int64)
-    if name in LABELLED or shifted:
+    if labelled:
         if name in label_files:
             expected["labels"] = (Path(label_files[name]), _label_file(Path(label_files[name])))
         if "labels" not in expected:

@@ -12,11 +12,36 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from wee.data.base import ArrayImages, Batch, Transform
+from wee.data.augment import Augment
+from wee.data.base import ArrayImages, Batch, Split, Transform
+from wee.errors import WeeError
 from wee.method.draws import uniform
 
 _ATTEMPTS = 10
 _AREA, _RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
+
+
+def varied(split: Split, transform: Transform, augment: Augment, seed: int) -> Dataset[Any]:
+    """The samples of a split for training. If images are varied, an item is a place plus the epoch times the number of samples.
+
+    Args:
+        split: the samples.
+        transform: what the network sees.
+        augment: how images are varied.
+        seed: of the variation.
+
+    Raises:
+        WeeError: these images cannot be varied so.
+    """
+    if augment.kind == "none":
+        return split.dataset(transform)
+    if augment.kind == "crop" and split.image(0) is not None:
+        return ResizedCrops(split, seed, transform)
+    if augment.kind == "shift":
+        plain = split.dataset(transform)
+        if isinstance(plain, ArrayImages) and not plain.pixels.is_floating_point():
+            return ShiftedImages(plain, seed, augment.padding)
+    raise WeeError(f"trainer.augment.kind={augment.kind} is not for these images; choose none")
 
 
 class ShiftedImages(Dataset[Any]):
@@ -61,14 +86,13 @@ class ResizedCrops(Dataset[Any]):
     An item is a sample's place plus its epoch times the number of samples.
 
     Args:
-        pixels: gives the images, as `wee.data.images.Pixels` does.
-        labels: [N].
+        split: the images, which can be opened one by one.
         seed: of the draws.
         transform: size, interpolation and normalisation.
     """
 
-    def __init__(self, pixels: Any, labels: NDArray[np.int64], seed: int, transform: Transform) -> None:
-        self._pixels, self._labels, self._seed = pixels, torch.from_numpy(labels), seed
+    def __init__(self, split: Split, seed: int, transform: Transform) -> None:
+        self._split, self._labels, self._seed = split, torch.from_numpy(split.labels), seed
         self._size, self._how = transform.size, Image.Resampling[transform.interpolation.upper()]
         self._mean, self._std = transform.normalisation()
 
@@ -78,7 +102,8 @@ class ResizedCrops(Dataset[Any]):
     def __getitem__(self, item: int) -> dict[str, Tensor]:
         epoch, place = divmod(item, len(self))
         drawn = uniform(self._seed, np.array([epoch]), np.array([place]), 4 * _ATTEMPTS + 1)[0]
-        image: Image.Image = self._pixels.image(place)
+        image = self._split.image(place)
+        assert image is not None
         box = crop_box(image.width, image.height, drawn[1:])
         part = image.resize((self._size, self._size), self._how, box)
         if drawn[0] < 0.5:

@@ -23,7 +23,7 @@ def bars_caption(points: pd.DataFrame, bands: bool = False) -> str:
     is which.
 
     Args:
-        points: As `wee.figures.points.points` gives them.
+        points: As `wee.figures.points.line_points` gives them.
         bands: Whether intervals are drawn as bands along lines.
     """
     points = points[points.value.notna()]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from omegaconf import MISSING
 
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, written
 from wee.errors import WeeError, unknown
-from wee.sweep.config import POLICIES
+from wee.figures.kinds import FIGURE_KINDS, FigureKind
+from wee.method.policies import BASELINES, POLICIES, Width, Window
+from wee.method.scores import DEFAULT_SCORE
 
-KINDS = ("curves", "tradeoff", "widths", "sizes", "hypervolume", "validation")
 FORMATS = ("pdf", "png", "svg")
-TOGETHER = "single+ensemble"
-"""The front of single models and ensembles together; a policy of hypervolume figures alone."""
+
+SELECTIVE_FIELDS = ("split", "ood", "adjusted", "scale", "reference")
+"""Fields that only some kinds of figures have; see `FigureKind.fields`. For other kinds they keep their defaults."""
+
+LIST_FIELDS = ("width", "size")
+"""Fields that hold a list for the kinds of figures that name them in `FigureKind.lists`, and one value for others."""
 
 
 @dataclass
@@ -23,22 +29,22 @@ class FigureConfig:
 
     Attributes:
         name: Name of its files.
-        kind: "curves": a metric against the average cost through the scales, one curve for each policy. "tradeoff": one scale,
-            through the widths and thresholds. "widths" and "sizes": as "curves", with one curve for each window width or
-            ensemble size. "hypervolume": the area under the front of each policy. "validation": one scale, what a deployed
-            system does on the test set against the size of its validation set.
-        panels: Metrics, one panel each; for "validation", tasks, four panels each.
+        kind: What is shown, and how: a kind of figure in `wee.figures.kinds.FIGURE_KINDS`, or a plug-in "module:Name".
+        panels: Metrics, one panel each; for a study of the validation set's size, tasks, four panels each.
         split: Where the values were measured: "test", or "shift-NAME" for a shifted test set.
         ood: OOD sets, one panel each: null for ID data alone, a name, a list of names, or "all" that the tables have.
-        policies: The curves: policies of a sweep; with kind="hypervolume" also "single+ensemble", the front of both.
+        policies: The policies that are drawn. A figure of hypervolumes may also show "single+ensemble", the front that the
+            two make together.
         adjusted: Whether to draw the windows adjusted to the unlabelled stream as well, dotted.
         score: The confidence that results are ranked by.
         exit_score: The confidence that decides who goes on to the next stage; null for the same as `score`.
-        width: Width of the window; a list for kind="widths".
+        width: Width of the window; a list for the kinds that compare widths.
         fraction: Quantile of the single threshold or probability of the random exit.
-        size: Number of members in a cascade, where tables have several sizes; a list for kind="sizes".
-        scale: The scale of a "tradeoff" or "validation": its name, or "middle".
-        reference: The reference point of a "hypervolume": null for that of the tables drawn; the name or folder of a sweep,
+        parameters: Which parameters of policies of your own are drawn, as tables write them ("share=0.3"): a text or a list
+            of them; null where tables have one setting of each policy.
+        size: Number of members in a cascade, where tables have several sizes; a list for the kinds that compare sizes.
+        scale: The scale that a figure of one scale shows: its name, or "middle".
+        reference: The reference point of hypervolumes: null for that of the tables drawn; the name or folder of a sweep,
             or a CSV file with the columns metric, ref_price (or ref_macs), ref_value. The same reference makes two figures
             comparable.
         columns: Number of panels side by side.
@@ -48,28 +54,29 @@ class FigureConfig:
     """
 
     name: str = MISSING
-    kind: str = "curves"
-    panels: Any = MISSING
+    kind: str = next(iter(FIGURE_KINDS))
+    panels: Checked[list[str]] = MISSING
     split: str = "test"
-    ood: Any = None
-    policies: Any = field(default_factory=lambda: ["single", "ensemble", "window"])
+    ood: Checked[str | list[str] | None] = written(None)
+    policies: Checked[list[str]] = written([*BASELINES, Window.name])
     adjusted: bool = False
-    score: str = "msp"
+    score: str = DEFAULT_SCORE
     exit_score: str | None = None
-    width: Any = 0.2
+    width: Checked[Width | list[Width]] = written(0.2)
     fraction: float = 0.2
-    size: Any = None
+    parameters: Checked[list[str] | None] = written(None)
+    size: Checked[int | list[int] | None] = written(None)
     scale: str = "middle"
     reference: str | None = None
     columns: int = 2
     panel_size: list[float] = field(default_factory=lambda: [1.72, 1.5])
-    formats: Any = field(default_factory=lambda: ["pdf", "png"])
+    formats: Checked[list[str]] = written(["pdf", "png"])
     dpi: int = 300
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise unknown("kind of figure", self.kind, KINDS)
+        kind = FIGURE_KINDS.find(self.kind)
         self.exit_score = self.exit_score or self.score
+        self.parameters = None if self.parameters is None else [str(text) for text in as_list(self.parameters)]
         self.panels = [str(panel) for panel in as_list(self.panels)]
         self.formats = as_list(self.formats)
         for name in self.formats:
@@ -77,26 +84,50 @@ class FigureConfig:
                 raise unknown("format", name, FORMATS)
         if not self.panels or not self.formats or self.columns < 1 or self.dpi < 1:
             raise WeeError("a figure needs at least one panel, one format, one column, and one dot per inch")
-        self._check_policies()
-        for key, kind in (("width", "widths"), ("size", "sizes")):
-            if isinstance(getattr(self, key), (list, tuple)) != (self.kind == kind):
+        self._check_policies(kind)
+        for key in LIST_FIELDS:
+            if isinstance(getattr(self, key), (list, tuple)) != (key in kind.lists):
                 raise WeeError(
-                    f"figure.{key} is {getattr(self, key)}: a list of them is for figure.kind={kind}, and only there"
+                    f"figure.{key} is {getattr(self, key)}: a list of them is for "
+                    f"{_kinds(other for other in FIGURE_KINDS.values() if key in other.lists)}, and only there"
                 )
-        if self.kind == "hypervolume" and self.split != "test":
-            raise WeeError("fronts are of the test set: figure.split is for other kinds of figures")
-        if self.kind != "hypervolume" and self.reference is not None:
-            raise WeeError(f"figure.reference is for figure.kind=hypervolume, and this figure's kind is {self.kind}")
+        kind.check(self)
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for key in SELECTIVE_FIELDS:
+            if key not in kind.fields and getattr(self, key) != defaults[key]:
+                others = _kinds(other for other in FIGURE_KINDS.values() if key in other.fields)
+                raise WeeError(f"figure.{key} is for {others}, and this figure's kind is {kind.name}")
 
-    def _check_policies(self) -> None:
+    @property
+    def widths(self) -> list[Width]:
+        """The widths of the window that are drawn."""
+        return as_list(self.width)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The numbers of members that are drawn; empty where tables have one."""
+        return [] if self.size is None else as_list(self.size)
+
+    def _check_policies(self, kind: FigureKind) -> None:
         self.policies = as_list(self.policies)
         if not self.policies:
             raise WeeError(f"figure.policies is empty; choose from {', '.join(POLICIES)}")
         for policy in self.policies:
-            if policy == TOGETHER and self.kind != "hypervolume":
+            if policy in (*POLICIES, *kind.extra_policies):
+                continue
+            if ":" in str(policy):
+                POLICIES.find(policy)
+                continue
+            others = [other.name for other in FIGURE_KINDS.values() if policy in other.extra_policies]
+            if others:
                 raise WeeError(
-                    f"figure.policies has {TOGETHER}, which is a front and has a bar in figures of kind hypervolume alone; "
-                    f"in figures of kind {self.kind} draw both: 'figure.policies=[single,ensemble]'"
+                    f"figure.policies has {policy}, which is a front and has a bar in figures of kind "
+                    f"{' or '.join(others)} alone; in figures of kind {kind.name} draw both: "
+                    f"'figure.policies=[{str(policy).replace('+', ',')}]'"
                 )
-            if policy not in (*POLICIES, TOGETHER):
-                raise unknown("policy", policy, [*POLICIES, *([TOGETHER] if self.kind == "hypervolume" else [])])
+            raise unknown("policy", policy, [*POLICIES, *kind.extra_policies])
+
+
+def _kinds(kinds: Iterable[FigureKind]) -> str:
+    """Kinds of figures as a message names them: "figure.kind=curves or tradeoff"."""
+    return f"figure.kind={' or '.join(kind.name for kind in kinds)}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,58 +18,101 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
 from wee.figures.captions import bars_caption, hypervolume_caption
-from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.figures.notes import Note, place_notes
 from wee.figures.points import NO_BAR, SPREAD
-from wee.figures.style import INK, LOOKS, RC, SMALL, lighter, metric_label, shade_colour
+from wee.figures.style import INK, RC, SMALL, lighter, look, shade_colour
 from wee.method import Metric
 from wee.units import si
+
+if TYPE_CHECKING:
+    from wee.figures.config import FigureConfig
 
 _ROW = 0.35
 """Height of the legend and of the names of the axes, in inches, beside that of the panels."""
 
 
-def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = None) -> Figure:
-    """Draw a figure.
+@dataclass(frozen=True)
+class LineStyle:
+    """How the lines of a figure are drawn.
+
+    Attributes:
+        through_scales: Whether lines run through the scales of a family, with a logarithmic axis of costs. If not, they run
+            through a parameter at one scale: the axis is linear, intervals are bands, and lines of one point are the ends of
+            the others, drawn over them.
+        graded: Whether lines are a sequence, told apart by their lightness.
+    """
+
+    through_scales: bool = True
+    graded: bool = False
+
+
+def panel_grid(count: int, config: FigureConfig, extra_height: float) -> tuple[Figure, list[Axes], int]:
+    """Make a figure with panels side by side. Call it, and draw, with `wee.figures.style.RC` in force.
 
     Args:
-        points: What `wee.figures.points.points` gives for the same config.
-        config: What is drawn.
-        labels: What things are called; their names where it is None.
+        count: Number of panels.
+        config: How many stand side by side, and their size.
+        extra_height: Height besides that of the panels, in inches.
+
+    Returns:
+        The figure, the axes of its panels, and the number of columns.
     """
-    labels = labels or Labels()
-    names, cost = list(points.panel.unique()), str(points.cost.iloc[0])
-    columns = min(config.columns, len(names))
-    rows = math.ceil(len(names) / columns)
+    columns = min(config.columns, count)
+    rows = math.ceil(count / columns)
     width, height = config.panel_size
-    bars = config.kind == "hypervolume"
+    size = (width * columns, height * rows + extra_height)
+    # Hinting makes text wider at few dots per inch: it is laid out for the file that is written.
+    figure, grid = plt.subplots(rows, columns, figsize=size, dpi=config.dpi, squeeze=False)
+    axes: list[Axes] = list(grid.ravel())
+    for axis in axes[count:]:
+        axis.set_visible(False)
+    return figure, axes[:count], columns
+
+
+def draw_lines(points: pd.DataFrame, config: FigureConfig, labels: Labels, style: LineStyle) -> Figure:
+    """Draw a figure of lines.
+
+    Args:
+        points: What `wee.figures.points.line_points` gives for the same config.
+        config: What is drawn.
+        labels: What things are called.
+        style: How the lines are drawn.
+    """
+    names = list(points.panel.unique())
+    series = _series(points, labels)
     with plt.rc_context(RC):
-        size = (width * columns, height * rows + _ROW)
-        # Hinting makes text wider at few dots per inch: it is laid out for the file that is written.
-        figure, grid = plt.subplots(rows, columns, figsize=size, dpi=config.dpi, squeeze=False)
-        axes: list[Axes] = list(grid.ravel())
-        panels = [(axis, points[points.panel == name]) for axis, name in zip(axes, names, strict=False)]
-        series = _series(points, labels)
-        for place, (axis, rows_of_panel) in enumerate(panels):
-            if bars:
-                _bars(axis, rows_of_panel, labels, named=place % columns == 0)
-            else:
-                _lines(axis, rows_of_panel, config, series)
-            _title(axis, rows_of_panel, labels, series if bars else {})
-        for axis in axes[len(names) :]:
-            axis.set_visible(False)
-        if not bars:
-            _name_axes(axes[: len(names)], columns, labels.average(cost))
-            _legend(figure, axes[: len(names)], [name for name in series.values() if name])
-        _caption(
-            figure,
-            hypervolume_caption(labels.cost(cost)) if bars else bars_caption(points, bands=config.kind == "tradeoff"),
-        )
-        if not bars:
-            figure.draw_without_rendering()  # fixes the layout that notes are placed in
-            for axis, rows_of_panel in panels:
-                _notes(axis, rows_of_panel, config, labels)
+        figure, axes, columns = panel_grid(len(names), config, _ROW)
+        panels = [(axis, points[points.panel == name]) for axis, name in zip(axes, names, strict=True)]
+        for axis, rows in panels:
+            _lines(axis, rows, style, series)
+            _title(axis, rows, labels, {})
+        _name_axes(axes, columns, labels.average(_cost(points)))
+        _legend(figure, axes, [name for name in series.values() if name])
+        _caption(figure, bars_caption(points, bands=not style.through_scales))
+        figure.draw_without_rendering()  # fixes the layout that notes are placed in
+        for axis, rows in panels:
+            _notes(axis, rows, style, labels)
+    return figure
+
+
+def draw_bars(points: pd.DataFrame, config: FigureConfig, labels: Labels) -> Figure:
+    """Draw a figure of bars, with the reference point of each panel under it.
+
+    Args:
+        points: One row for each bar, as `wee.figures.kinds.hypervolume` gives them.
+        config: What is drawn.
+        labels: What things are called.
+    """
+    names = list(points.panel.unique())
+    series = _series(points, labels)
+    with plt.rc_context(RC):
+        figure, axes, columns = panel_grid(len(names), config, _ROW)
+        for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
+            rows = points[points.panel == name]
+            _bars(axis, rows, labels, named=place % columns == 0)
+            _title(axis, rows, labels, series)
+        _caption(figure, hypervolume_caption(labels.cost(_cost(points))))
     return figure
 
 
@@ -83,6 +127,11 @@ def write(figure: Figure, file: Path) -> None:
         figure.savefig(file, dpi=figure.dpi, metadata=stamp)
 
 
+def _cost(points: pd.DataFrame) -> str:
+    """The cost by which the points of a figure are priced."""
+    return str(points.cost.iloc[0])
+
+
 def _series(points: pd.DataFrame, labels: Labels) -> dict[tuple[str, str], str]:
     """What tells the lines of several families and data sets apart, by (data set, family); "" where there is one."""
     pairs = list(points[["dataset", "family"]].drop_duplicates().itertuples(index=False, name=None))
@@ -95,15 +144,15 @@ def _series(points: pd.DataFrame, labels: Labels) -> dict[tuple[str, str], str]:
     return {pair: name(*pair) for pair in pairs}
 
 
-def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, series: dict[tuple[str, str], str]) -> None:
+def _lines(axis: Axes, points: pd.DataFrame, style: LineStyle, series: dict[tuple[str, str], str]) -> None:
     for line in points.line.unique():
         for place, (dataset, family) in enumerate(series):
-            own = points[(points.line == line) & (points.dataset == dataset) & (points.family == family)]
-            if not own.empty:
-                _line(axis, own, config, place)
+            of_line = points[(points.line == line) & (points.dataset == dataset) & (points.family == family)]
+            if not of_line.empty:
+                _line(axis, of_line, style, place)
     axis.yaxis.set_major_locator(_round_ticks(5))
     axis.margins(x=0.06, y=0.1)
-    if config.kind == "tradeoff":
+    if not style.through_scales:
         axis.xaxis.set_major_locator(_round_ticks(4))
     else:
         axis.set_xscale("log")
@@ -112,21 +161,26 @@ def _lines(axis: Axes, points: pd.DataFrame, config: FigureConfig, series: dict[
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
 
 
-def _line(axis: Axes, points: pd.DataFrame, config: FigureConfig, place: int) -> None:
+def _line(axis: Axes, points: pd.DataFrame, style: LineStyle, place: int) -> None:
     """One line with its bars, of the family in a place among those of the figure."""
-    look, colour = LOOKS[points.look.iloc[0]], _colour(points.iloc[0], config)
-    tradeoff = config.kind == "tradeoff"
-    style: dict[str, Any] = {"color": colour, "marker": look.marker, "linestyle": look.dash, "zorder": look.order}
-    style["markeredgewidth"] = 0.9 if look.marker == "x" else 0
-    if tradeoff and points["shade"].notna().any():
-        style |= {"linestyle": (0, (1, 1)), "markerfacecolor": "white", "markeredgewidth": 0.8}
-    style |= _face(colour, place)
+    drawn_as, colour = look(str(points.look.iloc[0])), _colour(points.iloc[0], style)
+    within_scale = not style.through_scales
+    drawn: dict[str, Any] = {
+        "color": colour,
+        "marker": drawn_as.marker,
+        "linestyle": drawn_as.dash,
+        "zorder": drawn_as.order,
+    }
+    drawn["markeredgewidth"] = 0.9 if drawn_as.marker == "x" else 0
+    if within_scale and points["shade"].notna().any():
+        drawn |= {"linestyle": (0, (1, 1)), "markerfacecolor": "white", "markeredgewidth": 0.8}
+    drawn |= _face(colour, place)
     if len(points) == 1:
-        style["linestyle"] = "none"
-        if tradeoff:  # the ends of the other lines: drawn over them, and larger
-            style |= {"zorder": 4, "markersize": 5}
-    axis.plot(points.price, points.value, label=points.line.iloc[0], **style)
-    band = tradeoff and len(points) > 1
+        drawn["linestyle"] = "none"
+        if within_scale:  # the ends of the other lines: drawn over them, and larger
+            drawn |= {"zorder": 4, "markersize": 5}
+    axis.plot(points.price, points.value, label=points.line.iloc[0], **drawn)
+    band = within_scale and len(points) > 1
     if band:
         known = ~points.bars.isin([SPREAD, NO_BAR])
         axis.fill_between(points.price, points.low, points.high, where=known, color=colour, alpha=0.18, linewidth=0)
@@ -141,9 +195,9 @@ def _line(axis: Axes, points: pd.DataFrame, config: FigureConfig, place: int) ->
         )  # fmt: skip
 
 
-def _colour(point: Any, config: FigureConfig) -> str | tuple[float, float, float]:
-    graded = config.kind in ("widths", "sizes") and not np.isnan(point.shade)
-    return shade_colour(point.shade) if graded else LOOKS[str(point.look)].colour
+def _colour(point: Any, style: LineStyle) -> str | tuple[float, float, float]:
+    graded = style.graded and not np.isnan(point.shade)
+    return shade_colour(point.shade) if graded else look(str(point.look)).colour
 
 
 def _face(colour: Any, place: int) -> dict[str, Any]:
@@ -161,15 +215,15 @@ def _log_ticks(decades: float) -> Locator:
     return LogLocator(subs=(1.0, 2.0, 5.0) if decades < 1.2 else (1.0, 3.0) if decades < 2.5 else (1.0,))
 
 
-def _notes(axis: Axes, points: pd.DataFrame, config: FigureConfig, labels: Labels) -> None:
+def _notes(axis: Axes, points: pd.DataFrame, style: LineStyle, labels: Labels) -> None:
     """Words beside points: a scale by its label, an exit by its name."""
     rows: list[Any] = list(points.itertuples())
     notes = []
     for point in rows:
         if point.note:
             words = labels.scale(point.family, point.note) if point.note == point.scale else point.note
-            notes.append(Note(words, point.price, point.value, _colour(point, config)))
-    lines = [own[["price", "value"]].to_numpy(float) for _, own in points.groupby(["line", "dataset", "family"])]
+            notes.append(Note(words, point.price, point.value, _colour(point, style)))
+    lines = [line[["price", "value"]].to_numpy(float) for _, line in points.groupby(["line", "dataset", "family"])]
     bars = [np.array([[point.price, point.low], [point.price, point.high]]) for point in rows if point.bars != NO_BAR]
     place_notes(axis, notes, [*lines, *bars])
 
@@ -178,9 +232,9 @@ def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None
     """A bar for each policy, from the top in the order of the figure, and the reference point under them."""
     bars: list[Any] = list(points.itertuples())
     for place, bar in enumerate(bars):
-        look = LOOKS[bar.look]
-        axis.plot([0, bar.value], [place, place], color=look.colour, linewidth=2.4, solid_capstyle="butt")
-        axis.plot([bar.value], [place], color=look.colour, marker=look.marker, markersize=4, markeredgewidth=0)
+        drawn_as = look(bar.look)
+        axis.plot([0, bar.value], [place, place], color=drawn_as.colour, linewidth=2.4, solid_capstyle="butt")
+        axis.plot([bar.value], [place], color=drawn_as.colour, marker=drawn_as.marker, markersize=4, markeredgewidth=0)
         axis.annotate(
             f"{bar.value:#.3g}".rstrip("."), (bar.value, place), xytext=(4, 0), textcoords="offset points",
             va="center", fontsize=SMALL,
@@ -194,7 +248,7 @@ def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None
     metric = Metric.parse(str(points.metric.iloc[0]))
     side, unit = "above" if metric.higher_is_better else "below", " %" if metric.percent else ""
     reference = points.iloc[0]
-    limit = labels.amount(str(reference.cost), float(reference.ref_price))
+    limit = labels.amount(_cost(points), float(reference.ref_price))
     axis.set_xlabel(f"area {side} {reference.ref_value:.3g}{unit}\nup to {limit}", fontsize=SMALL)
 
 
@@ -203,7 +257,7 @@ def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[
     first = points.iloc[0]
     metric = Metric.parse(str(first.metric))
     heading = labels.ood(first.ood) if first.ood else series.get((first.dataset, first.family), "")
-    words = f"{metric_label(metric.name)} {'↑' if metric.higher_is_better else '↓'}"
+    words = f"{metric.axis_label} {'↑' if metric.higher_is_better else '↓'}"
     axis.set_title(f"{heading}\n{words}" if heading else words, loc="left", pad=3)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from wee.costs import COSTS, amount, heading
+from wee.sweep.rows import FAMILIES, SCALES
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Labels:
 
     def family(self, name: str) -> str:
         """The label of a family, or of the families "first+second" of a cascade."""
-        return " + ".join(self.families.get(part) or part.replace("_", " ") for part in name.split("+"))
+        return " + ".join(self.families.get(part) or part.replace("_", " ") for part in FAMILIES.read(name))
 
     def scale(self, family: str, name: str) -> str:
         """The label of a scale, or of the scales "small>large" of a cascade, each "scale" or "family/scale"."""
-        keys = [part if "/" in part else f"{family}/{part}" for part in name.split(">")]
+        keys = [part if "/" in part else f"{family}/{part}" for part in SCALES.read(name)]
         return " > ".join(self.scales.get(key) or key.split("/", 1)[1].replace("_", "-") for key in keys)
 
     def ood(self, name: str) -> str:

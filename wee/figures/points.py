@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from wee.errors import WeeError, unknown
-from wee.figures.config import FigureConfig
-from wee.figures.style import LOOKS
-from wee.method import Metric
-from wee.sweep.fronts import fronts
+from wee.method import POLICIES, Metric, Single
+from wee.method.policies import PARAMETERS, Role
 from wee.sweep.prices import with_macs
-from wee.sweep.results import POINT
+from wee.sweep.rows import NUMBERS, POINT
+
+if TYPE_CHECKING:
+    from wee.figures.config import FigureConfig
 
 INTERVAL, INTERVAL_WITH_SEEDS, SPREAD, NO_BAR = "interval", "interval with seeds", "spread", ""
-"""What the bar of a point can be; see `points`."""
+"""What the bar of a point can be; see `line_points`."""
 
 
 @dataclass(frozen=True)
@@ -53,50 +54,52 @@ def panels(table: pd.DataFrame, config: FigureConfig) -> list[Panel]:
     return [Panel(metric, ood) for ood in wanted for metric in metrics]
 
 
-def points(
+def check_split(table: pd.DataFrame, config: FigureConfig) -> None:
+    """Check that a table has the split that a figure shows.
+
+    Raises:
+        WeeError: it has not; the message lists the splits that it has.
+    """
+    if config.split not in set(table.split):
+        raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
+
+
+def line_points(
     table: pd.DataFrame,
     config: FigureConfig,
+    lines: Callable[[pd.DataFrame, Panel, FigureConfig], Iterable[pd.DataFrame]],
     averages: pd.DataFrame | None = None,
-    reference: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The points that a figure draws.
+    """The points of a figure of lines.
 
     Args:
         table: The tidy table of one or several sweeps.
         config: What is drawn.
+        lines: Gives the lines of a panel, as `line` returns them, from the panel's rows of the table.
         averages: The intervals of the means of points, as `wee.sweep.results.read_averages` gives them; None for none.
-        reference: The reference points of a hypervolume, with the columns metric, ref_price and ref_value; None for those
-            of the table.
 
     Returns:
         One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its curve, `look`
         the policy that it is drawn as, `shade` its place in a sequence of curves, in [0, 1], and `note` what is written
-        beside it. The columns of `wee.sweep.results.POINT` name the setting, with "" for what it does not have. `price` and
+        beside it. The columns of `wee.sweep.rows.POINT` name the setting, with "" for what it does not have. `price` and
         `value` are means over members and orders, `count` is the number of values averaged. `low` and `high` are the ends
         of its bar, and `bars` says what the bar is: "interval", a bootstrap interval of the mean with `level`, a share in
         (0, 1); "interval with seeds", which contains the noise of `seeds` members as well; "spread", the least and the
         greatest of the values averaged; "" where there is a single value and no interval.
 
-        Of a hypervolume, one row for each bar: `panel`, `metric`, `dataset`, `family`, `cost`, `line`, `look`, `value`, and
-        the reference point, `ref_price` and `ref_value`.
-
     Raises:
         WeeError: the table lacks something that is to be drawn; the message says what to sweep. Or it has several costs.
     """
     one_cost(table)
-    if config.split not in set(table.split):
-        raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
-    if config.kind == "hypervolume":
-        return with_macs(_hypervolumes(table, config, reference))
-    builders = {"curves": _curves, "tradeoff": _tradeoff, "widths": _widths, "sizes": _sizes}
+    check_split(table, config)
     of_split = table[table.split == config.split]
-    lines = []
+    parts = []
     for panel in panels(table, config):
         rows = of_split[(of_split.metric == panel.metric.name) & _same(of_split.ood, panel.ood)]
         if panel.metric.ranks:
             rows = rows[rows.eval_score == config.score]
-        lines += [line.assign(panel=panel.name) for line in builders[config.kind](rows, panel, config)]
-    return with_macs(_with_bars(pd.concat(lines, ignore_index=True), averages))
+        parts += [part.assign(panel=panel.name) for part in lines(rows, panel, config)]
+    return with_macs(_with_bars(pd.concat(parts, ignore_index=True), averages))
 
 
 def one_cost(table: pd.DataFrame) -> str:
@@ -114,85 +117,7 @@ def one_cost(table: pd.DataFrame) -> str:
     return costs[0]
 
 
-def _curves(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    noted = "window" if "window" in config.policies else config.policies[0]
-    for policy in config.policies:
-        yield _line(_curve(rows, policy, panel, config), LOOKS[policy].label, policy, note=policy == noted)
-        if policy == "window" and config.adjusted and panel.ood is not None:
-            adjusted = _curve(rows, policy, panel, config, adjusted=True)
-            yield _line(adjusted, LOOKS["adjusted"].label, "adjusted")
-
-
-def _widths(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    yield _line(_curve(rows, "single", panel, config), LOOKS["single"].label, "single", note=True)
-    for k, width in enumerate(config.width):
-        of_width = _curve(rows, "window", panel, config, width=width)
-        yield _line(of_width, f"width {width}", "window", shade=k / max(len(config.width) - 1, 1))
-
-
-def _sizes(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    largest = max(config.size)
-    # Sizes are compared on the same scales: those that have cascades of the largest size.
-    scales = rows[rows["size"] == largest].scale.unique()
-    for size in config.size:
-        policy = "single" if size == 1 else "window"
-        of_size = _policy(rows, policy, panel, config, size=size)
-        if of_size.empty:
-            raise WeeError(f"these sweeps have no {panel.name} of {size} members; sweep with ensemble.size={size}")
-        shade = (size - 1) / max(largest - 1, 1)
-        yield _line(of_size[of_size.scale.isin(scales)], f"M = {size}", policy, note=size == largest, shade=shade)
-
-
-def _tradeoff(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-    rows = rows[rows.scale == one_scale(rows, config)]
-    multi_exit = rows.exits.notna().any()
-    for policy in config.policies:
-        label = LOOKS[policy].label
-        of_policy = _need(_policy(rows, policy, panel, config, any_parameter=True), policy, panel, config)
-        if not multi_exit:
-            yield _line(_one_size(of_policy), label, policy)
-            continue
-        if policy in ("single", "ensemble", "last"):
-            yield _line(of_policy, label, policy, note=True)
-            continue
-        for exits, line in of_policy.groupby(of_policy.exits.astype(str), sort=True):
-            # Cascades of three exits or more are drawn where each stage has a width of its own; pairs always.
-            own_widths = line.width.map(lambda width: "+" in str(width))
-            several = policy == "window" and own_widths.any()
-            line = line[own_widths] if several else line[line["size"] == 2]
-            if len(line):
-                name = f"{label} {{{exits.replace('+', ', ')}}}"
-                yield _line(line, name, policy, shade=1.0 if several else None)
-
-
-def _hypervolumes(table: pd.DataFrame, config: FigureConfig, reference: pd.DataFrame | None) -> pd.DataFrame:
-    """One row for each metric, family and policy; families have panels of their own, as their reference points differ."""
-    every_front = fronts(table, reference)
-    every_front = every_front[(every_front.eval_score == config.score) | every_front.eval_score.isna()]
-    every_front = every_front[every_front.score.isna() | (every_front.score == config.exit_score)]
-    groups = table[["dataset", "family"]].drop_duplicates()
-    rows: list[dict[str, Any]] = []
-    for metric in map(Metric.parse, config.panels):
-        for dataset, family in groups.itertuples(index=False):
-            of_panel = every_front[
-                (every_front.metric == metric.name) & (every_front.dataset == dataset) & (every_front.family == family)
-            ]
-            name = metric.name if len(groups) == 1 else f"{metric.name} {dataset} {family}"
-            for policy in config.policies:
-                front = of_panel[of_panel.policy == policy]
-                if front.empty:
-                    raise WeeError(
-                        f"these sweeps have no front of {name} for policy {policy}; sweep it: wee sweep policy=all"
-                    )
-                place = {"panel": name, "metric": metric.name, "ood": None, "dataset": dataset, "family": family}
-                place["cost"] = front.cost.iloc[0]
-                first = front.iloc[0]
-                numbers = {"value": first.hypervolume, "ref_price": first.ref_price, "ref_value": first.ref_value}
-                rows.append({**place, "line": LOOKS[policy].label, "look": policy, **numbers})
-    return pd.DataFrame(rows)
-
-
-def _curve(
+def curve(
     rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, adjusted: bool = False, width: object = None
 ) -> pd.DataFrame:
     """The rows of one policy at one width and one number of members.
@@ -200,19 +125,24 @@ def _curve(
     Raises:
         WeeError: there are none, or cascades of several sizes.
     """
-    return _one_size(
-        _need(_policy(rows, policy, panel, config, adjusted=adjusted, width=width), policy, panel, config, width)
+    return one_size(
+        need(of_policy(rows, policy, panel, config, adjusted=adjusted, width=width), policy, panel, config, width)
     )
 
 
-def _one_size(rows: pd.DataFrame) -> pd.DataFrame:
+def one_size(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of cascades with one number of members.
+
+    Raises:
+        WeeError: the cascades have several numbers of members.
+    """
     sizes = sorted(int(size) for size in rows["size"].unique())
     if len(sizes) > 1:
         raise WeeError(f"these sweeps have cascades of {sizes} networks; choose with figure.size={sizes[0]}")
     return rows
 
 
-def _policy(
+def of_policy(
     rows: pd.DataFrame,
     policy: str,
     panel: Panel,
@@ -223,18 +153,36 @@ def _policy(
     any_parameter: bool = False,
 ) -> pd.DataFrame:
     """The rows of one policy at the parameters that are drawn."""
+    kind = POLICIES.find(policy)
     rows = rows[(rows.policy == policy) & (rows.adjusted.astype(bool) == adjusted)]
-    if policy in ("window", "threshold"):
+    if kind.by_score():
         rows = rows[rows.score == config.exit_score]
     wanted = size if size is not None else config.size if not isinstance(config.size, list) else None
-    if wanted is not None and policy != "single":
+    if wanted is not None and kind.role is not Role.ALONE:
         rows = rows[rows["size"] == wanted]
-    if policy == "window":
+    if kind.by_task():
         rows = rows[rows.task == _task(rows, panel, config)]
-        if not any_parameter:
-            rows = rows[rows.width == (config.width if width is None else width)]
-    elif policy in ("threshold", "random") and not any_parameter:
-        rows = rows[rows.fraction == config.fraction]
+    if any_parameter or kind.column is None:
+        return rows
+    if kind.column == PARAMETERS:
+        return _parameters(rows, policy, config)
+    return rows[rows[kind.column] == (getattr(config, kind.column) if width is None else width)]
+
+
+def _parameters(rows: pd.DataFrame, policy: str, config: FigureConfig) -> pd.DataFrame:
+    """The rows of one setting of a policy whose parameters stand in the column `parameters`.
+
+    Raises:
+        WeeError: there are several.
+    """
+    if config.parameters is not None:
+        rows = rows[rows.parameters.isin(config.parameters)]
+    settings = [str(text) for text in rows.parameters.unique()]
+    if len(settings) > 1:
+        raise WeeError(
+            f"these sweeps have several settings of policy {policy} ({'; '.join(settings)}), and a figure shows one: choose "
+            f"with 'figure.parameters=\"{settings[0]}\"'"
+        )
     return rows
 
 
@@ -261,7 +209,7 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     Raises:
         WeeError: the scale does not exist, or there are no single models.
     """
-    costs = rows[rows.policy == "single"].groupby("scale").price.max().sort_values()
+    costs = rows[rows.policy == Single.name].groupby("scale").price.max().sort_values()
     if costs.empty:
         raise WeeError(
             "a figure of one scale needs that scale's single models, and these sweeps have none (cascades across scales have "
@@ -274,12 +222,12 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     return config.scale
 
 
-def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: float | None = None) -> pd.DataFrame:
+def line(rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: float | None = None) -> pd.DataFrame:
     """The points of a line, by dataset and family, in the order of their prices.
 
     Args:
         rows: Rows of the table.
-        line: The name of the line.
+        name: The name of the line.
         look: The policy that it is drawn as.
         note: Whether its points are called by their scale or exit.
         shade: Its place in a sequence of lines, in [0, 1].
@@ -291,14 +239,15 @@ def _line(rows: pd.DataFrame, line: str, look: str, note: bool = False, shade: f
         "high": ("value", "max"),
         "count": ("value", "size"),
     }
-    found = _keyed(rows).groupby(POINT, sort=False).agg(**aggregates).reset_index()
-    notes = [_exit_name(exits) if exits else scale for scale, exits in zip(found.scale, found.exits, strict=True)]
-    found = found.assign(line=line, look=look, note=notes if note else "", shade=np.nan if shade is None else shade)
-    return found.sort_values(["dataset", "family", "price"], kind="stable")
+    means = _keyed(rows).groupby(POINT, sort=False).agg(**aggregates).reset_index()
+    notes = [_exit_name(exits) if exits else scale for scale, exits in zip(means.scale, means.exits, strict=True)]
+    means = means.assign(line=name, look=look, note=notes if note else "", shade=np.nan if shade is None else shade)
+    return means.sort_values(["dataset", "family", "price"], kind="stable")
 
 
 def _exit_name(exits: str) -> str:
-    return f"exit{'s' if '+' in exits else ''} {exits.replace('+', ', ')}"
+    numbers = NUMBERS.read(exits)
+    return f"exit{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _with_bars(points: pd.DataFrame, averages: pd.DataFrame | None) -> pd.DataFrame:
@@ -333,7 +282,7 @@ def _same(column: pd.Series, value: str | None) -> pd.Series:
     return column.isna() if value is None else column == value
 
 
-def _need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, width: object = None) -> pd.DataFrame:
+def need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, width: object = None) -> pd.DataFrame:
     """The rows, if there are any.
 
     Raises:
@@ -342,15 +291,18 @@ def _need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, w
     if not rows.empty:
         return rows
     width = config.width if width is None else width
-    parts = {"window": f" at width {width}", "threshold": f" at {config.fraction}", "random": f" at {config.fraction}"}
+    column = POLICIES.find(policy).column
+    parts = {"width": f" at width {width}", "fraction": f" at {config.fraction}"}
+    if config.parameters is not None:
+        parts[PARAMETERS] = f" with {' or '.join(config.parameters)}"
     metric = panel.metric.name
     # A deployed metric comes with its task, and its name does not tell of which kind that is.
     task = f"TASK@{metric.partition('@')[2]}" if panel.metric.deployed else metric if panel.metric.task else None
     needed = f" task.metrics=[{metric}]" if task is None else f" task.names=[{task}]"
-    needed += f" window.width={width}" if policy == "window" else ""
+    needed += f" window.width={width}" if column == "width" else ""
     needed += f" ood=[{panel.ood}]" if panel.ood else ""
     raise WeeError(
-        f"these sweeps have no {panel.name} of policy {policy}{parts.get(policy, '')}, ranked by {config.score}; "
+        f"these sweeps have no {panel.name} of policy {policy}{parts.get(column or '', '')}, ranked by {config.score}; "
         f"sweep it (wee sweep score={config.score}{needed} name=NAME, then sweeps=NAME), or draw what is there "
         "(figure.width, figure.score, figure.fraction, figure.panels choose)"
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.colors import to_rgb
 
-from wee.figures.config import TOGETHER
+from wee.method.policies import BASELINES, POLICIES, Look, Window
+from wee.sweep.config import BASELINE
 
 INK = "#222222"
 GRID = "#e4e4e4"
@@ -54,38 +53,34 @@ SMALL = 5.5
 """Size of notes and captions, in points."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """How one policy is drawn.
+ADJUSTED = "adjusted"
+"""The look of windows, or of another policy's rules, that are adjusted to the unlabelled stream."""
 
-    Colours are those of Okabe and Ito (2008), and every policy has a marker and a dash of its own, so that figures can be
-    read without colour.
 
-    Attributes:
-        label: What the policy is called in a legend.
-        colour: Of its line and markers.
-        marker: As matplotlib names it.
-        dash: The line style.
-        order: Lines of a higher order are drawn over others.
+def look(name: str) -> Look:
+    """How a line is drawn.
+
+    Args:
+        name: the name of a policy, "adjusted", or "single+ensemble".
+
+    Returns:
+        Its colour, marker, dash and order.
+
+    Raises:
+        WeeError: there is no such policy.
     """
+    if name == BASELINE:
+        return Look("#009E73", "P", (0, (5, 1, 1, 1, 1, 1)))
+    if name == ADJUSTED:
+        return Window.adjusted_look
+    return POLICIES.find(name).look
 
-    label: str
-    colour: str
-    marker: str
-    dash: Any = "-"
-    order: float = 2
 
-
-LOOKS: Mapping[str, Look] = {
-    "single": Look("single models", "#555555", "o"),
-    "ensemble": Look("ensembles", "#D55E00", "s", (0, (4, 1.5))),
-    "last": Look("last stage alone, all run", "#56B4E9", "X", (0, (5, 1, 1, 1, 1, 1))),
-    "window": Look("window cascades", "#0072B2", "^", order=3),
-    "adjusted": Look("adjusted windows", "#0072B2", "x", (0, (1, 1)), order=2.5),
-    "threshold": Look("single threshold", "#CC79A7", "v", (0, (1, 1))),
-    "random": Look("random exit", "#E69F00", "D", (0, (3, 1, 1, 1))),
-    TOGETHER: Look("single models and ensembles", "#009E73", "P", (0, (5, 1, 1, 1, 1, 1))),
-}
+def label(name: str) -> str:
+    """What a line is called in a legend, by the same names as `look`."""
+    if name == BASELINE:
+        return " and ".join(POLICIES[policy].label for policy in BASELINES)
+    return Window.adjusted_label if name == ADJUSTED else POLICIES.find(name).label
 
 
 def shade_colour(share: float) -> tuple[float, float, float]:
@@ -99,29 +94,3 @@ def lighter(colour: str | tuple[float, float, float]) -> tuple[float, float, flo
     """A colour halfway to white, for what stands behind a line of that colour."""
     red, green, blue = ((1 + part) / 2 for part in to_rgb(colour))
     return red, green, blue
-
-
-_TASKS = {"cov": "Cov", "risk": "Risk", "fpr": "FPR"}
-_DEPLOYED = {"deployed_cov": "coverage", "deployed_risk": "risk", "deployed_tpr": "TPR", "deployed_fpr": "FPR"}
-_METRICS = {
-    "aurc": "AURC", "augrc": "AUGRC", "accuracy": "accuracy (%)", "nll": "NLL", "brier": "Brier score", "ece": "ECE (%)",
-    "top1_error": "top-1 error (%)", "top5_error": "top-5 error (%)", "error_auroc": "error AUROC (%)",
-    "auroc": "AUROC (%)", "aupr_in": "AUPR, ID (%)", "aupr_out": "AUPR, OOD (%)",
-}  # fmt: skip
-
-
-def metric_label(name: str) -> str:
-    """The name of a metric on an axis, with its unit; the metric's own name where it has no other.
-
-    Example:
-        >>> metric_label("cov@5")
-        'Cov@5 (%)'
-        >>> metric_label("deployed_risk@5")
-        'deployed risk @5 (%)'
-    """
-    kind, _, at = name.partition("@")
-    if kind in _TASKS:
-        return f"{_TASKS[kind]}@{at} (%)"
-    if kind in _DEPLOYED:
-        return f"deployed {_DEPLOYED[kind]} @{at} (%)"
-    return _METRICS.get(name, name)

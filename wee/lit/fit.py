@@ -1,4 +1,4 @@
-"""Training one member with Lightning, and keeping what came of it."""
+"""Trains a member with Lightning, and saves it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from wee.data.base import Split
+from wee.data.variation import varied
 from wee.files import write_atomically
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
@@ -32,12 +33,12 @@ log = logging.getLogger("wee")
 
 
 class _Progress(lightning.Callback):
-    """Keeps a training that may be interrupted: its state on disk, its randomness fixed by the step.
+    """Makes a training resumable: saves its state, and seeds what is random in each step.
 
     Args:
-        path: of the state.
-        seed: of what is drawn at random in a step (dropout).
-        every: seconds between two states.
+        path: the file of the state.
+        seed: seed of what is drawn at random in a step (dropout).
+        every: seconds between two saved states.
         step: called after every optimiser step.
     """
 
@@ -88,12 +89,12 @@ class _Progress(lightning.Callback):
         if not self.path.is_file():
             return None
         try:
-            found: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-            log.info(f"going on with a training that was interrupted after {found['step']:,} steps")
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            log.info(f"going on with a training that was interrupted after {state['step']:,} steps")
         except Exception as error:
             log.warning(f"{self.path}, left by an interrupted training, cannot be read ({error}); it begins anew")
             return None
-        return found
+        return state
 
 
 def train_member(
@@ -106,22 +107,22 @@ def train_member(
     step: Callable[[int], None],
     processes: Processes | None = None,
 ) -> dict[str, Any]:
-    """Train a member and keep it. What an interrupted run left is gone on with, and ends where that would have ended.
+    """Train a member and save it. An interrupted training resumes, and ends with the weights that it would have had.
 
-    Of several processes, each trains on its share of every batch, and the leader keeps the member.
+    With several processes, each trains on its share of every batch, and the leader saves the member.
 
     Args:
-        recipe: what decides its weights.
-        train, val: the data; validation is for its metrics alone.
-        folder: where the member goes.
-        runtime: devices.
-        loggers: where its curves go.
-        step: called with the number of optimiser steps that are done since.
-        processes: the processes that train it together; None for this one alone.
+        recipe: what decides the weights.
+        train, val: the data; validation is used only for metrics.
+        folder: the folder to save the member in.
+        runtime: the devices.
+        loggers: the loggers of the training's curves.
+        step: called with the number of optimiser steps done since the last call.
+        processes: the processes that train together; None for this process alone.
 
     Returns:
-        What was written about the member: its recipe, metrics, time and the fingerprint of its weights; nothing in a
-        process that does not lead.
+        What was written about the member: its recipe, metrics, time and the fingerprint of its weights; empty in a process
+        that does not lead.
     """
     config, processes = recipe.trainer, processes or Processes()
     torch.manual_seed(recipe.seed)
@@ -139,12 +140,12 @@ def train_member(
         accumulate_grad_batches=config.accumulate,
     )
     started = time.perf_counter()
-    varied = train.augmented(recipe.transform, config.augment, recipe.seed)
+    images = varied(train, recipe.transform, config.augment, recipe.seed)
     processes.same("the step that this training goes on from", progress.first)
     if progress.first < steps:
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
         with interruptible():
-            trainer.fit(module, training_loader(varied, config, *order))
+            trainer.fit(module, training_loader(images, config, *order))
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
@@ -170,10 +171,10 @@ def train_member(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """A Ctrl-C inside is a KeyboardInterrupt, of which Lightning makes a wish to exit.
+    """Turn the SystemExit that Lightning makes of a Ctrl-C back into a KeyboardInterrupt.
 
     Raises:
-        KeyboardInterrupt: there was one.
+        KeyboardInterrupt: the user pressed Ctrl-C inside the `with` block.
     """
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -186,7 +187,7 @@ def interruptible() -> Iterator[None]:
 def quiet_trainer(
     runtime: RuntimeConfig, precision: str, loggers: Sequence[Logger] = (), callbacks: Any = None, **options: Any
 ) -> lightning.Trainer:
-    """A Lightning trainer that leaves the terminal to wee, and checkpoints to wee."""
+    """Return a Lightning trainer that prints nothing and saves no checkpoints; wee does both."""
     hush()
     return lightning.Trainer(
         accelerator=runtime.accelerator,

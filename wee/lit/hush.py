@@ -1,4 +1,4 @@
-"""Lightning leaves the terminal to wee."""
+"""Silences Lightning's messages, so that the terminal shows those of wee."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NOISE = (
     ".*have no `val_dataloader`.*",
     ".*recommended to use `self.log.*sync_dist=True.*",  # our metrics are synchronised when they are computed
 )
-"""Advice that does not apply here."""
+"""Warnings that do not apply here."""
 
 
 def hush() -> None:
-    """Keep Lightning's own messages and advice back; call it after Lightning is imported, which sets them up."""
+    """Silence Lightning's messages and warnings; call it after importing Lightning, which sets them up."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for noise in NOISE:

@@ -1,4 +1,4 @@
-"""Data loaders whose order is fixed by a seed and an epoch, and by nothing else."""
+"""Data loaders whose order depends only on a seed and an epoch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from wee.members.trainer import TrainerConfig
 
 
 class TrainingOrder(Sampler[int]):
-    """The samples of every optimiser step, epoch after epoch, as one stream fixed by a seed.
+    """Yields the samples of every optimiser step, epoch after epoch, as one stream fixed by a seed.
 
-    A training that goes on at some step sees what it would have seen, and several processes share each step's samples
-    between them. Every epoch is a new permutation, and has whole batches alone.
+    A training that resumes at some step sees the samples that it would have seen without the interruption. Several
+    processes share the samples of each step. Every epoch is a new permutation and has only whole batches.
 
     Args:
-        count: of samples.
-        batch_size: samples a step, over all processes.
-        seed: of the permutations.
-        steps: of the whole training.
+        count: number of samples.
+        batch_size: samples in one step, over all processes.
+        seed: seed of the permutations.
+        steps: number of steps of the whole training.
         first: the step to begin at.
-        tell: whether an item is a place plus the epoch times the number of samples, for data sets that vary by epoch.
-        rank, ranks: which of how many processes this is.
+        tell: whether to yield index + epoch * count instead of index, for data sets that vary by epoch.
+        rank, ranks: the index of this process, and the number of processes.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class TrainingOrder(Sampler[int]):
             if epoch != known:
                 generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
                 known, order = epoch, torch.randperm(self.count, generator=generator)
-            own = order[batch * self.batch_size : (batch + 1) * self.batch_size][self.rank :: self.ranks]
-            yield from (own + epoch * self.count if self.tell else own).tolist()
+            share = order[batch * self.batch_size : (batch + 1) * self.batch_size][self.rank :: self.ranks]
+            yield from (share + epoch * self.count if self.tell else share).tolist()
 
 
 def training_loader(
@@ -67,15 +67,15 @@ def training_loader(
     rank: int = 0,
     ranks: int = 1,
 ) -> DataLoader[Any]:
-    """The batches of a training, from a step on: as large as one process takes at a time.
+    """Return a loader of training batches, from some step on; a batch is what one process computes at once.
 
     Args:
         dataset: the training images.
         config: batch size, steps and accumulation.
-        seed: of the order.
-        workers: processes that load.
+        seed: seed of the order.
+        workers: number of processes that load.
         first: the step to begin at.
-        rank, ranks: which of how many processes this is.
+        rank, ranks: the index of this process, and the number of processes.
 
     Raises:
         WeeError: a batch does not divide among processes and accumulated parts.
@@ -96,11 +96,11 @@ def training_loader(
 def ordered_loader(
     dataset: Dataset[Any], batch_size: int, workers: int, only: Sequence[int] | None = None
 ) -> DataLoader[Any]:
-    """Every sample once, or only some of them, in the order of the split."""
+    """Return a loader of every sample, or of those at the indices `only`, in the order of the split."""
     wanted = dataset if only is None else Subset(dataset, only)
     return DataLoader(wanted, batch_size, num_workers=workers, collate_fn=collate)
 
 
 def collate(samples: Any) -> Any:
-    """A batch from samples; from a data set that hands out whole batches, that batch."""
+    """Make a batch from samples; a data set that returns whole batches is passed through."""
     return samples if isinstance(samples, Mapping) else default_collate(samples)

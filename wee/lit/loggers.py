@@ -1,4 +1,4 @@
-"""Where a training's curves go: Lightning's loggers, one run for each member."""
+"""Lightning's loggers, which record the curves of a training: one run for each member."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ KINDS: dict[str, tuple[str, tuple[str, ...], Callable[[Path, str], Options]]] = 
     "wandb": ("WandbLogger", ("wandb",), lambda folder, name: {"save_dir": folder, "name": name}),
     "mlflow": ("MLFlowLogger", ("mlflow", "mlflow_skinny"), lambda folder, name: {"run_name": name}),
 }
-"""By kind: Lightning's class, the packages of which it needs one, and what it is told of a member."""
+"""For each kind: Lightning's class, the packages of which it needs one, and its options for a member's folder and name."""
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Refuse what cannot log, before any long work.
+    """Check that loggers can be made, before any long work.
 
     Args:
-        config: by kind, options as Lightning's class takes them.
+        config: the options of each kind of logger, as Lightning's class takes them.
 
     Raises:
         WeeError: there is no such kind, or its package is not installed.
@@ -43,18 +43,18 @@ def check(config: Mapping[str, Any]) -> None:
 
 
 def close() -> None:
-    """End what goes on after a training: the next member's curves are another run."""
+    """Close loggers that would otherwise record the next member in the same run."""
     if "wandb" in sys.modules:
         sys.modules["wandb"].finish()
 
 
 def loggers(config: Mapping[str, Any], folder: Path, name: str) -> list[Any]:
-    """The loggers of one member's training.
+    """Make the loggers of one member's training.
 
     Args:
-        config: by kind, options as Lightning's class takes them; they go before what is told here.
-        folder: the member's own, for files.
-        name: of the member.
+        config: the options of each kind of logger, as Lightning's class takes them; they override the defaults of `KINDS`.
+        folder: the folder of the member's log files.
+        name: the name of the member.
 
     Raises:
         WeeError: a logger does not know an option.

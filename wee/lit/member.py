@@ -16,14 +16,14 @@ from wee.members.trainer import TrainerConfig
 
 
 class MemberModule(lightning.LightningModule):
-    """Cross-entropy training of one network, with the metrics of selective classification on validation.
+    """Trains one network with cross-entropy, and computes metrics of selective classification on validation.
 
-    Of a multi-exit network, the losses of all exits are added, and the metrics are the last one's.
+    For a multi-exit network, the losses of all exits are added, and the metrics are those of the last exit.
 
     Args:
-        network: images to logits.
+        network: the network, from images to logits [n, classes] or [n, exits, classes].
         config: optimiser and schedule.
-        steps: of the whole training.
+        steps: number of steps of the whole training.
     """
 
     def __init__(self, network: nn.Module, config: TrainerConfig, steps: int) -> None:
@@ -40,36 +40,36 @@ class MemberModule(lightning.LightningModule):
 
     @property
     def result(self) -> nn.Module:
-        """The network that is kept: its average over training where there is one."""
+        """The network that is saved: the moving average of its weights if the config asks for one."""
         return self.network if self.average is None else self.average.module
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
-        """A step, and its share in the average."""
+        """Take an optimiser step, and update the moving average."""
         super().optimizer_step(*arguments, **options)
         if self.average is not None:
             self.average.update_parameters(self.network)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [n, classes] of images [n, channels, height, width]."""
+        """Return logits [n, classes] or [n, exits, classes] of images [n, channels, height, width]."""
         logits: Tensor = self.network(lay_out(images, self.config.channels_last))
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """Return the loss of one batch."""
         loss = self._loss(self(batch["image"]), batch["label"])
         self.log("train/loss", loss)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect one batch's logits."""
+        """Collect the logits of one batch."""
         logits = self.result(lay_out(batch["image"], self.config.channels_last))
         logits = logits if logits.ndim == 2 else logits[:, -1]
         self.metrics.update(logits, batch["label"])
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy; of a multi-exit network, the sum over its exits [n, exits, classes]."""
+        """Return the cross-entropy; for a multi-exit network, the sum over its exits [n, exits, classes]."""
         exits = [logits] if logits.ndim == 2 else list(logits.unbind(1))
-        total: Tensor = torch.stack([self.loss(one, labels) for one in exits]).sum()
+        total: Tensor = torch.stack([self.loss(exit_logits, labels) for exit_logits in exits]).sum()
         return total
 
     def on_validation_epoch_end(self) -> None:
@@ -79,7 +79,7 @@ class MemberModule(lightning.LightningModule):
         self.metrics.reset()
 
     def configure_optimizers(self) -> Any:
-        """The optimiser, and a learning rate for every step."""
+        """Return the optimiser and the schedule of the learning rate, which changes at every step."""
         config = self.config
         optimizer = create_optimizer_v2(
             self.network,

@@ -1,4 +1,4 @@
-"""The method's metrics as torchmetrics, for Lightning loops: states that reset and synchronise between processes."""
+"""The metrics of the method as torchmetrics: their state resets, and synchronises between processes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 from wee.method import Metric as Quantity
 from wee.method import RankedOutcome, Stages, summarise
+from wee.method.scores import DEFAULT_SCORE
 
 
 class SelectiveClassification(Metric):
     """Metrics of selective classification over everything seen since the last reset.
 
     Args:
-        names: metrics, as `wee.method.Metric.parse` reads them.
-        score: the confidence to rank by.
+        names: names of metrics, as `wee.method.Metric.parse` reads them.
+        score: the confidence that samples are ranked by.
     """
 
     full_state_update = False
     logits: list[Tensor]
     labels: list[Tensor]
 
-    def __init__(self, names: tuple[str, ...] = ("nll", "accuracy", "cov@5", "aurc"), score: str = "msp") -> None:
+    def __init__(
+        self, names: tuple[str, ...] = ("nll", "accuracy", "cov@5", "aurc"), score: str = DEFAULT_SCORE
+    ) -> None:
         super().__init__()
         self.quantities = [Quantity.parse(name) for name in names]
         self.score = score
@@ -32,16 +35,16 @@ class SelectiveClassification(Metric):
         self.add_state("labels", default=[], dist_reduce_fx="cat")
 
     def update(self, logits: Tensor, labels: Tensor) -> None:
-        """Take a batch: logits [n, classes], labels [n]."""
+        """Add a batch: logits [n, classes], labels [n]."""
         self.logits.append(logits.detach().float())
         self.labels.append(labels.detach())
 
     def compute(self) -> dict[str, Tensor]:
-        """A value for each metric, float64, by name."""
+        """Return the value of each metric, a float64 scalar, by name."""
         logits = dim_zero_cat(self.logits).cpu().numpy()
         labels = dim_zero_cat(self.labels).cpu().numpy()
-        prefix = summarise([logits], labels, [(0,)], [self.score])[0,]
-        outcome = Stages([prefix], [1.0], np.arange(len(labels)).astype("S")).at(np.zeros(len(labels), dtype=np.int64))
+        summary = summarise([logits], labels, [(0,)], [self.score])[0,]
+        outcome = Stages([summary], [1.0], np.arange(len(labels)).astype("S")).at(np.zeros(len(labels), dtype=np.int64))
         ranking, values = RankedOutcome(outcome, self.score), {}
         for quantity in self.quantities:
             value = quantity.of_ranking(ranking) if quantity.ranks else quantity.of_outcome(outcome)

@@ -1,8 +1,8 @@
-"""Several processes at the work of one command, a process for each device: one leads, and the others do what it says.
+"""Runs a command in several processes, one for each device. One process leads; the others do what it assigns.
 
-The leader alone looks at what is there already, takes locks, decides and commits; so several processes and one leave the
-same things behind. Processes are started here, or by whoever starts them otherwise (torchrun, srun, or a user who sets
-NODE_RANK, MASTER_ADDR and MASTER_PORT on each node), as Lightning understands it.
+Only the leader looks for existing results, takes locks, decides and commits, so that several processes produce the same
+files as one. The processes are started here, or from outside (torchrun, srun, or a user who sets NODE_RANK, MASTER_ADDR and
+MASTER_PORT on each node), by the rules of Lightning.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ if TYPE_CHECKING:
 log = logging.getLogger("wee")
 
 GRACE = 15.0
-"""Seconds that the leader has to notice the loss of another process by itself."""
+"""How long the leader may take to notice the loss of another process by itself, in seconds."""
 
 PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-"""What the environment of a process says about its place among others."""
+"""Environment variables that tell a process its place among the others."""
 
 STARTED_BY = "WEE_STARTED_BY"
-"""Names, in the environment of a process that was started here, the one that did so."""
+"""Environment variable of a process that was started here: the id of the process that started it."""
 
 ALWAYS_ALLOWED = 2
-"""Processes on CPU that may be started on a machine with fewer processors, so that two can be tried anywhere."""
+"""Number of processes on CPU that may always be started, so that two can be tried on any machine."""
 
 
 class Processes:
     """The processes that share a command's work.
 
     Args:
-        rank: which of them this is; 0 leads.
-        size: how many there are.
-        group: over which orders are given; None where there is one process.
-        device: this process's own.
+        rank: the index of this process; 0 leads.
+        size: the number of processes.
+        group: the process group over which work is assigned; None if there is one process.
+        device: the device of this process.
         others: processes that this one has started.
 
     Attributes:
-        broken: whether work that was begun has not come to its end, so that there can be no more orders.
+        broken: whether work that was begun has not ended, so that no more work can be assigned.
     """
 
     def __init__(
@@ -74,24 +74,24 @@ class Processes:
         return self.rank == 0
 
     def alone(self, runtime: RuntimeConfig) -> RuntimeConfig:
-        """The config for this process as if there were no others."""
+        """Return the config that runs this process by itself, on its device."""
         if self._device is None:
             return runtime
-        own: Any = 1 if self._device.index is None else [self._device.index]
-        return replace(runtime, devices=own, num_nodes=1, strategy="auto")
+        devices: Any = 1 if self._device.index is None else [self._device.index]
+        return replace(runtime, devices=devices, num_nodes=1, strategy="auto")
 
     def assign(self, work: Any) -> None:
-        """Tell the others what comes next, which is then done `apart` or `closely`."""
+        """Send the next piece of work to the other processes; all then do it inside `apart` or `closely`."""
         if self.size > 1:
             self.broken = True
             self._broadcast(work)
 
     def dismiss(self) -> None:
-        """Tell the others that nothing comes."""
+        """Tell the other processes that there is no more work."""
         self._broadcast(None)
 
     def assignments(self) -> Iterator[Any]:
-        """What the leader says, until it dismisses.
+        """Yield the work that the leader assigns, until it dismisses the processes.
 
         Raises:
             WeeError: the leader is gone.
@@ -108,10 +108,10 @@ class Processes:
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
-        """Work that each does without the others; at its end they meet, and what failed in one has failed in all.
+        """Run work that every process does by itself. The processes wait for each other at its end; a failure of one fails all.
 
         Raises:
-            WeeError: it failed in some process.
+            WeeError: the work failed in some process.
         """
         if self.size == 1:
             yield
@@ -133,10 +133,14 @@ class Processes:
             raise WeeError("; ".join(dict.fromkeys(filter(None, problems))))
 
     def same(self, what: str, value: Any) -> None:
-        """Compare what each process has found.
+        """Check that a value is the same in all processes.
+
+        Args:
+            what: what the value is, for the message.
+            value: the value in this process.
 
         Raises:
-            WeeError: they have found different things.
+            WeeError: the values differ.
         """
         if self.size == 1:
             return
@@ -144,12 +148,12 @@ class Processes:
 
         values: list[Any] = [None] * self.size
         distributed.all_gather_object(values, value, group=self._group)
-        if any(one != values[0] for one in values):
+        if any(other != values[0] for other in values):
             raise WeeError(f"{what} differs between processes ({', '.join(map(str, values))}); are the folders shared?")
 
     @contextlib.contextmanager
     def closely(self) -> Iterator[None]:
-        """Work in which all wait for each other at every step: where one fails, there is no going on.
+        """Run work in which all processes wait for each other at every step, so that a failure of one ends them all.
 
         Raises:
             WeeError: another process was lost.
@@ -160,7 +164,7 @@ class Processes:
             if self.size == 1:
                 raise
             if not self.leads:
-                time.sleep(GRACE / 3)  # a leader that has failed says so itself, and ends this process
+                time.sleep(GRACE / 3)  # a leader that has failed reports it, and ends this process
             why = "another process was lost; it says why, above" if self._lost() else describe(error)
             raise WeeError(f"process {self.rank}: {why}") from None
         self.broken = False
@@ -184,10 +188,10 @@ class Processes:
 
 @contextlib.contextmanager
 def start_processes(command: str, runtime: RuntimeConfig) -> Iterator[Processes]:
-    """The processes that a config asks for, with their threads; they are dismissed at the end.
+    """Start the processes that a config asks for, with their threads, and dismiss them at the end.
 
     Args:
-        command: the name of the command whose work it is.
+        command: the name of the command that they run.
         runtime: devices, nodes and threads.
 
     Raises:
@@ -206,13 +210,13 @@ def start_processes(command: str, runtime: RuntimeConfig) -> Iterator[Processes]
     starts = STARTED_BY not in os.environ and not strategy.cluster_environment.creates_processes_externally
     if starts and strategy.root_device.type == "cpu":
         _check_processors(strategy.num_processes)
-    leader = os.environ.pop(STARTED_BY, None)  # nobody's, where others start processes
+    leader = os.environ.pop(STARTED_BY, None)  # None where processes are started from outside
     others: list[subprocess.Popen[bytes]] = []
-    found, over, level, threads = Processes(), threading.Event(), log.level, torch.get_num_threads()
+    processes, over, level, threads = Processes(), threading.Event(), log.level, torch.get_num_threads()
     before = {name: os.environ.get(name) for name in (*PLACE, THREADS)}
     try:
         count = thread_count(runtime, strategy.num_processes if starts else 1)
-        os.environ[THREADS] = str(count)  # for the processes started here; and where it is set, Lightning sets nothing
+        os.environ[THREADS] = str(count)  # for the processes started here; Lightning leaves it alone once it is set
         torch.set_num_threads(count)
         if leader is not None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the leader is interrupted too, and ends the others
@@ -222,25 +226,25 @@ def start_processes(command: str, runtime: RuntimeConfig) -> Iterator[Processes]
             _start(command, strategy, others)
             threading.Thread(target=_watch, args=(others, over), daemon=True).start()
         fabric.launch()
-        # A group of its own, on processors: a leader may take days before it says what comes next.
+        # A separate group on the CPU without a short timeout: days may pass before the leader assigns the next work.
         group = distributed.new_group(backend="gloo", timeout=timedelta(days=365))
-        found = Processes(fabric.global_rank, fabric.world_size, group, fabric.device, others)
-        if not found.leads:
+        processes = Processes(fabric.global_rank, fabric.world_size, group, fabric.device, others)
+        if not processes.leads:
             log.setLevel(logging.WARNING)
-        yield found
-        if found.leads and not found.broken:
-            found.dismiss()
+        yield processes
+        if processes.leads and not processes.broken:
+            processes.dismiss()
     except BaseException as error:
-        if isinstance(error, Exception) and found.leads and found.size > 1 and not found.broken:
+        if isinstance(error, Exception) and processes.leads and processes.size > 1 and not processes.broken:
             with contextlib.suppress(RuntimeError):
-                found.dismiss()
+                processes.dismiss()
         else:
-            found.broken = True
+            processes.broken = True
         raise
     finally:
         over.set()
         for other in others:
-            if found.broken:
+            if processes.broken:
                 other.kill()
         if distributed.is_initialized():
             distributed.destroy_process_group()
@@ -258,8 +262,8 @@ def thread_count(runtime: RuntimeConfig, processes: int = 1) -> int:
     """Return how many threads torch uses in one process.
 
     Args:
-        runtime: threads and workers, as the user has chosen them.
-        processes: of this job on this machine, among which its processors are divided.
+        runtime: the number of threads and workers that the user has chosen.
+        processes: the number of processes of this job on this machine, which share its processors.
     """
     import torch
 
@@ -270,7 +274,7 @@ def thread_count(runtime: RuntimeConfig, processes: int = 1) -> int:
 
 
 def _fabric(runtime: RuntimeConfig) -> Any:
-    """Lightning's view of several devices.
+    """Return Lightning's Fabric for the devices of a config.
 
     Raises:
         WeeError: there are no such devices.
@@ -284,7 +288,7 @@ def _fabric(runtime: RuntimeConfig) -> Any:
         return lightning.Fabric(
             accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp"
         )
-    except Exception as error:  # Lightning has exceptions of its own, and uses others
+    except Exception as error:  # Lightning raises exceptions of many types
         raise WeeError(
             f"runtime.accelerator={runtime.accelerator}, runtime.devices={runtime.devices}: {describe(error)}"
         ) from None
@@ -305,7 +309,7 @@ def _check_processors(processes: int) -> None:
 
 
 def _warn_if_busy(runtime: RuntimeConfig) -> None:
-    """Warn where several threads of one process would wait for processors that other jobs keep busy."""
+    """Warn if the threads of a process would wait for processors that other jobs keep busy."""
     import torch
 
     if runtime.threads or torch.get_num_threads() == 1:
@@ -319,7 +323,7 @@ def _warn_if_busy(runtime: RuntimeConfig) -> None:
 
 
 def _start(command: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:
-    """Add the other processes of this machine; each runs this very job, and takes its orders."""
+    """Start the other processes of this machine; each runs this same job as one that does not lead."""
     environment = strategy.cluster_environment
     os.environ |= {
         "MASTER_ADDR": environment.main_address,
@@ -329,19 +333,19 @@ def _start(command: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -
         "WORLD_SIZE": str(strategy.num_processes * strategy.num_nodes),
     }
     for rank in range(1, strategy.num_processes):
-        own = {"LOCAL_RANK": str(rank), "HYDRA_FULL_ERROR": "0", STARTED_BY: str(os.getpid())}
-        others.append(subprocess.Popen([sys.executable, *rerun(command, f"rank-{rank}")], env={**os.environ, **own}))
+        place = {"LOCAL_RANK": str(rank), "HYDRA_FULL_ERROR": "0", STARTED_BY: str(os.getpid())}
+        others.append(subprocess.Popen([sys.executable, *rerun(command, f"rank-{rank}")], env={**os.environ, **place}))
 
 
 def _follow(leader: int) -> None:
-    """End this process when the one that started it is gone."""
+    """End this process when the process that started it has ended."""
     while os.getppid() == leader:
         time.sleep(1.0)
     os._exit(1)
 
 
 def _watch(others: list[subprocess.Popen[bytes]], over: threading.Event) -> None:
-    """End this process where another was lost and this one still waits for it."""
+    """End this process if another was lost and this one goes on waiting for it."""
     while not any(other.poll() for other in others):
         if over.wait(1.0):
             return

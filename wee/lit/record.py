@@ -1,4 +1,4 @@
-"""Running one member over samples of one split with Lightning, into an entry of the store."""
+"""Runs a member over samples of a split with Lightning, and writes the logits into an entry of the store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from wee.store import PieceWriter
 
 
 class Recorder(lightning.LightningModule):
-    """Runs a network over images. Each prediction carries the places of its samples and their labels with it.
+    """Runs a network over images. Each prediction includes the places and labels of its samples.
 
     Args:
-        network: images to logits.
-        channels_last: memory layout of images and weights.
+        network: the network, from images to logits.
+        channels_last: whether images and weights have the memory layout "channels last".
     """
 
     def __init__(self, network: nn.Module, channels_last: bool = True) -> None:
@@ -35,17 +35,17 @@ class Recorder(lightning.LightningModule):
         self.network = lay_out(network, channels_last)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Logits, labels and places of one batch."""
+        """Return logits, labels and places in the split of one batch."""
         logits = self.network(lay_out(batch["image"], self.channels_last))
         return {"logits": logits, "label": batch["label"], "index": batch["index"]}
 
 
 class StoreWriter(BasePredictionWriter):
-    """Hands predictions to an entry of the store as they come.
+    """Writes predictions into an entry of the store, batch by batch.
 
     Args:
-        writer: of the entry in the making.
-        storage: what logits are kept as, as numpy names it.
+        writer: the writer of the entry.
+        storage: the type that logits are stored as, as numpy names it.
         done: called with the number of samples of every batch.
     """
 
@@ -63,10 +63,10 @@ class StoreWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        """Keep one batch. Lightning's own `batch_indices` are not used: they have been wrong between processes."""
+        """Write one batch. Lightning's `batch_indices` are ignored, because they have been wrong across processes."""
         index, labels = (prediction[name].cpu().numpy() for name in ("index", "label"))
         logits = prediction["logits"].float().cpu().numpy()
-        with np.errstate(over="ignore"):  # the writer says which sample does not fit
+        with np.errstate(over="ignore"):  # the writer reports which sample does not fit
             self.writer.add(index, logits.astype(self.storage, copy=False), labels)
         self.done(len(prediction["index"]))
 
@@ -76,9 +76,9 @@ class Recording:
     """How logits are recorded.
 
     Attributes:
-        batch_size: images run at once.
-        precision: as Lightning's Trainer takes it.
-        storage: what logits are kept as, as numpy names it.
+        batch_size: number of images in one forward pass.
+        precision: numerical precision, as Lightning's Trainer takes it.
+        storage: the type that logits are stored as, as numpy names it.
         runtime: the device.
     """
 
@@ -96,13 +96,13 @@ def record(
     how: Recording,
     done: Callable[[int], None],
 ) -> None:
-    """Run a member over samples of a split.
+    """Run a member over samples of a split, and write their logits.
 
     Args:
         network: the member.
-        split: the samples.
-        wanted: places of those that are wanted, ascending.
-        writer: of the entry in the making.
+        split: the split.
+        wanted: places of the wanted samples in the split, ascending.
+        writer: the writer of the entry.
         how: batch size, precision, device.
         done: called with the number of samples of every batch.
     """

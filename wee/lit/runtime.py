@@ -1,10 +1,11 @@
-"""Typed config of the devices that networks run on. Imports no torch."""
+"""Typed config of devices. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from wee.app.fields import Checked, written
 from wee.errors import WeeError, unknown
 
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
@@ -12,27 +13,27 @@ STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 @dataclass
 class RuntimeConfig:
-    """How networks are run. Nothing here changes a result by more than rounding, so nothing here is part of an identity.
+    """The devices that networks run on.
 
-    (A training on several devices keeps its batch as a whole; batch norm sees each device's share of it alone.)
+    No field changes a result by more than rounding, so none is part of an identity. Training on several devices keeps the
+    size of the batch, but batch norm sees only the share of each device.
 
     Attributes:
         accelerator: the kind of device, as Lightning's Trainer takes it: "auto", "cpu", "gpu", ..
-        devices: their number, a list of their indices, or "auto" for all there are. Each device has a process of its own; on
-            "cpu", processes share the processors, and there can be no more of them than processors.
-        strategy: how several devices share a training: "ddp", or "ddp_find_unused_parameters_true" for networks with parts
-            that do not always take part; "auto" is the first.
-        num_nodes: machines with so many devices each.
-        workers: processes that load data, for each device; 0 loads in the process that trains or evaluates.
-        threads: torch's threads in each process. 0 is torch's own number, or OMP_NUM_THREADS where it is set; without that
-            variable it is at most the number of processors that this job may use (CPU affinity, a container's quota,
-            SLURM_CPUS_PER_TASK), divided among jobs that a parallel launcher runs at once and among the processes of
-            this one, less the workers.
-        keep_every: seconds between two saved states of a training, from which it goes on if it is interrupted.
+        devices: the number of devices, a list of their indices, or "auto" for all. Each device has its own process; on
+            "cpu", processes share the processors, and there can be no more processes than processors.
+        strategy: how several devices train together: "ddp", or "ddp_find_unused_parameters_true" for networks that do not
+            use all parameters in every step; "auto" means "ddp".
+        num_nodes: the number of machines, each with that many devices.
+        workers: the number of processes that load data, for each device; 0 loads in the process that trains or evaluates.
+        threads: the number of torch's threads in each process. 0 uses OMP_NUM_THREADS if it is set, else torch's default,
+            limited to the processors that this job may use (CPU affinity, a container's quota, SLURM_CPUS_PER_TASK),
+            divided among the jobs that a parallel launcher runs at once and the processes of this job, less the workers.
+        keep_every: seconds between two saved states of a training, from which it resumes after an interruption.
     """
 
     accelerator: str = "auto"
-    devices: Any = 1
+    devices: Checked[int | list[int] | str] = written(1)
     strategy: str = "auto"
     num_nodes: int = 1
     workers: int = 0
@@ -42,7 +43,7 @@ class RuntimeConfig:
     def __post_init__(self) -> None:
         if isinstance(self.devices, str) and self.devices.lstrip("-").isdigit():
             self.devices = int(self.devices)
-        numbers = self.devices if isinstance(self.devices, list) else [self.devices]
+        numbers: list[Any] = self.devices if isinstance(self.devices, list) else [self.devices]
         counted = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
         if self.devices not in ("auto", -1) and not (counted and numbers and min(numbers) >= 0 and self.devices != 0):
             raise WeeError(
@@ -56,6 +57,6 @@ class RuntimeConfig:
 
     @property
     def single(self) -> bool:
-        """Whether one process is asked for, on one device."""
-        one = self.devices == 1 or (isinstance(self.devices, list) and len(self.devices) == 1)
-        return one and self.num_nodes == 1
+        """Whether a single process on a single device is asked for."""
+        one_device = self.devices == 1 or (isinstance(self.devices, list) and len(self.devices) == 1)
+        return one_device and self.num_nodes == 1

@@ -1,4 +1,4 @@
-"""Checkpoints: a member's weights without pickle, beside what made them."""
+"""Checkpoints: the weights of a member, stored without pickle, and a record of what made them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEIGHTS, ABOUT = "weights.safetensors", "member.json"
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
-    """What identifies weights: 16 hexadecimal digits of their names, types, shapes and bytes."""
+    """Return what identifies weights: 16 hexadecimal digits of a hash of their names, types, shapes and bytes."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         tensor = tensor.detach().cpu().contiguous()
@@ -32,12 +32,12 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
 
 
 def save(folder: Path, network: nn.Module, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep a member: all of it appears in one rename, or none of it.
+    """Save a member atomically: the whole folder appears in one rename, or nothing does.
 
     Args:
-        folder: of the member; nothing in an existing one is touched.
-        network: whose weights are kept.
-        about: what made them; the fingerprint is added.
+        folder: the folder of the member; an existing folder is left as it is.
+        network: the network whose weights are saved.
+        about: what made the weights; their fingerprint is added.
 
     Returns:
         What was written about the member.
@@ -52,20 +52,24 @@ def save(folder: Path, network: nn.Module, about: Mapping[str, Any]) -> dict[str
 
 
 def about(folder: Path) -> dict[str, Any] | None:
-    """What is known about the member in a folder; None where there is none."""
+    """Read what is known about the member in a folder; return None if there is no member.
+
+    Raises:
+        WeeError: the file is damaged.
+    """
     try:
-        found: dict[str, Any] = json.loads((folder / ABOUT).read_text())
+        known: dict[str, Any] = json.loads((folder / ABOUT).read_text())
     except FileNotFoundError:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise WeeError(f"{folder / ABOUT} is damaged; move {folder} away and train the member again") from None
-    return found
+    return known
 
 
 def read(folder: Path) -> tuple[dict[str, Tensor], str]:
-    """A member's weights, and their fingerprint, computed from what was read.
+    """Read the weights of a member, and compute their fingerprint.
 
-    Weights that are not those that were written are used as what they are, with a warning: their logits are new entries.
+    If the weights have changed since they were saved, they are used with a warning; their logits get entries of their own.
 
     Raises:
         WeeError: the weights are missing or cannot be read.
@@ -78,28 +82,28 @@ def read(folder: Path) -> tuple[dict[str, Tensor], str]:
         state: dict[str, Tensor] = load_file(path)
     except Exception as error:
         raise WeeError(f"{path} cannot be read ({error}); move {folder} away and train the member again") from None
-    found = fingerprint(state)
-    if found != known["fingerprint"]:
+    current = fingerprint(state)
+    if current != known["fingerprint"]:
         log.warning(
-            f"{path} has changed since it was written (fingerprint {found}, then {known['fingerprint']}): if you did not "
+            f"{path} has changed since it was written (fingerprint {current}, then {known['fingerprint']}): if you did not "
             f"change it, it is damaged; move {folder} away and train the member again"
         )
-    return state, found
+    return state, current
 
 
 def load(state: Mapping[str, Tensor], network: nn.Module, where: object) -> None:
-    """Put weights into a network of their architecture.
+    """Load weights into a network of the same architecture.
 
-    Batch norm's `num_batches_tracked` may be missing, as in old checkpoints, since inference does not use it: the network
-    keeps its own.
+    `num_batches_tracked` of batch norms may be missing, as in old checkpoints: inference does not use it, and the network
+    keeps the value it has.
 
     Args:
         state: the weights.
-        network: takes them.
-        where: they come from, for messages.
+        network: the network to load them into.
+        where: where the weights come from, for messages.
 
     Raises:
-        WeeError: they belong to another architecture; the message names the keys.
+        WeeError: the weights belong to another architecture; the message names the keys.
     """
     wanted = network.state_dict()
     problems = {
@@ -118,37 +122,37 @@ _PREFIXES = ("module.", "_orig_mod.", "model.", "network.")
 
 
 def read_file(path: Path, wanted: Collection[str]) -> dict[str, Tensor]:
-    """Weights in a file of somebody else's: safetensors, or a torch file of plain tensors.
+    """Read weights from a file that was not made here: safetensors, or a torch file of plain tensors.
 
-    Dicts around the weights are opened, and prefixes of wrappers (`module.` of DataParallel, `_orig_mod.` of compilation)
-    are stripped as long as that brings the names nearer to those wanted. Code in a pickle is not run.
+    Dictionaries around the weights are unwrapped. Prefixes of wrappers (`module.` of DataParallel, `_orig_mod.` of
+    compilation) are stripped as long as more names then match the wanted ones. Pickled code is never run.
 
     Args:
-        path: of the file.
-        wanted: names of the network's weights.
+        path: the file.
+        wanted: the names of the network's weights.
 
     Raises:
-        WeeError: the file is not there, cannot be read, holds more than tensors, or no weights.
+        WeeError: the file is missing, cannot be read, holds anything but tensors, or holds no weights.
     """
     if not path.is_file():
         raise WeeError(f"there is no checkpoint {path}")
     try:
         if path.suffix == ".safetensors":
-            found: Any = load_file(path)
+            content: Any = load_file(path)
         else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         first = str(error).splitlines()[0]
         raise WeeError(
             f"the checkpoint {path} cannot be read as plain tensors (pickled code is not run): {first}"
         ) from None
     for wrapper in _WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
             break
     state = (
-        {str(name): tensor for name, tensor in found.items() if isinstance(tensor, Tensor)}
-        if isinstance(found, Mapping)
+        {str(name): tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
+        if isinstance(content, Mapping)
         else {}
     )
     if not state:
@@ -157,6 +161,7 @@ def read_file(path: Path, wanted: Collection[str]) -> dict[str, Tensor]:
 
 
 def _stripped(state: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+    """Strip prefixes shared by all names, as long as no fewer names match the wanted ones."""
     best, known = state, set(wanted)
     while True:
         shorter = [
@@ -164,7 +169,7 @@ def _stripped(state: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Te
             for prefix in _PREFIXES
             if all(name.startswith(prefix) for name in best)
         ]
-        better = max(shorter, key=lambda one: len(known & one.keys()), default=None)
+        better = max(shorter, key=lambda candidate: len(known & candidate.keys()), default=None)
         if better is None or len(known & better.keys()) < len(known & best.keys()):
             return best
         best = better

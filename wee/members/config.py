@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wee.app.fields import as_list, as_lists
+from wee.app.fields import Checked, as_list, as_lists, written
 from wee.errors import WeeError, unknown
 
 
@@ -14,19 +14,19 @@ class EnsembleConfig:
     """Which members make ensembles.
 
     Attributes:
-        size: members of one ensemble, M.
-        members: the members there are: a count (2 means 0 and 1) or a list of numbers.
+        size: number of members in one ensemble, M.
+        members: the available members: a count (2 means 0 and 1) or a list of numbers.
         orders: in which order a cascade runs them: "all" (every permutation of every choice of M members, up to the caps
             below; the paper averages both orders of two), "given" (as numbered), a number (that many orders of every
             choice of M members), or a list of orders such as [[0, 1], [1, 0]], all of which are run.
         max_orders: the largest number of orders of the same M members where orders is "all".
         max_cascades: the largest number of cascades at one scale, or of one choice of scales. Orders are left out before
             choices of members are.
-        seed: of the draw of orders and choices of members where not all of them are run. Each member is used equally
-            often and runs first equally often, to within one.
+        seed: seed of the draw of orders and choices of members where not all of them are run. All members are used, and
+            run first, equally often, to within one.
         scales: null for cascades within each scale; for stages of different scales, a list of them in order such as
             [s1, s3], or of "family/scale", or a list of such lists.
-        exits: of a multi-exit network: the exits that a cascade uses, counted from 1, such as [3, 5], or a list of such
+        exits: for multi-exit members: the exits that a cascade uses, counted from 1, such as [3, 5], or a list of such
             lists; null for every pair with the last.
         combine: "average" the outputs of the stages so far, or "replace" them by the latest stage's. Ensembles that always
             run all members are averages in either case.
@@ -35,13 +35,13 @@ class EnsembleConfig:
     """
 
     size: int = 2
-    members: Any = 2
-    orders: Any = "all"
+    members: Checked[list[int]] = written(2)
+    orders: Checked[str | int | list[list[int]]] = written("all")
     max_orders: int = 24
     max_cascades: int = 240
     seed: int = 0
-    scales: Any = None
-    exits: Any = None
+    scales: Checked[list[list[str]]] = written(None)
+    exits: Checked[list[list[int]]] = written(None)
     combine: str = "average"
     temperature: bool = False
 
@@ -56,9 +56,9 @@ class EnsembleConfig:
                 or sorted(set(exits)) != exits
             ):
                 raise WeeError(f"ensemble.exits: {exits} is no ascending list of exits, counted from 1")
-        if isinstance(self.members, int) and not isinstance(self.members, bool):
-            self.members = list(range(self.members))
-        self.members = as_list(self.members)
+        members: Any = self.members
+        counted = isinstance(members, int) and not isinstance(members, bool)
+        self.members = list(range(members)) if counted else as_list(members)
         for member in self.members:
             check_member(member)
         if len(set(self.members)) < len(self.members):
@@ -98,10 +98,10 @@ class EnsembleConfig:
 
 
 def check_member(member: object) -> None:
-    """Refuse what is no member number.
+    """Check that a value is a member number.
 
     Raises:
-        WeeError: it is not a whole number from 0 on.
+        WeeError: the value is not a whole number from 0 on.
     """
     if isinstance(member, bool) or not isinstance(member, int) or member < 0:
         raise WeeError(f"{member!r} is no member: members are numbered 0, 1, 2, ..")

@@ -1,4 +1,4 @@
-"""Where members come from: trained here, files of somebody else's, or timm's pretrained weights."""
+"""Where the weights of members come from: training with `wee train`, checkpoint files, or pretrained weights in timm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wee.models.build import build
 from wee.models.config import FamilyConfig
 
 TIMM = "timm:"
-"""What the name of pretrained weights in timm begins with."""
+"""The prefix that marks the name of pretrained weights in timm."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class LoadedMember:
     """A member with its weights.
 
     Attributes:
-        module: images to logits.
-        transform: what the module sees of an image.
+        module: the network, from images to logits.
+        transform: how images are prepared for the network.
     """
 
     module: nn.Module
@@ -43,8 +43,8 @@ class Origin(Described, ABC):
 
     Attributes:
         dataset, family: the configs.
-        scale: name of the scale.
-        member: its number.
+        scale: the name of the scale.
+        member: the number of the member.
     """
 
     dataset: LabelledConfig
@@ -55,39 +55,39 @@ class Origin(Described, ABC):
     @property
     @abstractmethod
     def recipe(self) -> str:
-        """Tells members that may be compared from others: the key of how they were trained, or where they come from."""
+        """The key of members that may be compared: those that were trained alike, or none of which was trained here."""
 
     @property
     @abstractmethod
     def about(self) -> dict[str, Any]:
-        """What made the weights, as plain data; to be remembered."""
+        """What made the weights, as plain data; it is stored beside their logits."""
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], object]:
-        """The weights, and where they come from in messages."""
+        """The weights, and where they come from, for messages."""
 
     @cached_property
     def weights(self) -> str:
-        """Their fingerprint.
+        """The fingerprint of the weights.
 
         Raises:
-            WeeError: there are none.
+            WeeError: there are no weights.
         """
         return checkpoints.fingerprint(self._state()[0])
 
     def network(self) -> LoadedMember:
-        """The member with its weights."""
+        """Build the member and load its weights."""
         module, (state, where) = self._empty(), self._state()
         checkpoints.load(state, module, where)
         return LoadedMember(module, self.transform)
 
     def logits_identity(self, split: Split, precision: str, storage: str) -> dict[str, Any]:
-        """What makes an entry of the store: two are the same exactly when all of this is.
+        """Everything that identifies an entry of the store: two entries are the same exactly if all of this is.
 
         Args:
             split: the samples.
-            precision: of the forward pass.
-            storage: what logits are kept as.
+            precision: the precision of the forward pass, as Lightning names it.
+            storage: the type that logits are stored as, as numpy names it.
         """
         files = {} if split.files is None else {"files": split.files}
         return {
@@ -106,11 +106,11 @@ class Origin(Described, ABC):
 
 @dataclass
 class Trained(Origin):
-    """A member that `wee train` has made.
+    """A member that `wee train` trains.
 
     Attributes:
-        made: its recipe.
-        folder: where it lies.
+        made: the recipe of the member.
+        folder: the folder of its checkpoint.
     """
 
     made: Recipe = field(kw_only=True)
@@ -118,12 +118,12 @@ class Trained(Origin):
 
     @property
     def recipe(self) -> str:
-        """The key of how it was trained."""
+        """The key of the data and training that its recipe shares with other members."""
         return key_of(self.made.common())
 
     @property
     def about(self) -> dict[str, Any]:
-        """Its recipe."""
+        """The recipe of the member."""
         return self.made.identity()
 
     def _state(self) -> tuple[dict[str, Tensor], object]:
@@ -134,7 +134,7 @@ class Trained(Origin):
 
     @property
     def is_there(self) -> bool:
-        """Whether it is trained."""
+        """Whether the member is trained."""
         return checkpoints.about(self.folder) is not None
 
     @cached_property
@@ -147,24 +147,24 @@ class Given(Origin):
     """A member from a checkpoint file, or from timm's pretrained weights.
 
     Attributes:
-        origin: path of the file, or "timm:" and the name of a model with its tag.
+        origin: the path of the file, or "timm:" and the name of a model with its tag.
     """
 
     origin: str = field(kw_only=True)
 
     @property
     def recipe(self) -> str:
-        """Members from elsewhere may be compared with each other."""
+        """The same for all members that were not trained here, which may be compared with each other."""
         return "given"
 
     @property
     def about(self) -> dict[str, Any]:
-        """Where it comes from."""
+        """Where the weights come from."""
         return {"origin": self.origin}
 
     @property
     def transform(self) -> Transform:
-        """The weights' own, where timm knows it; else the scale's."""
+        """How images are prepared: as timm says for its pretrained weights, else as the config of the scale says."""
         plain = super().transform
         if not self.origin.startswith(TIMM):
             return plain
@@ -210,10 +210,10 @@ class Given(Origin):
 def source(
     dataset: LabelledConfig, family: FamilyConfig, scale: str, member: int, trained: Recipe, checkpoints: str
 ) -> Origin:
-    """The member of that number: given where its scale names weights, else trained here.
+    """Return where a member comes from: given weights if the config of its scale names any, else training.
 
     Raises:
-        WeeError: the scale names weights, but not so many.
+        WeeError: the scale names weights, but not for this member.
     """
     given = family.scales[scale].weights
     if not given:

@@ -1,4 +1,4 @@
-"""One member: where its weights lie, and what made them."""
+"""Recipes: what decides the weights of a member, and where they are stored."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from wee.data.base import Transform
-from wee.data.config import LabelledConfig, mean_and_std
+from wee.data.config import LabelledConfig
+from wee.data.kinds import sample_identity
 from wee.identity import key_of
 from wee.members.trainer import TrainerConfig
 from wee.models.config import FamilyConfig, ScaleConfig
 
 
 class Described:
-    """What a member is called and what it sees, wherever its weights come from.
+    """A member of a family: its name, architecture and input, wherever its weights come from.
 
     Attributes:
         dataset, family: the configs.
@@ -29,19 +30,18 @@ class Described:
 
     @property
     def name(self) -> str:
-        """In messages."""
+        """The name of the member in messages."""
         return f"{self.family.name}/{self.scale} member {self.member}"
 
     @property
     def architecture(self) -> ScaleConfig:
-        """Of the scale."""
-        found: ScaleConfig = self.family.scales[self.scale]
-        return found
+        """The architecture of the scale."""
+        return self.family.scales[self.scale]
 
     @property
     def transform(self) -> Transform:
-        """What the network sees of an image."""
-        mean, std = mean_and_std(self.dataset)
+        """How images are prepared for the network."""
+        mean, std = self.dataset.normalisation()
         scale = self.architecture
         return Transform(scale.input_size, mean, std, scale.interpolation, scale.crop_pct)
 
@@ -64,15 +64,15 @@ class Recipe(Described):
 
     @property
     def seed(self) -> int:
-        """Of weights and order."""
+        """The seed of the initial weights and of the order of training samples."""
         return self.trainer.seed + self.member
 
     def common(self) -> dict[str, Any]:
-        """What all members and scales that are trained together share: data and training."""
-        return {"train": self.dataset.identity("train"), "trainer": self.trainer.identity()}
+        """What members and scales that are trained alike have in common, as plain data: training images and training."""
+        return {"train": sample_identity(self.dataset, "train"), "trainer": self.trainer.identity()}
 
     def identity(self) -> dict[str, Any]:
-        """All that decides the weights, as plain data."""
+        """Everything that decides the weights, as plain data."""
         network = {
             "architecture": self.architecture.identity(),
             "transform": self.transform.describe(),
@@ -81,6 +81,6 @@ class Recipe(Described):
         return {**self.common(), **network, "member": self.member}
 
     def folder(self, checkpoints: str) -> Path:
-        """Where the member lies, below the folder of checkpoints."""
+        """The folder of the member, inside the folder of all checkpoints."""
         place = Path(checkpoints, self.dataset.name, self.family.name, self.scale)
         return place / f"{self.member}-{key_of(self.identity())}"

@@ -16,23 +16,24 @@ SCHEDULES = ("one_cycle", "cosine")
 
 @dataclass
 class TrainerConfig:
-    """How a member is trained; all of it is part of the member's identity.
+    """How a member is trained. Everything but the name is part of the identity of the member.
 
     Attributes:
-        name: in messages.
-        steps: optimiser steps; or
-        epochs: passes over the training images.
-        batch_size: samples a step, over all devices.
+        name: the name of the config in messages.
+        steps: number of optimiser steps; null if epochs are given.
+        epochs: number of passes over the training images; null if steps are given.
+        batch_size: samples in one step, over all devices.
         optimizer: "adamw" or "sgd".
         lr: the highest learning rate.
-        momentum, nesterov: of sgd.
-        weight_decay: not applied to norms and biases.
+        momentum, nesterov: parameters of sgd.
+        weight_decay: weight decay; norms and biases have none.
         schedule: "one_cycle" (Smith and Topin, 2019) or "cosine" (linear warm-up, cosine to zero).
-        warmup: share of the steps in which the rate rises, in [0, 1).
-        label_smoothing: of the cross-entropy, in [0, 1).
-        precision: as Lightning's Trainer takes it.
-        accumulate: parts that a batch is computed in, one after the other, where memory is short.
-        ema: decay of a moving average of the weights, which is then what is kept, in (0, 1); null for none.
+        warmup: share of the steps during which the learning rate rises, in [0, 1).
+        label_smoothing: label smoothing of the cross-entropy, in [0, 1).
+        precision: numerical precision, as Lightning's Trainer takes it.
+        accumulate: number of parts that a batch is split into, computed one after the other, to save memory.
+        ema: decay of an exponential moving average of the weights, in (0, 1). The average is then what is saved. null for
+            none.
         augment: how training images are varied.
         channels_last: memory layout of images and weights.
         seed: member k is seeded with seed + k.
@@ -81,19 +82,19 @@ class TrainerConfig:
                 raise WeeError(f"trainer.{name} is {getattr(self, name)}: it lies in [0, 1)")
 
     def total_steps(self, samples: int) -> int:
-        """Optimiser steps over so many training images; an epoch has whole batches alone."""
+        """Return the number of optimiser steps for a number of training images; an epoch has only whole batches."""
         if self.steps is not None:
             return self.steps
         assert self.epochs is not None
         return self.epochs * max(samples // min(self.batch_size, samples), 1)
 
     def identity(self) -> dict[str, Any]:
-        """What of this decides the weights."""
+        """The part of the config that decides the weights, as plain data."""
         off = {
             "accumulate": 1,
             "ema": None,
             "nesterov": True,
             "augment": asdict(Augment()),
-        }  # as if there were no such fields
+        }  # fields left out at these values, so that members trained before the fields existed keep their keys
         known = {key: value for key, value in asdict(self).items() if key != "name"}
         return {key: value for key, value in known.items() if key not in off or off[key] != value}

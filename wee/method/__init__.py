@@ -24,11 +24,14 @@ from wee.method.cascades import Outcome, Stages
 from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
 from wee.method.detection import aupr, auroc, fpr_at
 from wee.method.intervals import interval
-from wee.method.metrics import Metric, RankedOutcome, Task
+from wee.method.metrics import METRICS, Metric, RankedOutcome, Task
 from wee.method.policies import (
+    POLICIES,
     Ensemble,
+    FixedRule,
     Interval,
     IntervalRule,
+    Last,
     Policy,
     Random,
     Rule,
@@ -37,6 +40,8 @@ from wee.method.policies import (
     Window,
     percentile_rank,
     quantile,
+    rule_from_dict,
+    rule_to_dict,
     stream_window,
     window,
 )
@@ -60,12 +65,16 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CONVENTIONS",
+    "METRICS",
     "NO_LABEL",
+    "POLICIES",
     "SCORES",
     "Convention",
     "Ensemble",
+    "FixedRule",
     "Interval",
     "IntervalRule",
+    "Last",
     "Metric",
     "Mixture",
     "Outcome",
@@ -91,6 +100,8 @@ __all__ = [
     "interval",
     "percentile_rank",
     "quantile",
+    "rule_from_dict",
+    "rule_to_dict",
     "stream_window",
     "summarise",
     "window",

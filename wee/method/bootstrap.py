@@ -30,6 +30,7 @@ from wee.method.arrays import Floats, Ints, counts
 from wee.method.curves import NOISY_START
 from wee.method.kernels import LANES, Counts, Kind, Reading, Rows, harmonic_tables
 from wee.method.metrics import Metric, RankedOutcome
+from wee.method.metrics.base import Terms
 from wee.method.rankings import Ranking
 
 KEPT_BYTES = 2**30
@@ -114,7 +115,7 @@ def bootstrap(
         if ood_groups is None:
             raise WeeError("a bootstrap with OOD data needs the groups of its samples")
         groups.append(ood_groups)
-    totals = [int(own.max()) + 1 for own in groups]
+    totals = [int(numbers.max()) + 1 for numbers in groups]
     parts = _parts(ranking, metrics, groups)
     values = np.empty((len(metrics), count))
 
@@ -144,11 +145,16 @@ def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[I
         for place, metric in enumerate(metrics)
         if metric.ranks and (reading := metric.reading(ranking)) is not None
     }
-    plain = [place for place, metric in enumerate(metrics) if not metric.ranks]
-    unknown = [place for place, metric in enumerate(metrics) if metric.ranks and place not in readings]
+    terms = {
+        place: terms
+        for place, metric in enumerate(metrics)
+        if not metric.ranks and (terms := metric.terms(ranking.outcome)) is not None
+    }
+    unknown = [place for place in range(len(metrics)) if place not in readings and place not in terms]
     parts = []
-    if plain:
-        parts.append((plain, _means(ranking, [metrics[place] for place in plain], groups[0])))
+    if terms:
+        scales = np.array([[metrics[place].kind.scale] for place in terms])
+        parts.append((list(terms), _means(list(terms.values()), scales, groups[0])))
     if unknown:
         parts.append((unknown, _one_by_one(ranking, [metrics[place] for place in unknown], groups)))
     if readings:
@@ -157,19 +163,19 @@ def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[I
         split = [k for k, reading in readings.items() if ranked.tied and reading.kind == Kind.AUGRC_PAPER]
         for places in ([k for k in readings if k not in split], split):
             if places:
-                scales = np.array([[_scale(metrics[place])] for place in places])
+                scales = np.array([[metrics[place].kind.scale] for place in places])
                 chosen = [readings[place] for place in places]
                 parts.append((places, _read(ranked, chosen, scales, groups, blocks=places is not split)))
     return parts
 
 
 def _one_by_one(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[Ints]) -> Part:
-    """Each resample as a ranking of its own."""
+    """Rank and measure one resample after the other."""
 
     def part(width: int, *drawn: Counts) -> Floats:
         values = np.empty((len(metrics), width))
         for lane in range(width):
-            times = [block[:, lane][own].astype(np.int64) for block, own in zip(drawn, groups, strict=True)]
+            times = [block[:, lane][numbers].astype(np.int64) for block, numbers in zip(drawn, groups, strict=True)]
             # A resample of sorted samples is sorted: nothing is sorted here.
             id_times, ood_times = times if len(times) > 1 else (times[0], None)
             again = RankedOutcome(
@@ -184,18 +190,22 @@ def _one_by_one(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Seque
     return part
 
 
-def _means(ranking: RankedOutcome, metrics: Sequence[Metric], id_groups: Ints) -> Part:
-    """Metrics of the predictions alone, by compiled code."""
+def _means(terms: Sequence[Terms], scales: Floats, id_groups: Ints) -> Part:
+    """Metrics of the predictions alone, by compiled code.
+
+    Args:
+        terms: what is summed up for each metric.
+        scales: factors of the metrics [metrics, 1].
+        id_groups: the groups of the ID samples [N].
+    """
     columns = [np.bincount(id_groups)[:, None].astype(np.float64)]
-    for metric in metrics:
-        values, bins = metric.terms(ranking.outcome)
+    for values, bins in terms:
         width = 1 if bins is None else int(bins.max()) + 1
         cells = id_groups * width + (0 if bins is None else bins)
         sums = np.bincount(cells, values, minlength=len(columns[0]) * width)
         columns.append(sums.reshape(-1, width).astype(np.float64))
     table = np.concatenate(columns, axis=1)
     ends = np.cumsum([column.shape[1] for column in columns])
-    scales = np.array([[_scale(metric)] for metric in metrics])
 
     def part(width: int, id_counts: Counts, ood_counts: Counts = _NO_DRAWS) -> Floats:
         sums = kernels.weigh(id_counts, table)[:, :width]
@@ -218,7 +228,7 @@ def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: 
     ends = ranked.ends if blocks else counts(len(ranked))[1:]
     lengths = np.diff(ends, prepend=0)
     rows = Rows(
-        np.concatenate([groups[0], *(~own for own in groups[1:])])[ranked.samples].astype(np.int32),
+        np.concatenate([groups[0], *(~numbers for numbers in groups[1:])])[ranked.samples].astype(np.int32),
         ranked.wrong,
         np.repeat(ends - lengths, lengths),
         np.repeat(ends, lengths),
@@ -238,10 +248,6 @@ def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: 
         return np.asarray(scales * values[:, :width])
 
     return part
-
-
-def _scale(metric: Metric) -> float:
-    return 100.0 if metric.percent else 1.0
 
 
 def at_macs(macs: Floats, values: Floats, wanted: float) -> Floats:

@@ -182,16 +182,18 @@ class Stages(Memo):
         return self.once(("order", score), lambda: StageRanking(*self._columns(score)))
 
     def order_beside(self, ood: Stages, score: str) -> StageRanking:
-        """The same, of these samples and, after them, of another set's."""
+        """The same for these samples followed by those of another set."""
 
         def make() -> tuple[Stages, StageRanking]:
-            (own, wrong), (theirs, _) = self._columns(score), ood._columns(score)
-            # To accept a sample that is of no class is always wrong.
+            (id_scores, wrong), (ood_scores, _) = self._columns(score), ood._columns(score)
+            # Accepting a sample of no class is always an error.
             return ood, StageRanking(
-                np.concatenate([own, theirs]), np.concatenate([wrong, np.ones_like(theirs, np.bool_)])
+                np.concatenate([id_scores, ood_scores]), np.concatenate([wrong, np.ones_like(ood_scores, np.bool_)])
             )
 
-        return self.once(("beside", id(ood), score), make)[1]  # the other set is kept, so that its id stays its own
+        return self.once(("beside", id(ood), score), make)[
+            1
+        ]  # the other set is kept, so that no other object gets its id
 
     def draws(self, seed: int, stage: int) -> Floats:
         """A uniform number in [0, 1) for every sample [N], fixed by its id, a seed and a stage."""

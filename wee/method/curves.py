@@ -200,9 +200,9 @@ class Mixture:
 
     def _weights(self, ids: Any, errors: Any, oods: Any) -> tuple[Any, Any]:
         """Accepted weight and weight in error, of numbers of ID samples, of wrong ones among them, and of OOD samples."""
-        theirs = oods * (1 / (2 * len(self.ood_scores)))
-        own = 1 / (2 * len(self.id_curve))
-        return ids * own + theirs, errors * own + theirs
+        ood_weight = oods * (1 / (2 * len(self.ood_scores)))
+        id_share = 1 / (2 * len(self.id_curve))
+        return ids * id_share + ood_weight, errors * id_share + ood_weight
 
     @cached_property
     def aurc(self) -> float:

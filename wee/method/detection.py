@@ -74,16 +74,16 @@ def ranked_auroc(positive: Bools, ends: Ints) -> float:
         positive: whether each sample is a positive, by descending score [N].
         ends: how many samples can be accepted without splitting equal scores, ascending, N the last.
     """
-    found = _found(positive, ends)
-    twice = ((found[1:] + found[:-1]) * np.diff(_from_zero(ends) - found)).sum()
-    count = int(found[-1])
+    accepted = _positives_accepted(positive, ends)
+    twice = ((accepted[1:] + accepted[:-1]) * np.diff(_from_zero(ends) - accepted)).sum()
+    count = int(accepted[-1])
     return float(twice / (2 * count * (len(positive) - count)))
 
 
 def ranked_aupr(positive: Bools, ends: Ints) -> float:
     """`aupr` of sorted samples, as `ranked_auroc` takes them."""
-    found = _found(positive, ends)
-    return float((np.diff(found) * (found[1:] / ends)).sum() / found[-1])
+    accepted = _positives_accepted(positive, ends)
+    return float((np.diff(accepted) * (accepted[1:] / ends)).sum() / accepted[-1])
 
 
 def ranked_fpr_at(positive: Ranking, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
@@ -134,10 +134,10 @@ def _rank(positive: Floats, negative: Floats) -> tuple[Bools, Ints]:
     return ~ranked.wrong, ranked.ends
 
 
-def _found(positive: Bools, ends: Ints) -> Ints:
+def _positives_accepted(positive: Bools, ends: Ints) -> Ints:
     """How many positives are accepted, at 0 and at every end."""
-    found = np.cumsum(positive, dtype=np.int64)
-    return _from_zero(found if len(ends) == len(found) else found[ends - 1])
+    accepted = np.cumsum(positive, dtype=np.int64)
+    return _from_zero(accepted if len(ends) == len(accepted) else accepted[ends - 1])
 
 
 def _from_zero(numbers: Ints) -> Ints:

@@ -344,9 +344,9 @@ def _risk_of(walk: Walk, position: int, lane: int) -> float:
     ids, errors, oods = _state(walk, position, lane)
     if len(walk.ood_counts) == 0:
         return float(errors / ids if ids else 0.0)
-    own, other = 1 / (2 * walk.states[-1, 0, lane]), 1 / (2 * walk.states[-1, 2, lane])
-    weight = ids * own + oods * other
-    return float((errors * own + oods * other) / weight if weight else 0.0)
+    id_weight, ood_weight = 1 / (2 * walk.states[-1, 0, lane]), 1 / (2 * walk.states[-1, 2, lane])
+    weight = ids * id_weight + oods * ood_weight
+    return float((errors * id_weight + oods * ood_weight) / weight if weight else 0.0)
 
 
 @_kernel

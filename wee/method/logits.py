@@ -20,7 +20,7 @@ from torch import Tensor
 
 from wee.errors import WeeError
 from wee.machine import processors, torch_threads
-from wee.method.scores import SCORES, Score
+from wee.method.scores import DEFAULT_SCORE, SCORES, Score
 from wee.method.summaries import NO_LABEL, Summary
 
 CHUNK_VALUES = 2**20
@@ -83,10 +83,10 @@ class Outputs:
             first: NDArray[np.int64] = self.probs.numpy().argmax(1)  # numpy promises the first, torch does not
             return first
         index = torch.arange(self.probs.shape[1], device=self.probs.device)
-        found: NDArray[np.int64] = (
+        labels: NDArray[np.int64] = (
             torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1).cpu().numpy()
         )
-        return found
+        return labels
 
     @cached_property
     def entropy(self) -> Tensor:
@@ -157,7 +157,7 @@ def summarise(
     logits: Sequence[NDArray[np.floating]],
     labels: NDArray[np.integer],
     sets: Collection[tuple[int, ...]],
-    scores: Collection[str] = ("msp",),
+    scores: Collection[str] = (DEFAULT_SCORE,),
     temperatures: Sequence[float] | None = None,
     rounding: str | None = None,
     threads: int | None = None,
@@ -185,8 +185,8 @@ def summarise(
     """
     count, classes = _check(logits, labels)
     functions = {name: SCORES.find(name) for name in scores}
-    found = {members: _empty(count, scores) for members in sets}
-    needed = sorted({member for members in found for member in members})
+    summaries = {members: _empty(count, scores) for members in sets}
+    needed = sorted({member for members in summaries for member in members})
     size = max(1, (CHUNK_VALUES if device == "cpu" else ACCELERATOR_CHUNK_VALUES) // classes)
 
     def run(start: int) -> int:
@@ -197,21 +197,21 @@ def summarise(
         }
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64)).to(device)
         begun: dict[tuple[int, ...], Outputs] = {}  # longer sets go on with the sums of shorter ones
-        for members in sorted(found):
+        for members in sorted(summaries):
             begun = {shorter: outputs for shorter, outputs in begun.items() if members[: len(shorter)] == shorter}
             begun[members] = Outputs.of([read[m] for m in members], begun.get(members[:-1]))
-            _fill(found[members], rows, begun[members], functions, truth)
+            _fill(summaries[members], rows, begun[members], functions, truth)
         return rows.stop - start
 
     workers = 1 if device != "cpu" else threads or processors()
-    # Torch's own threads would get in the way of these, each of which has a chunk of its own.
+    # Each of these threads scores one chunk; threads inside torch would only get in their way.
     with torch_threads(1), ThreadPoolExecutor(workers) as pool:
         for k, samples in enumerate(pool.map(run, range(0, count, size))):
             done(samples)
             if k % 16 == 0:
                 _forget(logits)
     _forget(logits)
-    return found
+    return summaries
 
 
 def _load(logits: NDArray[np.floating], rounding: str | None, temperature: float, device: str) -> Tensor:

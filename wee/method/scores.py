@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from wee.method.logits import Outputs
 
 
+DEFAULT_SCORE = "msp"
+"""The name of the score that decides and ranks where nothing else is said."""
+
+
 @dataclass(frozen=True)
 class Score:
     """A confidence score.
@@ -69,20 +73,22 @@ def _mean_of(attribute: str) -> Callable[[Outputs], Tensor]:
     return lambda outputs: _mean([getattr(member, attribute) for member in outputs.members])
 
 
-def _own(name: str, found: Any) -> Score:
-    """A score from a plug-in: a `Score`, or a function of the outputs."""
-    if isinstance(found, Score):
-        return Score(name, found.function, found.help, found.several)
-    if not callable(found):
-        raise WeeError(f"the score {name} is a {type(found).__name__}; a score is a function of wee.method.Outputs")
-    words = (found.__doc__ or "A score of your own.").strip().splitlines()[0]
-    return Score(name, found, words, bool(getattr(found, "several", False)))
+def _from_plugin(name: str, plugin: Any) -> Score:
+    """Make a score of a plug-in's object: a `Score`, or a function of the outputs."""
+    if isinstance(plugin, Score):
+        return Score(name, plugin.function, plugin.help, plugin.several)
+    if not callable(plugin):
+        raise WeeError(f"the score {name} is a {type(plugin).__name__}; a score is a function of wee.method.Outputs")
+    words = (plugin.__doc__ or "A score of your own.").strip().splitlines()[0]
+    return Score(name, plugin, words, bool(getattr(plugin, "several", False)))
 
 
 SCORES: Catalogue[Score] = Catalogue(
     "score",
     [
-        Score("msp", lambda outputs: outputs.peak, "maximum softmax probability of the mean prediction, in (0, 1]"),
+        Score(
+            DEFAULT_SCORE, lambda outputs: outputs.peak, "maximum softmax probability of the mean prediction, in (0, 1]"
+        ),
         Score(
             "entropy",
             lambda outputs: outputs.entropy,
@@ -113,6 +119,6 @@ SCORES: Catalogue[Score] = Catalogue(
             several=True,
         ),
     ],
-    _own,
+    _from_plugin,
 )
 """The scores. `msp`, `entropy`, `max_logit` and `energy` are the paper's four."""

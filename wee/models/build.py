@@ -1,4 +1,4 @@
-"""Networks from their configs."""
+"""Builds networks from their configs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from wee.models.config import ScaleConfig
 
 
 def build(scale: ScaleConfig, classes: int, channels: int) -> nn.Module:
-    """Build a network with freshly drawn weights, by timm.
+    """Build a network with random weights, using timm.
 
     Args:
-        scale: its architecture.
+        scale: the architecture.
         classes: number of outputs.
         channels: number of channels of an input image.
 

@@ -26,9 +26,9 @@ def cifar_resnet(
         pretrained: there are no pretrained weights.
         width: channels of the first stage; the second has twice, the third four times as many.
         stem: channels of the first convolution, which keeps the resolution.
-        strides: of the three stages.
-        depth: blocks in each stage.
-        kwargs: as timm's `ByobNet` takes them.
+        strides: strides of the three stages.
+        depth: number of blocks in each stage.
+        kwargs: further arguments of timm's `ByobNet`.
 
     Raises:
         WeeError: pretrained weights are asked for, or the settings are impossible.
@@ -41,7 +41,6 @@ def cifar_resnet(
     config = ByoModelCfg(
         blocks=stages, stem_type="3x3", stem_pool="", stem_chs=stem, downsample="avg", zero_init_last=False
     )
-    own = own_arguments("cifar_resnet", pretrained, kwargs)
-    network = ByobNet(config, **own)
+    network = ByobNet(config, **own_arguments("cifar_resnet", pretrained, kwargs))
     network.stem.conv.stride = (1, 1)  # timm's stems halve the resolution
     return network

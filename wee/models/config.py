@@ -1,13 +1,14 @@
-"""Typed configs of families. A family is data: scale names, each with a timm model, an input size and overrides."""
+"""Typed configs of families. A family consists of scales: names, each with a timm model, an input size and overrides."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
-from wee.app.fields import as_list, choose
+from wee.app.fields import Checked, as_list, choose, written
 from wee.app.typed import to_object
 from wee.errors import WeeError, unknown
 
@@ -19,14 +20,14 @@ class ScaleConfig:
     """One architecture of a family.
 
     Attributes:
-        model: its name in timm's registry.
-        input_size: side of its square input in pixels.
-        interpolation: of the resizing to it.
-        crop_pct: the share of the resized image's side that is kept, from its centre.
-        kwargs: passed to `timm.create_model`.
-        label: on figures; the scale's name where it is empty.
-        weights: where members come from that are not trained here, one or a list, member 0 first: paths of checkpoint
-            files, or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
+        model: the name of the model in timm's registry.
+        input_size: side of the square input, in pixels.
+        interpolation: how images are resized to the input.
+        crop_pct: the side of the central crop as a share of the side of the resized image, in (0, 1].
+        kwargs: arguments passed to `timm.create_model`.
+        label: the label on figures; the name of the scale if it is empty.
+        weights: the weights of members that are not trained here, one or a list, member 0 first: paths of checkpoint files,
+            or "timm:" and the name of a model with its tag, for instance timm:tf_efficientnet_b0.ns_jft_in1k.
     """
 
     model: str = MISSING
@@ -35,17 +36,17 @@ class ScaleConfig:
     label: str = ""
     interpolation: str = "bilinear"
     crop_pct: float = 1.0
-    weights: Any = None
+    weights: Checked[list[str]] = written(None)
 
     def identity(self) -> dict[str, Any]:
         """The architecture, as plain data."""
-        seen = ("label", "interpolation", "crop_pct", "weights")  # part of the transform, or of other identities
-        return {key: value for key, value in asdict(self).items() if key not in seen}
+        excluded = ("label", "interpolation", "crop_pct", "weights")  # part of the transform, or of other identities
+        return {key: value for key, value in asdict(self).items() if key not in excluded}
 
     def __post_init__(self) -> None:
         if self.input_size < 1:
             raise WeeError(f"input_size is {self.input_size}: it is a number of pixels")
-        self.weights = [] if self.weights is None else [str(one) for one in as_list(self.weights)]
+        self.weights = [] if self.weights is None else [str(name) for name in as_list(self.weights)]
         if self.interpolation not in INTERPOLATIONS:
             raise unknown("interpolation", self.interpolation, INTERPOLATIONS)
         if not 0 < self.crop_pct <= 1:
@@ -54,15 +55,15 @@ class ScaleConfig:
 
 @dataclass
 class FamilyConfig:
-    """Architectures of growing cost.
+    """A family: architectures of increasing cost.
 
     Attributes:
-        name: in the store, in tables and in messages.
-        label: on figures; the name where it is empty.
-        model, kwargs: of the scales that do not name a model of their own.
-        interpolation, crop_pct: of the scales that do not say otherwise.
-        scales: by name, in the order of their cost; each a `ScaleConfig`.
-        stored: whether the family is known by its logits in the store alone, and has the scales that are there.
+        name: the name in the store, in tables and in messages.
+        label: the label on figures; the name if it is empty.
+        model, kwargs: defaults for scales that name no model.
+        interpolation, crop_pct: defaults for scales that do not set them.
+        scales: a `ScaleConfig` for each scale, by name, in the order of their cost.
+        stored: whether only the logits in the store are known; the family then has the scales of the store.
     """
 
     name: str = MISSING
@@ -71,25 +72,27 @@ class FamilyConfig:
     kwargs: dict[str, Any] = field(default_factory=dict)
     interpolation: str = "bilinear"
     crop_pct: float = 1.0
-    scales: dict[str, Any] = field(default_factory=dict)
+    scales: Checked[dict[str, ScaleConfig]] = written({})
     stored: bool = False
 
     def __post_init__(self) -> None:
         if not self.scales and not self.stored:
             raise WeeError(f"family {self.name} has no scales")
-        for name, scale in self.scales.items():
-            self.scales[name] = self._scale(str(name), dict(scale or {}))
+        scales: Mapping[Any, Any] = self.scales
+        self.scales = {str(name): self._scale(str(name), scale) for name, scale in scales.items()}
 
-    def _scale(self, name: str, scale: dict[str, Any]) -> ScaleConfig:
-        scale = {"interpolation": self.interpolation, "crop_pct": self.crop_pct, **scale}
+    def _scale(self, name: str, given: ScaleConfig | Mapping[str, Any] | None) -> ScaleConfig:
+        if isinstance(given, ScaleConfig):
+            return given
+        scale = {"interpolation": self.interpolation, "crop_pct": self.crop_pct, **(given or {})}
         if self.model and scale.get("model") is None:
             scale |= {"model": self.model, "kwargs": {**self.kwargs, **(scale.get("kwargs") or {})}}
         return to_object(ScaleConfig, scale, f"family.scales.{name}")
 
     def choose(self, scale: Any) -> list[str]:
-        """The names of the scales that a `scale` field means.
+        """Return the names of the scales that the value of a `scale` field selects.
 
         Raises:
-            WeeError: one does not exist.
+            WeeError: a scale does not exist.
         """
         return choose("scale", scale, list(self.scales), of=f"family {self.name}")

@@ -1,4 +1,4 @@
-"""MobileNetV2 at a width that timm has no entry for: a plain multiplier of 1.3, as the cascades' paper uses it."""
+"""MobileNetV2 with all widths multiplied by 1.3, as in the paper on cascades; timm has no such model."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def mobilenetv2_130(pretrained: bool = False, **kwargs: Any) -> EfficientNet:
         WeeError: pretrained weights are asked for.
     """
     rounded = partial(round_channels, multiplier=MULTIPLIER)
-    own = own_arguments("mobilenetv2_130", pretrained, kwargs)
+    arguments = own_arguments("mobilenetv2_130", pretrained, kwargs)
     return EfficientNet(
         block_args=decode_arch_def(_STAGES),  # type: ignore[no-untyped-call]
         num_features=max(1280, rounded(1280)),
         stem_size=32,
         round_chs_fn=rounded,
         act_layer=nn.ReLU6,
-        **own,
+        **arguments,
     )

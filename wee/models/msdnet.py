@@ -26,11 +26,12 @@ class MSDNet(nn.Module):
     Args:
         num_classes: outputs of every exit.
         in_chans: channels of an image.
-        blocks: how many, and so how many exits.
-        base: layers of the first block.
-        step: layers of each later block ("even"), or by how many each is longer than the one before ("lin_grow").
+        blocks: number of blocks, and of exits.
+        base: number of layers in the first block.
+        step: number of layers in each later block ("even"), or by how many layers each block is longer than the one before
+            ("lin_grow").
         step_mode: "even" or "lin_grow".
-        channels: of the finest feature map after the first layer.
+        channels: channels of the finest feature map after the first layer.
         growth: channels that a layer adds at the finest resolution.
         scale_factors: channels of each resolution, as multiples of the finest; one for each resolution.
         bottleneck_factors: width of the 1x1 bottleneck at each resolution, in multiples of what the layer adds.
@@ -38,7 +39,7 @@ class MSDNet(nn.Module):
         reduction: share of the channels that a transition keeps where resolutions are dropped.
 
     Shapes:
-        images [n, in_chans, h, w] to logits [n, blocks, num_classes].
+        Maps images [n, in_chans, h, w] to logits [n, blocks, num_classes].
 
     Raises:
         WeeError: a setting is impossible.
@@ -93,19 +94,19 @@ class MSDNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
 
     def forward(self, images: Tensor, exits: int | None = None) -> Tensor:
-        """Logits [n, exits, num_classes] of the first exits, all of them where no number is given."""
+        """Return logits [n, exits, num_classes] of the first exits; of all exits if no number is given."""
         return torch.stack(self.run(images, exits)[0], dim=1)
 
     def run(self, images: Tensor, exits: int | None = None) -> tuple[list[Tensor], list[Tensor]]:
-        """Logits of the first exits, [n, num_classes] each, and the maps that the next block would go on from."""
-        maps, found = self.stem(images), []
+        """Return logits of the first exits, [n, num_classes] each, and the feature maps that the next block would take."""
+        maps, logits = self.stem(images), []
         for block, classifier in list(zip(self.blocks, self.classifiers, strict=True))[:exits]:
             maps = block(maps)
-            found.append(classifier(maps[-1]))
-        return found, maps
+            logits.append(classifier(maps[-1]))
+        return logits, maps
 
     def up_to(self) -> list[nn.Module]:
-        """The network up to each exit, maps for later blocks included: what a sample that leaves there has cost."""
+        """Return the network up to each exit, including the maps for later blocks: what runs for a sample that leaves there."""
         return [_UpTo(self, k + 1) for k in range(len(self.blocks))]
 
 
@@ -122,13 +123,13 @@ class _UpTo(nn.Module):
 
 
 class _Plan:
-    """How many resolutions each layer works on: the finest are dropped at even distances along the depth."""
+    """The number of resolutions of each layer: the finest are dropped at equal distances along the depth."""
 
     def __init__(self, scales: int, depth: int) -> None:
         self.total, self.interval = scales, math.ceil(depth / scales)
 
     def scales(self, layer: int) -> int:
-        """Resolutions after a layer, layers counted from 1; 0 is the stem."""
+        """Return the number of resolutions after a layer, counted from 1; 0 is the stem."""
         return self.total - max(0, layer - 1) // self.interval
 
 
@@ -143,7 +144,7 @@ def _bottleneck(inputs: int, outputs: int, factor: int, stride: int = 1) -> nn.S
 
 
 class _Stem(nn.Module):
-    """The first layer: one map at every resolution, each from the next finer."""
+    """The first layer: computes a map at every resolution, each from the next finer one."""
 
     def __init__(self, inputs: int, channels: int, factors: Sequence[int], kind: str) -> None:
         super().__init__()
@@ -164,7 +165,7 @@ class _Stem(nn.Module):
 
 
 class _Layer(nn.Module):
-    """One dense layer: adds channels to every map, from the map itself and from the next finer one."""
+    """A dense layer: adds channels to every map, computed from the map itself and from the next finer one."""
 
     def __init__(
         self, width: int, growth: int, factors: list[int], bottlenecks: list[int], before: int, after: int
@@ -172,7 +173,7 @@ class _Layer(nn.Module):
         super().__init__()
         first = len(factors) - after
         self.dropped = before - after
-        self.own, self.finer = nn.ModuleList(), nn.ModuleList()
+        self.own, self.finer = nn.ModuleList(), nn.ModuleList()  # these names are part of the keys of saved weights
         for scale in range(first, len(factors)):
             has_finer = scale > first or self.dropped > 0
             added = growth * factors[scale]
@@ -185,17 +186,17 @@ class _Layer(nn.Module):
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         kept = maps[self.dropped :]
         without = len(self.own) - len(self.finer)
-        found = []
-        for k, (own, map_) in enumerate(zip(self.own, kept, strict=True)):
+        merged = []
+        for k, (same_scale, map_) in enumerate(zip(self.own, kept, strict=True)):
             parts = [map_]
             if k >= without:
                 parts.append(self.finer[k - without](maps[k + self.dropped - 1]))
-            found.append(torch.cat([*parts, own(map_)], dim=1))
-        return found
+            merged.append(torch.cat([*parts, same_scale(map_)], dim=1))
+        return merged
 
 
 class _Transition(nn.Module):
-    """Fewer channels at every resolution."""
+    """A 1x1 convolution that reduces the channels at every resolution."""
 
     def __init__(self, width: int, narrow: int, factors: Sequence[int]) -> None:
         super().__init__()
@@ -212,7 +213,7 @@ class _Classifier(nn.Module):
         super().__init__()
         inner = width if kind == "imagenet" else min(width, 128)
         self.features = nn.Sequential(_conv(width, inner, 3, 2), _conv(inner, inner, 3, 2))
-        self.pool = nn.AdaptiveAvgPool2d(1)  # at 224 pixels what the paper does: the map is 2x2 here
+        self.pool = nn.AdaptiveAvgPool2d(1)  # equals the paper's pooling at 224 pixels, where the map is 2x2
         self.linear = nn.Linear(inner, classes)
 
     def forward(self, map_: Tensor) -> Tensor:
@@ -227,5 +228,4 @@ def msdnet(pretrained: bool = False, **kwargs: Any) -> MSDNet:
     Raises:
         WeeError: pretrained weights are asked for.
     """
-    own = own_arguments("msdnet", pretrained, kwargs)
-    return MSDNet(**own)
+    return MSDNet(**own_arguments("msdnet", pretrained, kwargs))

@@ -1,4 +1,4 @@
-"""What wee's own entries in timm's registry have in common."""
+"""What the models that wee adds to timm's registry have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wee.errors import WeeError
 
 
 def own_arguments(name: str, pretrained: bool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that a network itself takes, without those by which timm looks for pretrained weights.
+    """Return the arguments for the network itself, without those that timm uses to look for pretrained weights.
 
     Raises:
         WeeError: pretrained weights are asked for.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.files import CHUNK, checksums
 from wee.store.costs import MeasuredCost, read_costs, set_damaged_aside, write_cost
@@ -32,20 +33,33 @@ class Address:
     Attributes:
         dataset: the ID data set, on which the member was trained.
         family, scale, member: the member.
-        split: "val", "test", or "ood-NAME" for an OOD set.
+        split: which samples.
     """
 
     dataset: str
     family: str
     scale: str
     member: int
-    split: str
+    split: SplitName
 
     def __post_init__(self) -> None:
         for field in ("dataset", "family", "scale", "split"):
-            value = getattr(self, field)
+            value = str(getattr(self, field))
             if not _NAME.fullmatch(value):
                 raise WeeError(f"{value!r} cannot be the name of a {field}: use letters, digits, and any of _ . + -")
+
+    def describe(self) -> dict[str, Any]:
+        """The address as it stands in a manifest."""
+        return {**vars(self), "split": str(self.split)}
+
+    @classmethod
+    def parse(cls, described: Mapping[str, Any]) -> Address:
+        """Read an address as it stands in a manifest.
+
+        Raises:
+            WeeError: it has a split of no known kind.
+        """
+        return cls(**{**described, "split": SplitName.parse(described["split"])})
 
     @property
     def folder(self) -> Path:
@@ -113,7 +127,7 @@ class Entry:
     @cached_property
     def address(self) -> Address:
         """What it is called."""
-        return Address(**self.manifest["address"])
+        return Address.parse(self.manifest["address"])
 
     @cached_property
     def checksum(self) -> int:

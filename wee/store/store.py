@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.files import Lock
 from wee.identity import KEY_LENGTH, key_of
@@ -117,35 +118,29 @@ class LogitStore:
         """Share in an entry that another process has begun and will finish; arguments as of `writer`."""
         return PieceWriter(self.folder(address, identity), address, labels, ids, piece_samples)
 
-    def names(self, dataset: str, family: str, cost: str) -> tuple[list[str], list[str], list[str]]:
-        """The scales of a family that have entries for a data set; OOD and shifted sets among the entries.
+    def names(self, dataset: str, family: str, cost: str) -> tuple[list[str], list[SplitName]]:
+        """The scales of a family that have entries for a data set, and the splits of these entries.
 
         Args:
             dataset: the ID data set.
             family: the family.
             cost: scales are in ascending order of this cost; those without it come last, by name.
-
-        Returns:
-            (names of scales, names of OOD sets, names of shifted test sets).
         """
         folder = self.root / dataset / family
         costs: dict[str, float] = {}
-        others: dict[str, dict[str, None]] = {"ood": {}, "shift": {}}
+        splits: dict[SplitName, None] = {}
         for path in sorted(folder.glob("*/*/*")) if folder.is_dir() else []:
             match = re.fullmatch(rf"(.+)-[0-9a-f]{{{KEY_LENGTH}}}", path.name)
             if match is not None and path.is_dir():
                 scale = path.parts[-3]
                 if costs.get(scale, math.inf) == math.inf:
                     costs[scale] = _largest(Entry.open(path), cost)
-                kind, _, name = match[1].partition("-")
-                if kind in others:
-                    others[kind][name] = None
-        scales = sorted(costs, key=lambda scale: (costs[scale], scale))
-        return scales, list(others["ood"]), list(others["shift"])
+                splits[SplitName.parse(match[1])] = None
+        return sorted(costs, key=lambda scale: (costs[scale], scale)), list(splits)
 
     def find(self, address: Address) -> list[Entry]:
         """Every entry of that name, whatever made it, oldest first."""
-        pattern = re.compile(re.escape(address.split) + rf"-[0-9a-f]{{{KEY_LENGTH}}}")
+        pattern = re.compile(re.escape(str(address.split)) + rf"-[0-9a-f]{{{KEY_LENGTH}}}")
         folder = self.root / address.folder
         found = [p for p in folder.iterdir() if pattern.fullmatch(p.name)] if folder.is_dir() else []
         entries = []

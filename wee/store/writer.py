@@ -16,7 +16,6 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -267,7 +266,7 @@ class EntryWriter(PieceWriter):
         manifest: dict[str, Any] = {
             "format": FORMAT,
             "key": self.key,
-            "address": asdict(self.address),
+            "address": self.address.describe(),
             "identity": self.identity,
             "shape": list(shape),
             "dtype": str(dtype),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wee.data.splits import VAL, SplitName
 from wee.errors import WeeError
 from wee.method import Summary
 from wee.method.scores import SCORES
@@ -41,7 +42,7 @@ class SummaryCache:
     def summaries(
         self,
         pool: Pool,
-        split: str,
+        split: SplitName,
         sets: Collection[Set],
         scores: Sequence[str],
         temperatures: Sequence[float] | None = None,
@@ -78,7 +79,7 @@ class SummaryCache:
 
     def temperatures(self, pool: Pool) -> list[float]:
         """The temperature of each of a pool's networks, fitted on the validation set."""
-        return [self._temperature(_Job(pool, "val", None, self.rounding), place) for place in range(len(pool.networks))]
+        return [self._temperature(_Job(pool, VAL, None, self.rounding), place) for place in range(len(pool.networks))]
 
     def _temperature(self, job: _Job, place: int) -> float:
         arrays = self._get(job, (place,), _TEMPERATURE, ["cpu"])
@@ -119,7 +120,7 @@ class SummaryCache:
         """In one pass over the logits; these are verified first."""
         if not missing:
             return {}
-        from wee.method import summarise
+        from wee.method.logits import summarise
 
         needed = sorted({place for members in missing for place in members})
         found = (job.pool.networks[place].entries.get(job.split) for place in needed)
@@ -141,7 +142,7 @@ class _Job:
     """What is scored: a pool's networks on a split, their logits scaled and rounded or as they are."""
 
     pool: Pool
-    split: str
+    split: SplitName
     temperatures: Sequence[float] | None
     rounding: str | None
 
@@ -185,6 +186,6 @@ def _part(summary: Summary, part: str) -> Arrays:
     return {"score": summary.scores[part]}
 
 
-def _source(network: Candidate, split: str) -> list[Any] | None:
+def _source(network: Candidate, split: SplitName) -> list[Any] | None:
     entry = network.entries.get(split)
     return None if entry is None else [str(entry.address), entry.key, entry.checksum, network.exit]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
 from wee.app.command import jobs_at_once
-from wee.app.fields import as_list
+from wee.app.fields import Checked, as_list, names, written
 from wee.errors import WeeError, unknown
 from wee.machine import processors
-from wee.method.scores import SCORES
+from wee.method.policies import BASELINES, POLICIES, Width
+from wee.method.scores import DEFAULT_SCORE, SCORES
 
-POLICIES = ("single", "ensemble", "last", "window", "threshold", "random")
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
+SHARED = ("width", "quantile", "probability", "seed")
+"""The parameters of policies that have a key of their own in the config."""
+
+BASELINE = "+".join(BASELINES)
+"""The policy of the front that the baselines, single models and ensembles, make together: "single+ensemble"."""
 
 
 @dataclass
@@ -28,7 +34,7 @@ class WindowConfig:
             list, a list is one setting with a width for each stage but the last, such as [[0.7, 0.2], [0.6, 0.2]].
     """
 
-    width: Any = 0.2
+    width: Checked[list[Width | tuple[Width, ...]]] = written(0.2)
 
     def __post_init__(self) -> None:
         self.width = [_width(width) for width in as_list(self.width)]
@@ -39,18 +45,26 @@ class ScoreConfig:
     """Which confidences decide and which are evaluated.
 
     Attributes:
-        exit: what samples go on by: one score or a list of them. A function of your own is "module:function".
-        evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by.
+        exit: what samples go on by: one score or a list of them; null for those of the group `score` that can be computed
+            from a single network. A score of your own is "module:function".
+        evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by. null for
+            "same" and those of the group `score` that need several members.
+        choices: what is chosen of the group `score`, as keys.
     """
 
-    exit: Any = "msp"
-    evaluation: Any = SAME
+    exit: Checked[list[str]] = written(None)
+    evaluation: Checked[list[str]] = written(None)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.exit = [_score(name, decides=True) for name in as_list(self.exit)]
-        self.evaluation = [name if name == SAME else _score(name) for name in as_list(self.evaluation)]
-        for key, names in (("exit", self.exit), ("evaluation", self.evaluation)):
-            if not names:
+        chosen = [SCORES.find(name) for name in self.choices]
+        deciding = [score.name for score in chosen if not score.several] or [DEFAULT_SCORE]
+        evaluated = [SAME, *(score.name for score in chosen if score.several)]
+        self.exit = [_score(name, decides=True) for name in names(self.exit, deciding)]
+        self.evaluation = [name if name == SAME else _score(name) for name in names(self.evaluation, evaluated)]
+        self.choices = {}
+        for key, scores in (("exit", self.exit), ("evaluation", self.evaluation)):
+            if not scores:
                 raise WeeError(f"score.{key} is empty; choose from {', '.join(SCORES)}")
 
     def evaluations(self, exit_score: str | None, ensemble: bool = False) -> list[str]:
@@ -71,24 +85,64 @@ class ScoreConfig:
 
 @dataclass
 class PolicyConfig:
-    """Which policies are compared.
+    """Which policies are compared, and with which values of their parameters.
 
     Attributes:
-        names: some of single, ensemble, window, threshold, random.
+        names: names of policies (`wee.method.POLICIES`); null for those of the group `policy`. A policy of your own is
+            "module:Name".
         quantile: of the single threshold: one or a list, in [0, 1].
         probability: of the random exit: one or a list, in [0, 1].
         seed: of the random exit.
+        parameters: the parameters of policies, by the policy's name: a value or a list of values for each. All combinations
+            are run. Without a value here, a parameter called quantile, probability, seed or (from window.width) width has
+            the values above, and any other its default.
+        choices: what is chosen of the group `policy`, as keys.
     """
 
-    names: Any = MISSING
-    quantile: Any = 0.2
-    probability: Any = 0.2
+    names: Checked[list[str]] = written(None)
+    quantile: Checked[list[float]] = written(0.2)
+    probability: Checked[list[float]] = written(0.2)
     seed: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.names = _known("policy", as_list(self.names), POLICIES)
+        self.names = [POLICIES.find(name).name for name in names(self.names, self.choices)]
+        if not self.names:
+            raise WeeError(f"no policy is chosen; choose from {', '.join(POLICIES)}")
+        self.choices = {}
         self.quantile = [_share("policy.quantile", q) for q in as_list(self.quantile)]
         self.probability = [_share("policy.probability", p) for p in as_list(self.probability)]
+        self.parameters = {policy: self._values(policy, values) for policy, values in self.parameters.items()}
+        for name in self.names:
+            POLICIES.find(name).check_parameters(list(self.parameters.get(name, {})), SHARED)
+
+    def _values(self, policy: str, values: Any) -> dict[str, list[Any]]:
+        """The values of each parameter of a policy, as lists."""
+        if policy not in self.names:
+            raise WeeError(
+                f"policy.parameters is about {policy}, which is not in policy.names: these are {', '.join(self.names)}"
+            )
+        if not isinstance(values, dict):
+            raise WeeError(
+                f"policy.parameters has {values!r} for {policy}: give its parameters by name, for instance "
+                f"{{{policy}: {{share: [0.1, 0.2]}}}}"
+            )
+        lists = {str(name): as_list(value) for name, value in values.items()}
+        for name, value in lists.items():
+            if not value:
+                raise WeeError(f"policy.parameters has no value for {name} of {policy}; give one, or a list")
+        return lists
+
+    def values(self, policy: str, width: Sequence[Any]) -> dict[str, Sequence[Any]]:
+        """The values of every parameter that a policy may have.
+
+        Args:
+            policy: the policy's name.
+            width: the widths of windows in this sweep.
+        """
+        shared = (width, self.quantile, self.probability, [self.seed])
+        return {**dict(zip(SHARED, shared, strict=True)), **self.parameters.get(policy, {})}
 
 
 @dataclass
@@ -136,14 +190,16 @@ class TaskConfig:
     """What is asked of a system.
 
     Attributes:
-        names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured.
-        metrics: what is measured besides, for instance aurc.
+        names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured. A task of your own is
+            "module:Name@5"; it has `read(curve, share)`.
+        metrics: what is measured besides, for instance aurc. A metric of your own is "module:Name"; it has
+            `of_ranking(ranked_outcome)` or `of_outcome(outcome, times)`, and `higher_is_better`.
         convention: "paper" reads curves at the nearest point, as published numbers do; "strict" never exceeds a risk
             asked for, always reaches a coverage asked for, and accepts or rejects equal scores together.
     """
 
-    names: Any = MISSING
-    metrics: Any = MISSING
+    names: Checked[list[str]] = MISSING
+    metrics: Checked[list[str]] = MISSING
     convention: str = "paper"
 
     def __post_init__(self) -> None:
@@ -202,7 +258,7 @@ class ValidationStudyConfig:
         seed: of the draws.
     """
 
-    sizes: Any = field(default_factory=list)
+    sizes: Checked[list[int]] = written([])
     draws: int = 100
     seed: int = 0
 
@@ -235,15 +291,6 @@ def _width(width: Any) -> Any:
     if isinstance(width, (list, tuple)):
         return tuple(_share("window.width", one, allow_all=True) for one in width)
     return _share("window.width", width, allow_all=True)
-
-
-def _known(what: str, names: list[Any], existing: tuple[str, ...]) -> list[str]:
-    for name in names:
-        if name not in existing:
-            raise unknown(what, name, existing)
-    if not names:
-        raise WeeError(f"no {what} is chosen; choose from {', '.join(existing)}")
-    return [str(name) for name in dict.fromkeys(names)]
 
 
 def _share(key: str, value: Any, allow_all: bool = False) -> Any:

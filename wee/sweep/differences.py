@@ -14,30 +14,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from wee.method import Metric
+from wee.method import POLICIES, Ensemble, Metric, Single, SingleThreshold
 from wee.method.arrays import Floats
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
+from wee.method.policies import BASELINES, Role
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
+from wee.sweep.rows import PANEL, SETTING
 from wee.sweep.table import Baseline, Result
 
-PANEL = ["dataset", "family", "split", "ood", "cost", "metric", "eval_score"]
-"""The columns that say what was measured, on what, and by which cost it is priced: points are compared within a panel."""
-
-POINT = ["policy", "scale", "exits", "size", "width", "fraction", "score", "task", "adjusted"]
-"""The columns that tell the points of a panel apart."""
+FULL = "full"
+"""The name of the comparison with the ensemble of all the networks of a cascade."""
 
 NEGLIGIBLE = 1e-6
 """The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
 
 DIFFERENCES = columns_with_macs([
-    *PANEL, *POINT, "versus", "price", "baseline_price", "value", "baseline", "difference", "lower", "upper",
+    *PANEL, *SETTING, "versus", "price", "baseline_price", "value", "baseline", "difference", "lower", "upper",
     "simultaneous_lower", "simultaneous_upper", "comparisons", "seeds",
 ])  # fmt: skip
 
 EQUAL_QUALITY = columns_with_macs([
-    *PANEL, *POINT, "price", "value", "single_price", "bound", "share", "lower", "upper", "seeds",
+    *PANEL, *SETTING, "price", "value", "single_price", "bound", "share", "lower", "upper", "seeds",
 ])  # fmt: skip
 
 
@@ -53,10 +52,10 @@ class _Mean:
     price: float
     value: float
     draws: Floats
-    left_out: dict[str, tuple[float, float]]
+    left_out: dict[int, tuple[float, float]]
 
     @classmethod
-    def of(cls, rows: Sequence[Baseline], members: Sequence[set[str]]) -> _Mean:
+    def of(cls, rows: Sequence[Baseline], members: Sequence[set[int]]) -> _Mean:
         prices, values = (np.array([getattr(row, name) for row in rows]) for name in ("price", "value"))
         left_out = {}
         for member in sorted(set().union(*members)):
@@ -71,7 +70,7 @@ class _Point:
     """A setting in a panel.
 
     Attributes:
-        name: the values of the columns `POINT`.
+        name: the values of the columns `SETTING`.
         mean: the setting.
         threshold: the single thresholds that a window is compared with; None for other policies.
         values: the values that were averaged.
@@ -102,12 +101,18 @@ class _Panel:
         points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.price)
         return _Curve(points) if points else None
 
+    @property
+    def baselines(self) -> list[str]:
+        """The policies whose curves others are compared with."""
+        names = dict.fromkeys([*BASELINES, *(str(point.name["policy"]) for point in self.points)])
+        return [name for name in names if POLICIES.find(name).baseline]
+
     def full(self, point: _Point) -> _Mean | None:
         """The ensembles of all the networks of a cascade; None for a point that is no cascade, or if there are none."""
-        if point.name["policy"] in ("single", "ensemble", "last"):
+        if POLICIES.find(point.name["policy"]).role is not Role.CASCADE:
             return None
         for other in self.points:
-            if other.name["policy"] == "ensemble" and all(
+            if other.name["policy"] == Ensemble.name and all(
                 other.name[key] == point.name[key] for key in ("scale", "size")
             ):
                 return other.mean
@@ -144,7 +149,7 @@ class _Curve:
         """Resampled values [n, resamples]."""
         return np.stack([point.draws for point in self.points])
 
-    def without(self, member: str) -> tuple[Floats, Floats]:
+    def without(self, member: int) -> tuple[Floats, Floats]:
         """Prices and values of the curve without a member."""
         pairs = [point.left_out.get(member, (point.price, point.value)) for point in self.points]
         prices, values = (np.array(column) for column in zip(*pairs, strict=True))
@@ -189,8 +194,9 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and baseline (`versus`: "single", "ensemble", "threshold" or "full"): the point's `price` and
-        `value`, the `baseline` and its `baseline_price`, their `difference`, the ends `lower` and `upper` of its own interval
+        A row for each point and baseline (`versus`: "single", "ensemble" or the name of another policy that is a baseline;
+        "threshold"; or "full"): the point's `price` and `value`, the `baseline` and its `baseline_price`, their
+        `difference`, the ends `lower` and `upper` of its own interval
         and of one that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero by
         construction), and `seeds`, the number of members whose seed noise is in the intervals.
     """
@@ -235,12 +241,12 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
     """
     rows = []
     for panel in _panels(table, result):
-        curve = panel.curve("single")
+        curve = panel.curve(Single.name)
         if curve is None or panel.metric.deployed is not None:  # its value depends on where the threshold came to lie
             continue
         higher = panel.metric.higher_is_better
         for point in panel.points:
-            if point.name["policy"] == "single":
+            if point.name["policy"] == Single.name:
                 continue
             mean = point.mean
             (share,) = _shares(mean, curve, np.array([mean.value]), higher).tolist()
@@ -323,7 +329,7 @@ class _Comparison:
 
 def _compare(panel: _Panel) -> Iterator[_Comparison]:
     """Every point of a panel with every baseline that it can be compared with."""
-    for versus in ("single", "ensemble"):
+    for versus in panel.baselines:
         curve = panel.curve(versus)
         if curve is None:
             continue
@@ -338,7 +344,7 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
             ]
             yield _comparison(panel, point, versus, mean.price, read, draws, left_out)
     for point in panel.points:
-        for versus, baseline in (("threshold", point.threshold), ("full", panel.full(point))):
+        for versus, baseline in ((SingleThreshold.name, point.threshold), (FULL, panel.full(point))):
             if baseline is None:
                 continue
             left_out = [
@@ -369,7 +375,7 @@ def _comparison(
     numbers = {"price": mean.price, "baseline_price": baseline_price, "value": mean.value, "baseline": baseline}
     about = {**panel.place, **point.name, "versus": versus, **numbers, "difference": mean.value - baseline}
     negligible = NEGLIGIBLE * (100.0 if panel.metric.percent else 1.0)
-    if versus == "threshold" and point.is_threshold:
+    if versus == SingleThreshold.name and point.is_threshold:
         negligible = np.inf
     return _Comparison(about, draws, left_out, negligible)
 
@@ -393,8 +399,8 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
     known = known[known.task.isna() | (known.task == known.metric) | ~known.metric.isin(tasks)]
     for panel, rows in known.groupby(PANEL, dropna=False, sort=False):
         points = []
-        for point, own in rows.groupby(POINT, dropna=False, sort=False):
-            members = [set(str(names).split("+")) for names in own.members]
+        for point, own in rows.groupby(SETTING, dropna=False, sort=False):
+            members = [set(result.rows[k].members) for k in own.index]
             draws = [draws for draws in (result.draws[k] for k in own.index) if draws is not None]
             means = [Baseline(*row) for row in zip(own.price, own.value, draws, strict=True)]
             matched = [result.thresholds[k] for k in own.index]
@@ -402,6 +408,6 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
             mean = _Mean.of(means, members)
             threshold = _Mean.of(thresholds, members) if len(thresholds) == len(means) else None
             is_threshold = bool(thresholds) and all(one.is_window for one in thresholds)
-            name = dict(zip(POINT, point, strict=True))
+            name = dict(zip(SETTING, point, strict=True))
             points.append(_Point(name, mean, threshold, own.value.tolist(), is_threshold))
         yield _Panel(dict(zip(PANEL, panel, strict=True)), points)

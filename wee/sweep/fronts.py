@@ -10,22 +10,18 @@ import numpy as np
 import pandas as pd
 
 from wee.costs import MACS
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method import Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
+from wee.method.policies import BASELINES
+from wee.sweep.config import BASELINE
 from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
+from wee.sweep.rows import FRONT, PANEL, POINT
 
-SETTING = ["scale", "exits", "size", "width", "fraction"]
-"""A point of a front: its orders and choices of members are averaged, not picked from."""
-
-BASELINE = "single+ensemble"
-"""The policy of the front that single models and ensembles make together."""
-
-_PANEL = ["dataset", "family", "cost", "metric", "eval_score"]
-"""The columns within which points compete."""
-
-_GROUP = [*_PANEL, "score", "policy"]
+_PANELS = [name for name in PANEL if name in FRONT]
+"""The columns within which fronts are drawn."""
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +34,7 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         One row per setting and metric, with `price` and `value` on the test split, `price_val` and `value_val` on the
         validation split, the standard deviation `spread` of the test values, and `count`, how many were averaged.
     """
-    keys = [*_GROUP, "task", *SETTING, "ood", "adjusted"]
+    keys = [name for name in POINT if name != "split"]
     aggregates = {
         "price": ("price", "mean"),
         "value": ("value", "mean"),
@@ -46,8 +42,8 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         "count": ("value", "size"),
     }
     grouped = table.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()
-    test = grouped[grouped.split == "test"].drop(columns="split")
-    val = grouped[grouped.split == "val"][[*keys, "price", "value"]]
+    test = grouped[grouped.split == str(TEST)].drop(columns="split")
+    val = grouped[grouped.split == str(VAL)][[*keys, "price", "value"]]
     return test.merge(val, on=keys, suffixes=("", "_val"))
 
 
@@ -79,24 +75,25 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     points = averaged(table)
     tasks = set(points.task.dropna())
     points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
-    metrics = set(points.metric)
-    points = points[[not _pinned(str(name), metrics) for name in points.metric]]
+    pinned = _pinned([Metric.parse(str(name)) for name in points.metric.unique()])
+    points = points[~points.metric.isin(pinned)]
     fronts = []
-    for (_, _, _, name, eval_score), rivals in points.groupby(_PANEL, dropna=False, sort=False):
-        metric = Metric.parse(str(name))
+    for place, rivals in points.groupby(_PANELS, dropna=False, sort=False):
+        panel = dict(zip(_PANELS, place, strict=True))
+        metric = Metric.parse(str(panel["metric"]))
         worst = rivals.value_val.min() if metric.higher_is_better else rivals.value_val.max()
         limits = (float(rivals.price_val.max()), float(worst))
         if reference is not None:
             given = metric.deployed is None or metric.name in set(reference.metric)
-            limits = _limits(reference, metric.name, eval_score) if given else (np.nan, np.nan)
+            limits = _limits(reference, metric.name, panel["eval_score"]) if given else (np.nan, np.nan)
         # Policies that look at no score are fronts for every score.
         groups = [rows for _, rows in rivals.groupby(["score", "policy"], dropna=False, sort=False)]
-        baseline = rivals[rivals.policy.isin(["single", "ensemble"])]
-        if baseline.policy.nunique() == 2:
+        baseline = rivals[rivals.policy.isin(BASELINES)]
+        if baseline.policy.nunique() == len(BASELINES):
             groups.append(baseline.assign(policy=BASELINE))
         fronts += [_front(rows, metric, limits) for rows in groups]
     columns = [
-        *_GROUP, "task", *SETTING, "price", "value", "spread", "count", "price_val", "value_val", "hull", "hypervolume",
+        *FRONT, "price", "value", "spread", "count", "price_val", "value_val", "hull", "hypervolume",
         "ref_price", "ref_value",
     ]  # fmt: skip
     if not fronts:
@@ -185,11 +182,11 @@ def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric], scores: 
                 _limits(reference, metric.name, score)
 
 
-def _pinned(name: str, metrics: set[str]) -> bool:
-    """Whether a deployed metric is the one that its task fixes on the validation set."""
-    kind, _, at = name.partition("@")
-    task = {"deployed_risk": "cov", "deployed_cov": "risk", "deployed_tpr": "fpr"}.get(kind)
-    return task is not None and f"{task}@{at}" in metrics
+def _pinned(metrics: Sequence[Metric]) -> set[str]:
+    """The names of the deployed metrics whose value their task fixes on the validation set."""
+    tasks = [metric.task for metric in metrics if metric.task is not None]
+    asked = {(task.kind.asked, task.at) for task in tasks}
+    return {metric.name for metric in metrics if (metric.kind, metric.at) in asked}
 
 
 def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[float, float]:

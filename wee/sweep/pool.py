@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.costs import MACS
+from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
+from wee.sweep.rows import FAMILIES, SCALES
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Candidate:
     member: int
     exit: int | None
     cost: float
-    logits: Mapping[str, NDArray[np.floating]]
-    entries: Mapping[str, Entry] = field(default_factory=dict)
+    logits: Mapping[SplitName, NDArray[np.floating]]
+    entries: Mapping[SplitName, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Pool:
     """Networks that cascades are made of, and the samples that all of them have seen.
 
     Attributes:
-        dataset, family, scale: as they stand in tables.
+        dataset: the ID data.
+        families: of the stages, each once.
+        scales: of the stages, in their order; "family/scale" where a scale is given with its family.
         networks: in the order of scales, members and exits.
         samples: by split.
         entries: the entries that were read.
@@ -59,13 +63,23 @@ class Pool:
     """
 
     dataset: str
-    family: str
-    scale: str
+    families: tuple[str, ...]
+    scales: tuple[str, ...]
     networks: Sequence[Candidate]
-    samples: Mapping[str, Samples]
+    samples: Mapping[SplitName, Samples]
     entries: Sequence[Entry]
     stages: Sequence[Sequence[int]] = ()
     cost: str = MACS
+
+    @property
+    def family(self) -> str:
+        """The families as they stand in tables."""
+        return str(FAMILIES.write(self.families))
+
+    @property
+    def scale(self) -> str:
+        """The scales as they stand in tables."""
+        return str(SCALES.write(self.scales))
 
     @property
     def multi_exit(self) -> bool:
@@ -99,7 +113,7 @@ def read_pool(
     family: str,
     scales: Sequence[str],
     members: Sequence[int],
-    splits: Sequence[str],
+    splits: Sequence[SplitName],
     pick: Sequence[str],
     expected: Callable[[Address], Mapping[str, Any]] = lambda address: {},
     cost: str = MACS,
@@ -155,13 +169,12 @@ def read_pool(
             networks += _networks(owner, own_scale, member, entries, costs) if costs else []
     if unpriced:
         raise Unpriced(cost, conditions or {}, unpriced)
-    families = list(dict.fromkeys(owner for owner, _ in owners))
-    label = ">".join(scales)
+    families = tuple(dict.fromkeys(owner for owner, _ in owners))
     fitting = [
         [k for k, network in enumerate(networks) if (network.family, network.scale) == stage] for stage in staged
     ]
     stages = fitting if len(scales) > 1 else []
-    return Pool(dataset, "+".join(families), label, networks, samples, list(found.values()), stages, cost), []
+    return Pool(dataset, families, tuple(scales), networks, samples, list(found.values()), stages, cost), []
 
 
 def check_same_samples(pools: Sequence[Pool]) -> None:
@@ -196,11 +209,11 @@ def _difference(first: Samples, second: Samples) -> str | None:
 
 def _alone(pool: Pool) -> str:
     """The override that chooses one pool of a sweep."""
-    return f"'ensemble.scales=[{pool.scale.replace('>', ',')}]'" if pool.stages else f"scale={pool.scale}"
+    return f"'ensemble.scales=[{','.join(pool.scales)}]'" if pool.stages else f"scale={pool.scale}"
 
 
 def _networks(
-    family: str, scale: str, member: int, entries: Mapping[str, Entry], costs: Sequence[float]
+    family: str, scale: str, member: int, entries: Mapping[SplitName, Entry], costs: Sequence[float]
 ) -> list[Candidate]:
     """A member as one network, or as one for each exit."""
     logits = {split: entry.logits for split, entry in entries.items()}

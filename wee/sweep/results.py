@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +15,69 @@ import pandas as pd
 
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
+from wee.method.policies import PARAMETERS
 from wee.sweep.config import BootstrapConfig
 from wee.sweep.prices import columns_with_macs, completed
-from wee.sweep.table import COLUMNS, KEYS
+from wee.sweep.rows import COLUMNS, KEYS, POINT, TEXT, width_cells
+from wee.sweep.rules import SavedRule
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 
 log = logging.getLogger("wee")
 
-TABLE, AVERAGES, STORAGE, VALIDATION, ABOUT = (
-    "table.csv", "averages.csv", "storage.csv", "validation.csv", "sweep.json",
+TABLE, AVERAGES, STORAGE, VALIDATION, RULES, ABOUT = (
+    "table.csv", "averages.csv", "storage.csv", "validation.csv", "rules.jsonl", "sweep.json",
 )  # fmt: skip
-
-POINT = [column for column in KEYS if column != "members"]
-"""What names a point in a panel: a setting, averaged over orders and choices of members."""
 
 AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
 """The columns of `averages.csv`. A point's means, price and value; the ends of the interval of its mean value, lower and
 upper; the least and the greatest of the values averaged, low and high; how many they are, count; and the number of members
 whose seed noise is in the interval, seeds (0: the sampling error of the test set alone)."""
 
-_TEXT = [c for c in KEYS if c not in ("size", "width", "fraction", "adjusted")]
 
-
-def save(folder: Path, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any]) -> None:
+def save(
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    about: Mapping[str, Any],
+    rules: Iterable[SavedRule] | None = None,
+) -> None:
     """Keep a sweep: all of it appears in one rename.
 
     Args:
         folder: of the sweep; nothing in an existing one is touched.
         tables: by file name.
         about: what made them.
+        rules: the fitted rules; None for none.
     """
     temporary = temporary_folder(folder)
     for name, table in tables.items():
         table.to_csv(temporary / name, index=False)
-    files = {path.name: checksums(path) for path in sorted(temporary.glob("*.csv"))}
+    if rules is not None:
+        with (temporary / RULES).open("w", encoding="utf-8") as file:
+            for rule in rules:
+                file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
+    files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
     write_json(temporary / ABOUT, {**about, "files": files})
     commit_folder(temporary, folder)
+
+
+def read_rules(folder: Path) -> list[SavedRule]:
+    """The fitted rules of a sweep, one for each setting, in the order of the table.
+
+    Raises:
+        WeeError: the sweep has none, or a record cannot be read.
+    """
+    path = folder / RULES
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise WeeError(f"there are no fitted rules at {path}; sweep again: older versions of wee kept none") from None
+    rules = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rules.append(SavedRule.from_dict(json.loads(line)))
+        except (ValueError, WeeError) as error:
+            raise WeeError(f"{path}, line {number}: {error}") from None
+    return rules
 
 
 def is_whole(folder: Path) -> bool:
@@ -124,17 +151,21 @@ def read_averages(paths: list[Path]) -> pd.DataFrame:
 
 def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str"), keep_default_na=True)
+        table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=True)
     except FileNotFoundError:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise WeeError(f"{path} is not {what}: {error}") from None
-    table = completed(table)
+    table = _with_parameters(completed(table))
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
-    table["width"] = table["width"].map(parse_width)
-    return table
+    return table.assign(width=width_cells(table["width"]))
+
+
+def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with the column `parameters`, which tables of older versions do not have."""
+    return table if PARAMETERS in table else table.assign(**{PARAMETERS: None})
 
 
 def _level(folder: Path) -> float:
@@ -166,21 +197,13 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
     if not path.is_file():
         raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
-    table = completed(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, "str")))
+    table = _with_parameters(completed(pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"))))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
         raise WeeError(
             f"{path} has no column {', '.join(missing)}, and is no study of the validation set's size; {make}"
         )
-    return table.assign(width=table["width"].map(parse_width))
-
-
-def parse_width(text: Any) -> Any:
-    """A width as it stands in a file: a number, "all", one for each stage ("0.7+0.2"), or nothing."""
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return text
+    return table.assign(width=width_cells(table["width"]))
 
 
 def read_tables(paths: list[Path]) -> pd.DataFrame:

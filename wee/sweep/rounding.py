@@ -6,12 +6,9 @@ import pandas as pd
 from rich.table import Table
 
 from wee.costs import COSTS
+from wee.data.splits import TEST
 from wee.sweep.prices import with_macs
-
-_SETTING = [
-    "dataset", "family", "scale", "members", "exits", "policy", "width", "fraction", "score", "task", "ood", "adjusted",
-    "split", "cost", "metric", "eval_score",
-]  # fmt: skip
+from wee.sweep.rows import KEYS
 
 
 def effect(table: pd.DataFrame, rounded: pd.DataFrame) -> pd.DataFrame:
@@ -25,10 +22,10 @@ def effect(table: pd.DataFrame, rounded: pd.DataFrame) -> pd.DataFrame:
         A row per number: what it is of, `value`, `rounded`, their `difference`, and the average costs, `price` and
         `price_rounded`.
     """
-    both = table[[*_SETTING, "price", "value"]].assign(
+    both = table[[*KEYS, "price", "value"]].assign(
         rounded=rounded.value, price_rounded=rounded.price, difference=rounded.value - table.value
     )
-    same = table[_SETTING].fillna("").astype(str) == rounded[_SETTING].fillna("").astype(str)
+    same = table[KEYS].fillna("").astype(str) == rounded[KEYS].fillna("").astype(str)
     assert same.to_numpy().all(), "the same sweep has the same rows"
     return with_macs(both)
 
@@ -39,7 +36,7 @@ def effect_summary(effects: pd.DataFrame, rounding: str) -> Table:
     shown.add_column("metric")
     for column in ("largest", "mean", "settings"):
         shown.add_column(column, justify="right")
-    test = effects[effects.split == "test"]
+    test = effects[effects.split == str(TEST)]
     for metric, own in test.groupby("metric", sort=False):
         size = own.difference.abs()
         shown.add_row(str(metric), f"{size.max():.4g}", f"{own.difference.mean():+.2g}", f"{len(own):,}")

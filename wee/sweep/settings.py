@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import comb, perm
-from typing import Literal, cast
+from typing import Any
 
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
-from wee.method import Convention, Ensemble, Policy, Random, Single, SingleThreshold, Task, Window
-from wee.method.policies import Width
+from wee.method import POLICIES, Convention, Policy, Task
+from wee.method.policies import PARAMETERS, Context, Role
 from wee.sweep.config import PolicyConfig, ScoreConfig, WindowConfig
 from wee.sweep.lineups import LineupDraw, Places, draw
 from wee.sweep.pool import Candidate, Pool
@@ -19,23 +18,29 @@ from wee.sweep.pool import Candidate, Pool
 
 @dataclass(frozen=True)
 class Setting:
-    """One policy with its parameters, and how it is named in tables.
+    """One policy with its parameters.
 
     Attributes:
-        policy: the policy's name.
-        build: the policy.
-        score: what samples go on by, None where nothing is looked at.
-        task: the task that a window is set for, None for other policies.
-        width: of the window, as text where stages have their own; None for other policies.
-        fraction: quantile of the single threshold or probability of the random exit, None for other policies.
+        policy: the policy.
     """
 
-    policy: str
-    build: Policy
-    score: str | None = None
-    task: Task | None = None
-    width: Width | str | None = None
-    fraction: float | None = None
+    policy: Policy
+
+    @property
+    def score(self) -> str | None:
+        """The confidence that decides; None for a policy that looks at none."""
+        return getattr(self.policy, "score", None)
+
+    @property
+    def task(self) -> Task | None:
+        """The task that the policy is set for; None for a policy that is set for none."""
+        return getattr(self.policy, "task", None)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of a row that name the setting."""
+        parameters = {**dict.fromkeys(("width", "fraction", PARAMETERS)), **self.policy.columns()}
+        return {"policy": self.policy.name, **parameters, "score": self.score, "task": self.task}
 
 
 @dataclass(frozen=True)
@@ -44,60 +49,47 @@ class Lineup:
 
     Attributes:
         nodes: their places in the pool.
-        role: "alone" (a single network), "together" (a set, all of which always run, and whose outputs are averaged), "last"
-            (a set, all of which always run, for the output of the last) or "cascade".
+        role: how they work together.
         cascades: how many cascades of as many networks there are in all, run or not.
     """
 
     nodes: tuple[int, ...]
-    role: Literal["alone", "together", "last", "cascade"]
+    role: Role
     cascades: int
 
     @property
     def fixed(self) -> bool:
         """Whether all networks always run, so that there is one output, at one cost."""
-        return self.role in ("together", "last")
+        return self.role in (Role.TOGETHER, Role.LAST)
 
 
 def settings(
-    role: str,
+    role: Role,
     stages: int,
     policy: PolicyConfig,
     window: WindowConfig,
     score: ScoreConfig,
     tasks: Sequence[Task],
-    convention: str,
+    convention: Convention,
 ) -> Iterator[Setting]:
-    """What is done with networks in a role."""
-    names = {
-        "alone": ("single",),
-        "together": ("ensemble",),
-        "last": ("last",),
-        "cascade": ("window", "threshold", "random"),
-    }[role]
-    wanted = [name for name in names if name in policy.names]
-    if "single" in wanted:
-        yield Setting("single", Single())
-    for name in ("ensemble", "last"):
-        if name in wanted:
-            yield Setting(name, Ensemble())
-    if "window" in wanted:
-        for s, task, width in itertools.product(score.exit, tasks, window.width):
-            if isinstance(width, tuple) and len(width) != stages - 1:
-                continue  # for a cascade of another length; check_widths has seen that there is one
-            build = Window(task, width, s, cast("Convention", convention))
-            yield Setting("window", build, s, task, width=width_name(width))
-    if "threshold" in wanted:
-        for s, q in itertools.product(score.exit, policy.quantile):
-            yield Setting("threshold", SingleThreshold(q, s), s, fraction=q)
-    if "random" in wanted:
-        for p in policy.probability:
-            yield Setting("random", Random(p, policy.seed), fraction=p)
+    """Every setting of the policies for networks in a role: built-in policies in the order of the catalogue, then plug-ins.
 
+    Args:
+        role: how the networks work together.
+        stages: number of networks.
+        policy, window, score: of the sweep.
+        tasks: the tasks that a policy may be set for.
+        convention: how curves are read.
 
-def width_name(width: Width | tuple[Width, ...]) -> Width | str:
-    """A width as it stands in tables: a number, "all", or one for each stage, "0.7+0.2"."""
-    return "+".join(f"{w:g}" if isinstance(w, float) else str(w) for w in width) if isinstance(width, tuple) else width
+    Raises:
+        WeeError: a policy refuses the value of a parameter.
+    """
+    places = {name: place for place, name in enumerate(POLICIES)}
+    for name in sorted(policy.names, key=lambda name: places.get(name, len(places))):
+        kind = POLICIES.find(name)
+        if kind.role is role:
+            context = Context(stages, score.exit, tasks, convention, policy.values(name, window.width))
+            yield from map(Setting, kind.settings(context))
 
 
 def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
@@ -106,7 +98,7 @@ def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
     Raises:
         WeeError: there is such a width.
     """
-    lengths = sorted({len(order.nodes) for order in orders if order.role == "cascade"})
+    lengths = sorted({len(order.nodes) for order in orders if order.role is Role.CASCADE})
     for width in window.width:
         if isinstance(width, tuple) and len(width) + 1 not in lengths:
             raise WeeError(
@@ -126,7 +118,7 @@ def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     if ensemble.exits:
         raise WeeError(f"ensemble.exits is for multi-exit networks; {pool.family}/{pool.scale} has one output")
     count = len(pool.networks)
-    alone = [] if pool.stages else [Lineup((place,), "alone", count) for place in range(count)]
+    alone = [] if pool.stages else [Lineup((place,), Role.ALONE, count) for place in range(count)]
     if not pool.stages and ensemble.size == 1:
         return alone
     if not pool.stages and isinstance(ensemble.orders, list):
@@ -136,12 +128,12 @@ def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     else:
         lineups = _draw(pool, ensemble)
         chosen, total = lineups.chosen, lineups.total
-    fixed = [Lineup(nodes, "together", total) for nodes in dict.fromkeys(map(_sorted, chosen))]
+    fixed = [Lineup(nodes, Role.TOGETHER, total) for nodes in dict.fromkeys(map(_sorted, chosen))]
     if ensemble.combine == "replace":
         # The output is that of the last network, and the cost does not depend on the order of those before it.
         last = dict.fromkeys((*_sorted(nodes[:-1]), nodes[-1]) for nodes in chosen)
-        fixed += [Lineup(nodes, "last", total) for nodes in last]
-    return [*alone, *fixed, *(Lineup(nodes, "cascade", total) for nodes in chosen)]
+        fixed += [Lineup(nodes, Role.LAST, total) for nodes in last]
+    return [*alone, *fixed, *(Lineup(nodes, Role.CASCADE, total) for nodes in chosen)]
 
 
 def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
@@ -201,18 +193,16 @@ def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
             if exits[-1] > last:
                 raise WeeError(f"ensemble.exits has {exits}, but {pool.family}/{pool.scale} has exits 1 to {last}")
         counts = {size: len(members) * comb(last, size) for size in range(1, last + 1)}
-        found += [Lineup((k,), "alone", counts[1]) for k in place.values()]
-        found += [Lineup(tuple(place[e] for e in exits), "cascade", counts[len(exits)]) for exits in wanted]
+        found += [Lineup((k,), Role.ALONE, counts[1]) for k in place.values()]
+        found += [Lineup(tuple(place[e] for e in exits), Role.CASCADE, counts[len(exits)]) for exits in wanted]
     return found
 
 
-def member_name(networks: Sequence[Candidate]) -> str:
-    """Members as they stand in tables, in their order: "0+1"; of one multi-exit member, its number once."""
-    if networks[0].exit is not None:
-        return str(networks[0].member)
-    return "+".join(str(network.member) for network in networks)
+def members_of(networks: Sequence[Candidate]) -> tuple[int, ...]:
+    """The members that networks are, in their order; of exits of one multi-exit member, its number once."""
+    return tuple(network.member for network in (networks[:1] if networks[0].exit is not None else networks))
 
 
-def exit_name(networks: Sequence[Candidate]) -> str | None:
-    """Exits as they stand in tables, "3+5"; None where there are none."""
-    return None if networks[0].exit is None else "+".join(str(network.exit) for network in networks)
+def exits_of(networks: Sequence[Candidate]) -> tuple[int, ...] | None:
+    """The exits that networks are, in their order; None for members with one output."""
+    return tuple(network.exit for network in networks if network.exit is not None) or None

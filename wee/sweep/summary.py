@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from wee.costs import COSTS
-from wee.method import Metric, Task
+from wee.data.splits import TEST, SplitName
+from wee.method import POLICIES, Metric, Policy, Task
 from wee.units import si
 
 _WIDEST = 6  # columns of numbers
@@ -17,7 +17,7 @@ _MOST_WIDTHS = 3
 _MOST_SPLITS = 3
 
 
-def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] = ("test",)) -> Table:
+def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[SplitName] = (TEST,)) -> Table:
     """Single model, ensemble and window cascade of each scale: average cost and every task.
 
     Args:
@@ -43,7 +43,7 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[str] 
     return display
 
 
-def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequence[str] = ("test",)) -> Table:
+def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequence[SplitName] = (TEST,)) -> Table:
     """The same lines, with what a system does whose acceptance threshold was fixed on the validation set.
 
     Args:
@@ -52,17 +52,15 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
         splits: the splits over which means are taken.
     """
     shown = _Shown(table, splits)
-    columns = _columns(shown, [Metric.parse(str(task)) for task in tasks])
+    columns = _columns(shown, [task.metric for task in tasks])
     pairs = {str(task): Metric.deployed_for(task) for task in tasks}
     display = Table(
         title=f"deployed: acceptance thresholds fixed on validation; {shown.title}",
         title_justify="left",
         header_style="bold",
     )
-    words = {"deployed_cov": "coverage", "deployed_risk": "risk", "deployed_tpr": "TPR", "deployed_fpr": "FPR"}
-    heads = [
-        f"{metric.name}: {' / '.join(words[m.deployed or ''] for m in pairs[metric.name])}" for metric, _ in columns
-    ]
+    words = {str(task): " / ".join(kind.quantity for kind in task.kind.deployed) for task in tasks}
+    heads = [f"{metric.name}: {words[metric.name]}" for metric, _ in columns]
     _head(display, shown, heads, columns)
     for scale, lines in shown.scales():
         for policy, price, rows in lines:
@@ -82,8 +80,9 @@ class _Shown:
         splits: the splits over which means are taken.
     """
 
-    def __init__(self, table: pd.DataFrame, splits: Sequence[str]) -> None:
-        rows = table[table.split.isin(splits) & ~table.adjusted.astype(bool)]
+    def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName]) -> None:
+        names = [str(split) for split in splits]
+        rows = table[table.split.isin(names) & ~table.adjusted.astype(bool)]
         score = rows.eval_score.dropna().iloc[0]
         deciding = [str(name) for name in rows.score.dropna().unique()]
         decides = score if score in deciding or not deciding else deciding[0]
@@ -95,27 +94,41 @@ class _Shown:
         widths = list(rows.width.dropna().unique())
         self._widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
         by = score if decides == score else f"{score} (exits on {decides})"
-        where = ", ".join(splits) if len(splits) <= _MOST_SPLITS else f"{len(splits)} shifted test sets"
+        where = ", ".join(names) if len(names) <= _MOST_SPLITS else f"{len(names)} shifted test sets"
         self.title = f"{where}, {by}"
         more = len(widths) - len(self._widths)
         self.hidden = [f"{more} other widths"] if more else []
         self.hidden += [f"exit score {name}" for name in deciding if name != decides]
-        self.hidden += [name for name in ("random", "threshold") if (table.policy == name).any()]
+        present = table.policy.unique()
+        names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
+        self._policies = [POLICIES.find(str(name)) for name in names]
+        self.hidden += sorted(policy.name for policy in self._policies if not policy.summarised)
 
     def scales(self) -> Iterator[tuple[str, list[tuple[str, str, pd.DataFrame]]]]:
         """Each scale, or exit, with its lines: the policy, its average cost, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
-            policies: list[tuple[str, Any]] = [("single", None), ("ensemble", None), ("last", None)]
-            policies += [("window", width) for width in self._widths]
-            for policy, width in policies:
-                picked = rows[(rows.policy == policy) & ((rows.width == width) if policy == "window" else True)]
-                if len(picked):
+            for policy in self._policies:
+                for name, picked in self._lines(policy, rows):
                     # One value for every setting: the same whatever else was measured of it.
                     prices = picked.drop_duplicates(["members", "task", "split"]).price_id
-                    lines.append((f"window {width}" if policy == "window" else policy, si(prices.mean()), picked))
+                    lines.append((name, si(prices.mean()), picked))
             if lines:
                 yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
+
+    def _lines(self, policy: type[Policy], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """The name and the rows of each line of a policy: a line for each value of its parameters."""
+        rows = rows[rows.policy == policy.name]
+        if not policy.summarised or rows.empty:
+            return
+        if policy.column is None:
+            yield policy.name, rows
+            return
+        values = self._widths if policy.column == "width" else rows[policy.column].unique()[:_MOST_WIDTHS]
+        for value in values:
+            of_value = rows[rows[policy.column] == value]
+            if len(of_value):
+                yield f"{policy.name} {value}", of_value
 
 
 def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str | None]]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import (
@@ -27,38 +28,14 @@ from wee.method import (
 from wee.method import bootstrap as resample
 from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
-from wee.method.policies import is_threshold, matched_threshold
+from wee.method.policies import Role, is_threshold
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
-from wee.sweep.prices import columns_with_macs, with_macs
-from wee.sweep.settings import Lineup, Setting, check_widths, exit_name, member_name, orders, settings
-
-COLUMNS = columns_with_macs([
-    "dataset", "family", "scale", "members", "exits", "size", "cascades", "policy", "width", "fraction", "score", "task",
-    "tau", "low", "high", "clamped", "ood", "adjusted", "split", "samples", "groups", "cost", "price", "price_id", "price_ood",
-    "metric", "eval_score", "acceptance", "value", "lower", "upper",
-])  # fmt: skip
-"""The columns of a table.
-
-- One setting of one cascade: dataset to task (cascades: how many cascades of that size there are at that scale, whether they
-  were run or not).
-- The window of its first stage: the operating threshold tau, the ends low and high, and whether the window was clamped at
-  the lowest or the highest validation score (a clamped window is a single threshold).
-- What it was run on: ood (empty: ID data alone), adjusted (whether the window was moved to the unlabelled stream), split
-  ("val", "test", or "shift-NAME" of a shifted test set), its samples and their groups of dependent samples.
-- What it cost: cost, the name of the cost; price, its average over the samples (with an OOD set, half ID and half OOD:
-  price_id, price_ood). Where the cost is MACs, the columns macs, macs_id and macs_ood hold the same numbers; elsewhere they
-  are empty.
-- What was measured: metric, the score that it ranks by, the acceptance threshold of a deployed metric, the value and its
-  bootstrap interval.
-"""
-
-KEYS = [column for column in COLUMNS[: COLUMNS.index("tau")] if column != "cascades"]
-KEYS += ["ood", "adjusted", "split", "cost", "metric", "eval_score"]
-"""The columns that tell two rows apart."""
-
-ID_SPLITS = ("val", "test")
+from wee.sweep.prices import with_macs
+from wee.sweep.rows import COLUMNS, Row, SettingColumns
+from wee.sweep.rules import Acceptance, LineupMember, SavedRule
+from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_of, orders, settings
 
 
 @dataclass(frozen=True)
@@ -79,13 +56,15 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        names = [metric.name for task in self.tasks for metric in Metric.deployed_for(task)]
-        for name in names:
-            if names.count(name) > 1:
-                at = name.partition("@")[2]
+        for role in Role:  # a policy refuses the values of its parameters when it is made
+            list(settings(role, self.ensemble.size, self.policy, self.window, self.score, self.tasks, self.convention))
+        measured_for: dict[str, Task] = {}
+        for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
+            other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
+            if other != metric.operated_for:
                 raise WeeError(
-                    f"{name} would be measured for two tasks, cov@{at} and risk@{at}, and could not be told apart by name: "
-                    "sweep these tasks one by one"
+                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
+                    "apart by name: sweep these tasks one by one"
                 )
         for metric in self.metrics:
             if not metric.on_id and not self.ood:
@@ -113,14 +92,14 @@ class Plan:
         return list(metrics.values())
 
     @property
-    def splits(self) -> list[str]:
+    def splits(self) -> list[SplitName]:
         """The splits of the store that are read."""
-        return [*ID_SPLITS, *(f"ood-{name}" for name in self.ood), *self.shifted]
+        return [VAL, TEST, *(SplitName.ood(name) for name in self.ood), *self.shifted]
 
     @property
-    def shifted(self) -> list[str]:
+    def shifted(self) -> list[SplitName]:
         """The splits that are shifted test sets."""
-        return [f"shift-{name}" for name in self.shift]
+        return [SplitName.shifted(name) for name in self.shift]
 
     @property
     def convention(self) -> Convention:
@@ -159,24 +138,27 @@ class Result:
     """Rows of a table, and what intervals and differences are computed from.
 
     Attributes:
-        rows: one dict for each row.
+        rows: of the table.
         draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
         thresholds: the single threshold that each row of a window is compared with; None for all other rows.
+        rules: the fitted rule of each setting.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     draws: list[Floats | None] = field(default_factory=list)
     thresholds: list[Baseline | None] = field(default_factory=list)
+    rules: list[SavedRule] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
         """The rows as a table."""
-        return with_macs(pd.DataFrame(self.rows, columns=COLUMNS))
+        return with_macs(pd.DataFrame([row.written() for row in self.rows], columns=COLUMNS))
 
     def extend(self, other: Result) -> None:
-        """Append the rows of another result."""
+        """Append the rows and the rules of another result."""
         self.rows.extend(other.rows)
         self.draws.extend(other.draws)
         self.thresholds.extend(other.thresholds)
+        self.rules.extend(other.rules)
 
 
 def compute(
@@ -192,17 +174,24 @@ def compute(
     """
     scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+    temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     result = Result()
     for order, chosen, stages in cascades(pool, plan, scorer):
         for setting in chosen:
             cascade = _Cascade(pool, order, setting, stages, groups, plan)
             for run in cascade.runs():
                 result.extend(cascade.measure(run))
+                if run.split == VAL:
+                    result.rules.append(cascade.saved(run, temperatures))
+                elif run.adjusted and run.ood is not None:
+                    result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
             done(1)
     return result
 
 
-def cascades(pool: Pool, plan: Plan, scorer: SummaryCache) -> Iterator[tuple[Lineup, list[Setting], dict[str, Stages]]]:
+def cascades(
+    pool: Pool, plan: Plan, scorer: SummaryCache
+) -> Iterator[tuple[Lineup, list[Setting], dict[SplitName, Stages]]]:
     """Every order of a pool's networks that a plan has settings for.
 
     Args:
@@ -239,7 +228,7 @@ class _Run:
     """
 
     rule: Rule
-    split: str
+    split: SplitName
     ood: str | None
     adjusted: bool
     outcome: _Ranked
@@ -283,31 +272,55 @@ class _Cascade:
     pool: Pool
     order: Lineup
     setting: Setting
-    stages: Mapping[str, Stages]
-    groups: Mapping[str, Ints]
+    stages: Mapping[SplitName, Stages]
+    groups: Mapping[SplitName, Ints]
     plan: Plan
 
     def runs(self) -> Iterator[_Run]:
         """The setting on every labelled split, and on the test set beside every OOD set."""
-        rule = self.setting.build.fit(self.stages["val"])
-        outcomes = {"val": self._apply(rule, "val")}
-        outcomes |= {split: self._apply(rule, split, outcomes["val"]) for split in ("test", *self.plan.shifted)}
+        rule = self.setting.policy.fit(self.stages[VAL])
+        outcomes = {VAL: self._apply(rule, VAL)}
+        outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
         for ood in self.plan.ood:
-            yield _Run(rule, "test", ood, False, self._beside(outcomes["test"], rule, ood))
-            if isinstance(self.setting.build, Window) and isinstance(rule, IntervalRule):
-                moved = self.setting.build.adjust(rule, self.stages["test"], self.stages[f"ood-{ood}"])
+            yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
+            if self.setting.policy.adjustable:
+                moved = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
-                outcome = self._apply(moved, "test", outcomes["val"])
-                yield _Run(moved, "test", ood, True, self._beside(outcome, moved, ood))
+                outcome = self._apply(moved, TEST, outcomes[VAL])
+                yield _Run(moved, TEST, ood, True, self._beside(outcome, moved, ood))
+
+    def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
+        """The rule of the run on the validation set, with all that is needed to run it.
+
+        Args:
+            run: the run.
+            temperatures: the temperature of each network of the pool; None if they are not fitted.
+        """
+        lineup = []
+        for place in self.order.nodes:
+            candidate = self.pool.networks[place]
+            temperature = None if temperatures is None else temperatures[place]
+            lineup.append(
+                LineupMember(candidate.family, candidate.scale, candidate.member, candidate.exit, temperature)
+            )
+        acceptance = [
+            Acceptance(str(task), score, threshold)
+            for score, ranking in run.outcome.rankings.items()
+            for task, threshold in ranking.thresholds.items()
+            if self.setting.task in (None, task)
+        ]
+        combine = "replace" if self.pool.multi_exit else self.plan.ensemble.combine
+        setting = name_columns(self.pool, self.order, self.setting).written()
+        return SavedRule(setting, lineup, self.order.role, combine, run.rule, acceptance)
 
     def measure(self, run: _Run) -> Result:
         """The rows of a run."""
-        splits = [run.split] if run.ood is None else [run.split, f"ood-{run.ood}"]
+        splits = [run.split] if run.ood is None else [run.split, SplitName.ood(run.ood)]
         on_ood = run.outcome.on_ood
-        about = {
-            **name_columns(self.pool, self.order, self.setting),
+        about: dict[str, Any] = {
+            **vars(name_columns(self.pool, self.order, self.setting)),
             **_place(run.rule, self.setting),
             "ood": run.ood,
             "adjusted": run.adjusted,
@@ -320,7 +333,7 @@ class _Cascade:
             "price_ood": None if on_ood is None else on_ood.mean_cost,
         }
         resampling = self.plan.bootstrap
-        groups = [self.groups[split] for split in splits] if run.split != "val" and resampling.resamples else []
+        groups = [self.groups[split] for split in splits] if run.split != VAL and resampling.resamples else []
         baselines = self._thresholds(run, groups) if groups else {}
         result = Result()
         for number in measure(run.outcome, self._metrics, groups, resampling):
@@ -328,8 +341,17 @@ class _Cascade:
             task, acceptance = number.metric.operated_for, None
             if task is not None and number.score is not None:
                 acceptance = run.outcome.rankings[number.score].thresholds[task]
-            measured = {"metric": number.metric.name, "eval_score": number.score, "acceptance": acceptance}
-            result.rows.append({**about, **measured, "value": number.value, "lower": low, "upper": high})
+            result.rows.append(
+                Row(
+                    **about,
+                    metric=number.metric,
+                    eval_score=number.score,
+                    acceptance=acceptance,
+                    value=number.value,
+                    lower=low,
+                    upper=high,
+                )
+            )
             result.draws.append(number.draws)
             result.thresholds.append(baselines.get((number.metric.name, number.score)))
         return result
@@ -340,7 +362,7 @@ class _Cascade:
         tasks = (None, self.setting.task)
         return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
 
-    def _apply(self, rule: Rule, split: str, validation: _Ranked | None = None) -> _Ranked:
+    def _apply(self, rule: Rule, split: SplitName, validation: _Ranked | None = None) -> _Ranked:
         """What comes of a rule on a split, with acceptance thresholds that are set on the validation set.
 
         Args:
@@ -350,7 +372,7 @@ class _Cascade:
         """
         outcome = self.stages[split].at(rule(self.stages[split]))
         rankings = {}
-        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role == "together"):
+        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role is Role.TOGETHER):
             ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
             ranking.thresholds = (
                 {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
@@ -361,16 +383,16 @@ class _Cascade:
         return _Ranked(outcome, None, rankings)
 
     def _beside(self, outcome: _Ranked, rule: Rule, ood: str) -> _Ranked:
-        stages = self.stages[f"ood-{ood}"]
+        stages = self.stages[SplitName.ood(ood)]
         return outcome.beside(stages.at(rule(stages)))
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
         """The single threshold that a window is compared with, by metric and evaluation score."""
-        if not (isinstance(self.setting.build, Window) and isinstance(run.rule, IntervalRule)):
+        rule = self.setting.policy.counterpart(run.rule, self.stages[VAL])
+        if rule is None:
             return {}
-        validation = self.stages["val"]
-        rule, is_window = matched_threshold(run.rule, validation), is_threshold(run.rule, validation)
-        outcome = self._apply(rule, run.split, self._apply(rule, "val"))
+        is_window = isinstance(run.rule, IntervalRule) and is_threshold(run.rule, self.stages[VAL])
+        outcome = self._apply(rule, run.split, self._apply(rule, VAL))
         if run.ood is not None:
             outcome = self._beside(outcome, rule, run.ood)
         return {
@@ -428,12 +450,16 @@ def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
     """The networks whose outputs are mixed, for every stage at which samples may leave."""
     nodes = order.nodes
     if order.fixed:
-        return [nodes[-1:] if order.role == "last" else nodes]
+        return [nodes[-1:] if order.role is Role.LAST else nodes]
     return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
 
 
 def _stages(
-    pool: Pool, split: str, order: Lineup, replaces: bool, summaries: Mapping[tuple[int, ...], Summary]
+    pool: Pool,
+    split: SplitName,
+    order: Lineup,
+    replaces: bool,
+    summaries: Mapping[tuple[int, ...], Summary],
 ) -> Stages:
     costs = [pool.networks[node].cost for node in order.nodes]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
@@ -441,23 +467,19 @@ def _stages(
     return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
 
 
-def name_columns(pool: Pool, order: Lineup, setting: Setting) -> dict[str, Any]:
+def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
     """The columns that name a setting."""
     networks = [pool.networks[node] for node in order.nodes]
-    return {
-        "dataset": pool.dataset,
-        "family": pool.family,
-        "scale": pool.scale,
-        "members": member_name(networks),
-        "exits": exit_name(networks),
-        "size": len(order.nodes),
-        "cascades": order.cascades,
-        "policy": setting.policy,
-        "width": setting.width,
-        "fraction": setting.fraction,
-        "score": setting.score,
-        "task": None if setting.task is None else str(setting.task),
-    }
+    return SettingColumns(
+        dataset=pool.dataset,
+        family=pool.families,
+        scale=pool.scales,
+        members=members_of(networks),
+        exits=exits_of(networks),
+        size=len(order.nodes),
+        cascades=order.cascades,
+        **setting.columns,
+    )
 
 
 def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
@@ -465,7 +487,7 @@ def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
     if not isinstance(rule, IntervalRule):
         return dict.fromkeys(("tau", "low", "high", "clamped"))
     first, clamped = rule.intervals[0], None
-    if isinstance(setting.build, Window) and first.rank is not None:
-        width = setting.build.widths(len(rule.intervals))[0]
+    if isinstance(setting.policy, Window) and first.rank is not None:
+        width = setting.policy.widths(len(rule.intervals))[0]
         clamped = width != "all" and not width / 2 <= first.rank <= 1 - width / 2
     return {"tau": first.tau, "low": first.low, "high": first.high, "clamped": clamped}

@@ -22,23 +22,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.method import IntervalRule, Metric, Outcome, RankedOutcome, Rule, Stages, Task
 from wee.method.arrays import Ints
 from wee.method.bootstrap import group_numbers
+from wee.method.metrics.deployed import DEPLOYED_COVERAGE, DEPLOYED_RISK
+from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationStudyConfig
 from wee.sweep.pool import Pool
 from wee.sweep.prices import columns_with_macs, with_macs
+from wee.sweep.rows import NAMES
 from wee.sweep.settings import Lineup, Setting
-from wee.sweep.table import COLUMNS as TABLE_COLUMNS
 from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
-QUANTITIES = [*WINDOW, "threshold", "price", "value", "deployed_cov", "deployed_risk"]
+DEPLOYED = (DEPLOYED_COVERAGE.name, DEPLOYED_RISK.name)
+QUANTITIES = [*WINDOW, "threshold", "price", "value", *DEPLOYED]
 
 COLUMNS = columns_with_macs([
-    *TABLE_COLUMNS[: TABLE_COLUMNS.index("tau")], "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
+    *NAMES, "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
 ])  # fmt: skip
 """What a row says. One setting of one cascade, as in a sweep's table, but `task` is what the acceptance threshold and any
 window are set for, and `eval_score` what is accepted by. The validation set: val_size, the samples asked for; val_groups, the
@@ -97,13 +101,13 @@ def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationStudyC
         WeeError: a size is less than a group, or a task needs OOD data.
     """
     for task in tasks:
-        if config.sizes and not Metric.parse(str(task)).on_id:
+        if config.sizes and not task.kind.on_id:
             raise WeeError(
                 f"the study of validation.sizes is about ID data, and {task} needs OOD data: choose other tasks, for "
                 "instance task.names=[cov@5,risk@80], or leave validation.sizes empty"
             )
     for pool in pools:
-        groups = group_numbers(pool.samples["val"].groups)
+        groups = group_numbers(pool.samples[VAL].groups)
         for size in config.sizes:
             groups_for(groups, size)
 
@@ -131,12 +135,12 @@ def study(
         A row per setting, task and validation set, with `COLUMNS`.
     """
     plan = replace(plan, task=TaskConfig(plan.task.names, [], plan.task.convention), ood=(), shift=())
-    groups = group_numbers(pool.samples["val"].groups)
+    groups = group_numbers(pool.samples[VAL].groups)
     rows: list[dict[str, Any]] = []
     for order, settings, stages in cascades(pool, plan, scorer or SummaryCache(ScoringConfig())):
         systems = [_System(pool, order, setting, stages, plan) for setting in settings]
         for name, times in _all_sets(groups, config):
-            drawn = stages["val"] if times is None else stages["val"].repeat(times)
+            drawn = stages[VAL] if times is None else stages[VAL].repeat(times)
             for system in systems:
                 rows.extend({**name, **row} for row in system.measure(drawn, times))
             done(len(systems))
@@ -186,10 +190,12 @@ def _all_sets(groups: Ints, config: ValidationStudyConfig) -> Iterator[tuple[dic
 class _System:
     """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
 
-    def __init__(self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[str, Stages], plan: Plan) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting), setting.build, stages
+    def __init__(
+        self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[SplitName, Stages], plan: Plan
+    ) -> None:
+        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.policy, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
-        self._scores = plan.score.evaluations(setting.score, ensemble=order.role == "together")
+        self._scores = plan.score.evaluations(setting.score, ensemble=order.role is Role.TOGETHER)
         self._convention, self._cost = plan.convention, pool.cost
         self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
@@ -212,16 +218,16 @@ class _System:
             coverage, risk = (metric.of_ranking(ranking) for metric in Metric.deployed_for(task))
             row = {**self._name, "task": str(task), "eval_score": score, **window, "threshold": threshold}
             row |= {"cost": self._cost, "price": test.mean_cost, "value": self._value(test, task, score)}
-            yield {**row, "deployed_cov": coverage, "deployed_risk": risk}
+            yield {**row, **dict(zip(DEPLOYED, (coverage, risk), strict=True))}
 
     def _outcomes(self, rule: Rule) -> tuple[Outcome, Outcome]:
         """On the whole validation set and on the test set; kept for the same rule, as that of a single model always is."""
         if self._latest is None or self._latest[0] != rule:
-            validation, test = (self._stages[split].at(rule(self._stages[split])) for split in ("val", "test"))
+            validation, test = (self._stages[split].at(rule(self._stages[split])) for split in (VAL, TEST))
             self._latest = rule, validation, test
         return self._latest[1:]
 
     def _value(self, outcome: Outcome, task: Task, score: str) -> float:
         """The task as a metric."""
         ranking = RankedOutcome(outcome, score, convention=self._convention)
-        return outcome.once(("value", task, score), lambda: Metric.parse(str(task)).of_ranking(ranking))
+        return outcome.once(("value", task, score), lambda: task.metric.of_ranking(ranking))

@@ -1,0 +1,65 @@
+"""What is chosen of the groups that catalogues fill, and what is set by key."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tests.helpers.configs import composed
+from wee.commands.sweep import SweepConfig
+from wee.errors import WeeError
+from wee.method import POLICIES, SCORES
+
+
+def sweep(*overrides: str) -> SweepConfig:
+    cfg = composed("sweep", *overrides)
+    assert isinstance(cfg, SweepConfig)
+    return cfg
+
+
+@pytest.mark.parametrize("name", [name for name, score in SCORES.items() if not score.several])
+def test_every_score_is_a_choice(name: str) -> None:
+    score = sweep(f"score={name}").score
+    assert (score.exit, score.evaluation) == ([name], ["same"])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_is_a_choice(name: str) -> None:
+    assert sweep(f"policy={name}").policy.names == [name]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "expected"),
+    [
+        (["score=[margin,energy]"], "exit", ["margin", "energy"]),
+        (["score=[msp,mutual_information]"], "exit", ["msp"]),
+        (["score=[msp,mutual_information]"], "evaluation", ["same", "mutual_information"]),
+        (["score=mutual_information"], "exit", ["msp"]),
+        (["score=energy", "score.exit=[gini]"], "exit", ["gini"]),
+        (["score=all"], "evaluation", ["msp", "entropy", "max_logit", "energy"]),
+        (["policy=[window,single]"], "names", ["window", "single"]),
+        (["policy=[paper,threshold]"], "names", ["single", "ensemble", "window", "threshold"]),
+        (["policy=all", "policy.names=[single]"], "names", ["single"]),
+    ],
+)
+def test_choices_unite_and_keys_replace_them(overrides: list[str], key: str, expected: list[str]) -> None:
+    cfg = sweep(*overrides)
+    assert getattr(cfg.score if overrides[0].startswith("score") else cfg.policy, key) == expected
+
+
+def test_a_choice_and_the_same_key_are_one_configuration() -> None:
+    """Otherwise one sweep would be computed twice under two identities."""
+    parts: list[dict[str, Any]] = [
+        dataclasses.asdict(cfg.policy) | dataclasses.asdict(cfg.score)
+        for cfg in (sweep("policy=window", "score=gini"), sweep("policy.names=window", "score.exit=gini"))
+    ]
+    for part in parts:
+        del part["quantile"], part["probability"]  # the file all.yaml, the default, has a grid of these
+    assert parts[0] == parts[1]
+
+
+def test_a_mapping_is_no_list_of_names() -> None:
+    with pytest.raises(WeeError, match="there is no policy"):
+        sweep("policy.names={window: 1}")

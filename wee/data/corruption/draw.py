@@ -1,0 +1,93 @@
+"""Corrupted draws of small grey images, the same on every machine.
+
+Random numbers come from numpy's `RandomState`, whose streams are frozen for good, and results are rounded
+to bytes, so that the last bit of a sine does not matter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wee.data.corruption.config import CorruptionConfig
+
+_AT_ONCE = 512  # images resampled together: what fits the processor's cache
+
+
+def corrupt(images: NDArray[np.float64], seed: list[int], config: CorruptionConfig) -> NDArray[np.uint8]:
+    """Draw one corrupted image from each image.
+
+    In this order: a rotation, magnification, shear and shift in a single bilinear resampling, black outside; a
+    factor on the contrast; a square of random grey somewhere; Gaussian noise.
+
+    Args:
+        images: grey values in [0, 1], [N, side, side].
+        seed: of the draws.
+        config: how far each corruption goes.
+
+    Returns:
+        [N, 1, size, size].
+    """
+    rng = np.random.RandomState(seed)
+    count, size = len(images), config.size
+
+    def uniform(low: float, high: float) -> NDArray[np.float64]:
+        return low + (high - low) * rng.random_sample(count)
+
+    angle = np.deg2rad(uniform(-config.rotation, config.rotation))
+    magnification = np.exp(uniform(*np.log(config.scale)))
+    shear = uniform(-config.shear, config.shear)
+    shift = [uniform(-config.shift, config.shift) for _ in range(2)]
+    maps = _inverse(angle, magnification, shear)
+    parts = [slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE)]
+    drawn = np.concatenate([_resample(images[p], maps[p], [s[p] for s in shift], size) for p in parts])
+    drawn *= uniform(*config.contrast)[:, None, None]
+
+    side = np.rint(uniform(0, config.occluder) * size)
+    left, top = (np.floor(rng.random_sample(count) * (size - side + 1)) for _ in range(2))
+    pixel = np.arange(size)
+    across = (left[:, None] <= pixel) & (pixel < (left + side)[:, None])
+    down = (top[:, None] <= pixel) & (pixel < (top + side)[:, None])
+    grey = rng.random_sample(count)
+    np.copyto(drawn, grey[:, None, None], where=down[:, :, None] & across[:, None, :])
+
+    drawn += uniform(*config.noise)[:, None, None] * rng.standard_normal(drawn.shape)
+    drawn.clip(0, 1, out=drawn)
+    drawn *= 255
+    np.rint(drawn, out=drawn)
+    result: NDArray[np.uint8] = drawn.astype(np.uint8)[:, None]
+    return result
+
+
+def _inverse(
+    angle: NDArray[np.float64], magnification: NDArray[np.float64], shear: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The maps from the result's coordinates to the image's, [N, 2, 2]: undo the rotation, then the shear, then the scale."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    rows = [[cos + shear * sin, sin - shear * cos], [-sin, cos]]
+    return np.moveaxis(np.array(rows), -1, 0) / magnification[:, None, None]
+
+
+def _resample(
+    images: NDArray[np.float64], maps: NDArray[np.float64], shift: list[NDArray[np.float64]], size: int
+) -> NDArray[np.float64]:
+    """Bilinear resampling [N, side, side] -> [N, size, size]; coordinates run from -1 to 1, black outside."""
+    count, side = images.shape[:2]
+    centres = (2 * np.arange(size) + 1) / size - 1
+    x, y = np.meshgrid(centres, centres)
+    source = []
+    for axis in range(2):
+        position = maps[:, axis, 0, None, None] * x + maps[:, axis, 1, None, None] * y - shift[axis][:, None, None]
+        source.append(((position + 1) * side - 1) / 2)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    across, down = (np.clip(s + 1, 0, side + 1 - 1e-9) for s in source)
+    left, top = across.astype(np.intp), down.astype(np.intp)
+    across -= left
+    down -= top
+    corner = (np.arange(count)[:, None, None] * (side + 2) + top) * (side + 2) + left
+    flat = padded.ravel()
+    upper = (1 - across) * flat.take(corner) + across * flat.take(corner + 1)
+    corner += side + 2
+    lower = (1 - across) * flat.take(corner) + across * flat.take(corner + 1)
+    blended: NDArray[np.float64] = (1 - down) * upper + down * lower
+    return blended

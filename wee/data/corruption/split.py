@@ -1,0 +1,57 @@
+"""A split of corrupted draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from wee.data.base import ArrayImages, Split, Transform
+from wee.data.corruption.config import CorruptionConfig
+from wee.data.corruption.draw import corrupt
+from wee.method import NO_LABEL
+
+
+class CorruptedDraws(Split):
+    """Corrupted draws of original images, the same number of each; drawn when first asked for.
+
+    Args:
+        identity: what fixes the draws.
+        originals: reads the original images, grey in [0, 1], [n, side, side].
+        names: the id of each original [n].
+        labels: the class of each original [n]; None if they are of no class.
+        draws: how many draws of each original.
+        seed: of the draws.
+        corruption: how strongly each draw is corrupted.
+    """
+
+    place = "embedded"
+
+    def __init__(
+        self,
+        identity: dict[str, Any],
+        originals: Callable[[], NDArray[np.float64]],
+        names: Sequence[str],
+        labels: NDArray[np.int64] | None,
+        draws: int,
+        seed: list[int],
+        corruption: CorruptionConfig,
+    ) -> None:
+        self.identity = identity
+        self.groups = np.repeat(np.array(names, dtype=np.bytes_), draws)
+        self.ids = np.array([f"{name}-{k}" for name in names for k in range(draws)], dtype=np.bytes_)
+        self.labels = np.full(len(self.ids), NO_LABEL) if labels is None else np.repeat(labels, draws)
+        self._originals, self._draws, self._seed, self._corruption = originals, draws, seed, corruption
+
+    @cached_property
+    def images(self) -> NDArray[np.uint8]:
+        """The draws, [N, 1, size, size]."""
+        return corrupt(np.repeat(self._originals(), self._draws, axis=0), self._seed, self._corruption)
+
+    def dataset(self, transform: Transform) -> Dataset[Any]:
+        """The draws as a torch data set."""
+        return ArrayImages(self.images, self.labels, transform)

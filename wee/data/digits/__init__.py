@@ -1,0 +1,1 @@
+"""Scanned digits, made hard by corruption."""

@@ -1,0 +1,188 @@
+"""What images lie in a place: a folder of classes, a plain folder, a file list, tar shards, or torchvision's own files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from wee.data.images.places import TORCHVISION
+from wee.errors import WeeError
+from wee.method import NO_LABEL
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+"""What counts as an image."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images in one place.
+
+    Attributes:
+        place: where they are.
+        names: of each image, as paths below the place.
+        labels: class of each, `NO_LABEL` where there is none.
+        classes: their names, in the order of the labels; empty where there are none, or only numbers.
+        sizes: of the files in bytes.
+        read: gives the bytes of one, or the image.
+    """
+
+    place: Path
+    names: list[str]
+    labels: NDArray[np.int64]
+    classes: list[str]
+    sizes: list[int]
+    read: Callable[[int], bytes | Image.Image]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of names, labels and sizes."""
+        digest = hashlib.sha256()
+        for name, label, size in zip(self.names, self.labels.tolist(), self.sizes, strict=True):
+            digest.update(f"{name}\0{label}\0{size}\n".encode())
+        return digest.hexdigest()[:16]
+
+    @property
+    def empty_classes(self) -> list[str]:
+        """The names of the classes that have no image."""
+        return [self.classes[label] for label in np.setdiff1d(np.arange(len(self.classes)), self.labels)]
+
+
+def list_images(place: Path) -> Listing:
+    """The images in a folder of class folders, a plain folder, a file list, or a folder of tar shards.
+
+    Classes are numbered in the order of their names. A file list has a line for each image: a path relative to the list's
+    own folder, and a class number if it has one.
+
+    Raises:
+        WeeError: there is no such place, or no image in it.
+    """
+    if f"{place.parent.name}/{place.name}" in TORCHVISION:
+        listing = _list_torchvision(place)
+    elif place.is_file():
+        listing = _list_file(place)
+    elif not place.is_dir():
+        raise WeeError(
+            f"there is no {place}: it should be a folder of images, of class folders or of tar shards, or a list"
+        )
+    elif any(one.suffix == ".tar" for one in place.iterdir()):
+        listing = _list_shards(place)
+    else:
+        listing = _list_folder(place)
+    if not listing.names:
+        raise WeeError(f"there are no images in {place} (of the kinds {', '.join(EXTENSIONS)})")
+    return listing
+
+
+def _list_folder(place: Path) -> Listing:
+    classes = sorted(entry.name for entry in os.scandir(place) if entry.is_dir() and not entry.name.startswith("."))
+    found: list[tuple[str, int, int]] = []
+    for label, name in enumerate(classes):
+        found += [(path, label, size) for path, size in _walk(place / name, f"{name}/")]
+    if not found:
+        classes = []
+        found = [(path, NO_LABEL, size) for path, size in _walk(place, "")]
+    names = [name for name, _, _ in found]
+    labels = np.array([label for _, label, _ in found], dtype=np.int64)
+    return Listing(
+        place, names, labels, classes, [size for _, _, size in found], lambda i: (place / names[i]).read_bytes()
+    )
+
+
+def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
+    found = []
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            found += _walk(Path(entry.path), f"{prefix}{entry.name}/")
+        elif entry.name.lower().endswith(EXTENSIONS):
+            found.append((prefix + entry.name, entry.stat().st_size))
+    return sorted(found)
+
+
+def _list_file(place: Path) -> Listing:
+    names, labels = [], []
+    for number, line in enumerate(place.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
+        name, _, label = line.strip().rpartition(" ")
+        if not name or not re.fullmatch(r"-?\d+", label):
+            name, label = line.strip(), str(NO_LABEL)
+        if not (place.parent / name).is_file():
+            raise WeeError(f"{place}, line {number}: there is no file {place.parent / name}")
+        names.append(name)
+        labels.append(int(label))
+    sizes = [(place.parent / name).stat().st_size for name in names]
+    return Listing(
+        place, names, np.array(labels, dtype=np.int64), [], sizes, lambda i: (place.parent / names[i]).read_bytes()
+    )
+
+
+def _list_shards(place: Path) -> Listing:
+    """Through timm's reader of tar files: a file for each class, or files with class folders in them."""
+    from timm.data.readers.reader_image_in_tar import ReaderImageInTar
+
+    # No cache of open files: processes that load data must not share one's position.
+    reader: Any = ReaderImageInTar(str(place), cache_tarfiles=False, cache_tarinfo=False)  # type: ignore[no-untyped-call]
+    classes = sorted(reader.class_name_to_idx)
+    own = [reader.class_idx_to_name[label] for label in reader.targets]
+    named = [f"{label}/{reader.filename(i, basename=True)}" for i, label in enumerate(own)]
+    order = sorted(range(len(named)), key=lambda i: named[i])  # timm's own order is that of the folder's listing
+    names = [named[i] for i in order]
+    if len(set(names)) < len(names):
+        raise WeeError(
+            f"some images of one class in the shards in {place} have the same name; a name must tell them apart"
+        )
+    labels = np.array([classes.index(own[i]) for i in order], dtype=np.int64)
+    sizes = [int(reader.samples[i][0].size) for i in order]
+
+    def read(index: int) -> bytes:
+        content: bytes = reader[order[index]][0].read()
+        return content
+
+    return Listing(place, names, labels, classes, sizes, read)
+
+
+def _list_torchvision(place: Path) -> Listing:
+    """The files of CIFAR and SVHN as their authors give them, which torchvision reads and checks."""
+    import torchvision  # type: ignore[import-untyped]
+
+    name, part = place.parent.name.partition(":")[2], place.name
+    root = place.parents[1]
+    how: dict[str, Any] = {"split": part} if name == "SVHN" else {"train": part == "train"}
+    try:
+        found = getattr(torchvision.datasets, name)(str(root), **how)
+    except (RuntimeError, OSError) as error:
+        raise WeeError(f"the files of {name} in {root} are not whole: {error}") from None
+    labels = np.asarray(found.labels if name == "SVHN" else found.targets, dtype=np.int64)
+    names = [f"{part}-{k:05d}" for k in range(len(labels))]
+    # Files of fixed content: torchvision has compared their checksums.
+    return Listing(place, names, labels, list(getattr(found, "classes", [])), [0] * len(names), lambda k: found[k][0])
+
+
+def open_image(listing: Listing, index: int) -> Image.Image:
+    """One image, read whole.
+
+    Raises:
+        WeeError: it cannot be read.
+    """
+    content = listing.read(index)
+    if isinstance(content, Image.Image):
+        return content
+    try:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except (UnidentifiedImageError, OSError) as error:
+        raise WeeError(
+            f"the image {listing.place / listing.names[index]} cannot be read: {str(error).partition(' <')[0]}"
+        ) from None
+    return image

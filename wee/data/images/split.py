@@ -1,0 +1,193 @@
+"""Image files as a split: read one by one, or kept in memory if they are small.
+
+Images are resized and cropped by timm's evaluation transform, as 8-bit pixels, and normalised afterwards; so it makes no
+difference to a number whether they are read each time or kept in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.utils.data import Dataset
+
+from wee.data.base import ArrayImages, Batch, Split, Transform, check_class_numbers
+from wee.data.images.listing import Listing, open_image
+from wee.errors import WeeError
+
+MEMORY_BYTES = 2**30
+"""Splits are kept in memory if their transformed pixels take no more than this."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How image files are read.
+
+    Attributes:
+        channels: 3 for colour, 1 for grey.
+        memory: whether images are kept in memory: True, False, or "auto" to keep them if they are small.
+        group: a pattern with one (group), which matches in the path of an image what it depends on together with others; empty
+            if images are independent.
+    """
+
+    channels: int
+    memory: bool | str = "auto"
+    group: str = ""
+
+    def group_of(self, name: str) -> str:
+        """The group of the image with that path.
+
+        Raises:
+            WeeError: the pattern does not match.
+        """
+        if not self.group:
+            return name
+        match = re.search(self.group, name)
+        if match is None:
+            raise WeeError(
+                f"dataset.group={self.group} finds nothing in {name}; it is a pattern with one (group) in it"
+            )
+        return match[1]
+
+
+class ImageFiles(Split):
+    """Some of the images in one place, or all of them.
+
+    Args:
+        identity: what fixes the samples, from the config.
+        listing: the place.
+        options: how files are read.
+        chosen: the indices of the split's images in the listing, ascending; None for all.
+    """
+
+    def __init__(
+        self, identity: dict[str, Any], listing: Listing, options: ReadOptions, chosen: NDArray[np.int64] | None = None
+    ) -> None:
+        self.identity, self.files = identity, listing.fingerprint
+        self.place, self.classes = str(listing.place), listing.classes
+        self._listing, self._options = listing, options
+        self._chosen = np.arange(len(listing.names)) if chosen is None else chosen
+        names = [listing.names[i] for i in self._chosen]
+        self.labels = listing.labels[self._chosen]
+        self.ids = np.array([name.encode() for name in names], dtype=np.bytes_)
+        self.groups = np.array([options.group_of(name).encode() for name in names], dtype=np.bytes_)
+
+    def check_classes(self, expected: int, name: str) -> None:
+        """Compare the classes in the place with the config.
+
+        All images in the place count, not those of this split alone: a small split need not have images of every class.
+
+        Args:
+            expected: how many classes there are, by the config.
+            name: of the data set, for messages.
+
+        Raises:
+            WeeError: there are more class folders or fewer, one of them is empty, or a class number is too large.
+        """
+        listing = self._listing
+        if listing.classes and len(listing.classes) != expected:
+            raise WeeError(
+                f"{self.place} has {len(listing.classes)} classes, but {name}.classes is {expected}: "
+                "a class folder is missing, or there is one too many"
+            )
+        if listing.empty_classes:
+            listed = ", ".join(listing.empty_classes[:5])
+            raise WeeError(f"{self.place} has no images of {len(listing.empty_classes)} of its classes: {listed}")
+        check_class_numbers(listing.labels, expected, name, self.place)
+
+    def image(self, place: int) -> Image.Image:
+        """One image as it is in its file, in colour or in grey.
+
+        Args:
+            place: of the sample in the split.
+
+        Raises:
+            WeeError: it cannot be read.
+        """
+        mode = "RGB" if self._options.channels == 3 else "L"
+        return open_image(self._listing, int(self._chosen[place])).convert(mode)
+
+    def dataset(self, transform: Transform) -> Dataset[Any]:
+        """The images as a torch data set: kept in memory if they are small, or if the config says so."""
+        pixels = Pixels(self, self._options.channels, transform)
+        size = len(self) * self._options.channels * transform.size**2
+        if self._options.memory is True or (self._options.memory == "auto" and size <= MEMORY_BYTES):
+            return ArrayImages(pixels.all(), self.labels, transform)
+        return ReadImages(pixels, self.labels, transform)
+
+
+def held_out_places(count: int, held_out: int, seed: int, place: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw a validation set out of a place's images.
+
+    Args:
+        count: images in the place.
+        held_out: images to draw.
+        seed: of the draw.
+        place: for messages.
+
+    Returns:
+        The indices of the images that are drawn, and of those that are left, ascending.
+
+    Raises:
+        WeeError: no image would be left on one side.
+    """
+    if not 0 < held_out < count:
+        raise WeeError(
+            f"dataset.validation.count is {held_out}, but {place} has {count:,} images; some must be left on either side"
+        )
+    # numpy promises that this generator's streams never change.
+    drawn = np.sort(np.random.RandomState(seed).permutation(count)[:held_out])
+    return drawn, np.setdiff1d(np.arange(count), drawn)
+
+
+class Pixels:
+    """Transformed 8-bit pixels of images, which are read when they are asked for.
+
+    Args:
+        split: the images.
+        channels: 3 for colour, 1 for grey.
+        transform: resizing and cropping.
+    """
+
+    def __init__(self, split: ImageFiles, channels: int, transform: Transform) -> None:
+        from timm.data.transforms_factory import create_transform
+
+        self._split, self._shape = split, (channels, transform.size, transform.size)
+        self._transform: Any = create_transform(
+            input_size=self._shape,
+            is_training=False,
+            use_prefetcher=True,  # 8-bit pixels; normalised by us
+            interpolation=transform.interpolation,
+            crop_pct=transform.crop_pct,
+        )
+
+    def __getitem__(self, place: int) -> NDArray[np.uint8]:
+        return np.asarray(self._transform(self._split.image(place)), dtype=np.uint8).reshape(self._shape)
+
+    def all(self) -> NDArray[np.uint8]:
+        """The pixels of every image, [N, channels, size, size]."""
+        pixels = np.empty((len(self._split), *self._shape), dtype=np.uint8)
+        for place in range(len(pixels)):
+            pixels[place] = self[place]
+        return pixels
+
+
+class ReadImages(Dataset[Any]):
+    """Images that are read each time."""
+
+    def __init__(self, pixels: Pixels, labels: NDArray[np.int64], transform: Transform) -> None:
+        self._pixels, self._labels = pixels, torch.from_numpy(labels)
+        self._mean, self._std = transform.normalisation()
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> Batch:
+        image = (torch.tensor(self._pixels[index]).float() / 255 - self._mean[0]) / self._std[0]
+        return {"image": image, "label": self._labels[index], "index": torch.tensor(index)}

@@ -1,0 +1,115 @@
+"""The catalogue of the kinds of data sets, and kinds of your own. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wee.catalogue import Catalogue
+from wee.data.config import DatasetConfig, LabelledConfig
+from wee.data.digits.config import DigitsConfig
+from wee.data.from_store import StoredConfig
+from wee.data.images.config import ImagesConfig
+from wee.data.photos.config import PhotosConfig
+from wee.data.shifted import ShiftedConfig
+from wee.data.splits import Part
+from wee.errors import WeeError
+
+Role = Literal["dataset", "ood", "shift"]
+"""What a data set is used for, by the config group that names it: as ID data, as an OOD set, as a shifted test set."""
+
+
+@dataclass(frozen=True)
+class DataKind:
+    """A kind of data set.
+
+    Attributes:
+        name: The name that configs give as `kind`.
+        label: The name on pages.
+        help: One line about it.
+        config: The dataclass of its configs.
+        roles: What it can be used for.
+    """
+
+    name: str
+    label: str
+    help: str
+    config: type[DatasetConfig]
+    roles: tuple[Role, ...]
+
+
+def _plug_in(name: str, thing: Any) -> DataKind:
+    """A kind from the module of a user.
+
+    Raises:
+        WeeError: it is no config of a data set.
+    """
+    if not isinstance(thing, type) or not issubclass(thing, DatasetConfig):
+        raise WeeError(
+            f"{name} is no kind of data set: make it a subclass of wee.data.config.LabelledConfig, or of DatasetConfig if its "
+            "samples are of no class"
+        )
+    if "__dataclass_fields__" not in vars(thing):
+        raise WeeError(f"{name} is no dataclass: put @dataclass above the class")
+    if thing.split is DatasetConfig.split:
+        raise WeeError(f"{name} has no method split(name), which gives the samples of train, val or test")
+    roles: tuple[Role, ...] = ("dataset", "ood", "shift") if issubclass(thing, LabelledConfig) else ("ood",)
+    return DataKind(name, name, (thing.__doc__ or "").strip().partition("\n")[0], thing, roles)
+
+
+DATA_KINDS: Catalogue[DataKind] = Catalogue(
+    "kind of data set",
+    [
+        DataKind(
+            DigitsConfig.kind,
+            "Digits",
+            "scikit-learn's scanned digits, made hard by corruption",
+            DigitsConfig,
+            ("dataset", "ood"),
+        ),
+        DataKind(
+            PhotosConfig.kind,
+            "Photo patches",
+            "patches of scikit-learn's two sample photographs, under the same corruption",
+            PhotosConfig,
+            ("ood",),
+        ),
+        DataKind(
+            ImagesConfig.kind,
+            "Image files",
+            "folders of classes, plain folders, file lists, tar shards, or the files of CIFAR and SVHN",
+            ImagesConfig,
+            ("dataset", "ood"),
+        ),
+        DataKind(
+            ShiftedConfig.kind,
+            "Shifted image files",
+            "image files of the ID data's classes from another distribution",
+            ShiftedConfig,
+            ("shift",),
+        ),
+        DataKind(
+            StoredConfig.kind,
+            "Stored logits",
+            "logits in the store, without images",
+            StoredConfig,
+            ("dataset", "ood", "shift"),
+        ),
+    ],
+    _plug_in,
+)
+"""Every kind of data set, by the name that a config gives as `kind`."""
+
+
+def sample_identity(dataset: DatasetConfig, part: Part) -> dict[str, Any] | None:
+    """What fixes the samples of a part of a data set, as plain data; None if nobody knows.
+
+    For a kind of the user's own, the fingerprint of its source code is part of it: samples of another version of the code are
+    other samples.
+
+    Raises:
+        WeeError: the data set has no such part, or the source code cannot be read.
+    """
+    identity = dataset.identity(part)
+    source = DATA_KINDS.source(dataset.kind)
+    return identity if source is None else {**(identity or {}), "source": source}

@@ -1,0 +1,1 @@
+"""Patches of two photographs, under the same corruption as the digits."""

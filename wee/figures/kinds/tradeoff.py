@@ -1,0 +1,51 @@
+"""Tradeoff: one scale, with lines through the widths of the window and the thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wee.figures.kinds.lines import Lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wee.figures.config import FigureConfig
+    from wee.figures.points import Panel
+
+
+class Tradeoff(Lines):
+    """One line for each policy at one scale, through the policy's parameter."""
+
+    name = "tradeoff"
+    label = "trade-off"
+    help = "one scale, with one line for each policy through its widths or thresholds"
+    fields = (*Lines.fields, "scale")
+    through_scales = False
+
+    def lines(self, rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
+        """Yield a line for each policy; of multi-exit members, one for each policy and choice of exits."""
+        from wee.figures.points import line, need, of_policy, one_scale, one_size
+        from wee.figures.style import label
+        from wee.method import POLICIES
+        from wee.method.policies import Role
+        from wee.sweep.rows import NUMBERS, read_width
+
+        rows = rows[rows.scale == one_scale(rows, config)]
+        multi_exit = rows.exits.notna().any()
+        for policy in config.policies:
+            drawn = need(of_policy(rows, policy, panel, config, any_parameter=True), policy, panel, config)
+            if not multi_exit:
+                yield line(one_size(drawn), label(policy), policy)
+                continue
+            if POLICIES.find(policy).role is not Role.CASCADE:
+                yield line(drawn, label(policy), policy, note=True)
+                continue
+            for exits, of_exits in drawn.groupby(drawn.exits.astype(str), sort=True):
+                # Cascades of three exits or more are drawn where each stage has its own width; pairs always.
+                several_widths = of_exits.width.map(lambda width: isinstance(read_width(width), tuple))
+                widening = several_widths.any()
+                of_exits = of_exits[several_widths] if widening else of_exits[of_exits["size"] == 2]
+                if len(of_exits):
+                    name = f"{label(policy)} {{{', '.join(map(str, NUMBERS.read(exits)))}}}"
+                    yield line(of_exits, name, policy, shade=1.0 if widening else None)

@@ -1,0 +1,28 @@
+"""The catalogue of metrics and tasks."""
+
+from __future__ import annotations
+
+from wee.catalogue import Catalogue
+from wee.method.metrics.base import MetricKind, TaskKind
+from wee.method.metrics.deployed import DEPLOYED, DeployedKind
+from wee.method.metrics.detection import DETECTION, FALSE_POSITIVES
+from wee.method.metrics.plugins import kind_from_plugin
+from wee.method.metrics.predictions import PREDICTIONS
+from wee.method.metrics.selective import AREAS, COVERAGE, ERROR_DETECTION, RISK
+
+METRICS: Catalogue[MetricKind] = Catalogue(
+    "metric",
+    [*PREDICTIONS, *AREAS, ERROR_DETECTION, *DETECTION, COVERAGE, RISK, FALSE_POSITIVES, *DEPLOYED],
+    kind_from_plugin,
+)
+"""The kinds of metrics. Those that are tasks come with a parameter and set an operating threshold."""
+
+
+def task_help() -> dict[str, str]:
+    """How each kind of task is written, and what it is."""
+    return {kind.form: kind.help for kind in METRICS.values() if isinstance(kind, TaskKind)}
+
+
+def metric_help() -> dict[str, str]:
+    """How each kind of metric that can be asked for by name is written, and what it is."""
+    return {kind.form: kind.help for kind in METRICS.values() if not isinstance(kind, DeployedKind)}

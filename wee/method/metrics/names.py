@@ -1,0 +1,262 @@
+"""Tasks and metrics as users name them: `cov@5`, `risk@80`, `aurc`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from wee.errors import WeeError, unknown
+from wee.method.arrays import Ints
+from wee.method.cascades import Outcome
+from wee.method.curves import Convention, RiskCoverage
+from wee.method.kernels import Reading
+from wee.method.metrics.base import MetricKind, TaskKind, Terms
+from wee.method.metrics.catalogue import METRICS, metric_help, task_help
+from wee.method.metrics.deployed import DeployedKind
+from wee.method.metrics.ranked import RankedOutcome
+from wee.method.rankings import Ranking
+from wee.method.summaries import Summary
+
+_AT = re.compile(r"(?P<kind>.+)@(?P<at>\d+(\.\d*)?|\.\d+)")
+
+
+@dataclass(frozen=True)
+class Task:
+    """An operating point: a kind of task at a parameter.
+
+    Attributes:
+        kind: of the catalogue.
+        at: its parameter in per cent, in [0, 100]; `kind.parameter` says what it means.
+
+    Example:
+        >>> Task.parse("cov@5").at
+        5.0
+        >>> str(Task.parse("risk@80.0"))
+        'risk@80'
+    """
+
+    kind: TaskKind
+    at: float
+
+    @classmethod
+    def parse(cls, name: str) -> Task:
+        """Read a task's name.
+
+        Raises:
+            WeeError: the name has no such form, or its parameter is not a percentage.
+        """
+        kind, at = _parse(str(name))
+        if not isinstance(kind, TaskKind) or at is None:
+            raise _unknown("task", name, task_help(), "For instance: cov@5, risk@80.")
+        if at > 100:
+            raise WeeError(f"task '{name}': {at:g} per cent is more than everything; the parameter lies in [0, 100]")
+        return cls(kind, at)
+
+    def __str__(self) -> str:
+        return self.metric.name
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The task as a metric."""
+        return Metric(self.kind, self.at)
+
+    @cached_property
+    def share(self) -> float:
+        """The parameter as a share, in [0, 1]: the float that is nearest to it, as 99.9 / 100 is not to 0.999."""
+        return float(Fraction(str(self.at)) / 100)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a high value of the task is good."""
+        return self.kind.higher_is_better
+
+    def read(self, curve: RiskCoverage) -> tuple[float, int]:
+        """The value of a task of selective classification, in per cent, and the point of the curve it is read at.
+
+        Raises:
+            WeeError: the task is about OOD data.
+        """
+        value, point = self.kind.read(curve, self.share)
+        return self.kind.scale * value, point
+
+    def tau(self, validation: Summary, score: str, convention: Convention = "paper") -> float:
+        """The operating threshold on the validation set (ID samples alone).
+
+        Args:
+            validation: what is known of the validation samples.
+            score: the confidence to threshold.
+            convention: how curves are read.
+        """
+        return validation.once(("tau", self, score, convention), lambda: self._tau(validation, score, convention))
+
+    def acceptance_threshold(self, ranked: Ranking) -> float:
+        """The threshold t that a deployed system uses: it accepts a prediction iff its score is at least t.
+
+        Read off in the strict convention whatever the convention of the metrics: the paper convention's tau is the score of
+        the first *rejected* sample.
+
+        Args:
+            ranked: the final scores of the system on the validation set (ID samples alone).
+
+        Returns:
+            One of the scores; infinite if nothing can be accepted.
+        """
+        return self.kind.threshold(RiskCoverage(ranked, "strict"), self.share)
+
+    def _tau(self, validation: Summary, score: str, convention: Convention) -> float:
+        ranked = validation.ranked(score)
+        curve = validation.once(("curve", score, convention), lambda: RiskCoverage(ranked, convention))
+        return self.kind.threshold(curve, self.share)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number about an outcome: a kind of the catalogue, at a parameter if the kind has one.
+
+    Attributes:
+        kind: of the catalogue.
+        at: the parameter in per cent; None if the kind has none.
+        operated_for: of a deployed metric, the task that its acceptance threshold is set for; None if the metric was
+            parsed from its name alone, which does not tell "cov@20" from "risk@20".
+
+    Example:
+        >>> metric = Metric.parse("deployed_risk@5")
+        >>> metric.name, metric.label, metric.axis_label
+        ('deployed_risk@5', 'deployed risk @5', 'deployed risk @5 (%)')
+    """
+
+    kind: MetricKind
+    at: float | None = None
+    operated_for: Task | None = None
+
+    @classmethod
+    def parse(cls, name: str) -> Metric:
+        """Read a metric's name.
+
+        Raises:
+            WeeError: there is none of that name.
+        """
+        kind, at = _parse(str(name))
+        if kind is None:
+            raise _unknown("metric", name, metric_help(), "A metric of your own is named as module:Name.")
+        return Task.parse(name).metric if isinstance(kind, TaskKind) else cls(kind, at)
+
+    @classmethod
+    def deployed_for(cls, task: Task) -> tuple[Metric, Metric]:
+        """The two metrics of a system whose acceptance threshold is set for a task on the validation set.
+
+        Coverage and risk; for a task of OOD detection, the true and the false positive rate.
+        """
+        first, second = task.kind.deployed
+        return cls(first, task.at, task), cls(second, task.at, task)
+
+    @property
+    def name(self) -> str:
+        """The name that stands in tables: "cov@5", "aurc" or "deployed_risk@5"."""
+        return self.kind.name if self.at is None else f"{self.kind.name}@{self.at:g}"
+
+    @property
+    def label(self) -> str:
+        """What figures and pages call it: "Cov@5"."""
+        return self.kind.label_at(self.at)
+
+    @property
+    def unit(self) -> str:
+        """The unit of its values: "%", or "" for none."""
+        return "%" if self.percent else ""
+
+    @property
+    def axis_label(self) -> str:
+        """The label with the unit: "Cov@5 (%)"."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @cached_property
+    def task(self) -> Task | None:
+        """The task, if the metric is one."""
+        return Task(self.kind, self.at) if isinstance(self.kind, TaskKind) and self.at is not None else None
+
+    @property
+    def deployed(self) -> DeployedKind | None:
+        """The kind of a deployed metric; None for any other metric."""
+        return self.kind if isinstance(self.kind, DeployedKind) else None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """The direction that is good."""
+        return self.kind.higher_is_better
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the metric depends on an evaluation score, or on the predictions alone."""
+        return self.kind.ranks
+
+    @property
+    def percent(self) -> bool:
+        """Whether the value is in per cent."""
+        return self.kind.percent
+
+    @property
+    def on_id(self) -> bool:
+        """Whether the metric is about ID data alone."""
+        return self.kind.on_id
+
+    @property
+    def on_ood(self) -> bool:
+        """Whether the metric is about ID and OOD data together; a deployed metric is if its task is."""
+        return (self.kind if self.operated_for is None else self.operated_for.kind).on_ood
+
+    def of_ranking(self, ranking: RankedOutcome) -> float:
+        """The value of a metric that ranks: of SCOD or OOD detection where the ranking has OOD data, else of ID data.
+
+        NaN where it is not defined: the AUROC of errors where there is none, or nothing else.
+        """
+        parameter = self._parameter(ranking)
+        if parameter is None:
+            raise WeeError(f"{self.name} needs an acceptance threshold, which a task sets on the validation set")
+        return self.kind.of_ranking(ranking, parameter)
+
+    def reading(self, ranking: RankedOutcome) -> Reading | None:
+        """How compiled code reads the metric off resamples of a ranking; None if it cannot, and `of_ranking` has to.
+
+        What is read is a share or an area; it is multiplied by 100 if the metric is in per cent.
+        """
+        kind, parameter = self.kind.reading(ranking.convention), self._parameter(ranking)
+        applies = self.deployed is not None or (self.on_id if ranking.ood is None else self.on_ood)
+        return Reading(kind, parameter) if kind is not None and parameter is not None and applies else None
+
+    def of_outcome(self, outcome: Outcome, times: Ints | None = None) -> float:
+        """The value of a metric of the predictions alone.
+
+        Args:
+            outcome: on ID data.
+            times: how often each sample counts [N]; None for once.
+        """
+        return self.kind.of_outcome(outcome, times)
+
+    def terms(self, outcome: Outcome) -> Terms | None:
+        """What compiled code sums up for a metric of the predictions alone, without its scale; None if it cannot."""
+        return self.kind.terms(outcome)
+
+    def _parameter(self, ranking: RankedOutcome) -> float | None:
+        """What the metric is read at: a share, an acceptance threshold (None if it is not known), or 0 if it has none."""
+        if self.deployed is not None:
+            return None if self.operated_for is None else ranking.thresholds.get(self.operated_for)
+        return 0.0 if self.task is None else self.task.share
+
+
+def _parse(name: str) -> tuple[MetricKind | None, float | None]:
+    """The kind and the parameter that a name means; no kind if there is none, or if the parameter is missing or too much."""
+    match = _AT.fullmatch(name)
+    kind_name, at = (name, None) if match is None else (match["kind"], float(match["at"]))
+    if kind_name not in METRICS and ":" not in kind_name:
+        return None, at
+    kind = METRICS.find(kind_name)
+    return (kind if (kind.parameter is None) == (at is None) else None), at
+
+
+def _unknown(what: str, name: str, known: Mapping[str, str], hint: str) -> WeeError:
+    lines = "".join(f"\n  {form:<18} {line}" for form, line in known.items())
+    return unknown(what, name, known, f"{hint}{lines}")

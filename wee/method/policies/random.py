@@ -1,0 +1,67 @@
+"""The random exit: the control that looks at nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from wee.method.arrays import Ints
+from wee.method.cascades import Stages
+from wee.method.policies.base import Look, Policy
+from wee.method.policies.quantiles import check_fraction
+
+
+@dataclass(frozen=True)
+class Random(Policy):
+    """A share of the samples goes on, whatever they are: the control. It is its own rule.
+
+    There is one draw for each sample and stage, keyed by the sample's id: the same sample has the same draw in every data
+    set, order, process and quantity computed.
+
+    Attributes:
+        probability: of going on from a stage, in [0, 1].
+        seed: another seed is another set of draws.
+    """
+
+    name: ClassVar[str] = "random"
+    label: ClassVar[str] = "random exit"
+    help: ClassVar[str] = "a random share of the samples goes on: the control"
+    look: ClassVar[Look] = Look("#E69F00", "D", (0, (3, 1, 1, 1)))
+    summarised: ClassVar[bool] = False
+    column: ClassVar[str | None] = "fraction"
+    form: ClassVar[str] = "draws"
+
+    probability: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_fraction("probability of a random exit", self.probability)
+
+    def columns(self) -> dict[str, Any]:
+        """The probability, as `fraction`."""
+        return {"fraction": self.probability}
+
+    def fit(self, validation: Stages) -> Random:
+        """Return the policy itself: there is nothing to fit."""
+        return self
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N], counted from 0."""
+        exits = np.zeros(len(stages.ids), dtype=np.int64)
+        running = np.ones(len(stages.ids), dtype=np.bool_)
+        for stage in range(len(stages) - 1):
+            running &= stages.draws(self.seed, stage) < self.probability
+            exits += running
+        return exits
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as plain data."""
+        return {"probability": float(self.probability), "seed": self.seed}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Random:
+        """Read what `to_dict` gives."""
+        return cls(fields["probability"], fields["seed"])

@@ -1,0 +1,199 @@
+"""Rules: fitted policies, and how they are written to JSON and read back to the same decisions."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from wee.errors import WeeError
+from wee.method.arrays import Ints
+from wee.method.cascades import Stages
+
+VERSION = 1
+"""Version of the form in which rules are written."""
+
+
+class Rule(Protocol):
+    """A fitted policy: it decides where samples leave, and never sees a label."""
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N], counted from 0."""
+        ...
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """A rule that can be written to JSON; its class has `from_dict`, which reads what `to_dict` gives."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as plain data: dicts with text keys, lists, text, finite numbers, booleans and None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The confidences that go on, low <= s <= high, and the threshold that they were drawn around.
+
+    Attributes:
+        low, high: the ends, both inside; nothing lies in an interval with low > high.
+        tau: the operating threshold of the task, None where the policy has none.
+        rank: the percentile rank of tau among the validation scores, in [0, 1].
+    """
+
+    low: float
+    high: float
+    tau: float | None = None
+    rank: float | None = None
+
+    def __contains__(self, score: float) -> bool:
+        return self.low <= score <= self.high
+
+
+@dataclass(frozen=True)
+class IntervalRule:
+    """A sample goes on from a stage iff its confidence there lies in that stage's interval.
+
+    Attributes:
+        score: the name of the confidence that decides.
+        intervals: one for every stage but the last.
+    """
+
+    form: ClassVar[str] = "intervals"
+
+    score: str
+    intervals: Sequence[Interval]
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N], counted from 0.
+
+        Raises:
+            WeeError: the number of intervals does not fit the number of stages.
+        """
+        check_length(len(stages), self.intervals)
+        exits = np.zeros(len(stages.ids), dtype=np.int64)
+        running = np.ones(len(stages.ids), dtype=np.bool_)
+        for summary, interval in zip(stages.summaries[:-1], self.intervals, strict=True):
+            s = summary.scores[self.score]
+            running &= (interval.low <= s) & (s <= interval.high)
+            exits += running
+        return exits
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as plain data; infinite ends are the texts "inf" and "-inf", as strict JSON has no infinities."""
+        return {
+            "score": self.score,
+            "intervals": [
+                {name: number_to_json(getattr(interval, name)) for name in ("low", "high", "tau", "rank")}
+                for interval in self.intervals
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> IntervalRule:
+        """Read what `to_dict` gives."""
+        intervals = []
+        for interval in fields["intervals"]:
+            tau, rank = (None if interval[name] is None else float(interval[name]) for name in ("tau", "rank"))
+            intervals.append(Interval(float(interval["low"]), float(interval["high"]), tau, rank))
+        return cls(fields["score"], intervals)
+
+
+@dataclass(frozen=True)
+class FixedRule:
+    """Every sample leaves at the same stage.
+
+    Attributes:
+        stage: counted from 0.
+    """
+
+    form: ClassVar[str] = "fixed"
+
+    stage: int
+
+    def __call__(self, stages: Stages) -> Ints:
+        """The stage at which every sample leaves [N]."""
+        return np.full(len(stages.ids), self.stage, dtype=np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as plain data."""
+        return {"stage": self.stage}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> FixedRule:
+        """Read what `to_dict` gives."""
+        return cls(int(fields["stage"]))
+
+
+def rule_to_dict(rule: Rule, forms: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """A rule as strict JSON data: its version, its form, and its own fields.
+
+    Args:
+        rule: the rule.
+        forms: the built-in classes of rules, by the name of their form. Any other class is named as "module:Name".
+
+    Raises:
+        WeeError: the rule cannot be saved; the message says what it lacks.
+    """
+    kind = type(rule)
+    form = next((name for name, known in forms.items() if known is kind), f"{kind.__module__}:{kind.__qualname__}")
+    if not isinstance(rule, Saveable) or not callable(getattr(kind, "from_dict", None)):
+        raise WeeError(f"the rule {form} cannot be saved: it needs to_dict() and the class method from_dict(fields)")
+    record = {"version": VERSION, "form": form, **rule.to_dict()}
+    try:
+        json.dumps(record, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise WeeError(f"the rule {form} cannot be saved: its to_dict() is not strict JSON: {error}") from None
+    return record
+
+
+def rule_from_dict(record: Mapping[str, Any], forms: Mapping[str, type[Any]]) -> Rule:
+    """Read what `rule_to_dict` gives.
+
+    Raises:
+        WeeError: the record has another version, or its form does not exist or lacks fields.
+    """
+    fields = dict(record)
+    version, form = fields.pop("version", None), str(fields.pop("form", None))
+    if version != VERSION:
+        raise WeeError(f"the rule is of version {version}, and this version of wee reads version {VERSION}")
+    try:
+        rule: Rule = (forms[form] if form in forms else _plugin(form)).from_dict(fields)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeeError(f"the rule of form {form} cannot be read: {type(error).__name__}: {error}") from None
+    return rule
+
+
+def number_to_json(number: float | None) -> float | str | None:
+    """A number as it stands in strict JSON: infinities as the texts "inf" and "-inf", which `float` reads."""
+    if number is None:
+        return None
+    return float(number) if np.isfinite(number) else str(float(number))
+
+
+def check_length(stages: int, settings: Sequence[object]) -> None:
+    """Refuse a number of windows that does not fit a cascade.
+
+    Raises:
+        WeeError: there is not one for each stage but the last.
+    """
+    if len(settings) != stages - 1:
+        raise WeeError(
+            f"a cascade of {stages} stages needs {stages - 1} windows, one for each but the last; got {len(settings)}"
+        )
+
+
+def _plugin(form: str) -> Any:
+    """The class of a plug-in's rule."""
+    module, _, name = form.partition(":")
+    try:
+        target = importlib.import_module(module)
+        for part in name.split("."):
+            target = getattr(target, part)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise WeeError(f"there is no rule '{form}': {error}; is the folder of {module}.py on the PYTHONPATH?") from None
+    return target
