@@ -191,9 +191,8 @@ class Stages(Memo):
                 np.concatenate([id_scores, ood_scores]), np.concatenate([wrong, np.ones_like(ood_scores, np.bool_)])
             )
 
-        return self.once(("beside", id(ood), score), make)[
-            1
-        ]  # the other set is kept, so that no other object gets its id
+        # The other set is kept, so that no other object gets its id.
+        return self.once(("beside", id(ood), score), make)[1]
 
     def draws(self, seed: int, stage: int) -> Floats:
         """A uniform number in [0, 1) for every sample [N], fixed by its id, a seed and a stage."""
