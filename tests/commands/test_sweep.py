@@ -141,9 +141,9 @@ def test_a_policy_of_your_own_is_swept_and_drawn_like_a_built_in_one(
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.INFO, "wee")
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "middle_policy.py").write_text(PLUGIN)
+    (tmp_path / "swept_policy.py").write_text(PLUGIN)
     fill_store(tmp_path / "outputs" / "store", count=90)
-    mine = "middle_policy:Middle"
+    mine = "swept_policy:Middle"
 
     def run() -> list[Path]:
         cfg = config("bootstrap.resamples=20", "validation.sizes=[60]", "validation.draws=2")
@@ -167,7 +167,7 @@ def test_a_policy_of_your_own_is_swept_and_drawn_like_a_built_in_one(
     (low, high) = (rule for rule in read_rules(folder)[-2:] if isinstance(rule.rule, IntervalRule))
     assert [rule.setting["parameters"] for rule in (low, high)] == shares
 
-    with pytest.raises(WeeError, match=r"several settings of policy middle_policy:Middle \(share=0.1; share=0.3\)"):
+    with pytest.raises(WeeError, match=r"several settings of policy swept_policy:Middle \(share=0.1; share=0.3\)"):
         points(table, FigureConfig("f", panels=["cov@20"], policies=["single", mine]))
     figure = FigureConfig("f", panels=["cov@20"], policies=["single", "window", mine], parameters="share=0.3")
     numbers = points(table, figure, read_averages([folder]))
@@ -180,7 +180,7 @@ def test_a_policy_of_your_own_is_swept_and_drawn_like_a_built_in_one(
 
     assert run() == [folder]
     assert "this sweep over these logits is there already" in caplog.text
-    (tmp_path / "middle_policy.py").write_text(PLUGIN + "\n# other source\n")
+    (tmp_path / "swept_policy.py").write_text(PLUGIN + "\n# other source\n")
     assert len(run()) == 2
 
 
