@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "run trained members over images, and keep their logits in the store",
     "import": "make store entries of logits that somebody else computed",
     "sweep": "trace cascades over stored logits: tables and Pareto fronts",
+    "calibrate": "make a cascade that runs: thresholds, guarantees, weights and a card",
     "figure": "draw figures from the tables of one or many sweeps",
     "families": "show what the networks of the families cost",
     "data": "check that a data set is where it should be (wee data check)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from wee.app.failures import report
 from wee.app.fields import Checked, as_list, check_name, choice, choose, short, written
 from wee.app.groups import Group
 from wee.app.paths import Common
+from wee.catalogue import Catalogue
 from wee.commands import find_command, modules
 from wee.costs import COSTS, source_conditions
 from wee.costs.config import CostConfig
@@ -24,7 +26,7 @@ from wee.data.kinds import sample_identity
 from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
-from wee.method.metrics import metric_help, task_help
+from wee.method.metrics import TASKS, metric_help, task_help
 from wee.method.policies import POLICIES, Role
 from wee.method.scores import SCORES
 from wee.models.config import FamilyConfig, ScaleConfig
@@ -448,14 +450,18 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
 
 
+GROUPS: Mapping[str, Catalogue[Any]] = {"task": TASKS, "policy": POLICIES, "score": SCORES, "cost": COSTS}
+"""The config groups whose choices come from catalogues."""
+
 COMMAND = Command(
     "sweep",
     SweepConfig,
     sweep,
     modules(),
-    {"policy": Group(POLICIES, choice), "score": Group(SCORES, choice), "cost": Group(COSTS, choice)},
+    {name: Group(catalogue, choice) for name, catalogue in GROUPS.items()},
     {"task.names": task_help(), "task.metrics": metric_help()},
 )
+
 
 if __name__ == "__main__":
     # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.

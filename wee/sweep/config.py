@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING
-
 from wee.app.command import jobs_at_once
 from wee.app.fields import Checked, as_list, names, written
 from wee.errors import WeeError, unknown
@@ -192,20 +190,23 @@ class TaskConfig:
     Attributes:
         names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured. A task of your own is
             "module:Name@5"; it has `read(curve, share)`.
+            null for those of the group `task`.
         metrics: what is measured besides, for instance aurc. A metric of your own is "module:Name"; it has
             `of_ranking(ranked_outcome)` or `of_outcome(outcome, times)`, and `higher_is_better`.
         convention: "paper" reads curves at the nearest point, as published numbers do; "strict" never exceeds a risk
             asked for, always reaches a coverage asked for, and accepts or rejects equal scores together.
+        choices: what is chosen of the group `task`, as keys.
     """
 
-    names: Checked[list[str]] = MISSING
-    metrics: Checked[list[str]] = MISSING
+    names: Checked[list[str]] = written(None)
+    metrics: Checked[list[str]] = written([])
     convention: str = "paper"
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.convention not in CONVENTIONS:
             raise unknown("convention", self.convention, CONVENTIONS)
-        self.names = [str(name) for name in as_list(self.names)]
+        self.names, self.choices = names(self.names, self.choices), {}
         self.metrics = [str(name) for name in as_list(self.metrics)]
         if not self.names:
             raise WeeError("task.names is empty: name at least one task, for instance task.names=[cov@5]")

@@ -15,12 +15,13 @@ Values are in per cent, except for the areas `aurc` and `augrc`, `nll` and `brie
 from wee.method.metrics.base import MetricKind, TaskKind
 from wee.method.metrics.catalogue import METRICS, metric_help, task_help
 from wee.method.metrics.deployed import DeployedKind
-from wee.method.metrics.names import Metric, Task
+from wee.method.metrics.names import TASKS, Metric, Task
 from wee.method.metrics.predictions import calibration_error
 from wee.method.metrics.ranked import RankedOutcome
 
 __all__ = [
     "METRICS",
+    "TASKS",
     "DeployedKind",
     "Metric",
     "MetricKind",

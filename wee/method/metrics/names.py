@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from wee.catalogue import Catalogue
 from wee.errors import WeeError, unknown
 from wee.method.arrays import Ints
 from wee.method.cascades import Outcome
@@ -260,3 +261,42 @@ def _parse(name: str) -> tuple[MetricKind | None, float | None]:
 def _unknown(what: str, name: str, known: Mapping[str, str], hint: str) -> WeeError:
     lines = "".join(f"\n  {form:<18} {line}" for form, line in known.items())
     return unknown(what, name, known, f"{hint}{lines}")
+
+
+@dataclass(frozen=True)
+class TaskChoice:
+    """A task as a choice of a config group.
+
+    Attributes:
+        name: the name, with its parameter: "cov@5".
+    """
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The label of the task on figures."""
+        return Task.parse(self.name).metric.label
+
+    @property
+    def help(self) -> str:
+        """A line on its kind."""
+        return Task.parse(self.name).kind.help
+
+
+class TaskChoices(Catalogue[TaskChoice]):
+    """The tasks of the paper by name; `find` takes every other one too."""
+
+    def find(self, name: str) -> TaskChoice:
+        """The task of that name.
+
+        Raises:
+            WeeError: there is no such kind of task, or its parameter is missing or out of range.
+        """
+        return TaskChoice(str(Task.parse(str(name))))
+
+
+_PAPER = [TaskChoice(name) for name in ("cov@5", "cov@10", "risk@50", "risk@80", "fpr@80", "fpr@95")]
+
+TASKS = TaskChoices("task", _PAPER, lambda name, plugin: TaskChoice(name))
+"""Tasks as choices of the config group `task`; any number of per cent is one."""

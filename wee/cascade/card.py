@@ -1,0 +1,207 @@
+"""The card of a calibrated cascade: a page with a figure, for those who deploy it, and the table that the command prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from wee.cascade.description import CascadeDescription
+from wee.costs import COSTS
+from wee.method import IntervalRule
+from wee.method.arrays import Floats
+from wee.units import si
+
+CARD, FIGURE = "card.md", "card.png"
+
+_NAMES = {"coverage": "coverage", "risk": "risk of what is accepted", "accuracy": "accuracy of all predictions"}
+
+
+def summary(description: CascadeDescription) -> Table:
+    """What to expect of a cascade, as a table for the console.
+
+    Args:
+        description: of the cascade.
+    """
+    lineup = ", then ".join(stage.name for stage in description.stages)
+    shown = Table(title=f"{lineup}; calibrated for {description.task}", title_justify="left", header_style="bold")
+    for column in ("", "tuning (optimistic)", "test"):
+        shown.add_column(column, justify="left" if not column else "right", no_wrap=True)
+    for name, *numbers in _rows(description):
+        shown.add_row(name, *numbers)
+    guarantees = _guarantees(description)
+    if guarantees:
+        shown.caption, shown.caption_justify = "\n".join(guarantees), "left"
+    return shown
+
+
+def write_card(folder: Path, description: CascadeDescription, curves: Mapping[str, tuple[Floats, Floats]]) -> None:
+    """Write the card and its figure into the folder of the cascade.
+
+    Args:
+        folder: of the cascade.
+        description: of the cascade.
+        curves: coverage and risk on the test set, in [0, 1], by the name of the curve.
+    """
+    (folder / CARD).write_text(page(description), encoding="utf-8")
+    _draw(folder / FIGURE, description, curves)
+
+
+def page(description: CascadeDescription) -> str:
+    """The card as Markdown."""
+    calibrated, chosen = description.calibrated_on, description.chosen
+    cost = COSTS.find(str(chosen["cost"]))
+    lines = [f"# A cascade for {description.task} on {description.dataset}", ""]
+    lines += [
+        f"It classifies images into {len(description.classes)} classes, and accepts a prediction if its confidence "
+        f"({description.score}) is at least {_number(description.threshold)}."
+        if math.isfinite(description.threshold)
+        else "No acceptance threshold could be certified: it accepts nothing.",
+        "",
+        f"![Risk and coverage]({FIGURE})",
+        "",
+        "## What to expect",
+        "",
+        (
+            f"Intervals cover {description.expected['test']['level']:.0%} of bootstrap resamples over groups of dependent "
+            "samples. The setting was chosen on the tuning samples, so that its numbers there are optimistic."
+        ),
+        "",
+        *_markdown(["", "tuning (optimistic)", "test"], _rows(description)),
+        "",
+        "## What is guaranteed",
+        "",
+        *(_guarantees(description) or ["Nothing is guaranteed: the cascade was calibrated without `guarantee.*`."]),
+        "",
+        "## Stages",
+        "",
+    ]
+    intervals = description.rule.intervals if isinstance(description.rule, IntervalRule) else []
+    rows = []
+    for number, stage in enumerate(description.stages):
+        window = intervals[number] if number < len(intervals) else None
+        goes_on = "-" if window is None else f"{_number(window.low)} to {_number(window.high)}"
+        price = si(stage.costs[str(chosen["cost"])])
+        rows.append(
+            (str(number + 1), stage.name, f"{stage.transform['size']} px", price, goes_on, f"`{stage.weights}`")
+        )
+    lines += _markdown(["stage", "network", "input", cost.heading, "goes on if its confidence is", "weights"], rows)
+    how = (
+        f"a budget of {si(next(iter(chosen['budget'].values())))} {cost.label}"
+        if "budget" in chosen
+        else (f"a target of {chosen['target']:g} %")
+    )
+    lines += [
+        "",
+        "## How it was made",
+        "",
+        (
+            f"The setting was chosen for {how} on {calibrated['tuning_samples']:,} validation samples of "
+            f"{calibrated['tuning_groups']:,} independent sources; {calibrated['certification_samples']:,} independent samples "
+            f"were kept for certification (split seed {calibrated['split_seed']}). It has {description.task} = "
+            f"{chosen['value']:.2f} % there, at an average cost of {si(chosen['average_cost'])} {cost.label}. Made by wee "
+            f"{calibrated['wee']} from {len(calibrated['entries'])} entries of the logit store."
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _rows(description: CascadeDescription) -> list[tuple[str, str, str]]:
+    """The expected numbers: a name, and the number on the tuning and on the test samples."""
+    columns = [description.chosen["tuning"], description.expected["test"]]
+    label = COSTS.find(str(description.chosen["cost"])).label
+    rows = [(words, *(_percent(numbers[name]) for numbers in columns)) for name, words in _NAMES.items()]
+    rows.append((f"average {label}", *(_interval(numbers["cost"], si) for numbers in columns)))
+    for stage in range(1, len(description.stages)):
+        rows.append((f"reaches stage {stage + 1}", *(_percent(numbers["reaching"][stage]) for numbers in columns)))
+    return rows  # type: ignore[return-value]
+
+
+def _guarantees(description: CascadeDescription) -> list[str]:
+    record = description.certified
+    if not record:
+        return []
+    lines = []
+    names = {
+        "risk": "the risk of what is accepted",
+        "disagreement": "the share of decisions that differ from the ensemble's",
+    }
+    for name, words in names.items():
+        test = record.get(name)
+        if test is not None and test["holds"]:
+            lines.append(
+                f"With probability {1 - record['delta']:.0%}, {words} is at most {test['limit']:.2%} ({test['losses']} losses "
+                f"among {test['samples']:,} certification samples; bound {test['bound']:.2%})."
+            )
+    cost = record.get("macs")
+    if cost is not None and cost["holds"]:
+        lines.append(
+            f"With probability {1 - record['delta']:.0%}, the average is at most {si(cost['limit'])} MACs (bound "
+            f"{si(cost['bound'])})."
+        )
+    if lines:
+        lines.append(
+            f"Together they hold with that probability, if {record['assumption']}. Nothing holds on shifted data."
+        )
+    if "refusal" in record:
+        lines.append(f"Not certified: {record['refusal']}.")
+    return lines
+
+
+def _draw(path: Path, description: CascadeDescription, curves: Mapping[str, tuple[Floats, Floats]]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from wee.figures.style import RC, look
+    from wee.method import Ensemble, Single, Window
+
+    looks = dict(zip(curves, (look(policy.name) for policy in (Window, Single, Ensemble)), strict=False))
+    with plt.rc_context(RC):
+        figure, axis = plt.subplots(figsize=(3.4, 2.3), dpi=200)
+        for name, (coverage, risk) in curves.items():
+            drawn_as = looks[name]
+            axis.plot(
+                100 * coverage,
+                100 * risk,
+                color=drawn_as.colour,
+                linestyle=drawn_as.dash,
+                label=name,
+                zorder=drawn_as.order,
+            )
+        expected = description.expected["test"]
+        if math.isfinite(description.threshold):
+            axis.plot(
+                [100 * expected["coverage"]["value"]], [100 * expected["risk"]["value"]], marker="o", markersize=5,
+                color=looks["cascade"].colour, linestyle="none", label="at the acceptance threshold", zorder=5,
+            )  # fmt: skip
+        axis.set_xlabel("coverage (%)")
+        axis.set_ylabel("risk (%)")
+        axis.set_xlim(0, 100)
+        axis.set_ylim(bottom=0)
+        axis.set_title(f"{description.dataset}, test set", loc="left")
+        axis.legend(frameon=False, loc="upper left")
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", f"|{'|'.join(' --- ' if k == 0 else ' ---: ' for k in range(len(head)))}|"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _percent(number: Mapping[str, float]) -> str:
+    return _interval(number, lambda value: f"{100 * value:.2f}") + " %"
+
+
+def _interval(number: Mapping[str, float], write: Any) -> str:
+    return f"{write(number['value'])} [{write(number['lower'])}, {write(number['upper'])}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else ("any" if value < 0 else "none")
