@@ -144,9 +144,8 @@ def _guarantees(description: CascadeDescription) -> list[str]:
             f"{si(cost['bound'])})."
         )
     if lines:
-        lines.append(
-            f"Together they hold with that probability, if {record['assumption']}. Nothing holds on shifted data."
-        )
+        what = "They hold together with that probability" if len(lines) > 1 else "This holds"
+        lines.append(f"{what} if {record['assumption']}. Nothing is guaranteed on shifted data.")
     if "refusal" in record:
         lines.append(f"Not certified: {record['refusal']}.")
     return lines

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from wee.errors import WeeError
+from wee.sweep.config import BootstrapConfig
 
 
 @dataclass
@@ -72,3 +74,36 @@ def check_choice(budget: Mapping[str, float], target: float | None, stages: int,
             raise WeeError(f"budget.{name} is {value:g}: it is an average cost, more than 0")
     if stages < 1:
         raise WeeError(f"stages is {stages}: it is the largest number of stages, 1 or more")
+
+
+@dataclass(frozen=True)
+class CascadePlan:
+    """How a cascade is to be made.
+
+    Attributes:
+        task: the name of the task.
+        score: the name of the confidence that decides, and that predictions are accepted by.
+        sizes: the largest number of stages.
+        budget: the largest average cost, by the name of the cost; empty where there is a target.
+        target: the value of the task to reach, in per cent; None where there is a budget.
+        guarantee: what is to be guaranteed.
+        replaces: whether a stage replaces the output of the stages before it, instead of averaging with them.
+        temperature: whether the logits of each member are divided by a temperature that is fitted on the tuning samples.
+        bootstrap: the intervals of the expected numbers.
+        seed: the seed of the split of the validation set.
+    """
+
+    task: str
+    score: str
+    sizes: int
+    budget: Mapping[str, float]
+    target: float | None
+    guarantee: GuaranteeConfig
+    replaces: bool
+    temperature: bool
+    bootstrap: BootstrapConfig
+    seed: int
+
+    def describe(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        return asdict(self)

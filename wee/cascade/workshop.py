@@ -13,6 +13,7 @@ import numpy as np
 
 from wee.cascade.calibrate import Calibrated, calibrate, certified, expected, parts, refusal
 from wee.cascade.card import write_card
+from wee.cascade.config import CascadePlan
 from wee.cascade.description import CascadeDescription, StageDescription, checksum
 from wee.cascade.search import Choice, Material, Network, Places, search
 from wee.data.splits import TEST, VAL, SplitName
@@ -20,11 +21,9 @@ from wee.files import commit_folder, temporary_folder
 from wee.method import Outcome, Stages, Summary
 from wee.method.arrays import Floats, Ints
 from wee.method.metrics import Task
-from wee.store.derived import Derived
 from wee.sweep.cache import SummaryCache
 
 if TYPE_CHECKING:
-    from wee.commands.calibrate import CalibrateConfig
     from wee.members.origins import Origin
     from wee.sweep.pool import Pool
 
@@ -33,26 +32,28 @@ class Workshop:
     """Makes a cascade of the networks of a pool.
 
     Args:
-        cfg: the config of the command.
+        plan: how the cascade is to be made.
         pool: the networks, with their logits on the validation and the test set.
+        cache: gives the summaries of networks.
         done: called with the number of settings that have been evaluated since the last call.
     """
 
-    def __init__(self, cfg: CalibrateConfig, pool: Pool, done: Callable[[int], None] = lambda number: None) -> None:
-        self._cfg, self._pool, self._done = cfg, pool, done
-        self.task, self.score = Task.parse(cfg.task.names[0]), cfg.score.exit[0]
-        self._cache = SummaryCache(cfg.scoring, Derived(cfg.paths.store))
+    def __init__(
+        self, plan: CascadePlan, pool: Pool, cache: SummaryCache, done: Callable[[int], None] = lambda number: None
+    ) -> None:
+        self._plan, self._pool, self._cache, self._done = plan, pool, cache, done
+        self.task, self.score = Task.parse(plan.task), plan.score
         self._summaries: dict[tuple[SplitName, Places], Summary] = {}
-        self.parts = parts(pool.samples[VAL].groups, cfg.guarantee, cfg.seed)
+        self.parts = parts(pool.samples[VAL].groups, plan.guarantee, plan.seed)
 
     @property
     def _replaces(self) -> bool:
-        return self._pool.multi_exit or self._cfg.ensemble.combine == "replace"
+        return self._pool.multi_exit or self._plan.replaces
 
     @cached_property
     def _temperatures(self) -> list[float] | None:
         """The temperature of each network, fitted on the tuning samples."""
-        if not self._cfg.ensemble.temperature:
+        if not self._plan.temperature:
             return None
         from wee.method import fit_temperature
 
@@ -93,7 +94,7 @@ class Workshop:
 
     def front(self) -> list[Choice]:
         """The non-dominated settings on the tuning samples; see `wee.cascade.search.search`."""
-        return search(self._material(VAL, self.parts.tuning), self.task, self.score, self._cfg.stages, self._done)
+        return search(self._material(VAL, self.parts.tuning), self.task, self.score, self._plan.sizes, self._done)
 
     def outcome(self, choice: Choice, split: SplitName, samples: Ints | None = None) -> Outcome:
         """The outcome of a setting."""
@@ -104,9 +105,9 @@ class Workshop:
         """The acceptance threshold of a setting, and what is certified."""
         tuning = self.stages(choice.lineup, VAL, self.parts.tuning)
         certification = (
-            self.stages(choice.lineup, VAL, self.parts.certification) if self._cfg.guarantee.count else tuning
+            self.stages(choice.lineup, VAL, self.parts.certification) if self._plan.guarantee.count else tuning
         )
-        return calibrate(tuning, certification, choice.rule, self.task, self._cfg.guarantee)
+        return calibrate(tuning, certification, choice.rule, self.task, self._plan.guarantee)
 
     def describe(
         self,
@@ -116,13 +117,13 @@ class Workshop:
         identity: Mapping[str, Any],
     ) -> CascadeDescription:
         """The description of the calibrated cascade, without the checksums of its weights."""
-        cfg, calibrated = self._cfg, self.calibrated(choice)
+        plan, calibrated = self._plan, self.calibrated(choice)
         certification = len(self.parts.certification)
-        record = dict(certified(calibrated, cfg.guarantee, certification))
-        why_not = refusal(calibrated, cfg.guarantee, certification)
+        record = dict(certified(calibrated, plan.guarantee, certification))
+        why_not = refusal(calibrated, plan.guarantee, certification)
         if why_not is not None:
             record["refusal"] = why_not
-        intervals = (cfg.bootstrap.resamples, cfg.bootstrap.level, cfg.bootstrap.seed)
+        intervals = (plan.bootstrap.resamples, plan.bootstrap.level, plan.bootstrap.seed)
         numbers = {
             str(split): expected(
                 self.outcome(choice, split),
@@ -137,7 +138,7 @@ class Workshop:
         tuning = expected(
             tuned, self.score, calibrated.threshold, self._pool.samples[VAL].groups[self.parts.tuning], *intervals
         )
-        how = {"budget": dict(cfg.budget)} if cfg.budget else {"target": cfg.target}
+        how = {"budget": dict(plan.budget)} if plan.budget else {"target": plan.target}
         return CascadeDescription(
             dataset=self._pool.dataset,
             classes=classes,
@@ -158,7 +159,7 @@ class Workshop:
             calibrated_on={
                 **identity,
                 "wee": version("wee"),
-                "split_seed": cfg.seed,
+                "split_seed": plan.seed,
                 "tuning_samples": len(self.parts.tuning),
                 "tuning_groups": self.parts.groups,
                 "certification_samples": certification,

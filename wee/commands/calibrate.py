@@ -15,7 +15,7 @@ from wee.app.console import progress, show
 from wee.app.failures import report
 from wee.app.fields import Checked, as_list, check_name, choice, written
 from wee.app.groups import Group
-from wee.cascade.config import GuaranteeConfig, check_choice
+from wee.cascade.config import CascadePlan, GuaranteeConfig, check_choice
 from wee.catalogue import Catalogue
 from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig, recipes, resolve_dataset
@@ -97,19 +97,23 @@ def calibrate(cfg: CalibrateConfig) -> None:
     from wee.cascade.card import summary
     from wee.cascade.description import FILE, CascadeDescription
     from wee.cascade.workshop import Workshop
+    from wee.store.derived import Derived
+    from wee.sweep.cache import SummaryCache
 
     dataset = resolve_dataset(cfg)
     origins = _origins(cfg, dataset)
     pool = _read(cfg, dataset, origins)
     folder = Path(cfg.paths.outputs, "cascades", cfg.name)
-    identity = _identity(cfg, pool)
+    plan = _plan(cfg)
+    identity = _identity(cfg, plan, pool)
     if _is_there(folder / FILE, identity, cfg.overwrite):
         log.info(f"this cascade is there already: {folder}")
         description = CascadeDescription.load(folder)
     else:
         with progress("settings") as bar:
             bar_task = bar.add_task("searching", total=None)
-            workshop = Workshop(cfg, pool, lambda number: bar.advance(bar_task, number))
+            cache = SummaryCache(cfg.scoring, Derived(cfg.paths.store))
+            workshop = Workshop(plan, pool, cache, lambda number: bar.advance(bar_task, number))
             chosen = _choose(cfg, workshop)
         description = workshop.describe(chosen, origins, dataset.class_names(), identity)
         description = workshop.save(description, origins, folder, cfg.overwrite, workshop.curves(chosen))
@@ -174,12 +178,25 @@ def _read(cfg: CalibrateConfig, dataset: LabelledConfig, origins: Mapping[tuple[
     return pool
 
 
-def _identity(cfg: CalibrateConfig, pool: Pool) -> dict[str, Any]:
-    """What fixes a calibrated cascade: its config, and the entries it is made from."""
-    parts = ("budget", "target", "stages", "seed")
-    settings = {name: getattr(cfg, name) for name in parts}
-    settings |= {"guarantee": asdict(cfg.guarantee), "score": cfg.score.exit[0], "task": cfg.task.names[0]}
-    settings |= {"cost": asdict(cfg.cost), "bootstrap": asdict(cfg.bootstrap)}
+def _plan(cfg: CalibrateConfig) -> CascadePlan:
+    """How the cascade is to be made."""
+    return CascadePlan(
+        task=cfg.task.names[0],
+        score=cfg.score.exit[0],
+        sizes=cfg.stages,
+        budget=cfg.budget,
+        target=cfg.target,
+        guarantee=cfg.guarantee,
+        replaces=cfg.ensemble.combine == "replace",
+        temperature=cfg.ensemble.temperature,
+        bootstrap=cfg.bootstrap,
+        seed=cfg.seed,
+    )
+
+
+def _identity(cfg: CalibrateConfig, plan: CascadePlan, pool: Pool) -> dict[str, Any]:
+    """What fixes a calibrated cascade: how it is made, and the entries it is made from."""
+    settings = {**plan.describe(), "cost": asdict(cfg.cost)}
     entries = sorted(f"{entry.address} {entry.key}" for entry in pool.entries)
     return {"settings": settings, "entries": entries, "key": key_of({"settings": settings, "entries": entries})}
 
