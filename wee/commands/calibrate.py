@@ -156,15 +156,22 @@ def _read(cfg: CalibrateConfig, dataset: LabelledConfig, origins: Mapping[tuple[
     """The networks that the search chooses from.
 
     Raises:
-        WeeError: logits or costs are missing; the message has the command that makes them.
+        WeeError: weights, logits or costs are missing; the message has the command that makes them.
     """
     from wee.store import LogitStore
     from wee.sweep.pool import Unpriced, read_pool
 
+    weights = {}
+    for key, origin in origins.items():
+        try:
+            weights[key] = origin.weights
+        except WeeError as error:
+            raise WeeError(f"{origin.name}: {error}") from None
+
     def expected(address: Address) -> Mapping[str, Any]:
         samples = sample_identity(dataset, address.split.part)
         identity: dict[str, Any] = {} if samples is None else {"samples": samples}
-        return {**identity, "weights": origins[address.scale, address.member].weights}
+        return {**identity, "weights": weights[address.scale, address.member]}
 
     names = dataset.name, cfg.family.name, cfg.scale, cfg.member, [VAL, TEST], cfg.pick
     conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
