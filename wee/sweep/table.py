@@ -1,4 +1,4 @@
-"""The tidy table: every setting on every split, a row per number."""
+"""The tidy table of a sweep: every setting on every split, with one row for each number."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep is to compute.
+    """What a sweep computes: the configs of its parts, and the names of its OOD and shifted sets.
 
     Raises:
         WeeError: a task or metric does not exist, or one needs OOD data and there is none.
@@ -56,7 +56,7 @@ class Plan:
     shift: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for role in Role:  # a policy refuses the values of its parameters when it is made
+        for role in Role:  # making a policy checks the values of its parameters
             list(settings(role, self.ensemble.size, self.policy, self.window, self.score, self.tasks, self.convention))
         measured_for: dict[str, Task] = {}
         for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
@@ -79,7 +79,7 @@ class Plan:
 
     @property
     def metrics(self) -> list[Metric]:
-        """What is measured: the tasks and other metrics asked for, each once, and the deployed metrics of every task."""
+        """The metrics that are measured: all tasks and other metrics of the config, and the deployed metrics of every task."""
         named = [Metric.parse(name) for name in [*self.task.names, *self.task.metrics]]
         deployed = [metric for task in self.tasks for metric in Metric.deployed_for(task)]
         metrics = {metric.name: metric for metric in [*named, *deployed]}
@@ -107,24 +107,24 @@ class Plan:
         return cast("Convention", self.task.convention)
 
     def settings(self, order: Lineup) -> list[Setting]:
-        """What is done with networks in an order."""
-        parts = (self.policy, self.window, self.score, self.tasks, self.convention)
-        return list(settings(order.role, len(order.nodes), *parts))
+        """Return the settings of a lineup."""
+        configs = (self.policy, self.window, self.score, self.tasks, self.convention)
+        return list(settings(order.role, len(order.nodes), *configs))
 
     def points(self, pool: Pool) -> int:
-        """Settings to run on a pool."""
-        return sum(len(self.settings(order)) for order in orders(pool, self.ensemble))
+        """Return the number of settings to run on a pool."""
+        return sum(len(self.settings(lineup)) for lineup in orders(pool, self.ensemble))
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A measured setting, as it is averaged and compared: a row's own, or the single threshold that a window is compared with.
+    """A measured setting, as used in averages and comparisons: that of a row, or the single threshold for a window.
 
     Attributes:
-        price: its average cost.
-        value: its value of the row's metric.
-        draws: its resampled values [resamples].
-        is_window: of a single threshold, whether the window that it is compared with is one itself.
+        price: average cost of the setting.
+        value: value of the row's metric.
+        draws: resampled values of the metric [resamples].
+        is_window: for a single threshold, whether the window that it is compared with acts as a single threshold, too.
     """
 
     price: float
@@ -135,12 +135,12 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Result:
-    """Rows of a table, and what intervals and differences are computed from.
+    """The rows of a table, and the data that intervals and differences are computed from.
 
     Attributes:
-        rows: of the table.
-        draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
-        thresholds: the single threshold that each row of a window is compared with; None for all other rows.
+        rows: rows of the table.
+        draws: resampled values of each row [resamples]; None without intervals, and on validation.
+        thresholds: for each row of a window, the single threshold that it is compared with; None for other rows.
         rules: the fitted rule of each setting.
     """
 
@@ -150,7 +150,7 @@ class Result:
     rules: list[SavedRule] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
-        """The rows as a table."""
+        """Return the rows as a table."""
         return with_macs(pd.DataFrame([row.written() for row in self.rows], columns=COLUMNS))
 
     def extend(self, other: Result) -> None:
@@ -164,21 +164,21 @@ class Result:
 def compute(
     pool: Pool, plan: Plan, scorer: SummaryCache | None = None, done: Callable[[int], None] = lambda points: None
 ) -> Result:
-    """The rows of one pool.
+    """Compute the rows of one pool.
 
     Args:
-        pool: the logits of its networks.
+        pool: the networks and their logits.
         plan: what to compute.
-        scorer: gives what networks say; None for one that keeps nothing.
-        done: called with the number of settings that have been finished since the last call.
+        scorer: computes the summaries of networks; None for a cache that keeps nothing.
+        done: called with the number of settings finished since the last call.
     """
     scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     result = Result()
-    for order, chosen, stages in cascades(pool, plan, scorer):
-        for setting in chosen:
-            cascade = _Cascade(pool, order, setting, stages, groups, plan)
+    for lineup, lineup_settings, stages in cascades(pool, plan, scorer):
+        for setting in lineup_settings:
+            cascade = _Cascade(pool, lineup, setting, stages, groups, plan)
             for run in cascade.runs():
                 result.extend(cascade.measure(run))
                 if run.split == VAL:
@@ -192,27 +192,32 @@ def compute(
 def cascades(
     pool: Pool, plan: Plan, scorer: SummaryCache
 ) -> Iterator[tuple[Lineup, list[Setting], dict[SplitName, Stages]]]:
-    """Every order of a pool's networks that a plan has settings for.
+    """Yield every lineup of a pool's networks that a plan has settings for.
 
     Args:
-        pool: its networks' logits.
+        pool: the networks and their logits.
         plan: what to compute.
-        scorer: gives what networks say.
+        scorer: computes the summaries of networks.
 
     Yields:
-        (order, its settings, its stages on each split of the plan). What has been sorted for an order goes with its stages.
+        The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so they
+        are freed together with them.
     """
-    found_orders = orders(pool, plan.ensemble)
-    check_widths(plan.window, found_orders)
-    ordered = [(order, plan.settings(order)) for order in found_orders]
-    ordered = [(order, found) for order, found in ordered if found]
+    lineups = orders(pool, plan.ensemble)
+    check_widths(plan.window, lineups)
+    pairs = [(lineup, plan.settings(lineup)) for lineup in lineups]
+    pairs = [(lineup, lineup_settings) for lineup, lineup_settings in pairs if lineup_settings]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
-    sets = sorted({members for order, _ in ordered for members in _sets(order, replaces)})
+    sets = sorted({members for lineup, _ in pairs for members in _sets(lineup, replaces)})
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
     summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in plan.splits}
-    for order, found in ordered:
-        yield order, found, {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
+    for lineup, lineup_settings in pairs:
+        yield (
+            lineup,
+            lineup_settings,
+            {split: _stages(pool, split, lineup, replaces, summaries[split]) for split in plan.splits},
+        )
 
 
 @dataclass(frozen=True)
@@ -223,8 +228,8 @@ class _Run:
         rule: the rule.
         split: the labelled split.
         ood: the name of the OOD set; None for ID data alone.
-        adjusted: whether the rule's windows were moved to the unlabelled stream.
-        outcome: what came of it.
+        adjusted: whether the rule's windows were adjusted to the unlabelled stream.
+        outcome: the outcome of the rule.
     """
 
     rule: Rule
@@ -236,12 +241,12 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """What comes of a rule on a split.
+    """The outcome of a rule on a split, ranked by each evaluation score.
 
     Attributes:
         on_id: the outcome on ID data.
         on_ood: the outcome on an OOD set; None for ID data alone.
-        rankings: both ranked by each evaluation score; empty if no score applies.
+        rankings: the outcomes ranked by each evaluation score; empty if no score applies.
     """
 
     on_id: Outcome
@@ -249,7 +254,7 @@ class _Ranked:
     rankings: Mapping[str, RankedOutcome]
 
     def beside(self, ood: Outcome) -> _Ranked:
-        """The same ID outcome beside that of an OOD set."""
+        """Return the same ID outcome together with the outcome on an OOD set."""
         return _Ranked(self.on_id, ood, {score: ranking.with_ood(ood) for score, ranking in self.rankings.items()})
 
     @property
@@ -261,12 +266,12 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class _Cascade:
-    """One setting of networks in one order.
+    """One setting of one lineup.
 
     Attributes:
-        pool, order, setting, plan: of the sweep.
-        stages: what is known after each stage, by split.
-        groups: the group of each sample, by split.
+        pool, order, setting, plan: the pool, the lineup, the setting and the plan.
+        stages: the stages of the lineup on each split.
+        groups: the group of each sample on each split.
     """
 
     pool: Pool
@@ -277,7 +282,7 @@ class _Cascade:
     plan: Plan
 
     def runs(self) -> Iterator[_Run]:
-        """The setting on every labelled split, and on the test set beside every OOD set."""
+        """Yield the runs of the setting: on every labelled split, and on the test set together with every OOD set."""
         rule = self.setting.policy.fit(self.stages[VAL])
         outcomes = {VAL: self._apply(rule, VAL)}
         outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
@@ -286,17 +291,17 @@ class _Cascade:
         for ood in self.plan.ood:
             yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
             if self.setting.policy.adjustable:
-                moved = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
+                adjusted = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
-                outcome = self._apply(moved, TEST, outcomes[VAL])
-                yield _Run(moved, TEST, ood, True, self._beside(outcome, moved, ood))
+                outcome = self._apply(adjusted, TEST, outcomes[VAL])
+                yield _Run(adjusted, TEST, ood, True, self._beside(outcome, adjusted, ood))
 
     def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
-        """The rule of the run on the validation set, with all that is needed to run it.
+        """Return the rule of the run on the validation set, with everything that is needed to run it later.
 
         Args:
             run: the run.
-            temperatures: the temperature of each network of the pool; None if they are not fitted.
+            temperatures: the temperature of each network of the pool; None if temperatures are not fitted.
         """
         lineup = []
         for place in self.order.nodes:
@@ -316,7 +321,7 @@ class _Cascade:
         return SavedRule(setting, lineup, self.order.role, combine, run.rule, acceptance)
 
     def measure(self, run: _Run) -> Result:
-        """The rows of a run."""
+        """Return the rows of a run."""
         splits = [run.split] if run.ood is None else [run.split, SplitName.ood(run.ood)]
         on_ood = run.outcome.on_ood
         about: dict[str, Any] = {
@@ -358,12 +363,12 @@ class _Cascade:
 
     @property
     def _metrics(self) -> list[Metric]:
-        """What is measured: the deployed metrics of a window only for the task that the window is set for."""
+        """The metrics that are measured. A window has deployed metrics only for the task that it is set for."""
         tasks = (None, self.setting.task)
         return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
 
     def _apply(self, rule: Rule, split: SplitName, validation: _Ranked | None = None) -> _Ranked:
-        """What comes of a rule on a split, with acceptance thresholds that are set on the validation set.
+        """Return the outcome of a rule on a split, with acceptance thresholds that are set on the validation set.
 
         Args:
             rule: the rule.
@@ -387,7 +392,7 @@ class _Cascade:
         return outcome.beside(stages.at(rule(stages)))
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
-        """The single threshold that a window is compared with, by metric and evaluation score."""
+        """Return the single threshold that a window is compared with, by metric and evaluation score."""
         rule = self.setting.policy.counterpart(run.rule, self.stages[VAL])
         if rule is None:
             return {}
@@ -410,7 +415,7 @@ class Number:
         metric: the metric.
         score: the evaluation score that it ranks by; None for metrics of the predictions alone.
         value: the value.
-        draws: the resampled values [resamples]; None if no intervals are asked for.
+        draws: the resampled values [resamples]; None without intervals.
     """
 
     metric: Metric
@@ -422,32 +427,35 @@ class Number:
 def measure(
     outcome: _Ranked, metrics: Sequence[Metric], groups: Sequence[Ints], resampling: BootstrapConfig
 ) -> Iterator[Number]:
-    """Every metric of an outcome: those of the predictions alone, then those that rank, by each score.
+    """Measure the metrics of an outcome: those of the predictions alone, then those that rank, by each score.
 
     Args:
-        outcome: what came of a rule.
-        metrics: what to measure, as far as the data allows.
-        groups: the groups of the ID samples, and of the OOD samples if any, to be resampled by; nothing for no intervals.
-        resampling: how many resamples, from which seed.
+        outcome: the outcome of a rule.
+        metrics: the metrics; those that do not apply to the data are skipped.
+        groups: the groups of the ID samples and, if there are any, of the OOD samples, by which samples are resampled; empty
+            for no intervals.
+        resampling: the number of resamples, and their seed.
     """
-    wanted = [metric for metric in metrics if (metric.on_id if outcome.on_ood is None else metric.on_ood)]
+    applicable = [metric for metric in metrics if (metric.on_id if outcome.on_ood is None else metric.on_ood)]
     unranked = RankedOutcome(outcome.on_id, next(iter(outcome.on_id.scores)))
-    jobs: list[tuple[str | None, RankedOutcome, list[Metric]]] = [(None, unranked, [m for m in wanted if not m.ranks])]
-    jobs += [(score, ranking, [m for m in wanted if m.ranks]) for score, ranking in outcome.rankings.items()]
-    for score, ranking, named in jobs:
-        if not named:
+    jobs: list[tuple[str | None, RankedOutcome, list[Metric]]] = [
+        (None, unranked, [m for m in applicable if not m.ranks])
+    ]
+    jobs += [(score, ranking, [m for m in applicable if m.ranks]) for score, ranking in outcome.rankings.items()]
+    for score, ranking, job_metrics in jobs:
+        if not job_metrics:
             continue
-        values = [m.of_ranking(ranking) if m.ranks else m.of_outcome(outcome.on_id) for m in named]
-        draws: Sequence[Floats | None] = [None] * len(named)
+        values = [m.of_ranking(ranking) if m.ranks else m.of_outcome(outcome.on_id) for m in job_metrics]
+        draws: Sequence[Floats | None] = [None] * len(job_metrics)
         if groups:
             ood_groups = groups[1] if score is not None and groups[1:] else None
-            draws = list(resample(ranking, named, groups[0], ood_groups, resampling.resamples, resampling.seed))
-        for metric, value, resampled in zip(named, values, draws, strict=True):
+            draws = list(resample(ranking, job_metrics, groups[0], ood_groups, resampling.resamples, resampling.seed))
+        for metric, value, resampled in zip(job_metrics, values, draws, strict=True):
             yield Number(metric, score, value, resampled)
 
 
 def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
-    """The networks whose outputs are mixed, for every stage at which samples may leave."""
+    """Return the networks whose outputs are combined at each stage at which samples can exit."""
     nodes = order.nodes
     if order.fixed:
         return [nodes[-1:] if order.role is Role.LAST else nodes]
@@ -468,7 +476,7 @@ def _stages(
 
 
 def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
-    """The columns that name a setting."""
+    """Return the columns that name a setting of a lineup."""
     networks = [pool.networks[node] for node in order.nodes]
     return SettingColumns(
         dataset=pool.dataset,
@@ -483,7 +491,7 @@ def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
 
 
 def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
-    """Where the window of the first stage lies, and whether it was clamped at the lowest or the highest score."""
+    """Return the window of the first stage, and whether it was clamped at the lowest or the highest score, as columns."""
     if not isinstance(rule, IntervalRule):
         return dict.fromkeys(("tau", "low", "high", "clamped"))
     first, clamped = rule.intervals[0], None

@@ -21,7 +21,7 @@ from wee.figures.kinds.widths import Widths
 
 
 def _plugin(name: str, plugin: Any) -> FigureKind:
-    """Make a kind of figure from a plug-in: a class derived from `FigureKind`, or an instance of one."""
+    """Make a kind of figure from a plug-in: a class derived from `FigureKind`, or an instance of such a class."""
     cls = plugin if isinstance(plugin, type) else type(plugin)
     if not issubclass(cls, FigureKind):
         raise WeeError(f"{name} is no kind of figure: derive its class from wee.figures.kinds.FigureKind")
