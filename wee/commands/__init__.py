@@ -1,4 +1,4 @@
-"""The commands: each is a Hydra application in a module of its own. Imports nothing heavy."""
+"""The commands, each of which is a Hydra application in a separate module. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ COMMANDS: Mapping[str, str] = {
     "families": "show what the networks of the families cost",
     "data": "check that a data set is where it should be (wee data check)",
 }
-"""What each command does, by name."""
+"""A description of each command, by name."""
 
 
 def module_of(name: str) -> str:
-    """The module of a command. `import` is a keyword of Python, so that its module is called `import_`."""
+    """Return the name of a command's module. The module of `import`, a keyword of Python, is called `import_`."""
     return f"wee.commands.{'import_' if name == 'import' else name}"
 
 
 def find_command(name: str) -> Command[Any]:
-    """The command of that name; imports its module."""
+    """Import the module of a command, and return the command."""
     command: Command[Any] = importlib.import_module(module_of(name)).COMMAND
     return command
 
 
 def modules() -> dict[str, str]:
-    """The module of every command, by name; handed to the application, which imports one when a message needs its config."""
+    """Return the module names of all commands, by command. The application imports one if a message needs its config."""
     return {name: module_of(name) for name in COMMANDS}

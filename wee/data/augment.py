@@ -11,11 +11,12 @@ KINDS = ("none", "shift", "crop")
 
 @dataclass
 class Augment:
-    """How training images are varied.
+    """Random augmentation of training images.
 
     Attributes:
-        kind: "none"; "shift": by a few pixels, and flipped, for small images; "crop": a random part, resized, and flipped.
-        padding: of "shift": the largest shift in pixels.
+        kind: "none"; "shift" for a random shift by a few pixels and a random flip, for small images; "crop" for a random crop,
+            resized, and a random flip.
+        padding: the largest shift in pixels if `kind` is "shift".
     """
 
     kind: str = "none"

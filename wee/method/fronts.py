@@ -1,7 +1,7 @@
 """Pareto fronts of a metric against its cost, concave hulls, and the area below them.
 
-Points are chosen on the validation set and reported on the test set: a front that is picked on the test set is
-optimistic, because some points lie well there by luck.
+Points are selected on the validation set and reported on the test set. A front that is selected on the test set is
+optimistic, because some points are good there by chance.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wee.method.arrays import Bools, Floats
 
 
 def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
-    """Which points no other point beats in one respect without losing in the other.
+    """Return which points are non-dominated: no other point is better in one objective and at least as good in the other.
 
     Args:
         cost: cost of each point [n]; lower is better.
@@ -23,7 +23,7 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
         higher_is_better: whether high values are good.
 
     Returns:
-        [n]; of equal points, only the first.
+        A mask of the non-dominated points [n]; of equal points, only the first is included.
     """
     points = np.column_stack([cost, value])
     return np.asarray(
@@ -32,10 +32,10 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
 
 
 def concave_hull(cost: Floats, value: Floats, higher_is_better: bool) -> NDArray[np.intp]:
-    """The non-dominated points on the upper concave hull over cost.
+    """Return the non-dominated points on the upper concave hull over cost.
 
     Routing each sample at random to one of two systems attains every point on the straight line between them, so points
-    below such a line are of no use.
+    below such a line are not needed.
 
     Args:
         cost: cost of each point [n]; lower is better.
@@ -64,7 +64,7 @@ def concave_hull(cost: Floats, value: Floats, higher_is_better: bool) -> NDArray
 
 
 def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: tuple[float, float]) -> float:
-    """The area between a piecewise linear curve and a reference value, over the decimal logarithm of cost.
+    """Return the area between a piecewise linear curve and a reference value, over the decimal logarithm of cost.
 
     The curve joins the points by straight lines in cost, is equal to the reference value below the cheapest point, and
     stays at the value of the most expensive point above it. Values that are worse than the reference count as the
@@ -108,9 +108,9 @@ def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: 
 
 
 def _segment(start: float, stop: float, height: float, slope: float) -> float:
-    """The area of one segment above 0, over the decimal logarithm: the integral of max(0, a + b m) / (m ln 10) dm."""
+    """Return the area of one segment above 0, over the decimal logarithm: the integral of max(0, a + b m) / (m ln 10) dm."""
     offset = height - slope * start
-    if slope:  # cut the part below 0 off
+    if slope:  # cut off the part below 0
         zero = -offset / slope
         start, stop = (max(start, zero), stop) if slope > 0 else (start, min(stop, zero))
     elif height <= 0:
