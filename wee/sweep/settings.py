@@ -48,12 +48,12 @@ class Lineup:
     """Networks in the order in which they run.
 
     Attributes:
-        nodes: their indices in the pool.
+        places: their indices in the pool.
         role: how they work together.
         cascades: number of cascades of the same size that exist, whether they are run or not.
     """
 
-    nodes: tuple[int, ...]
+    places: Places
     role: Role
     cascades: int
 
@@ -92,17 +92,17 @@ def settings(
             yield from map(Setting, kind.settings(context))
 
 
-def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
+def check_widths(window: WindowConfig, lineups: Sequence[Lineup]) -> None:
     """Check that every width with a value for each stage fits the number of stages of some cascade.
 
     Args:
         window: the widths.
-        orders: the lineups of the sweep.
+        lineups: the lineups of the sweep.
 
     Raises:
         WeeError: no cascade has as many stages as a width has values for.
     """
-    lengths = sorted({len(lineup.nodes) for lineup in orders if lineup.role is Role.CASCADE})
+    lengths = sorted({len(lineup.places) for lineup in lineups if lineup.role is Role.CASCADE})
     for width in window.width:
         if isinstance(width, tuple) and len(width) + 1 not in lengths:
             raise WeeError(
@@ -111,7 +111,7 @@ def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
             )
 
 
-def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
+def all_lineups(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     """Return the lineups in which a pool's networks are run.
 
     Raises:
@@ -132,12 +132,12 @@ def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     else:
         lineups = _draw(pool, ensemble)
         chosen, total = lineups.chosen, lineups.total
-    fixed = [Lineup(nodes, Role.TOGETHER, total) for nodes in dict.fromkeys(map(_sorted, chosen))]
+    fixed = [Lineup(places, Role.TOGETHER, total) for places in dict.fromkeys(map(_sorted, chosen))]
     if ensemble.combine == "replace":
         # The output is that of the last network, and the cost does not depend on the order of the others.
-        last = dict.fromkeys((*_sorted(nodes[:-1]), nodes[-1]) for nodes in chosen)
-        fixed += [Lineup(nodes, Role.LAST, total) for nodes in last]
-    return [*alone, *fixed, *(Lineup(nodes, Role.CASCADE, total) for nodes in chosen)]
+        last = dict.fromkeys((*_sorted(places[:-1]), places[-1]) for places in chosen)
+        fixed += [Lineup(places, Role.LAST, total) for places in last]
+    return [*alone, *fixed, *(Lineup(places, Role.CASCADE, total) for places in chosen)]
 
 
 def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
@@ -183,8 +183,8 @@ def _given(pool: Pool, ensemble: EnsembleConfig) -> bool:
     return ensemble.orders == "given" and not pool.stages
 
 
-def _sorted(nodes: Places) -> Places:
-    return tuple(sorted(nodes))
+def _sorted(places: Places) -> Places:
+    return tuple(sorted(places))
 
 
 def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:

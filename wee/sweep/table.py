@@ -35,7 +35,7 @@ from wee.sweep.pool import Pool
 from wee.sweep.prices import with_macs
 from wee.sweep.rows import COLUMNS, Row, SettingColumns
 from wee.sweep.rules import Acceptance, LineupMember, SavedRule
-from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_of, orders, settings
+from wee.sweep.settings import Lineup, Setting, all_lineups, check_widths, exits_of, members_of, settings
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ class Plan:
         """How curves are read."""
         return cast("Convention", self.task.convention)
 
-    def settings(self, order: Lineup) -> list[Setting]:
+    def settings(self, lineup: Lineup) -> list[Setting]:
         """Return the settings of a lineup."""
         configs = (self.policy, self.window, self.score, self.tasks, self.convention)
-        return list(settings(order.role, len(order.nodes), *configs))
+        return list(settings(lineup.role, len(lineup.places), *configs))
 
     def points(self, pool: Pool) -> int:
         """Return the number of settings to run on a pool."""
-        return sum(len(self.settings(lineup)) for lineup in orders(pool, self.ensemble))
+        return sum(len(self.settings(lineup)) for lineup in all_lineups(pool, self.ensemble))
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def cascades(
         The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so they
         are freed together with them.
     """
-    lineups = orders(pool, plan.ensemble)
+    lineups = all_lineups(pool, plan.ensemble)
     check_widths(plan.window, lineups)
     pairs = [(lineup, plan.settings(lineup)) for lineup in lineups]
     pairs = [(lineup, lineup_settings) for lineup, lineup_settings in pairs if lineup_settings]
@@ -269,13 +269,13 @@ class _Cascade:
     """One setting of one lineup.
 
     Attributes:
-        pool, order, setting, plan: the pool, the lineup, the setting and the plan.
+        pool, lineup, setting, plan: the pool, the lineup, the setting and the plan.
         stages: the stages of the lineup on each split.
         groups: the group of each sample on each split.
     """
 
     pool: Pool
-    order: Lineup
+    lineup: Lineup
     setting: Setting
     stages: Mapping[SplitName, Stages]
     groups: Mapping[SplitName, Ints]
@@ -304,7 +304,7 @@ class _Cascade:
             temperatures: the temperature of each network of the pool; None if temperatures are not fitted.
         """
         lineup = []
-        for place in self.order.nodes:
+        for place in self.lineup.places:
             candidate = self.pool.networks[place]
             temperature = None if temperatures is None else temperatures[place]
             lineup.append(
@@ -317,15 +317,15 @@ class _Cascade:
             if self.setting.task in (None, task)
         ]
         combine = "replace" if self.pool.multi_exit else self.plan.ensemble.combine
-        setting = name_columns(self.pool, self.order, self.setting).written()
-        return SavedRule(setting, lineup, self.order.role, combine, run.rule, acceptance)
+        setting = name_columns(self.pool, self.lineup, self.setting).written()
+        return SavedRule(setting, lineup, self.lineup.role, combine, run.rule, acceptance)
 
     def measure(self, run: _Run) -> Result:
         """Return the rows of a run."""
         splits = [run.split] if run.ood is None else [run.split, SplitName.ood(run.ood)]
         on_ood = run.outcome.on_ood
         about: dict[str, Any] = {
-            **vars(name_columns(self.pool, self.order, self.setting)),
+            **vars(name_columns(self.pool, self.lineup, self.setting)),
             **_place(run.rule, self.setting),
             "ood": run.ood,
             "adjusted": run.adjusted,
@@ -377,7 +377,7 @@ class _Cascade:
         """
         outcome = self.stages[split].at(rule(self.stages[split]))
         rankings = {}
-        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role is Role.TOGETHER):
+        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.lineup.role is Role.TOGETHER):
             ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
             ranking.thresholds = (
                 {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
@@ -454,38 +454,38 @@ def measure(
             yield Number(metric, score, value, resampled)
 
 
-def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
+def _sets(lineup: Lineup, replaces: bool) -> list[tuple[int, ...]]:
     """Return the networks whose outputs are combined at each stage at which samples can exit."""
-    nodes = order.nodes
-    if order.fixed:
-        return [nodes[-1:] if order.role is Role.LAST else nodes]
-    return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
+    places = lineup.places
+    if lineup.fixed:
+        return [places[-1:] if lineup.role is Role.LAST else places]
+    return [(places[k],) if replaces else tuple(sorted(places[: k + 1])) for k in range(len(places))]
 
 
 def _stages(
     pool: Pool,
     split: SplitName,
-    order: Lineup,
+    lineup: Lineup,
     replaces: bool,
     summaries: Mapping[tuple[int, ...], Summary],
 ) -> Stages:
-    costs = [pool.networks[node].cost for node in order.nodes]
+    costs = [pool.networks[place].cost for place in lineup.places]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
-    chosen = [summaries[members] for members in _sets(order, replaces)]
-    return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
+    chosen = [summaries[members] for members in _sets(lineup, replaces)]
+    return Stages(chosen, cost[-1:] if lineup.fixed else cost, pool.samples[split].ids)
 
 
-def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
+def name_columns(pool: Pool, lineup: Lineup, setting: Setting) -> SettingColumns:
     """Return the columns that name a setting of a lineup."""
-    networks = [pool.networks[node] for node in order.nodes]
+    networks = [pool.networks[place] for place in lineup.places]
     return SettingColumns(
         dataset=pool.dataset,
         family=pool.families,
         scale=pool.scales,
         members=members_of(networks),
         exits=exits_of(networks),
-        size=len(order.nodes),
-        cascades=order.cascades,
+        size=len(lineup.places),
+        cascades=lineup.cascades,
         **setting.columns,
     )
 

@@ -196,11 +196,11 @@ class _System:
     """One setting of one lineup, fitted on several validation sets and measured on one test set."""
 
     def __init__(
-        self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[SplitName, Stages], plan: Plan
+        self, pool: Pool, lineup: Lineup, setting: Setting, stages: Mapping[SplitName, Stages], plan: Plan
     ) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.policy, stages
+        self._name, self._policy, self._stages = name_columns(pool, lineup, setting).written(), setting.policy, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
-        self._scores = plan.score.evaluations(setting.score, ensemble=order.role is Role.TOGETHER)
+        self._scores = plan.score.evaluations(setting.score, ensemble=lineup.role is Role.TOGETHER)
         self._convention, self._cost = plan.convention, pool.cost
         self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
