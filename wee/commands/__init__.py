@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from wee.app.command import Command
 
 COMMANDS: Mapping[str, str] = {
-    "train": "train members of a family, and keep their weights",
-    "evaluate": "run trained members over images, and keep their logits in the store",
-    "import": "make store entries of logits that somebody else computed",
-    "sweep": "trace cascades over stored logits: tables and Pareto fronts",
+    "train": "train members of a family, and save their weights",
+    "evaluate": "run trained members on images, and save their logits in the store",
+    "import": "create store entries from logits that other programs computed",
+    "sweep": "evaluate cascades on stored logits: tables and Pareto fronts",
     "figure": "draw figures from the tables of one or many sweeps",
-    "families": "show what the networks of the families cost",
-    "data": "check that a data set is where it should be (wee data check)",
+    "families": "show the costs of the networks of families",
+    "data": "check that a data set exists and is complete (wee data check)",
 }
 """A description of each command, by name."""
 

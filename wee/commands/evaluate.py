@@ -170,7 +170,7 @@ def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> N
                     writer = store.writer(address, identity, split.labels, split.ids, split.groups, cfg.piece_samples)
                 except Busy as busy:
                     if waiting == 0:
-                        log.info(f"{name}: {busy} is making it; coming back to it later")
+                        log.info(f"{name}: {busy} is recording it; trying again later")
                     pending.append(entry)  # try the others first, so that two processes share the work
                     waiting += 1
                     if waiting >= len(pending):
@@ -213,7 +213,7 @@ def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:
         path for folder in folders for path in folder.parent.glob(f"{folder.name.split('-')[0]}-*") if path.is_dir()
     ]
     note = (
-        f" (there are {len(others)} that were trained otherwise: repeat the overrides they were trained with)"
+        f" (there are {len(others)} that were trained with another config: repeat the overrides of their training)"
         if others
         else ""
     )

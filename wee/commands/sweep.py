@@ -270,7 +270,7 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
     for beginning in cfg.pick:
         if beginning != "newest" and not any(entry.is_called(beginning) for pool in pools for entry in pool.entries):
             raise WeeError(
-                f"pick={beginning} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
+                f"pick={beginning} matches no entry that this sweep reads; without it, ambiguous entries are listed"
             )
     _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
     check_same_samples(pools)

@@ -26,4 +26,4 @@ class Augment:
         if self.kind not in KINDS:
             raise unknown("kind of augmentation", self.kind, KINDS)
         if self.padding < 0:
-            raise WeeError(f"trainer.augment.padding is {self.padding}: it is a number of pixels")
+            raise WeeError(f"trainer.augment.padding is {self.padding}: it must be 0 or more pixels")

@@ -47,4 +47,4 @@ class StoredConfig(LabelledConfig):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise WeeError(f"of data set {self.name} there are logits in the store, but no images")
+        raise WeeError(f"data set {self.name} has only logits in the store, and no images")

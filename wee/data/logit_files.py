@@ -349,7 +349,7 @@ def _authors(path: Path, variant: str | None) -> dict[str, Any]:
         first = str(error).splitlines()[0]
         raise WeeError(f"{path} cannot be read as plain tensors (pickled code is not run): {first}") from None
     if not isinstance(loaded, dict) or not loaded:
-        raise WeeError(f"{path} holds a {type(loaded).__name__}; a dict of tensors by data set is needed")
+        raise WeeError(f"{path} contains a {type(loaded).__name__}; it must be a dict of tensors by data set")
     inner = next(iter(loaded.values()))
     if isinstance(inner, dict) and not any(str(key).startswith("head") for key in inner):
         if variant is None and len(loaded) > 1:

@@ -59,7 +59,7 @@ def _check(split: object, dataset: DatasetConfig, part: Part) -> None:
     if len(set(shapes.values())) > 1 or len(shapes["labels"]) != 1:
         raise WeeError(f"{what} has arrays of the shapes {shapes}: each must have one element for each sample")
     if len(np.unique(split.ids)) < len(split):
-        raise WeeError(f"{what} has ids that are not unique: an id must tell a sample from all others")
+        raise WeeError(f"{what} has ids that are not unique: every sample needs a different id")
     if isinstance(dataset, LabelledConfig) and dataset.classes:
         split.check_classes(dataset.classes, dataset.name)
     try:
@@ -109,5 +109,5 @@ def _class_numbers(name: str, classes: Sequence[str], dataset: LabelledConfig) -
     missing = next(class_name for class_name in classes if class_name not in numbers)
     raise WeeError(
         f"shifted test set {name}: {missing} is no class of {dataset.name} (which has {', '.join(list(numbers)[:4])}, ..); "
-        "its class folders must be called as there, or by their numbers"
+        "its class folders must have the same names as there, or be class numbers"
     )

@@ -18,7 +18,7 @@ Kind = Literal["train", "val", "test", "ood", "shift"]
 
 @dataclass(frozen=True, order=True)
 class SplitName:
-    """The name of a split: a part of the ID data, or another data set beside it.
+    """The name of a split: a part of the ID data, an OOD set or a shifted test set.
 
     As text it is "val", "ood-NAME" or "shift-NAME". The text is used for folders of the store, in columns of tables and in
     messages; all other code uses objects of this class.

@@ -33,11 +33,11 @@ log = logging.getLogger("wee")
 
 
 class _Progress(lightning.Callback):
-    """Makes a training resumable: saves its state, and seeds what is random in each step.
+    """A callback that makes training resumable: it saves the state, and seeds the random numbers of each step.
 
     Args:
         path: the file of the state.
-        seed: seed of what is drawn at random in a step (dropout).
+        seed: seed of the random numbers of a step (dropout).
         every: seconds between two saved states.
         step: called after every optimiser step.
     """

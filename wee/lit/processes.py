@@ -165,7 +165,7 @@ class Processes:
                 raise
             if not self.leads:
                 time.sleep(GRACE / 3)  # a leader that has failed reports it, and ends this process
-            why = "another process was lost; it says why, above" if self._lost() else describe(error)
+            why = "another process was lost; its message above says why" if self._lost() else describe(error)
             raise WeeError(f"process {self.rank}: {why}") from None
         self.broken = False
 

@@ -139,9 +139,7 @@ def _list_shards(place: Path) -> Listing:
     order = sorted(range(len(named)), key=lambda i: named[i])  # timm's order is that of the folder's listing
     names = [named[i] for i in order]
     if len(set(names)) < len(names):
-        raise WeeError(
-            f"some images of one class in the shards in {place} have the same name; a name must tell them apart"
-        )
+        raise WeeError(f"some images of one class in the shards in {place} have the same name; names must be unique")
     labels = np.array([classes.index(class_names[i]) for i in order], dtype=np.int64)
     sizes = [int(reader.samples[i][0].size) for i in order]
 

@@ -139,7 +139,7 @@ def held_out_places(count: int, held_out: int, seed: int, place: Path) -> tuple[
     """
     if not 0 < held_out < count:
         raise WeeError(
-            f"dataset.validation.count is {held_out}, but {place} has {count:,} images; some must be left on either side"
+            f"dataset.validation.count is {held_out}, but {place} has {count:,} images; both parts must have at least one"
         )
     # numpy guarantees that the streams of this generator never change.
     drawn = np.sort(np.random.RandomState(seed).permutation(count)[:held_out])
