@@ -130,3 +130,8 @@ def check_attributes(kind: str, name: str, thing: Any, needed: Iterable[str]) ->
     missing = [attribute for attribute in needed if not hasattr(thing, attribute)]
     if missing:
         raise WeeError(f"the {kind} {name} has no {', '.join(missing)}; a {kind} needs {', '.join(needed)}")
+
+
+def first_line(thing: object) -> str:
+    """Return the first line of an object's own docstring, without that of a base class; empty if it has none."""
+    return (thing.__doc__ or "").strip().partition("\n")[0]

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from wee.catalogue import check_attributes
+from wee.catalogue import check_attributes, first_line
 from wee.errors import WeeError
 from wee.units import si
 
@@ -106,7 +106,7 @@ class PluginCost(Cost):
         self.name, self._thing = name, thing
         self.label = str(getattr(thing, "label", "") or name.partition(":")[2])
         self.unit = str(getattr(thing, "unit", ""))
-        self.help = str(getattr(thing, "help", "") or (inspect.getdoc(thing) or "").partition("\n")[0])
+        self.help = str(getattr(thing, "help", "") or first_line(thing))
         try:
             json.dumps(self.conditions(), allow_nan=False)
         except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The number of trainable parameters of a network."""
+"""The number of parameters of a network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Parameters(Cost):
-    """Number of trainable parameters of a network; for a multi-exit network, of those used up to each exit."""
+    """Number of parameters of a network; for a multi-exit network, of those used up to each exit."""
 
     name = "parameters"
     label = "parameters"
-    help = "Number of trainable parameters."
+    help = "Number of parameters."
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
         """Count the parameters of the whole network, or of the modules that run up to each exit."""
@@ -27,7 +27,7 @@ class Parameters(Cost):
 
 
 def count_parameters(network: nn.Module) -> float:
-    """Count the trainable parameters of a network."""
+    """Count the parameters of a network."""
     return float(sum(parameter.numel() for parameter in network.parameters()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wee.catalogue import Catalogue
+from wee.catalogue import Catalogue, first_line
 from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.digits.config import DigitsConfig
 from wee.data.from_store import StoredConfig
@@ -58,7 +58,7 @@ def _plug_in(name: str, thing: Any) -> DataKind:
     if thing.split is DatasetConfig.split:
         raise WeeError(f"{name} has no method split(name), which gives the samples of train, val or test")
     roles: tuple[Role, ...] = ("dataset", "ood", "shift") if issubclass(thing, LabelledConfig) else ("ood",)
-    return DataKind(name, name, (thing.__doc__ or "").strip().partition("\n")[0], thing, roles)
+    return DataKind(name, name, first_line(thing), thing, roles)
 
 
 DATA_KINDS: Catalogue[DataKind] = Catalogue(

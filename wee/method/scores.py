@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wee.catalogue import Catalogue
+from wee.catalogue import Catalogue, first_line
 from wee.errors import WeeError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _from_plugin(name: str, plugin: Any) -> Score:
         return Score(name, plugin.function, plugin.help, plugin.several)
     if not callable(plugin):
         raise WeeError(f"the score {name} is a {type(plugin).__name__}; a score is a function of wee.method.Outputs")
-    description = (plugin.__doc__ or "A score of your own.").strip().splitlines()[0]
+    description = first_line(plugin) or "A score of your own."
     return Score(name, plugin, description, bool(getattr(plugin, "several", False)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wee.catalogue import check_attributes
+from wee.catalogue import check_attributes, first_line
 from wee.errors import WeeError
 from wee.method.arrays import Ints
 from wee.method.cascades import Outcome
@@ -73,7 +73,7 @@ def kind_from_plugin(name: str, plugin: Any) -> MetricKind:
     """
     if isinstance(plugin, MetricKind):
         return replace(plugin, name=name)
-    description = (plugin.__doc__ or "a metric of your own").strip().splitlines()[0]
+    description = first_line(plugin) or "A metric of your own."
     thing = plugin() if isinstance(plugin, type) else plugin
     check_attributes("metric", name, thing, ["higher_is_better"])
     label, higher_is_better = getattr(thing, "label", name.rpartition(":")[2]), bool(thing.higher_is_better)

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from wee.catalogue import Catalogue, check_attributes
+from wee.catalogue import Catalogue, check_attributes, first_line
 from wee.errors import WeeError
 from wee.method.policies import rules
 from wee.method.policies.base import GIVEN, PALETTE, PARAMETERS, Context, Look, Policy, Role
@@ -37,11 +37,10 @@ def _from_plugin(name: str, plugin: Any) -> type[Policy]:
         raise WeeError(f"the policy {name} is a {type(plugin).__name__}; a policy is a class with fit(validation)")
     check_attributes("policy", name, plugin, ["fit"])
     bases = (plugin,) if issubclass(plugin, Policy) else (plugin, Policy)
-    doc_lines = (plugin.__doc__ or "").strip().splitlines()
     attributes = {
         "name": name,
         "label": _attribute(plugin, "label") or name.partition(":")[2],
-        "help": _attribute(plugin, "help") or (doc_lines[0] if doc_lines else "A policy of your own."),
+        "help": _attribute(plugin, "help") or first_line(plugin) or "A policy of your own.",
         "look": _attribute(plugin, "look") or next(_looks),
         "__doc__": plugin.__doc__,
         "__module__": plugin.__module__,
