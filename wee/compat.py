@@ -26,7 +26,7 @@ _library: Any = None  # the declarations live as long as this reference
 
 
 class _BeforeTorchvision(importlib.abc.MetaPathFinder):
-    """A finder that finds no module, but repairs torchvision just before it is imported."""
+    """A meta-path finder that finds no module: it applies the workaround for torchvision just before its import."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None

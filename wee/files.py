@@ -170,10 +170,12 @@ def temporary_folder(folder: Path) -> Path:
 
 
 class Lock:
-    """A lock file that works on shared folders: it exists while it is held, and its holder keeps touching it.
+    """A lock file that also works on network file systems.
 
-    It only avoids duplicate work. The results it guards are committed by renaming, so that even two holders at once
-    cannot damage each other's results.
+    It exists while it is held, and its holder keeps refreshing its modification time, so that a stale lock can be recognised.
+
+    It only avoids duplicate work: results are committed by an atomic rename, so that even two simultaneous holders cannot
+    damage them.
 
     Args:
         path: the path of the lock file.

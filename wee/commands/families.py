@@ -1,4 +1,4 @@
-"""`wee families`: show the costs of the networks of families."""
+"""`wee families`: show what each network of each family costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Base classes of splits, batches and transforms. A split has its labels, ids and groups at once and reads images lazily."""
+"""Base classes of splits, batches and transforms.
+
+A split holds its labels, ids and groups (of dependent samples) in memory, and reads its images lazily.
+"""
 
 from __future__ import annotations
 

@@ -20,14 +20,14 @@ _WORDS: dict[Role, str] = {
 
 
 def labelled(config: Any, where: str = "dataset") -> LabelledConfig:
-    """Return the ID data of a composed config.
+    """Return the typed config of the in-distribution (ID) data set.
 
     Args:
         config: the composed config of the data set.
         where: the key of this config, for messages.
 
     Raises:
-        WeeError: the config does not fit its kind, or the kind has no classes.
+        WeeError: the config is invalid for its kind of data set, or data sets of that kind have no classes.
     """
     dataset = _read(config, where, "dataset")
     assert isinstance(dataset, LabelledConfig)

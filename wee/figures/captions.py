@@ -8,10 +8,10 @@ from wee.figures.points import INTERVAL_WITH_SEEDS, NO_BAR, SPREAD
 
 
 def hypervolume_caption(cost: str) -> str:
-    """Return the caption of a hypervolume figure, which says what its bars are.
+    """Return the caption of a hypervolume figure, which explains what the length of a bar means.
 
     Args:
-        cost: The label of the cost.
+        cost: The display name of the cost, such as "MACs".
     """
     return f"Hypervolume: area in decades of {cost} times unit of the metric, up to the reference under each panel"
 

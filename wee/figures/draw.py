@@ -229,7 +229,7 @@ def _notes(axis: Axes, points: pd.DataFrame, style: LineStyle, labels: Labels) -
 
 
 def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None:
-    """Draw a bar for each policy, from top to bottom in the order of the figure, and the reference point under them."""
+    """Draw one bar for each policy, from top to bottom in the order of `figure.policies`; the reference point stands below."""
     bars: list[Any] = list(points.itertuples())
     for place, bar in enumerate(bars):
         drawn_as = look(bar.look)

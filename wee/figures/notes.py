@@ -71,17 +71,17 @@ def place_notes(axis: Axes, notes: Sequence[Note], lines: Sequence[Array]) -> No
 def _arrange(
     anchors: Sequence[Array], halves: Sequence[Array], drawn: Array, frame: Array, side: float
 ) -> tuple[float, list[Array]]:
-    """Arrange notes on one side of their points, one note after the other.
+    """Place the notes greedily, one by one, all on the same side of their points.
 
     Args:
-        anchors: The points, [2] each.
+        anchors: The points that the notes label, [2] each.
         halves: Half the width and height of each note.
-        drawn: Samples of what is drawn [n, 2].
+        drawn: Points along the lines and markers of the figure [n, 2], which notes should not cover.
         frame: The lower left and the upper right corner of the axes [2, 2].
-        side: The angle of the side, in radians.
+        side: The direction from a point to its note, in radians.
 
     Returns:
-        A penalty for the arrangement, lower is better, and the offset of the centre of each note from its point.
+        The penalty of the arrangement (lower is better), and for each note the offset of its centre from its point.
     """
     total, offsets = 0.0, []
     for anchor, half in zip(anchors, halves, strict=True):

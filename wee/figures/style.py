@@ -1,4 +1,4 @@
-"""The style of figures: readable in print at column width, and with colours that are safe for colour-blind readers."""
+"""The style of figures: readable in print at column width, with colours that colour-blind readers can tell apart."""
 
 from __future__ import annotations
 
@@ -58,16 +58,17 @@ ADJUSTED = "adjusted"
 
 
 def look(name: str) -> Look:
-    """Return how a line is drawn.
+    """Return the style of a line.
 
     Args:
-        name: Name of a policy, "adjusted", or "single+ensemble".
+        name: Name of a policy; "adjusted" for windows moved to an unlabelled stream; or "single+ensemble" for the
+            front that both make together.
 
     Returns:
-        The colour, marker, dash and order of the line.
+        The colour, marker, dash pattern and drawing order of the line.
 
     Raises:
-        WeeError: there is no such policy.
+        WeeError: the name is unknown.
     """
     if name == BASELINE:
         return Look("#009E73", "P", (0, (5, 1, 1, 1, 1, 1)))

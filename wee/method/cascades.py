@@ -178,7 +178,7 @@ class Stages(Memo):
         return Stages([summary.take(places) for summary in self.summaries], self.cost, self.ids[places])
 
     def order(self, score: str) -> StageRanking:
-        """Return the confidences of all stages, sorted together once."""
+        """Return the confidences of all stages by one score, pooled and sorted. Computed once and cached."""
         return self.once(("order", score), lambda: StageRanking(*self._columns(score)))
 
     def order_beside(self, ood: Stages, score: str) -> StageRanking:

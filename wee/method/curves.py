@@ -248,10 +248,11 @@ def _running(flags: Bools, accepted: Ints) -> Ints:
 
 
 def _risk_to_zero(risk: Floats, convention: Convention) -> Floats:
-    """Return the risk at each point, where the risk at coverage 0 is the start of the area under the curve.
+    """Return the risk at each point, with the value at coverage 0 that the convention starts the area under the curve at.
 
-    A curve that starts at (0, 0) halves the area of its first block of equal scores: a constant score with a risk of 10 %
-    would have an AURC of 0.05. In the strict convention the risk of the first block extends to coverage 0.
+    Starting at (0, 0) halves the area of the first block of equal scores: a constant score with a risk of 10 % would have an
+    AURC of 0.05 instead of 0.10. The strict convention therefore extends the risk of the first block to coverage 0; the
+    paper's convention does not.
     """
     return risk if convention == "paper" else np.concatenate([risk[1:2], risk[1:]])
 

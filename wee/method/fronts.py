@@ -64,14 +64,14 @@ def concave_hull(cost: Floats, value: Floats, higher_is_better: bool) -> NDArray
 
 
 def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: tuple[float, float]) -> float:
-    """Return the area between a piecewise linear curve and a reference value, over the decimal logarithm of cost.
+    """Return the area between a piecewise linear curve and a reference value, with the cost on a log10 axis.
 
-    The curve joins the points by straight lines in cost, is equal to the reference value below the cheapest point, and
-    stays at the value of the most expensive point above it. Values that are worse than the reference count as the
-    reference. The area ends at the reference cost.
+    Between the points the curve is linear in cost, not in its logarithm. Below the cheapest point it is at the reference
+    value; beyond the most expensive point it keeps the value of that point. Where the curve is worse than the reference
+    value it adds nothing. The curve is cut off at the reference cost.
 
     Args:
-        cost: cost of each point [n], positive. Pass the vertices of a `concave_hull`.
+        cost: cost of each point [n], positive, in any order. Usually the points are the vertices of a `concave_hull`.
         value: value of each point [n].
         higher_is_better: whether high values are good.
         reference: the reference cost and the reference value.
@@ -83,7 +83,7 @@ def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: 
         WeeError: a cost or the reference cost is not positive.
 
     Example:
-        From 1 to 10 the curve rises from 0 to 9 (value = cost - 1): the area is 9 / ln(10) - 1.
+        As the cost goes from 1 to 10, the curve rises from 0 to 9 (value = cost - 1): the area is 9 / ln(10) - 1.
 
         >>> round(hypervolume(np.array([1.0, 10.0]), np.array([0.0, 9.0]), True, (10.0, 0.0)), 6)
         2.90865

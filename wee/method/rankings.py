@@ -106,7 +106,7 @@ class Ranking:
         return len(self) - int(np.searchsorted(self.ascending, score, "left" if inclusive else "right"))
 
     def repeat(self, times: Ints) -> Ranking:
-        """Return the ranking in which each sample is repeated; `times` [number of samples] is indexed by sample."""
+        """Return the ranking in which sample i occurs times[i] times (0 removes it); `times` [N] is in sample order."""
         return Ranking(self._order, np.repeat(self._chosen, times[self.samples]), tied=True)
 
 

@@ -55,7 +55,7 @@ class MeasuredCost:
 
 
 def read_costs(entry: Path, name: str | None = None) -> list[MeasuredCost]:
-    """Read the costs beside an entry, sorted by the names of their files.
+    """Read the measured costs in the folder of an entry, sorted by file name.
 
     Args:
         entry: the folder of the entry.
@@ -75,7 +75,7 @@ def write_cost(entry: Path, cost: MeasuredCost) -> None:
 
 
 def set_damaged_aside(entry: Path) -> None:
-    """Rename the damaged files of costs beside an entry, so that these costs can be measured again."""
+    """Rename the damaged cost files of an entry, so that the costs can be measured again."""
     for path in _files(entry, "*"):
         try:
             _read(path)

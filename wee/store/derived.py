@@ -52,7 +52,7 @@ class Derived:
         """Return kept arrays by name; None if there are none, or if they are damaged. Damaged arrays are removed.
 
         Args:
-            name: what the arrays are about, as a path.
+            name: a relative path that groups arrays, such as "digits/val".
             identity: what the arrays were computed from, as plain data.
         """
         folder = self._folder(name, identity)
@@ -68,7 +68,7 @@ class Derived:
         return None
 
     def put(self, name: str, identity: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays, unless arrays with the same identity are kept already, or the store cannot be written to.
+        """Store arrays. Does nothing if arrays with this name and identity are stored already, or if the store is read-only.
 
         Args:
             name: what the arrays are about, as a path.

@@ -136,7 +136,7 @@ class Entry:
 
     @property
     def member(self) -> str:
-        """The name of the member in messages."""
+        """The name of the member as messages show it."""
         return f"{self.address.family}/{self.address.scale} member {self.address.member}"
 
     @property

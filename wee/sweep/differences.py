@@ -97,7 +97,7 @@ class _Panel:
     points: list[_Point]
 
     def curve(self, policy: str) -> _Curve | None:
-        """Return the curve of a policy through the scales; None if the panel has no points of that policy."""
+        """Return the curve that joins the points of a policy, one for each scale; None if the panel has no point of it."""
         points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.price)
         return _Curve(points) if points else None
 
@@ -126,7 +126,7 @@ class _Panel:
 
 @dataclass(frozen=True)
 class _Curve:
-    """A policy's points through the scales, joined by lines in the logarithm of the price.
+    """The points of a policy, one for each scale: a value over an average cost, interpolated linearly in the log of the cost.
 
     Attributes:
         points: the points, in ascending order of their prices.
@@ -312,7 +312,7 @@ def _half_at(mean: _Mean, curve: _Curve, price: float, level: float) -> float | 
 
 
 def _share_of(price: float, needed: Floats) -> Floats:
-    """Return a price as a share of other prices, which may be 0 or infinite."""
+    """Return price / needed, elementwise: infinite where `needed` is 0, and 0 where it is infinite."""
     with np.errstate(divide="ignore"):
         return np.divide(price, needed)
 

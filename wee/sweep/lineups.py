@@ -123,7 +123,9 @@ def _draw_sets(groups: Groups, count: int, total: int, rng: np.random.Generator)
 
 
 def _draw_firsts(leading: Sequence[Sequence[int]], orders: int, rng: np.random.Generator) -> list[set[int]]:
-    """Choose the networks of each set that run first once more than its others, if not all can run first equally often.
+    """Choose the networks that run first one more time than the others of their set.
+
+    This is needed if the number of lineups of a set is not a multiple of the number of networks that can run first.
 
     Args:
         leading: the networks of each set that can run first.

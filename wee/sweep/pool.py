@@ -79,7 +79,7 @@ class Pool:
 
     @property
     def scale(self) -> str:
-        """The scales as one string, as written in tables."""
+        """The scales joined into one string, as in tables: "small>large"."""
         return str(SCALES.write(self.scales))
 
     @property

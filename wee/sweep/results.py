@@ -1,4 +1,7 @@
-"""Sweeps on disk: one folder for each sweep, keyed by its settings and the entries it read, and never overwritten."""
+"""Results of sweeps on disk: one folder for each sweep, keyed by its settings and the store entries that it read.
+
+A folder is never overwritten.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +210,7 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 def read_tables(paths: list[Path]) -> pd.DataFrame:
-    """Read several tables as one. A number that is in two tables is kept once.
+    """Read several tables as one. Rows that appear in more than one table are kept once.
 
     Raises:
         WeeError: two tables give different values for the same setting.

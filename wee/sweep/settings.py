@@ -93,7 +93,7 @@ def settings(
 
 
 def check_widths(window: WindowConfig, lineups: Sequence[Lineup]) -> None:
-    """Check that every width with a value for each stage fits the number of stages of some cascade.
+    """Check that each width given as one value per stage has as many values as some cascade needs.
 
     Args:
         window: the widths.

@@ -200,8 +200,8 @@ def cascades(
         scorer: computes the summaries of networks.
 
     Yields:
-        The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so they
-        are freed together with them.
+        The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so
+        that dropping the stages frees the scores too.
     """
     lineups = all_lineups(pool, plan.ensemble)
     check_widths(plan.window, lineups)

@@ -150,18 +150,18 @@ def study(
 
 
 def spreads(table: pd.DataFrame) -> pd.DataFrame:
-    """Return statistics of the quantities over the validation sets of each size, averaged over members and orders.
+    """Summarise how thresholds and metrics vary between random validation sets of each size.
 
-    Each statistic is computed for one system (a member, an ensemble or a cascade in one order) over the draws, and then
-    averaged over systems. So the spread is that of one system, not that of an average.
+    Statistics are computed over the draws for each system (a member, an ensemble, or a cascade in one order of its members),
+    and then averaged over systems: they describe the variation of a typical system.
 
     Args:
-        table: the table of a study, with `COLUMNS`.
+        table: the results of a study of the size of the validation set, with `COLUMNS`.
 
     Returns:
-        A row per setting, size of the validation set and quantity: the columns that name the setting, `val_size`, `quantity`;
-        its `mean`, standard deviation `sd`, median `q50`, and quantiles `q05` and `q95` over the draws; `whole`, its value with
-        the original validation set; `draws`, the number of draws; and `systems`, the number of systems averaged.
+        One row for each setting, `val_size` and `quantity` (one of `QUANTITIES`). Over the draws: `mean`, the standard
+        deviation `sd`, the median `q50` and the quantiles `q05` and `q95`. Besides: `whole`, the value with the original
+        validation set; `draws`, the number of draws; `systems`, the number of systems averaged.
     """
     names = [name for name in COLUMNS[: COLUMNS.index("val_size")] if name != "members"]
     system = [*names, "members", "quantity"]

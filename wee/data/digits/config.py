@@ -57,7 +57,7 @@ class DigitsConfig(LabelledConfig):
         return {**parts, **drawing, "version": VERSION}
 
     def split(self, name: Part) -> Split:
-        """Return one split; its images are drawn when they are used.
+        """Return one split. Its images are generated on first use.
 
         Raises:
             WeeError: there is no such split, or there are fewer originals than the splits need.

@@ -99,7 +99,7 @@ class ImagesConfig(LabelledConfig):
         return self._class_folders() or self._listed_classes() or super().class_names()
 
     def identity(self, split: Part) -> dict[str, Any]:
-        """Return plain data that determines the samples of a split, except for the files, which have a fingerprint."""
+        """Return plain data that determines the samples of a split, without the content of files (see `Split.files`)."""
         if split not in PARTS:
             raise unknown("split", split, PARTS, of=f"data set {self.name}")
         held_out = {"validation": asdict(self.validation)} if split in ("val", self._cut) else {}

@@ -37,7 +37,7 @@ LEGEND_COLUMNS = 3
 
 
 class ValidationSizes(FigureKind):
-    """Lines of the medians over the validation sets of each size, and bands of the middle 90 %."""
+    """A line through the medians over validation sets of each size, with a band from their 5 % to their 95 % quantile."""
 
     name = "validation"
     label = "validation set sizes"

@@ -30,7 +30,7 @@ class FalsePositiveKind(TaskKind):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DetectionKind(MetricKind):
-    """An area that measures the separation of ID and OOD samples.
+    """A kind of metric: an area under a curve, such as AUROC, that measures how well a score separates ID from OOD samples.
 
     Attributes:
         area: function that computes the area, in [0, 1].

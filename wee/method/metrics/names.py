@@ -160,7 +160,7 @@ class Metric:
 
     @property
     def label(self) -> str:
-        """The name on figures and pages: "Cov@5"."""
+        """The display name, in figures and reports: "Cov@5"."""
         return self.kind.label_at(self.at)
 
     @property

@@ -85,7 +85,7 @@ class RankedOutcome:
 
     @cached_property
     def mixture(self) -> Mixture:
-        """The curve of the mixture of ID and OOD samples, with a weight of one half each."""
+        """The risk-coverage curve of ID and OOD samples together; each of the two sets has a total weight of one half."""
         return Mixture(lambda: (self.beside, self.is_ood), self.curve, self.ood_scores)
 
     @property

@@ -84,7 +84,7 @@ def rule_to_dict(rule: Rule) -> dict[str, Any]:
     """Return a rule as strict JSON data, from which `rule_from_dict` creates a rule with the same decisions.
 
     Raises:
-        WeeError: the rule of a plug-in cannot be saved: it needs `to_dict()`, and its class `from_dict(fields)`.
+        WeeError: the rule comes from a plug-in that does not define both `to_dict()` and the class method `from_dict(fields)`.
 
     Example:
         >>> rule_to_dict(FixedRule(1))

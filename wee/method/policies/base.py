@@ -198,7 +198,7 @@ class Policy(ABC):
 
     @classmethod
     def by_task(cls) -> bool:
-        """Return whether the policy has a task, so that each task is a setting."""
+        """Return whether the policy is set for a task; each task of a sweep is then a separate setting."""
         return "task" in cls.fields()
 
     @classmethod
