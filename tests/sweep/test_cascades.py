@@ -16,9 +16,10 @@ from wee.method import fit_temperature, summarise
 from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool, read_pool
+from wee.sweep.run import Result, compute
 from wee.sweep.settings import all_lineups
-from wee.sweep.table import Plan, Result, compute
 
 
 def run(found: Pool, wanted: Plan) -> pd.DataFrame:

@@ -21,8 +21,8 @@ from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
 from wee.sweep.pool import Candidate, Pool, read_pool
+from wee.sweep.run import Result, compute
 from wee.sweep.settings import all_lineups, left_out
-from wee.sweep.table import Result, compute
 
 
 def bare(members: int, *stages: str) -> Pool:

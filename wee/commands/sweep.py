@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wee.store import Address, Entry
+    from wee.sweep.plan import Plan
     from wee.sweep.pool import Pool
     from wee.sweep.rules import SavedRule
-    from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
 
@@ -176,10 +176,10 @@ def _choose_scales(cfg: SweepConfig, family: FamilyConfig) -> list[str]:
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries exists already."""
     from wee.sweep.fronts import check_reference, read_reference
+    from wee.sweep.plan import Plan
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
     from wee.sweep.summary import deployed_summary, summary
-    from wee.sweep.table import Plan
     from wee.sweep.validation import check
 
     job = resolve(cfg)
@@ -347,7 +347,7 @@ def _compute(
     from wee.sweep.differences import averages, differences, equal_quality
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
-    from wee.sweep.table import Result, compute
+    from wee.sweep.run import Result, compute
     from wee.sweep.validation import study
 
     if plan.bootstrap.resamples and not kernels.load():
@@ -401,7 +401,7 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
     from wee.method.metrics import METRICS
     from wee.method.scores import SCORES
     from wee.method.summaries import SCORING
-    from wee.sweep.table import Plan
+    from wee.sweep.plan import Plan
 
     cfg = job.cfg
     parts = {entry.name: getattr(cfg, entry.name) for entry in fields(Plan)}

@@ -22,7 +22,7 @@ from wee.method.policies import BASELINES, Role
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
 from wee.sweep.rows import PANEL, SETTING
-from wee.sweep.table import Baseline, Result
+from wee.sweep.run import Baseline, Result
 
 FULL = "full"
 """The name of the comparison with the ensemble of all the networks of a cascade."""

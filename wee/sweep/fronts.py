@@ -28,7 +28,7 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
     """Average the points of a table over orders and choices of members.
 
     Args:
-        table: the tidy table of a sweep, as returned by `wee.sweep.table.Result.table`.
+        table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
 
     Returns:
         One row per setting and metric, with `price` and `value` on the test split, `price_val` and `value_val` on the
@@ -60,7 +60,7 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     they are at least as good as those. Their baseline is the policy `single+ensemble`, the joint front of the two.
 
     Args:
-        table: the tidy table of a sweep, as returned by `wee.sweep.table.Result.table`.
+        table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
         reference: the reference point of each metric, as returned by `read_reference`; a deployed metric without one has no
             hypervolume. None for the most expensive and the worst validation point of any policy in the same metric.
 

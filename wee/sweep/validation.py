@@ -31,11 +31,12 @@ from wee.method.metrics.deployed import DEPLOYED_COVERAGE, DEPLOYED_RISK
 from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationStudyConfig
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.rows import NAMES
+from wee.sweep.run import cascades, name_columns
 from wee.sweep.settings import Lineup, Setting
-from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
 DEPLOYED = (DEPLOYED_COVERAGE.name, DEPLOYED_RISK.name)
