@@ -1,4 +1,4 @@
-"""The random exit: the control that looks at nothing."""
+"""The random exit, a control that ignores confidences."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from wee.method.policies.quantiles import check_fraction
 
 @dataclass(frozen=True)
 class Random(Policy):
-    """A share of the samples goes on, whatever they are: the control. It is its own rule.
+    """A random share of the samples goes on, as a control. The policy is its own rule.
 
-    There is one draw for each sample and stage, keyed by the sample's id: the same sample has the same draw in every data
-    set, order, process and quantity computed.
+    There is one draw for each sample and stage, which depends only on the sample's id, the seed and the stage, and not on the
+    data set, the order or the process.
 
     Attributes:
-        probability: of going on from a stage, in [0, 1].
-        seed: another seed is another set of draws.
+        probability: the probability of going on from a stage, in [0, 1].
+        seed: the seed of the draws.
     """
 
     name: ClassVar[str] = "random"
@@ -41,15 +41,15 @@ class Random(Policy):
         check_fraction("probability of a random exit", self.probability)
 
     def columns(self) -> dict[str, Any]:
-        """The probability, as `fraction`."""
+        """Return the probability, as `fraction`."""
         return {"fraction": self.probability}
 
     def fit(self, validation: Stages) -> Random:
-        """Return the policy itself: there is nothing to fit."""
+        """Return the policy itself, because there is nothing to fit."""
         return self
 
     def __call__(self, stages: Stages) -> Ints:
-        """The stage at which every sample leaves [N], counted from 0."""
+        """Return the stage at which every sample leaves [N], counted from 0."""
         exits = np.zeros(len(stages.ids), dtype=np.int64)
         running = np.ones(len(stages.ids), dtype=np.bool_)
         for stage in range(len(stages) - 1):
@@ -58,10 +58,10 @@ class Random(Policy):
         return exits
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule as plain data."""
+        """Return the rule as plain data."""
         return {"probability": float(self.probability), "seed": self.seed}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Random:
-        """Read what `to_dict` gives."""
+        """Create the rule from the data that `to_dict` returns."""
         return cls(fields["probability"], fields["seed"])

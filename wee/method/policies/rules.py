@@ -1,4 +1,4 @@
-"""Rules: fitted policies, and how they are written to JSON and read back to the same decisions."""
+"""Rules, which are fitted policies, and their conversion to and from JSON."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from wee.method.arrays import Ints
 from wee.method.cascades import Stages
 
 VERSION = 1
-"""Version of the form in which rules are written."""
+"""Version of the format in which rules are saved."""
 
 
 class Rule(Protocol):
-    """A fitted policy: it decides where samples leave, and never sees a label."""
+    """A fitted policy, which decides at which stage samples leave. It does not use labels."""
 
     def __call__(self, stages: Stages) -> Ints:
-        """The stage at which every sample leaves [N], counted from 0."""
+        """Return the stage at which every sample leaves [N], counted from 0."""
         ...
 
 
 @runtime_checkable
 class Saveable(Protocol):
-    """A rule that can be written to JSON; its class has `from_dict`, which reads what `to_dict` gives."""
+    """A rule that can be saved as JSON; its class has `from_dict`, which reads the data that `to_dict` returns."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule as plain data: dicts with text keys, lists, text, finite numbers, booleans and None."""
+        """Return the rule as plain data: dicts with text keys, lists, text, finite numbers, booleans and None."""
         ...
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The confidences that go on, low <= s <= high, and the threshold that they were drawn around.
+    """The interval of confidences that go on, low <= s <= high, and the threshold that it was set around.
 
     Attributes:
-        low, high: the ends, both inside; nothing lies in an interval with low > high.
-        tau: the operating threshold of the task, None where the policy has none.
-        rank: the percentile rank of tau among the validation scores, in [0, 1].
+        low, high: the ends, which are part of the interval; it is empty if low > high.
+        tau: the operating threshold of the task; None if the policy has none.
+        rank: the percentile rank of tau among the validation scores, in [0, 1]; None if the policy has no tau.
     """
 
     low: float
@@ -56,11 +56,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class IntervalRule:
-    """A sample goes on from a stage iff its confidence there lies in that stage's interval.
+    """A rule with which a sample goes on from a stage if its confidence lies in the interval of the stage.
 
     Attributes:
         score: the name of the confidence that decides.
-        intervals: one for every stage but the last.
+        intervals: an interval for every stage but the last.
     """
 
     form: ClassVar[str] = "intervals"
@@ -69,7 +69,7 @@ class IntervalRule:
     intervals: Sequence[Interval]
 
     def __call__(self, stages: Stages) -> Ints:
-        """The stage at which every sample leaves [N], counted from 0.
+        """Return the stage at which every sample leaves [N], counted from 0.
 
         Raises:
             WeeError: the number of intervals does not fit the number of stages.
@@ -78,13 +78,13 @@ class IntervalRule:
         exits = np.zeros(len(stages.ids), dtype=np.int64)
         running = np.ones(len(stages.ids), dtype=np.bool_)
         for summary, interval in zip(stages.summaries[:-1], self.intervals, strict=True):
-            s = summary.scores[self.score]
-            running &= (interval.low <= s) & (s <= interval.high)
+            scores = summary.scores[self.score]
+            running &= (interval.low <= scores) & (scores <= interval.high)
             exits += running
         return exits
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule as plain data; infinite ends are the texts "inf" and "-inf", as strict JSON has no infinities."""
+        """Return the rule as plain data; infinite ends are the texts "inf" and "-inf", which strict JSON allows."""
         return {
             "score": self.score,
             "intervals": [
@@ -95,7 +95,7 @@ class IntervalRule:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> IntervalRule:
-        """Read what `to_dict` gives."""
+        """Create the rule from the data that `to_dict` returns."""
         intervals = []
         for interval in fields["intervals"]:
             tau, rank = (None if interval[name] is None else float(interval[name]) for name in ("tau", "rank"))
@@ -105,10 +105,10 @@ class IntervalRule:
 
 @dataclass(frozen=True)
 class FixedRule:
-    """Every sample leaves at the same stage.
+    """A rule with which every sample leaves at the same stage.
 
     Attributes:
-        stage: counted from 0.
+        stage: the stage, counted from 0.
     """
 
     form: ClassVar[str] = "fixed"
@@ -116,28 +116,28 @@ class FixedRule:
     stage: int
 
     def __call__(self, stages: Stages) -> Ints:
-        """The stage at which every sample leaves [N]."""
+        """Return the stage at which every sample leaves [N]."""
         return np.full(len(stages.ids), self.stage, dtype=np.int64)
 
     def to_dict(self) -> dict[str, Any]:
-        """The rule as plain data."""
+        """Return the rule as plain data."""
         return {"stage": self.stage}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> FixedRule:
-        """Read what `to_dict` gives."""
+        """Create the rule from the data that `to_dict` returns."""
         return cls(int(fields["stage"]))
 
 
 def rule_to_dict(rule: Rule, forms: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """A rule as strict JSON data: its version, its form, and its own fields.
+    """Return a rule as strict JSON data: its version, its form and its fields.
 
     Args:
         rule: the rule.
         forms: the built-in classes of rules, by the name of their form. Any other class is named as "module:Name".
 
     Raises:
-        WeeError: the rule cannot be saved; the message says what it lacks.
+        WeeError: the rule cannot be saved; the message says what is missing.
     """
     kind = type(rule)
     form = next((name for name, known in forms.items() if known is kind), f"{kind.__module__}:{kind.__qualname__}")
@@ -152,7 +152,7 @@ def rule_to_dict(rule: Rule, forms: Mapping[str, type[Any]]) -> dict[str, Any]:
 
 
 def rule_from_dict(record: Mapping[str, Any], forms: Mapping[str, type[Any]]) -> Rule:
-    """Read what `rule_to_dict` gives.
+    """Create a rule from the data that `rule_to_dict` returns.
 
     Raises:
         WeeError: the record has another version, or its form does not exist or lacks fields.
@@ -169,17 +169,17 @@ def rule_from_dict(record: Mapping[str, Any], forms: Mapping[str, type[Any]]) ->
 
 
 def number_to_json(number: float | None) -> float | str | None:
-    """A number as it stands in strict JSON: infinities as the texts "inf" and "-inf", which `float` reads."""
+    """Return a number for strict JSON; infinities become the texts "inf" and "-inf", which `float` reads."""
     if number is None:
         return None
     return float(number) if np.isfinite(number) else str(float(number))
 
 
 def check_length(stages: int, settings: Sequence[object]) -> None:
-    """Refuse a number of windows that does not fit a cascade.
+    """Check that there is a setting for each stage but the last.
 
     Raises:
-        WeeError: there is not one for each stage but the last.
+        WeeError: the number of settings is not the number of stages minus one.
     """
     if len(settings) != stages - 1:
         raise WeeError(
@@ -188,7 +188,7 @@ def check_length(stages: int, settings: Sequence[object]) -> None:
 
 
 def _plugin(form: str) -> Any:
-    """The class of a plug-in's rule."""
+    """Return the class of a plug-in's rule."""
     module, _, name = form.partition(":")
     try:
         target = importlib.import_module(module)
