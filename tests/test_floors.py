@@ -21,7 +21,7 @@ FLOORS = [
     {"method"},
     {"members", "models", "data", "costs", "store"},  # things
     {"sweep", "lit"},  # runs
-    {"figures"},  # use
+    {"figures", "cascade"},  # use
     {"cli", "__main__", "commands", "stages"},  # command line
 ]
 """The rooms of each floor, from the lowest. The package itself (`wee/__init__.py`) stands above them all."""

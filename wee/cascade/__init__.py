@@ -1,0 +1,1 @@
+"""Live cascades: networks in place of stored logits, and the rule of a sweep in between."""
