@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from wee.cascade.calibrate import calibrate, certified, expected, parts, refusal
 from wee.cascade.config import GuaranteeConfig
+from wee.cascade.description import Estimate, Expectation
 from wee.errors import WeeError
 from wee.method import IntervalRule, Stages, Summary, Task, Window
 from wee.method.guarantees import upper_bound
@@ -41,7 +43,7 @@ def test_without_guarantees_the_threshold_is_that_of_the_task() -> None:
     ranked = tuning.at(rule(tuning)).ranked("msp")
     assert calibrated.threshold == COV.acceptance_threshold(ranked)
     assert calibrated.certificate is None
-    assert certified(calibrated, GuaranteeConfig(), 0) == {}
+    assert certified(calibrated, GuaranteeConfig(), 0) is None
 
 
 def test_what_is_certified_has_a_bound_below_its_limit() -> None:
@@ -50,15 +52,15 @@ def test_what_is_certified_has_a_bound_below_its_limit() -> None:
     guarantee = GuaranteeConfig(risk=0.1, disagreement=0.25, macs=2.5, delta=0.1)
     calibrated = calibrate(tuning, certification, rule, COV, guarantee)
     record = certified(calibrated, guarantee, 2500)
-    assert refusal(calibrated, guarantee, 2500) is None
-    for name in ("risk", "disagreement", "macs"):
-        assert record[name]["holds"]
-        assert record[name]["bound"] <= record[name]["limit"]
+    assert record is not None
+    assert record.refusal is None
+    assert [entry.name for entry in record.guarantees] == ["risk", "disagreement", "macs"]
+    assert all(entry.holds and entry.bound <= entry.limit for entry in record.guarantees)
     outcome = certification.at(rule(certification))
     accepted = outcome.score("msp") >= calibrated.threshold
     losses = int((accepted & ~outcome.correct).sum())
-    assert record["risk"]["losses"] == losses
-    assert record["risk"]["bound"] == upper_bound(losses, int(accepted.sum()), 0.1 / 3)
+    assert record.guarantees[0].losses == losses
+    assert record.guarantees[0].bound == upper_bound(losses, int(accepted.sum()), 0.1 / 3)
 
 
 def test_the_threshold_does_not_depend_on_what_certifies_but_by_its_tests() -> None:
@@ -81,7 +83,10 @@ def test_too_few_samples_are_said_with_what_would_do() -> None:
     assert reason is not None
     assert "no acceptance threshold can be certified with 40 independent certification samples" in reason
     assert "samples would be enough at this rate" in reason
-    assert not certified(calibrated, guarantee, 40)["risk"]["holds"]
+    record = certified(calibrated, guarantee, 40)
+    assert record is not None
+    assert not record.guarantees[0].holds
+    assert record.refusal == reason
 
 
 def test_a_cost_that_is_not_kept_is_said() -> None:
@@ -98,14 +103,15 @@ def test_expected_numbers() -> None:
     groups = np.repeat(np.arange(1000), 3).astype(np.bytes_)
     numbers = expected(outcome, "msp", 0.8, groups, 200, 0.95, 0)
     accepted = outcome.score("msp") >= 0.8
-    assert numbers["coverage"]["value"] == pytest.approx(accepted.mean())
-    assert numbers["risk"]["value"] == pytest.approx((~outcome.correct)[accepted].mean())
-    assert numbers["cost"]["value"] == pytest.approx(outcome.mean_cost)
-    assert [number["value"] for number in numbers["reaching"]] == pytest.approx([1.0, (outcome.exits > 0).mean()])
-    for name in ("coverage", "risk", "accuracy", "cost"):
-        assert numbers[name]["lower"] < numbers[name]["value"] < numbers[name]["upper"]
+    assert numbers.coverage.value == pytest.approx(accepted.mean())
+    assert numbers.risk.value == pytest.approx((~outcome.correct)[accepted].mean())
+    assert numbers.cost.value == pytest.approx(outcome.mean_cost)
+    assert [share.value for share in numbers.reaching] == pytest.approx([1.0, (outcome.exits > 0).mean()])
+    for number in (numbers.coverage, numbers.risk, numbers.accuracy, numbers.cost):
+        assert number.lower < number.value < number.upper
     nothing = expected(outcome, "msp", np.inf, groups, 50, 0.95, 0)
-    assert nothing["coverage"] == nothing["risk"] == {"value": 0.0, "lower": 0.0, "upper": 0.0}
+    assert nothing.coverage == nothing.risk == Estimate(0.0, 0.0, 0.0)
+    assert Expectation.from_dict(asdict(nothing)) == nothing
 
 
 def test_parts() -> None:

@@ -43,9 +43,10 @@ def test_the_folder_holds_everything_that_runs(folder: Path) -> None:
         "cascade.json", "card.md", "card.png", *(stage.weights for stage in description.stages),
     }  # fmt: skip
     certified = description.certified
-    assert certified["risk"]["holds"]
-    assert certified["risk"]["bound"] <= 0.985
-    assert certified["samples"] == description.calibrated_on["certification_samples"] == 30
+    assert certified is not None
+    assert certified.guarantees[0].holds
+    assert certified.guarantees[0].bound <= 0.985
+    assert certified.samples == description.calibrated_on["certification_samples"] == 30
     page = (folder / FOLDER / "card.md").read_text()
     assert "With probability 90%, the risk of what is accepted is at most 98.50%" in page
     assert str(folder) not in page + (folder / FOLDER / "cascade.json").read_text()
@@ -64,11 +65,11 @@ def test_expected_numbers_are_those_of_the_rule_on_the_stored_logits(folder: Pat
     costs = np.cumsum([stage.costs["macs"] for stage in description.stages]).tolist()
     stages = Stages([summaries[members] for members in sets], costs, entries[0].ids)
     outcome = stages.at(description.rule(stages))
-    accepted = outcome.score("msp") >= description.threshold
+    accepted = outcome.score("msp") >= description.acceptance
     numbers = description.expected["test"]
-    assert numbers["coverage"]["value"] == pytest.approx(accepted.mean())
-    assert numbers["risk"]["value"] == pytest.approx((~outcome.correct)[accepted].mean())
-    assert numbers["cost"]["value"] == pytest.approx(outcome.mean_cost)
+    assert numbers.coverage.value == pytest.approx(accepted.mean())
+    assert numbers.risk.value == pytest.approx((~outcome.correct)[accepted].mean())
+    assert numbers.cost.value == pytest.approx(outcome.mean_cost)
     assert isinstance(description.rule, IntervalRule)
 
 
@@ -84,8 +85,8 @@ def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(
     assert before == {path.name: path.read_bytes() for path in (tmp_path / FOLDER).iterdir()}
     wee(*COMMON, "target=100", "overwrite=true", cwd=tmp_path)
     description = CascadeDescription.load(tmp_path / FOLDER)
-    assert description.certified == {}
-    assert last_report(tmp_path, "calibrate")["certified"] == {}
+    assert description.certified is None
+    assert last_report(tmp_path, "calibrate")["certified"] is None
 
 
 @pytest.mark.parametrize(
@@ -129,8 +130,8 @@ def test_nothing_certified_is_said(folder: Path, tmp_path: Path, wee: Wee) -> No
     text = " ".join((done.stdout + done.stderr).split())
     assert "no acceptance threshold can be certified with 30 independent certification samples" in text
     description = CascadeDescription.load(tmp_path / FOLDER)
-    assert description.threshold == np.inf
-    assert description.expected["test"]["coverage"]["value"] == 0
+    assert description.acceptance == np.inf
+    assert description.expected["test"].coverage.value == 0
 
 
 @pytest.mark.parametrize(

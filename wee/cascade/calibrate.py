@@ -6,14 +6,15 @@ the threshold of the full ensemble) is fixed on the tuning samples; see `wee.met
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.cascade.config import GuaranteeConfig
+from wee.cascade.config import TESTED, GuaranteeConfig
+from wee.cascade.description import Certification, Estimate, Expectation, Guarantee
+from wee.costs import MACS
 from wee.method import IntervalRule, Outcome, Stages, Task
 from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import draws as group_draws
@@ -109,11 +110,13 @@ def calibrate(
         if guarantee.macs is None
         else cost_bound(certifying.exits.astype(np.int64), _added(certification.cost), level)
     )
-    names = tuple(name for name in ("risk", "disagreement") if getattr(guarantee, name) is not None)
+    names = tuple(name for name in TESTED if getattr(guarantee, name) is not None)
     if not names:
         return Calibrated(task.acceptance_threshold(tuned.ranked(score)), None, (), bound, None)
     candidates = threshold_candidates(tuned.score(score))
-    full_threshold = task.acceptance_threshold(_full(tuning).ranked(score)) if "disagreement" in names else None
+    full_threshold = (
+        task.acceptance_threshold(_full(tuning).ranked(score)) if guarantee.disagreement is not None else None
+    )
 
     def evidence(outcome: Outcome) -> list[Evidence]:
         tests = []
@@ -181,7 +184,7 @@ def refusal(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) ->
 
 def expected(
     outcome: Outcome, score: str, threshold: float, groups: NDArray[np.bytes_], resamples: int, level: float, seed: int
-) -> dict[str, Any]:
+) -> Expectation:
     """The numbers of a cascade on labelled samples at its acceptance threshold, each with a bootstrap interval over groups.
 
     Args:
@@ -192,10 +195,6 @@ def expected(
         resamples: the number of resamples; at least 1.
         level: the coverage of the intervals, in (0, 1).
         seed: of the draws.
-
-    Returns:
-        `coverage` and `risk` in [0, 1] (the risk of nothing accepted is 0), `accuracy` of all samples, the average `cost`, and
-        `reaching`, the share of samples that reaches each stage; each a mapping with `value`, `lower` and `upper`.
     """
     accepted = outcome.score(score) >= threshold
     wrong = accepted & ~outcome.correct
@@ -209,49 +208,43 @@ def expected(
     draws = np.concatenate(blocks, axis=1)[:, :resamples]
     whole = sums.sum(axis=1)
 
-    def ratio(above: int, below: int) -> dict[str, float]:
+    def ratio(above: int, below: int) -> Estimate:
         with np.errstate(invalid="ignore", divide="ignore"):
             values: Floats = np.where(draws[below] > 0, draws[above] / draws[below], 0.0)
         low, high = interval(values, level)
         value = float(whole[above] / whole[below]) if whole[below] else 0.0
-        return {"value": value, "lower": low, "upper": high}
+        return Estimate(value, low, high)
 
-    return {
-        "samples": len(outcome),
-        "groups": int(sums.shape[1]),
-        "level": level,
-        "coverage": ratio(1, 0),
-        "risk": ratio(2, 1),
-        "accuracy": ratio(3, 0),
-        "cost": ratio(4, 0),
-        "reaching": [ratio(5 + stage, 0) for stage in range(len(reaching))],
-    }
+    return Expectation(
+        samples=len(outcome),
+        groups=int(sums.shape[1]),
+        level=level,
+        coverage=ratio(1, 0),
+        risk=ratio(2, 1),
+        accuracy=ratio(3, 0),
+        cost=ratio(4, 0),
+        reaching=[ratio(5 + stage, 0) for stage in range(len(reaching))],
+    )
 
 
-def certified(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) -> Mapping[str, Any]:
-    """The guarantees as they stand in a description: limits, bounds, counts of losses and samples, and the assumption."""
+def certified(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) -> Certification | None:
+    """The guarantees as they stand in a description; None if none is asked for.
+
+    Args:
+        calibrated: the outcome of `calibrate`.
+        guarantee: what was to be guaranteed.
+        samples: the number of certification samples.
+    """
     if not guarantee.count:
-        return {}
-    record: dict[str, Any] = {
-        "delta": guarantee.delta,
-        "samples": samples,
-        "assumption": "certification samples and future data are independent draws from one distribution",
-    }
+        return None
+    guarantees = []
     certificate = calibrated.certificate
     if certificate is not None:
-        for name, bound, losses, count, p in zip(
-            calibrated.guaranteed,
-            certificate.bounds,
-            certificate.losses,
-            certificate.counts,
-            certificate.p_values,
-            strict=True,
-        ):
-            record[name] = {
-                "holds": certificate.index is not None, "limit": getattr(guarantee, name), "bound": bound, "losses": losses,
-                "samples": count, "p_value": p,
-            }  # fmt: skip
+        columns = (certificate.bounds, certificate.losses, certificate.counts, certificate.p_values)
+        for name, bound, losses, count, p_value in zip(calibrated.guaranteed, *columns, strict=True):
+            holds = certificate.index is not None
+            guarantees.append(Guarantee(name, getattr(guarantee, name), bound, holds, losses, count, p_value))
     if guarantee.macs is not None and calibrated.cost_bound is not None:
         holds = calibrated.cost_bound <= guarantee.macs
-        record["macs"] = {"holds": holds, "limit": guarantee.macs, "bound": calibrated.cost_bound}
-    return record
+        guarantees.append(Guarantee(MACS, guarantee.macs, calibrated.cost_bound, holds))
+    return Certification(guarantee.delta, samples, guarantees, refusal(calibrated, guarantee, samples))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
-from wee.cascade.description import CascadeDescription
+from wee.cascade.config import TESTED
+from wee.cascade.description import CascadeDescription, Estimate, Expectation
 from wee.costs import COSTS
+from wee.data.splits import TEST
 from wee.method import IntervalRule
 from wee.method.arrays import Floats
 from wee.units import si
 
 CARD, FIGURE = "card.md", "card.png"
 
-_NAMES = {"coverage": "coverage", "risk": "risk of what is accepted", "accuracy": "accuracy of all predictions"}
+_WORDS = dict(
+    zip(TESTED, ("the risk of what is accepted", "the share of decisions that differ from the ensemble's"), strict=True)
+)
 
 
 def summary(description: CascadeDescription) -> Table:
@@ -52,13 +55,13 @@ def write_card(folder: Path, description: CascadeDescription, curves: Mapping[st
 
 def page(description: CascadeDescription) -> str:
     """The card as Markdown."""
-    calibrated, chosen = description.calibrated_on, description.chosen
+    calibrated, chosen, test = description.calibrated_on, description.chosen, description.expected[str(TEST)]
     cost = COSTS.find(str(chosen["cost"]))
     lines = [f"# A cascade for {description.task} on {description.dataset}", ""]
     lines += [
         f"It classifies images into {len(description.classes)} classes, and accepts a prediction if its confidence "
-        f"({description.score}) is at least {_number(description.threshold)}."
-        if math.isfinite(description.threshold)
+        f"({description.score}) is at least {_number(description.acceptance)}."
+        if math.isfinite(description.acceptance)
         else "No acceptance threshold could be certified: it accepts nothing.",
         "",
         f"![Risk and coverage]({FIGURE})",
@@ -66,7 +69,7 @@ def page(description: CascadeDescription) -> str:
         "## What to expect",
         "",
         (
-            f"Intervals cover {description.expected['test']['level']:.0%} of bootstrap resamples over groups of dependent "
+            f"Intervals cover {test.level:.0%} of bootstrap resamples over groups of dependent "
             "samples. The setting was chosen on the tuning samples, so that its numbers there are optimistic."
         ),
         "",
@@ -112,42 +115,44 @@ def page(description: CascadeDescription) -> str:
 
 def _rows(description: CascadeDescription) -> list[tuple[str, str, str]]:
     """The expected numbers: a name, and the number on the tuning and on the test samples."""
-    columns = [description.chosen["tuning"], description.expected["test"]]
     label = COSTS.find(str(description.chosen["cost"])).label
-    rows = [(words, *(_percent(numbers[name]) for numbers in columns)) for name, words in _NAMES.items()]
-    rows.append((f"average {label}", *(_interval(numbers["cost"], si) for numbers in columns)))
-    for stage in range(1, len(description.stages)):
-        rows.append((f"reaches stage {stage + 1}", *(_percent(numbers["reaching"][stage]) for numbers in columns)))
-    return rows  # type: ignore[return-value]
+
+    def column(numbers: Expectation) -> list[tuple[str, str]]:
+        rows = [
+            ("coverage", _percent(numbers.coverage)),
+            ("risk of what is accepted", _percent(numbers.risk)),
+            ("accuracy of all predictions", _percent(numbers.accuracy)),
+            (f"average {label}", _interval(numbers.cost, si)),
+        ]
+        later = enumerate(numbers.reaching[1:], start=2)
+        return rows + [(f"reaches stage {stage}", _percent(share)) for stage, share in later]
+
+    tuning, test = column(description.tuning), column(description.expected[str(TEST)])
+    return [(name, first, second) for (name, first), (_, second) in zip(tuning, test, strict=True)]
 
 
 def _guarantees(description: CascadeDescription) -> list[str]:
-    record = description.certified
-    if not record:
+    certified = description.certified
+    if certified is None:
         return []
     lines = []
-    names = {
-        "risk": "the risk of what is accepted",
-        "disagreement": "the share of decisions that differ from the ensemble's",
-    }
-    for name, words in names.items():
-        test = record.get(name)
-        if test is not None and test["holds"]:
+    with_probability = f"With probability {1 - certified.delta:.0%}, "
+    for guarantee in certified.guarantees:
+        if not guarantee.holds:
+            continue
+        if guarantee.samples is None:
+            amount = f"the average is at most {si(guarantee.limit)} MACs (bound {si(guarantee.bound)})."
+            lines.append(with_probability + amount)
+        else:
             lines.append(
-                f"With probability {1 - record['delta']:.0%}, {words} is at most {test['limit']:.2%} ({test['losses']} losses "
-                f"among {test['samples']:,} certification samples; bound {test['bound']:.2%})."
+                f"{with_probability}{_WORDS[guarantee.name]} is at most {guarantee.limit:.2%} ({guarantee.losses} losses among "
+                f"{guarantee.samples:,} certification samples; bound {guarantee.bound:.2%})."
             )
-    cost = record.get("macs")
-    if cost is not None and cost["holds"]:
-        lines.append(
-            f"With probability {1 - record['delta']:.0%}, the average is at most {si(cost['limit'])} MACs (bound "
-            f"{si(cost['bound'])})."
-        )
     if lines:
         what = "They hold together with that probability" if len(lines) > 1 else "This holds"
-        lines.append(f"{what} if {record['assumption']}. Nothing is guaranteed on shifted data.")
-    if "refusal" in record:
-        lines.append(f"Not certified: {record['refusal']}.")
+        lines.append(f"{what} if {certified.assumption}. Nothing is guaranteed on shifted data.")
+    if certified.refusal is not None:
+        lines.append(f"Not certified: {certified.refusal}.")
     return lines
 
 
@@ -173,10 +178,10 @@ def _draw(path: Path, description: CascadeDescription, curves: Mapping[str, tupl
                 label=name,
                 zorder=drawn_as.order,
             )
-        expected = description.expected["test"]
-        if math.isfinite(description.threshold):
+        test = description.expected[str(TEST)]
+        if math.isfinite(description.acceptance):
             axis.plot(
-                [100 * expected["coverage"]["value"]], [100 * expected["risk"]["value"]], marker="o", markersize=5,
+                [100 * test.coverage.value], [100 * test.risk.value], marker="o", markersize=5,
                 color=looks["cascade"].colour, linestyle="none", label="at the acceptance threshold", zorder=5,
             )  # fmt: skip
         axis.set_xlabel("coverage (%)")
@@ -194,12 +199,12 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def _percent(number: Mapping[str, float]) -> str:
+def _percent(number: Estimate) -> str:
     return _interval(number, lambda value: f"{100 * value:.2f}") + " %"
 
 
-def _interval(number: Mapping[str, float], write: Any) -> str:
-    return f"{write(number['value'])} [{write(number['lower'])}, {write(number['upper'])}]"
+def _interval(number: Estimate, write: Callable[[float], str]) -> str:
+    return f"{write(number.value)} [{write(number.lower)}, {write(number.upper)}]"
 
 
 def _number(value: float) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from wee.errors import WeeError
 from wee.sweep.config import BootstrapConfig
-
 
 @dataclass
 class GuaranteeConfig:
@@ -30,7 +29,7 @@ class GuaranteeConfig:
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("risk", "disagreement"):
+        for name in TESTED:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise WeeError(f"guarantee.{name} is {value:g}: it is a share between 0 and 1, such as 0.05 for 5 %")
@@ -49,6 +48,10 @@ class GuaranteeConfig:
     def count(self) -> int:
         """The number of guarantees."""
         return sum(value is not None for value in (self.risk, self.disagreement, self.macs))
+
+
+TESTED = tuple(entry.name for entry in fields(GuaranteeConfig)[:2])
+"""The guarantees that are tested at every candidate for the acceptance threshold: risk and disagreement."""
 
 
 def check_choice(budget: Mapping[str, float], target: float | None, stages: int, cost: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,93 @@ class StageDescription:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A number with its bootstrap interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The numbers of a cascade at its acceptance threshold on some samples.
+
+    Attributes:
+        samples, groups: the numbers of samples, and of groups of dependent samples.
+        level: the coverage of the intervals, in (0, 1).
+        coverage: the share of samples that is accepted.
+        risk: the share of errors among the accepted; 0 if nothing is accepted.
+        accuracy: the share of correct predictions among all samples.
+        cost: the average cost of a sample.
+        reaching: the share of samples that reaches each stage.
+    """
+
+    samples: int
+    groups: int
+    level: float
+    coverage: Estimate
+    risk: Estimate
+    accuracy: Estimate
+    cost: Estimate
+    reaching: Sequence[Estimate]
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Expectation:
+        """Read what `dataclasses.asdict` returns."""
+        numbers: dict[str, Any] = {}
+        for name, value in record.items():
+            numbers[name] = Estimate(**value) if isinstance(value, Mapping) else value
+        return cls(**{**numbers, "reaching": [Estimate(**share) for share in record["reaching"]]})
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """One guarantee.
+
+    Attributes:
+        name: a field of `wee.cascade.config.GuaranteeConfig`.
+        limit: what is not to be exceeded.
+        bound: the upper confidence limit at the tested threshold.
+        holds: whether it is certified.
+        losses, samples: the numbers of losses and samples of the test; None for a cost.
+        p_value: the p-value of the test; None for a cost.
+    """
+
+    name: str
+    limit: float
+    bound: float
+    holds: bool
+    losses: int | None = None
+    samples: int | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Certification:
+    """What is certified of a cascade.
+
+    Attributes:
+        delta: the probability that any of the guarantees fails.
+        samples: the number of independent certification samples.
+        guarantees: the guarantees that were asked for.
+        refusal: why not all of them could be certified, and what could be; None if all are.
+        assumption: on what they rest.
+    """
+
+    delta: float
+    samples: int
+    guarantees: Sequence[Guarantee]
+    refusal: str | None = None
+    assumption: str = "certification samples and future data are independent draws from one distribution"
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Certification:
+        """Read what `dataclasses.asdict` returns."""
+        return cls(**{**record, "guarantees": [Guarantee(**guarantee) for guarantee in record["guarantees"]]})
+
+
+@dataclass(frozen=True)
 class CascadeDescription:
     """Everything about a calibrated cascade but its weights.
 
@@ -66,12 +153,12 @@ class CascadeDescription:
         combine: "average" over what has run, or "replace" by the latest.
         stages: the stages, in the order in which they run.
         rule: the rule that decides who goes on.
-        threshold: the least final confidence that is accepted; infinite if nothing is.
-        chosen: how the setting was chosen, and its numbers on the tuning part, which are optimistic.
+        acceptance: the least final confidence that is accepted; infinite if nothing is.
+        chosen: how the setting was chosen: the budget or the target, its value of the task, and its average cost.
+        tuning: its numbers on the tuning samples. They are optimistic, because the setting was chosen there.
         calibrated_on: the entries of the store, the seed of the split, and the sizes of its parts.
-        expected: for each labelled split, the coverage, the risk, the average cost and the share of samples that reaches each
-            stage, each with an interval.
-        certified: the guarantees and their bounds; empty for none.
+        expected: its numbers on the test set and on each shifted test set, by the name of the split.
+        certified: the guarantees and their bounds; None if none was asked for.
     """
 
     dataset: str
@@ -81,11 +168,12 @@ class CascadeDescription:
     combine: str
     stages: Sequence[StageDescription]
     rule: Rule
-    threshold: float
-    chosen: Mapping[str, Any] = field(default_factory=dict)
-    calibrated_on: Mapping[str, Any] = field(default_factory=dict)
-    expected: Mapping[str, Any] = field(default_factory=dict)
-    certified: Mapping[str, Any] = field(default_factory=dict)
+    acceptance: float
+    chosen: Mapping[str, Any]
+    calibrated_on: Mapping[str, Any]
+    tuning: Expectation
+    expected: Mapping[str, Expectation]
+    certified: Certification | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The description as strict JSON data."""
@@ -96,7 +184,10 @@ class CascadeDescription:
             "classes": list(self.classes),
             "stages": [asdict(stage) for stage in self.stages],
             "rule": rule_to_dict(self.rule),
-            "threshold": number_to_json(self.threshold),
+            "acceptance": number_to_json(self.acceptance),
+            "tuning": asdict(self.tuning),
+            "expected": {split: asdict(numbers) for split, numbers in self.expected.items()},
+            "certified": None if self.certified is None else asdict(self.certified),
         }
 
     @classmethod
@@ -114,10 +205,14 @@ class CascadeDescription:
         try:
             fields = {name: record[name] for name in cls.__dataclass_fields__}
             stages = [StageDescription(**stage) for stage in fields.pop("stages")]
-            rule, threshold = rule_from_dict(fields.pop("rule")), float(fields.pop("threshold"))
-        except (KeyError, TypeError, ValueError) as error:
+            fields |= {"rule": rule_from_dict(fields["rule"]), "acceptance": float(fields["acceptance"])}
+            fields["tuning"] = Expectation.from_dict(fields["tuning"])
+            fields["expected"] = {split: Expectation.from_dict(part) for split, part in fields["expected"].items()}
+            if fields["certified"] is not None:
+                fields["certified"] = Certification.from_dict(fields["certified"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeeError(f"it cannot be read: {type(error).__name__}: {error}") from None
-        return cls(**fields, stages=stages, rule=rule, threshold=threshold)
+        return cls(**fields, stages=stages)
 
     def save(self, folder: Path) -> None:
         """Write the description into a folder."""

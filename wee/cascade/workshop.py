@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wee.cascade.calibrate import Calibrated, calibrate, certified, expected, parts, refusal
+from wee.cascade.calibrate import Calibrated, calibrate, certified, expected, parts
 from wee.cascade.card import write_card
 from wee.cascade.config import CascadePlan
 from wee.cascade.description import CascadeDescription, StageDescription, checksum
@@ -119,10 +119,6 @@ class Workshop:
         """The description of the calibrated cascade, without the checksums of its weights."""
         plan, calibrated = self._plan, self.calibrated(choice)
         certification = len(self.parts.certification)
-        record = dict(certified(calibrated, plan.guarantee, certification))
-        why_not = refusal(calibrated, plan.guarantee, certification)
-        if why_not is not None:
-            record["refusal"] = why_not
         intervals = (plan.bootstrap.resamples, plan.bootstrap.level, plan.bootstrap.seed)
         numbers = {
             str(split): expected(
@@ -147,15 +143,14 @@ class Workshop:
             combine="replace" if self._replaces else "average",
             stages=[self._stage(place, origins) for place in choice.lineup],
             rule=choice.rule,
-            threshold=calibrated.threshold,
+            acceptance=calibrated.threshold,
             chosen={
                 **how,
                 "cost": self._pool.cost,
                 "value": choice.value,
                 "average_cost": choice.cost,
-                "tuning": tuning,
-                "note": "the setting was chosen on these samples, so that these numbers are optimistic",
             },
+            tuning=tuning,
             calibrated_on={
                 **identity,
                 "wee": version("wee"),
@@ -165,7 +160,7 @@ class Workshop:
                 "certification_samples": certification,
             },
             expected=numbers,
-            certified=record,
+            certified=certified(calibrated, plan.guarantee, certification),
         )
 
     def _stage(self, place: int, origins: Mapping[tuple[str, int], Origin]) -> StageDescription:

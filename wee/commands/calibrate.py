@@ -118,11 +118,11 @@ def calibrate(cfg: CalibrateConfig) -> None:
         description = workshop.describe(chosen, origins, dataset.class_names(), identity)
         description = workshop.save(description, origins, folder, cfg.overwrite, workshop.curves(chosen))
     show(summary(description))
-    refusal = description.certified.get("refusal")
-    if refusal:
-        log.warning(f"not certified: {refusal}")
+    certified = description.certified
+    if certified is not None and certified.refusal is not None:
+        log.warning(f"not certified: {certified.refusal}")
     log.info(f"{folder}: {', '.join(path.name for path in sorted(folder.iterdir()))}")
-    report(folder=str(folder), certified=description.certified)
+    report(folder=str(folder), certified=None if certified is None else asdict(certified))
 
 
 def _choose(cfg: CalibrateConfig, workshop: Workshop) -> Choice:

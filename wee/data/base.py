@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 from wee.method import NO_LABEL
 
 if TYPE_CHECKING:
@@ -63,6 +63,34 @@ class Transform:
         return mean, std
 
 
+ANTIALIASED = ("bilinear", "bicubic")
+"""The interpolations by which tensors are resized; those of image files are timm's."""
+
+
+def as_floats(pixels: Tensor) -> Tensor:
+    """Return pixels in [0, 1]: those of bytes divided by 255, floating-point ones as they are."""
+    return pixels if pixels.is_floating_point() else pixels.float() / 255
+
+
+def resized(pixels: Tensor, height: int, width: int, interpolation: str) -> Tensor:
+    """Resize images with antialiasing.
+
+    Args:
+        pixels: images [n, channels, h, w]: bytes, or floating-point numbers in [0, 1].
+        height, width: in pixels, of the result.
+        interpolation: "bilinear" or "bicubic".
+
+    Returns:
+        Floating-point images [n, channels, height, width]; bicubic interpolation may leave [0, 1].
+
+    Raises:
+        WeeError: the interpolation is another one.
+    """
+    if interpolation not in ANTIALIASED:
+        raise unknown("interpolation", interpolation, ANTIALIASED, of="images in memory")
+    return torch.nn.functional.interpolate(as_floats(pixels), (height, width), mode=interpolation, antialias=True)
+
+
 class ArrayImages(Dataset[Any]):
     """A data set of images in memory, which are resized once and returned in batches.
 
@@ -75,8 +103,7 @@ class ArrayImages(Dataset[Any]):
     def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Transform) -> None:
         self.pixels = torch.from_numpy(images)
         if self.pixels.shape[-1] != transform.size:
-            size, mode = (transform.size, transform.size), transform.interpolation
-            self.pixels = torch.nn.functional.interpolate(self.pixels.float() / 255, size, mode=mode, antialias=True)
+            self.pixels = resized(self.pixels, transform.size, transform.size, transform.interpolation)
         self.mean, self.std = transform.normalisation()
         self.labels = torch.from_numpy(labels)
 
@@ -88,8 +115,7 @@ class ArrayImages(Dataset[Any]):
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Return pixels [n, channels, size, size], 8-bit or in [0, 1], as normalised input of a network."""
-        pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
-        return (pixels - self.mean) / self.std
+        return (as_floats(pixels) - self.mean) / self.std
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return a whole batch; torch's loader calls this method if it exists."""

@@ -77,15 +77,17 @@ class Outputs:
         return self.probs.amax(1)
 
     @cached_property
+    def predicted(self) -> Tensor:
+        """The most probable class [n], int64, the first of equals; on the device of the outputs."""
+        if self.probs.device.type == "cpu":
+            return torch.from_numpy(self.probs.numpy().argmax(1))  # numpy promises the first, torch does not
+        index = torch.arange(self.probs.shape[1], device=self.probs.device)
+        return torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1)
+
+    @property
     def label(self) -> NDArray[np.int64]:
         """The most probable class [n], the first of equals."""
-        if self.probs.device.type == "cpu":
-            first: NDArray[np.int64] = self.probs.numpy().argmax(1)  # numpy guarantees the first, torch does not
-            return first
-        index = torch.arange(self.probs.shape[1], device=self.probs.device)
-        labels: NDArray[np.int64] = (
-            torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1).cpu().numpy()
-        )
+        labels: NDArray[np.int64] = self.predicted.cpu().numpy()
         return labels
 
     @cached_property
@@ -97,6 +99,13 @@ class Outputs:
     def sum_of_squares(self) -> Tensor:
         """The sum of the squared mean probabilities [n]."""
         return self.probs.square().sum(1)
+
+    def take(self, samples: Tensor) -> Outputs:
+        """The outputs for some of the samples, given by their places in 0 .. n - 1; sums are gone on with."""
+        outputs = Outputs.of([member.take(samples) for member in self.members])
+        if len(self.members) > 1 and "_total" in vars(self):
+            outputs._total = self._total.index_select(0, samples)
+        return outputs
 
     def log_prob(self, labels: Tensor) -> Tensor:
         """Return the log of the mean probability of the labels [n], in [-inf, 0]; it is finite even if `probs` underflows."""
@@ -146,6 +155,14 @@ class MemberOutputs:
     def entropy(self) -> Tensor:
         """The negative entropy of the softmax output [n]."""
         return _sum_p_log_p(self.probs)
+
+    def take(self, samples: Tensor) -> MemberOutputs:
+        """The outputs for some of the samples, given by their places in 0 .. n - 1; what is known is not computed again."""
+        outputs = MemberOutputs(self.logits.index_select(0, samples))
+        for name in ("largest", "logsumexp", "probs", "peak", "entropy"):
+            if name in vars(self):
+                setattr(outputs, name, vars(self)[name].index_select(0, samples))
+        return outputs
 
 
 def _sum_p_log_p(probs: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from wee.method.policies.ensemble import Ensemble
 from wee.method.policies.last import Last
 from wee.method.policies.quantiles import check_fraction, percentile_rank, quantile
 from wee.method.policies.random import Random
-from wee.method.policies.rules import FixedRule, Interval, IntervalRule, Rule
+from wee.method.policies.rules import FixedRule, Interval, IntervalRule, Rule, StageRule
 from wee.method.policies.single import Single
 from wee.method.policies.threshold import SingleThreshold, is_threshold, matched_threshold
 from wee.method.policies.window import Stream, Width, Window, check_width, stream_window, window
@@ -121,6 +121,7 @@ __all__ = [
     "Rule",
     "Single",
     "SingleThreshold",
+    "StageRule",
     "Stream",
     "Width",
     "Window",

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wee.method.arrays import Ints
+from wee.errors import WeeError
+from wee.method.arrays import Bools, Floats, Ints
 from wee.method.cascades import Stages
+from wee.method.draws import draws
 from wee.method.policies.base import Look, Policy
 from wee.method.policies.quantiles import check_fraction
+from wee.method.policies.rules import last_reached
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Random(Policy):
     summarised: ClassVar[bool] = False
     column: ClassVar[str | None] = "fraction"
     form: ClassVar[str] = "draws"
+    reads_ids: ClassVar[bool] = True
 
     probability: float
     seed: int = 0
@@ -50,12 +55,23 @@ class Random(Policy):
 
     def __call__(self, stages: Stages) -> Ints:
         """Return the stage at which every sample leaves [N], counted from 0."""
-        exits = np.zeros(len(stages.ids), dtype=np.int64)
-        running = np.ones(len(stages.ids), dtype=np.bool_)
-        for stage in range(len(stages) - 1):
-            running &= stages.draws(self.seed, stage) < self.probability
-            exits += running
-        return exits
+        # The stages keep the draws, which do not depend on the probability.
+        kept = (stages.draws(self.seed, stage) for stage in range(len(stages) - 1))
+        return last_reached(len(stages.ids), (self._go_on(numbers) for numbers in kept))
+
+    def goes_on(self, stage: int, scores: Mapping[str, Any] | None, ids: NDArray[np.bytes_] | None) -> Bools:
+        """Return which samples go on [n]; see `StageRule.goes_on`. Only their ids are read.
+
+        Raises:
+            WeeError: there are no ids.
+        """
+        if ids is None:
+            raise WeeError("a random exit draws a number for each sample from its id: give the ids of the samples")
+        return self._go_on(draws(ids, self.seed, stage))
+
+    def _go_on(self, numbers: Floats) -> Bools:
+        """Return which samples go on, given the draw of each."""
+        return numbers < self.probability
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule as plain data."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wee.errors import WeeError
-from wee.method.arrays import Ints
+from wee.method.arrays import Bools, Ints
 from wee.method.cascades import Stages
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Decision: TypeAlias = Bools | Tensor | bool
+    """Who goes on: a truth value for each of n samples [n], or one for all of them."""
 
 VERSION = 1
 """Version of the format in which rules are saved."""
@@ -23,6 +30,29 @@ class Rule(Protocol):
 
     def __call__(self, stages: Stages) -> Ints:
         """Return the stage at which every sample leaves [N], counted from 0."""
+        ...
+
+
+@runtime_checkable
+class StageRule(Rule, Protocol):
+    """A rule that can decide stage by stage, which is what a live cascade needs.
+
+    A rule that fits only some numbers of stages also has `check_stages(stages)`, which raises a WeeError for any other. A rule
+    that does not look at the samples' ids may say so by `reads_ids = False`; it is then given none.
+    """
+
+    def goes_on(self, stage: int, scores: Mapping[str, Any], ids: NDArray[np.bytes_] | None) -> Decision:
+        """Decide which of the samples that have reached a stage go on to the next one.
+
+        Args:
+            stage: counted from 0; never the last one.
+            scores: confidences at that stage by score name, each [n], float64: numpy arrays, or torch tensors on any device. A
+                confidence may be computed when it is read, so a rule reads only what it needs.
+            ids: the ids of the samples [n], bytes; None if they are not known.
+
+        Returns:
+            A truth value for each sample [n], as a numpy array or a torch tensor; or one truth value for all samples.
+        """
         ...
 
 
@@ -64,6 +94,7 @@ class IntervalRule:
     """
 
     form: ClassVar[str] = "intervals"
+    reads_ids: ClassVar[bool] = False
 
     score: str
     intervals: Sequence[Interval]
@@ -74,14 +105,25 @@ class IntervalRule:
         Raises:
             WeeError: the number of intervals does not fit the number of stages.
         """
-        check_length(len(stages), self.intervals)
-        exits = np.zeros(len(stages.ids), dtype=np.int64)
-        running = np.ones(len(stages.ids), dtype=np.bool_)
-        for summary, interval in zip(stages.summaries[:-1], self.intervals, strict=True):
-            scores = summary.scores[self.score]
-            running &= (interval.low <= scores) & (scores <= interval.high)
-            exits += running
-        return exits
+        return decide(self, stages)
+
+    def goes_on(self, stage: int, scores: Mapping[str, Any], ids: NDArray[np.bytes_] | None = None) -> Decision:
+        """Return which samples have a confidence in the interval of the stage; see `StageRule.goes_on`.
+
+        The result is of the same kind as the confidence, and on the same device.
+        """
+        confidences, interval = scores[self.score], self.intervals[stage]
+        # The confidence comes first: a numpy number on the left would copy a tensor to the host.
+        inside: Decision = (confidences >= interval.low) & (confidences <= interval.high)
+        return inside
+
+    def check_stages(self, stages: int) -> None:
+        """Check that there is an interval for each stage but the last.
+
+        Raises:
+            WeeError: there is not one interval for each stage but the last.
+        """
+        check_length(stages, self.intervals)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule as plain data; infinite ends are the texts "inf" and "-inf", which strict JSON allows."""
@@ -112,12 +154,32 @@ class FixedRule:
     """
 
     form: ClassVar[str] = "fixed"
+    reads_ids: ClassVar[bool] = False
 
     stage: int
 
     def __call__(self, stages: Stages) -> Ints:
-        """Return the stage at which every sample leaves [N]."""
-        return np.full(len(stages.ids), self.stage, dtype=np.int64)
+        """Return the stage at which every sample leaves [N].
+
+        Raises:
+            WeeError: there is no such stage.
+        """
+        return decide(self, stages)
+
+    def goes_on(
+        self, stage: int, scores: Mapping[str, Any] | None = None, ids: NDArray[np.bytes_] | None = None
+    ) -> bool:
+        """Return whether all samples go on; see `StageRule.goes_on`. Nothing is read."""
+        return stage < self.stage
+
+    def check_stages(self, stages: int) -> None:
+        """Check that the stage exists.
+
+        Raises:
+            WeeError: the stage is not in 0 .. stages - 1.
+        """
+        if not 0 <= self.stage < stages:
+            raise WeeError(f"every sample is to leave at stage {self.stage}, but stages run from 0 to {stages - 1}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rule as plain data."""
@@ -127,6 +189,35 @@ class FixedRule:
     def from_dict(cls, fields: Mapping[str, Any]) -> FixedRule:
         """Create the rule from the data that `to_dict` returns."""
         return cls(int(fields["stage"]))
+
+
+def decide(rule: IntervalRule | FixedRule, stages: Stages) -> Ints:
+    """The stage at which every sample leaves [N], by a rule's decision at each stage.
+
+    Raises:
+        WeeError: the rule does not fit the number of stages.
+    """
+    rule.check_stages(len(stages))
+    summaries = stages.summaries[:-1]
+    return last_reached(
+        len(stages.ids), (rule.goes_on(k, summary.scores, stages.ids) for k, summary in enumerate(summaries))
+    )
+
+
+def last_reached(count: int, decisions: Iterable[Any]) -> Ints:
+    """The stage at which every sample leaves [N], counted from 0.
+
+    Args:
+        count: N.
+        decisions: for each stage but the last, who goes on: a boolean array [N], or one truth value for all. What is decided
+            at a stage about a sample that does not reach it does not count.
+    """
+    exits = np.zeros(count, dtype=np.int64)
+    running = np.ones(count, dtype=np.bool_)
+    for decision in decisions:
+        running &= decision
+        exits += running
+    return exits
 
 
 def rule_to_dict(rule: Rule, forms: Mapping[str, type[Any]]) -> dict[str, Any]:
