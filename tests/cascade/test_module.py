@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from wee.cascade.module import Cascade, Exit, Prediction, RunOptions, padded_size, select
+from wee.cascade.module import Cascade, Prediction, RunOptions, padded_size, select
 from wee.cascade.preparation import Preparation
 from wee.data.base import ArrayImages, Transform
 from wee.errors import WeeError
@@ -34,6 +34,7 @@ from wee.method import (
     Window,
     summarise,
 )
+from wee.models.exits import Exit
 from wee.models.msdnet import MSDNet
 
 EVERYTHING = Interval(-np.inf, np.inf)

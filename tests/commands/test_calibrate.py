@@ -8,10 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
+from tests.helpers.configs import composed
 from wee.cascade.description import CascadeDescription
+from wee.cascade.module import Cascade
+from wee.commands.evaluate import EvaluateConfig
+from wee.data.corruption.split import CorruptedDraws
 from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.method import IntervalRule, Stages, summarise
@@ -71,6 +76,34 @@ def test_expected_numbers_are_those_of_the_rule_on_the_stored_logits(folder: Pat
     assert numbers.risk.value == pytest.approx((~outcome.correct)[accepted].mean())
     assert numbers.cost.value == pytest.approx(outcome.mean_cost)
     assert isinstance(description.rule, IntervalRule)
+
+
+def test_the_cascade_runs_as_the_stored_logits_say(folder: Path) -> None:
+    """Live, over the images of the test set: decisions equal those on the logits that `wee evaluate` stored."""
+    cascade = Cascade.load(folder / FOLDER)
+    description = cascade.description
+    assert description is not None
+    evaluated = composed("evaluate", *SMALL)
+    assert isinstance(evaluated, EvaluateConfig)
+    split = evaluated.dataset.split("test")
+    assert isinstance(split, CorruptedDraws)
+    live = cascade(torch.from_numpy(split.images))
+    store = LogitStore(folder / "outputs" / "store")
+    entries = []
+    for stage in description.stages:
+        (entry,) = store.find(Address("digits", stage.family, stage.scale, stage.member, TEST))
+        entries.append(entry)
+    assert entries[0].ids.tolist() == split.ids.tolist()
+    replayed = cascade.replay([np.asarray(entry.logits) for entry in entries])
+    edges = [edge for interval in description.rule.intervals for edge in (interval.low, interval.high)]  # type: ignore[attr-defined]
+    near = (
+        np.min([np.abs(replayed.confidence.numpy() - edge) for edge in [*edges, description.acceptance]], axis=0) < 1e-5
+    )
+    assert near.mean() < 0.05
+    for name in ("label", "stage", "accepted"):
+        first, second = getattr(live, name), getattr(replayed, name)
+        assert (first == second)[torch.from_numpy(~near)].all(), name
+    assert torch.allclose(live.confidence, replayed.confidence, atol=1e-5)
 
 
 def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(

@@ -9,6 +9,7 @@ from typing import Any
 from wee.errors import WeeError
 from wee.sweep.config import BootstrapConfig
 
+
 @dataclass
 class GuaranteeConfig:
     """What is guaranteed of the calibrated cascade, with probability 1 - delta over the draw of the certification samples.

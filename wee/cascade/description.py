@@ -152,6 +152,7 @@ class CascadeDescription:
         score: the name of the confidence that decides, and that predictions are accepted by.
         combine: "average" over what has run, or "replace" by the latest.
         stages: the stages, in the order in which they run.
+        summing_order: a number for each stage: outputs are summed in ascending order of these numbers, as in the sweep.
         rule: the rule that decides who goes on.
         acceptance: the least final confidence that is accepted; infinite if nothing is.
         chosen: how the setting was chosen: the budget or the target, its value of the task, and its average cost.
@@ -167,6 +168,7 @@ class CascadeDescription:
     score: str
     combine: str
     stages: Sequence[StageDescription]
+    summing_order: Sequence[int]
     rule: Rule
     acceptance: float
     chosen: Mapping[str, Any]
@@ -182,6 +184,7 @@ class CascadeDescription:
             "version": VERSION,
             **plain,
             "classes": list(self.classes),
+            "summing_order": list(self.summing_order),
             "stages": [asdict(stage) for stage in self.stages],
             "rule": rule_to_dict(self.rule),
             "acceptance": number_to_json(self.acceptance),

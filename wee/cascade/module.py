@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Protocol, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -25,7 +26,10 @@ from wee.machine import torch_threads
 from wee.method.logits import MemberOutputs, Outputs, as_stored
 from wee.method.policies import FixedRule, Rule, StageRule
 from wee.method.scores import DEFAULT_SCORE, SCORES, Score
-from wee.models.exits import MultiExit
+from wee.models.exits import Exit, MultiExit
+
+if TYPE_CHECKING:
+    from wee.cascade.description import CascadeDescription
 
 COMBINATIONS = ("average", "replace")
 """How outputs are combined: the mean over what has run, or the latest alone."""
@@ -35,19 +39,6 @@ SMALLEST_SHARE = 16
 
 Prepare = Callable[[int, Tensor], Tensor]
 """Gives the input of a stage: (stage, places of n samples, int64 on the CPU) to a tensor [n, channels, height, width]."""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """An exit of a multi-exit network, as a member of a cascade.
-
-    Attributes:
-        network: the network, a `wee.models.exits.MultiExit`.
-        number: of the exit, counted from 1.
-    """
-
-    network: nn.Module
-    number: int
 
 
 @dataclass(frozen=True)
@@ -131,6 +122,9 @@ class Cascade(nn.Module):
         torch.Size([4, 5])
     """
 
+    description: CascadeDescription | None = None
+    """What the folder says of a cascade that was loaded from one."""
+
     def __init__(
         self,
         members: Sequence[nn.Module | Exit],
@@ -176,6 +170,38 @@ class Cascade(nn.Module):
         self._runners: list[Callable[..., Any]] = [
             torch.compile(step, dynamic=False) if self.options.compile else step for step in steps
         ]
+
+    @classmethod
+    def load(cls, folder: str | Path, options: RunOptions | None = None) -> Cascade:
+        """Load the cascade that `wee calibrate` saved in a folder.
+
+        Args:
+            folder: the folder, with `cascade.json` and the weights.
+            options: device, precision, memory layout, compilation.
+
+        Returns:
+            The cascade; its attribute `description` has the names of the classes, what to expect and what is certified.
+
+        Raises:
+            WeeError: the folder is not that of a cascade, was written by a newer version, or a file is missing or changed.
+        """
+        from wee.cascade.description import CascadeDescription
+        from wee.cascade.folder import members_of, transforms_of
+
+        description = CascadeDescription.load(Path(folder))
+        cascade = cls(
+            members_of(Path(folder), description),
+            description.rule,
+            description.score,
+            description.combine,
+            [stage.temperature for stage in description.stages],
+            description.acceptance,
+            transforms_of(description),
+            description.summing_order,
+            options,
+        )
+        cascade.description = description
+        return cascade
 
     def __len__(self) -> int:
         """The number of stages."""

@@ -142,6 +142,7 @@ class Workshop:
             score=self.score,
             combine="replace" if self._replaces else "average",
             stages=[self._stage(place, origins) for place in choice.lineup],
+            summing_order=choice.lineup,
             rule=choice.rule,
             acceptance=calibrated.threshold,
             chosen={

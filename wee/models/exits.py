@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @runtime_checkable
@@ -30,3 +31,16 @@ class MultiExit(Protocol):
             The logits of that exit [n, classes], and the state from which the network goes on.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Exit:
+    """An exit of a multi-exit network, as a member of a cascade.
+
+    Attributes:
+        network: the network, a `MultiExit`.
+        number: of the exit, counted from 1.
+    """
+
+    network: nn.Module
+    number: int
