@@ -77,7 +77,7 @@ def page(description: CascadeDescription) -> str:
         "",
         "## What is guaranteed",
         "",
-        *(_guarantees(description) or ["Nothing is guaranteed: the cascade was calibrated without `guarantee.*`."]),
+        *_certified(description),
         "",
         "## Stages",
         "",
@@ -131,6 +131,16 @@ def _rows(description: CascadeDescription) -> list[tuple[str, str, str]]:
     return [(name, first, second) for (name, first), (_, second) in zip(tuning, test, strict=True)]
 
 
+def _certified(description: CascadeDescription) -> list[str]:
+    """What is guaranteed, and what could not be, as paragraphs of the card."""
+    certified = description.certified
+    if certified is None:
+        return ["Nothing is guaranteed: the cascade was calibrated without `guarantee.*`."]
+    refusal = [] if certified.refusal is None else [f"Not certified: {certified.refusal}."]
+    paragraphs = [*_guarantees(description), *refusal]
+    return [line for paragraph in paragraphs for line in (paragraph, "")][:-1]
+
+
 def _guarantees(description: CascadeDescription) -> list[str]:
     certified = description.certified
     if certified is None:
@@ -151,8 +161,6 @@ def _guarantees(description: CascadeDescription) -> list[str]:
     if lines:
         what = "They hold together with that probability" if len(lines) > 1 else "This holds"
         lines.append(f"{what} if {certified.assumption}. Nothing is guaranteed on shifted data.")
-    if certified.refusal is not None:
-        lines.append(f"Not certified: {certified.refusal}.")
     return lines
 
 
