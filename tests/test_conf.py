@@ -31,7 +31,11 @@ CATALOGUED = [
 def needs(name: str) -> list[str]:
     """Overrides without which a command cannot run."""
     names = ["dataset.name=d", "family.name=f"]
-    return {"import": [*names, "file=f.npz", "scale=s", "macs=1"], "calibrate": ["target=50"]}.get(name, [])
+    return {
+        "import": [*names, "file=f.npz", "scale=s", "macs=1"],
+        "calibrate": ["target=50"],
+        "predict": ["cascade=c", "images=i"],
+    }.get(name, [])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -168,7 +168,11 @@ class Pixels:
         )
 
     def __getitem__(self, place: int) -> NDArray[np.uint8]:
-        return np.asarray(self._transform(self._split.image(place)), dtype=np.uint8).reshape(self._shape)
+        return self.of(self._split.image(place))
+
+    def of(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Return the pixels of an image that has been read, [channels, size, size]."""
+        return np.asarray(self._transform(image), dtype=np.uint8).reshape(self._shape)
 
     def all(self) -> NDArray[np.uint8]:
         """Return the pixels of all images, [N, channels, size, size]."""
