@@ -74,6 +74,15 @@ def test_the_threshold_does_not_depend_on_what_certifies_but_by_its_tests() -> N
     assert first.start == second.start
 
 
+def test_disagreement_alone_keeps_the_threshold_of_the_task() -> None:
+    tuning, certification = stages_of(1, 2500), stages_of(2, 2500)
+    rule = rule_of(tuning)
+    calibrated = calibrate(tuning, certification, rule, COV, GuaranteeConfig(disagreement=0.3))
+    assert calibrated.threshold == COV.acceptance_threshold(tuning.at(rule(tuning)).ranked("msp"))
+    assert calibrated.certificate is not None
+    assert calibrated.certificate.index == 0
+
+
 def test_too_few_samples_are_said_with_what_would_do() -> None:
     tuning, certification = stages_of(1, 2500), stages_of(2, 40)
     guarantee = GuaranteeConfig(risk=0.01)

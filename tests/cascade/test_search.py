@@ -74,3 +74,15 @@ def test_choosing() -> None:
     risk = Task.parse("risk@80")
     assert within_budget(front, risk, 5, "MACs").lineup == (0,)
     assert reaching(front, risk, 55).lineup == (0,)
+
+
+def test_long_cascades_are_made_of_good_ones_too(material: Material) -> None:
+    """The beam is spread over the front: with it or without, the best cascade of three stages is as good."""
+    import wee.cascade.search as module
+
+    kept = module._spread([Choice((k,), IntervalRule("msp", []), float(k), float(k)) for k in range(100)])
+    assert len(kept) == module.BEAM
+    assert (kept[0].cost, kept[-1].cost) == (0.0, 99.0)
+    front = search(material, COV, "msp", sizes=3)
+    pairs = search(material, COV, "msp", sizes=2)
+    assert max(choice.value for choice in front) >= max(choice.value for choice in pairs)

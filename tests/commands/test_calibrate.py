@@ -33,7 +33,7 @@ def folder(trained: Path, tmp_path_factory: pytest.TempPathFactory, wee: Wee) ->
     place = tmp_path_factory.mktemp("calibrated")
     shutil.copytree(trained / "outputs", place / "outputs")
     shown = wee(*COMMON, "budget.macs=3e5", "guarantee.risk=0.985", "guarantee.macs=3e5", cwd=place).stdout
-    assert "the risk of what is accepted is at most 98.50%" in shown
+    assert "the risk of what is accepted is at most 98.5 %" in shown
     return place
 
 
@@ -53,7 +53,7 @@ def test_the_folder_holds_everything_that_runs(folder: Path) -> None:
     assert certified.guarantees[0].bound <= 0.985
     assert certified.samples == description.calibrated_on["certification_samples"] == 30
     page = (folder / FOLDER / "card.md").read_text()
-    assert "With probability 90%, the risk of what is accepted is at most 98.50%" in page
+    assert "With probability 90 %, the risk of what is accepted is at most 98.5 %" in page
     assert str(folder) not in page + (folder / FOLDER / "cascade.json").read_text()
 
 
@@ -137,6 +137,10 @@ def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(
             "a cascade is calibrated for one task, and cov@5 and risk@80 are chosen",
         ),
         (("target=100", "task=covv@5"), "there is no task 'covv@5'"),
+        (("target=100", "task=fpr@95"), "task=fpr@95 is about OOD data"),
+        (("target=100", "score=mutual_information"), "mutual_information cannot decide an exit"),
+        (("target=100", "seed=-1"), "seed is -1"),
+        (("target=100", "ensemble.scales=[s1,s2]"), "calibrate searches scales and exits by itself"),
         (
             ("target=100", "ensemble.members=3"),
             "tiny/s1 member 2: it is not trained with this config; train it: wee train",

@@ -41,10 +41,11 @@ class Group:
         Raises:
             WeeError: there is none.
         """
-        self._store(group, self.catalogue.find(name).name)
+        self._store(group, name)
 
     def _store(self, group: str, name: str) -> None:
-        ConfigStore.instance().store(group=group, name=name, node=dict(self.node(name)), provider="wee")
+        node = dict(self.node(self.catalogue.find(name).name))
+        ConfigStore.instance().store(group=group, name=name, node=node, provider="wee")
 
 
 def is_made(name: str) -> bool:

@@ -6,6 +6,7 @@ the threshold of the full ensemble) is fixed on the tuning samples; see `wee.met
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,8 +90,8 @@ def calibrate(
 ) -> Calibrated:
     """Set the acceptance threshold of a cascade, and certify what is to be guaranteed.
 
-    Without a guaranteed risk or disagreement, the threshold is that of the task on the tuning samples. With one, it is the
-    laxest of the candidates on the path of tests that keeps all guarantees.
+    Without a guaranteed risk, the threshold is that of the task on the tuning samples; a guaranteed disagreement is tested
+    there. With a guaranteed risk, it is the laxest of the candidates on the path of tests that keeps all guarantees.
 
     Args:
         tuning: the stages on the tuning samples.
@@ -113,7 +114,10 @@ def calibrate(
     names = tuple(name for name in TESTED if getattr(guarantee, name) is not None)
     if not names:
         return Calibrated(task.acceptance_threshold(tuned.ranked(score)), None, (), bound, None)
-    candidates = threshold_candidates(tuned.score(score))
+    if guarantee.risk is None:  # the threshold is that of the task, and is tested as it is
+        candidates = np.array([task.acceptance_threshold(tuned.ranked(score))])
+    else:
+        candidates = threshold_candidates(tuned.score(score))
     full_threshold = (
         task.acceptance_threshold(_full(tuning).ranked(score)) if guarantee.disagreement is not None else None
     )
@@ -155,21 +159,17 @@ def refusal(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) ->
     certificate = calibrated.certificate
     if certificate is not None and certificate.index is None:
         parts = []
-        for name, bound, losses, count, enough in zip(
-            calibrated.guaranteed,
-            certificate.bounds,
-            certificate.losses,
-            certificate.counts,
-            certificate.enough,
-            strict=True,
-        ):
-            limit = getattr(guarantee, name)
-            more = (
-                f"{enough:,} samples would be enough at this rate" if enough else "no number of samples would be enough"
-            )
+        columns = (certificate.bounds, certificate.losses, certificate.counts, certificate.enough, certificate.p_values)
+        for name, bound, losses, count, enough, p_value in zip(calibrated.guaranteed, *columns, strict=True):
+            if p_value <= certificate.delta:
+                continue
+            more = "no number of samples would be enough at this rate"
+            if enough is not None and count:
+                needed = math.ceil(enough * samples / count)
+                more = f"about {needed:,} certification samples would be enough at this rate"
             parts.append(
-                f"guarantee.{name}={limit:g}: the first threshold has {losses} losses among {count:,} samples, which bound "
-                f"it by {bound:.4g}; {more}"
+                f"guarantee.{name}={getattr(guarantee, name):g}: {losses} losses among {count:,} samples at the first "
+                f"threshold bound it by {bound:.4g}; {more}"
             )
         reasons.append(
             f"no acceptance threshold can be certified with {samples:,} independent certification samples at "

@@ -120,7 +120,7 @@ def _rows(description: CascadeDescription) -> list[tuple[str, str, str]]:
     def column(numbers: Expectation) -> list[tuple[str, str]]:
         rows = [
             ("coverage", _percent(numbers.coverage)),
-            ("risk of what is accepted", _percent(numbers.risk)),
+            ("risk of what is accepted", _percent(numbers.risk) if numbers.coverage.value else "-"),
             ("accuracy of all predictions", _percent(numbers.accuracy)),
             (f"average {label}", _interval(numbers.cost, si)),
         ]
@@ -146,7 +146,7 @@ def _guarantees(description: CascadeDescription) -> list[str]:
     if certified is None:
         return []
     lines = []
-    with_probability = f"With probability {1 - certified.delta:.0%}, "
+    with_probability = f"With probability {_share(1 - certified.delta)}, "
     for guarantee in certified.guarantees:
         if not guarantee.holds:
             continue
@@ -155,8 +155,8 @@ def _guarantees(description: CascadeDescription) -> list[str]:
             lines.append(with_probability + amount)
         else:
             lines.append(
-                f"{with_probability}{_WORDS[guarantee.name]} is at most {guarantee.limit:.2%} ({guarantee.losses} losses among "
-                f"{guarantee.samples:,} certification samples; bound {guarantee.bound:.2%})."
+                f"{with_probability}{_WORDS[guarantee.name]} is at most {_share(guarantee.limit)} ({guarantee.losses} losses "
+                f"among {guarantee.samples:,} certification samples; bound {_share(guarantee.bound)})."
             )
     if lines:
         what = "They hold together with that probability" if len(lines) > 1 else "This holds"
@@ -209,6 +209,11 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _percent(number: Estimate) -> str:
     return _interval(number, lambda value: f"{100 * value:.2f}") + " %"
+
+
+def _share(value: float) -> str:
+    """A share in per cent, with up to five digits: "99.6 %", never rounded to 100 %."""
+    return f"{100 * value:.5g} %"
 
 
 def _interval(number: Estimate, write: Callable[[float], str]) -> str:

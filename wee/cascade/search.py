@@ -17,7 +17,7 @@ SIDES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 """How far a window reaches below and above the operating threshold, as shares of the tuning samples."""
 
 BEAM = 24
-"""The number of shorter cascades that longer ones are made from."""
+"""The number of shorter cascades that longer ones are made from, spread over their front."""
 
 Places = tuple[int, ...]
 
@@ -97,9 +97,10 @@ def search(
 ) -> list[Choice]:
     """The non-dominated settings in average cost and the value of a task, in ascending order of cost.
 
-    Single networks are settings; cascades of m + 1 stages are made of the non-dominated cascades of m stages, each with every
-    network that may follow and every window in `SIDES` x `SIDES` at the stage that was the last one before. Windows of
-    cascades of two stages are therefore searched exhaustively, and those of longer ones stage by stage.
+    Single networks are settings. Cascades of m + 1 stages are made of non-dominated cascades of m stages (at most `BEAM`,
+    spread over their front), each with every network that may follow, and every window in `SIDES` x `SIDES` at the stage
+    that was the last one before. Windows of cascades of two stages are searched exhaustively, those of longer ones stage by
+    stage.
 
     Args:
         material: the networks.
@@ -121,7 +122,7 @@ def search(
                 longer += settings
                 done(len(settings))
         everything += longer
-        level = _front(longer, task)[:BEAM] if len(longer) else []
+        level = _spread(_front(longer, task)) if longer else []
     return _front(everything, task)
 
 
@@ -142,6 +143,12 @@ def _extended(material: Material, choice: Choice, place: int, task: Task, score:
     windows[-np.inf, np.inf] = Interval(-np.inf, np.inf, tau, rank)
     for interval in windows.values():
         yield _evaluated(stages, lineup, IntervalRule(score, [*choice.rule.intervals, interval]), task)
+
+
+def _spread(front: Sequence[Choice]) -> list[Choice]:
+    """Return at most `BEAM` settings, spread evenly over a front, with both of its ends."""
+    places = np.linspace(0, len(front) - 1, min(BEAM, len(front))).round().astype(int)
+    return [front[place] for place in dict.fromkeys(places.tolist())]
 
 
 def _evaluated(stages: Stages, lineup: Places, rule: IntervalRule, task: Task) -> Choice:

@@ -17,6 +17,7 @@ from wee.cascade.config import CascadePlan
 from wee.cascade.description import CascadeDescription, StageDescription, checksum
 from wee.cascade.search import Choice, Material, Network, Places, search
 from wee.data.splits import TEST, VAL, SplitName
+from wee.errors import WeeError
 from wee.files import commit_folder, temporary_folder
 from wee.method import Outcome, Stages, Summary
 from wee.method.arrays import Floats, Ints
@@ -57,6 +58,9 @@ class Workshop:
             return None
         from wee.method import fit_temperature
 
+        for network in self._pool.networks:
+            if VAL in network.entries:
+                network.entries[VAL].verify("logits")
         labels = self._pool.samples[VAL].labels[self.parts.tuning]
         return [fit_temperature(network.logits[VAL][self.parts.tuning], labels) for network in self._pool.networks]
 
@@ -211,9 +215,13 @@ class Workshop:
         complete = replace(description, stages=stages)
         complete.save(temporary)
         write_card(temporary, complete, curves)
+        replaced = temporary_folder(folder)
         if overwrite and folder.exists():
-            shutil.rmtree(folder)
-        commit_folder(temporary, folder)
+            folder.rename(replaced / folder.name)
+        committed = commit_folder(temporary, folder)
+        shutil.rmtree(replaced)
+        if not committed:
+            raise WeeError(f"{folder} was made by another process meanwhile; choose another name=NAME")
         return complete
 
     def curves(self, choice: Choice) -> dict[str, tuple[Floats, Floats]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,10 @@ from wee.data.kinds import sample_identity
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.identity import key_of
-from wee.method.metrics import TASKS, Task
+from wee.method.metrics import METRICS, TASKS, Task
 from wee.method.scores import SCORES
-from wee.sweep.config import BootstrapConfig, ScoreConfig, ScoringConfig, TaskConfig
+from wee.method.summaries import SCORING
+from wee.sweep.config import SAME, BootstrapConfig, ScoreConfig, ScoringConfig, TaskConfig
 
 if TYPE_CHECKING:
     from wee.cascade.search import Choice
@@ -45,7 +47,7 @@ class CalibrateConfig(MembersConfig):
     """The config of `wee calibrate`.
 
     Attributes:
-        name: The name of the cascade, and of its folder.
+        name: The name of the cascade, and of its folder; by default made of the data set, the family and the task.
         score: The confidence that decides, and that predictions are accepted by.
         task: What the cascade is for.
         cost: The cost that settings are chosen by.
@@ -60,7 +62,7 @@ class CalibrateConfig(MembersConfig):
         overwrite: Whether to replace a cascade of the same name that was calibrated otherwise.
     """
 
-    name: str = MISSING
+    name: str = ""
     score: ScoreConfig = MISSING
     task: TaskConfig = MISSING
     cost: CostConfig = MISSING
@@ -76,6 +78,7 @@ class CalibrateConfig(MembersConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.name = self.name or f"{self.dataset.name}-{self.family.name}-{self.task.names[0].replace('@', '')}"
         check_name("name", self.name)
         self.pick = [] if self.pick is None else [str(beginning) for beginning in as_list(self.pick)]
         for key, names in (("task", self.task.names), ("score", self.score.exit)):
@@ -83,7 +86,23 @@ class CalibrateConfig(MembersConfig):
                 raise WeeError(
                     f"a cascade is calibrated for one {key}, and {' and '.join(names)} are chosen; choose one"
                 )
-        Task.parse(self.task.names[0])
+        if not Task.parse(self.task.names[0]).metric.on_id:
+            raise WeeError(
+                f"task={self.task.names[0]} is about OOD data, and a setting is chosen on ID data alone: choose cov@.. or "
+                "risk@.."
+            )
+        others = [name for name in self.score.evaluation if name not in (SAME, self.score.exit[0])]
+        if others:
+            raise WeeError(
+                f"a cascade decides and accepts by one score, and {others[0]} cannot decide an exit, or is another one: choose "
+                f"one of {', '.join(name for name, score in SCORES.items() if not score.several)}"
+            )
+        if self.ensemble.scales or self.ensemble.exits:
+            raise WeeError(
+                "calibrate searches scales and exits by itself: leave out ensemble.scales and ensemble.exits"
+            )
+        if self.seed < 0:
+            raise WeeError(f"seed is {self.seed}: it is a whole number that is not negative")
         self.budget = {name: float(value) for name, value in self.budget.items() if value is not None}
         check_choice(self.budget, self.target, self.stages, self.cost.measure)
         if self.guarantee.macs is not None and self.cost.measure != MACS:
@@ -203,8 +222,16 @@ def _plan(cfg: CalibrateConfig) -> CascadePlan:
 
 def _identity(cfg: CalibrateConfig, plan: CascadePlan, pool: Pool) -> dict[str, Any]:
     """What fixes a calibrated cascade: how it is made, and the entries it is made from."""
-    settings = {**plan.describe(), "cost": asdict(cfg.cost)}
-    entries = sorted(f"{entry.address} {entry.key}" for entry in pool.entries)
+    kind = Task.parse(plan.task).kind.name
+    plugins = {
+        name: catalogue.source(name)
+        for name, catalogue in ((plan.score, SCORES), (kind, METRICS))
+        if catalogue.source(name) is not None
+    }
+    networks = [[one.family, one.scale, one.member, one.exit, one.cost] for one in pool.networks]
+    cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": networks}
+    entries = sorted(f"{entry.address} {entry.key} {entry.checksum}" for entry in pool.entries)
+    settings = {**plan.describe(), "cost": cost, "plugins": plugins, "scoring": SCORING, "wee": version("wee")}
     return {"settings": settings, "entries": entries, "key": key_of({"settings": settings, "entries": entries})}
 
 

@@ -113,7 +113,7 @@ def _summary(rows: Sequence[PredictedImage], description: CascadeDescription, co
     shown.add_row(f"average {name}", si(average), si(expected.cost.value))
     for guarantee in description.certified.guarantees if description.certified is not None else []:
         if guarantee.holds:
-            limit = f"{guarantee.limit:.2%}" if guarantee.samples is not None else si(guarantee.limit)
+            limit = f"{100 * guarantee.limit:.5g} %" if guarantee.samples is not None else si(guarantee.limit)
             shown.add_row(f"guaranteed {guarantee.name}", "", f"at most {limit}")
     return shown
 

@@ -58,9 +58,13 @@ class ScoreConfig:
     def __post_init__(self) -> None:
         chosen = [SCORES.find(name) for name in self.choices]
         deciding = [score.name for score in chosen if not score.several] or [DEFAULT_SCORE]
-        evaluated = [SAME, *(score.name for score in chosen if score.several)]
+        several = [score.name for score in chosen if score.several]
         self.exit = [_score(name, decides=True) for name in names(self.exit, deciding)]
-        self.evaluation = [name if name == SAME else _score(name) for name in names(self.evaluation, evaluated)]
+        evaluated = names(self.evaluation, [SAME])
+        self.evaluation = [
+            name if name == SAME else _score(name)
+            for name in (dict.fromkeys([*evaluated, *several]) if evaluated else [])
+        ]
         self.choices = {}
         for key, scores in (("exit", self.exit), ("evaluation", self.evaluation)):
             if not scores:

@@ -157,9 +157,7 @@ class Policy(ABC):
         default it is the text of the parameters, such as "share=0.3".
         """
         pairs = ((name, getattr(self, name)) for name in self.parameters())
-        text = ", ".join(
-            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in pairs
-        )
+        text = ", ".join(f"{name}={value}" for name, value in pairs)
         return {PARAMETERS: text} if text else {}
 
     @classmethod
