@@ -1,4 +1,4 @@
-"""Catalogues: the named things that users choose between, and plug-ins of their own."""
+"""Catalogues of the named things that users choose between, built-in ones and plug-ins."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from wee.errors import WeeError, unknown
 
 
 class Named(Protocol):
-    """What everything in a catalogue has.
+    """The attributes that everything in a catalogue has.
 
     Attributes:
-        name: what users type and tables contain.
-        label: what figures and pages call it.
-        help: one line for `--help`.
+        name: the name that users type and that tables contain.
+        label: the name on figures and pages.
+        help: a description of one line, for `--help`.
     """
 
     @property
@@ -42,10 +42,10 @@ class Catalogue(Generic[T], Mapping[str, T]):
     the user's `PYTHONPATH`.
 
     Args:
-        kind: what the things are, as it reads in a message ("policy").
-        things: the built-in ones.
-        adapt: makes a thing of this kind of a plug-in's object, given the name it was asked for by; it raises a `WeeError`
-            that says what is missing if it cannot.
+        kind: the kind of the things, as messages name it ("policy").
+        things: the built-in things.
+        adapt: converts a plug-in's object, given its name "module:Name" and the object, to a thing of this kind; it raises
+            a `WeeError` that says what is missing if it cannot.
 
     Raises:
         WeeError: two things have the same name.
@@ -70,13 +70,13 @@ class Catalogue(Generic[T], Mapping[str, T]):
         return len(self._things)
 
     def find(self, name: str) -> T:
-        """The thing of that name: a built-in one, or a plug-in's.
+        """Return the thing with a name: a built-in one or a plug-in.
 
         Args:
             name: the name of a built-in thing, or "module:Name".
 
         Raises:
-            WeeError: there is none; the message lists those that exist.
+            WeeError: no such thing exists; the message lists those that do.
         """
         name = str(name)
         if name in self._things:
@@ -88,9 +88,9 @@ class Catalogue(Generic[T], Mapping[str, T]):
         return self._plugins[name]
 
     def source(self, name: str) -> str | None:
-        """What identifies the code of a plug-in: the fingerprint of its module's source; None for a built-in thing.
+        """Return the fingerprint of the source of a plug-in's module; None for a built-in thing.
 
-        Results that depend on a plug-in are keyed by it, so that they are computed again when the plug-in has changed.
+        It is part of the key of results that depend on the plug-in, so that they are recomputed when the plug-in changes.
 
         Raises:
             WeeError: there is no such plug-in, or its source cannot be read.
@@ -108,21 +108,21 @@ class Catalogue(Generic[T], Mapping[str, T]):
 
 
 def _load(kind: str, name: str) -> Any:
-    """The object that a plug-in's name means."""
+    """Import the object that a plug-in's name "module:Name" refers to."""
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        thing = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise WeeError(
             f"there is no {kind} '{name}': {error}; is the folder of {module}.py on the PYTHONPATH?"
         ) from None
     except AttributeError:
         raise WeeError(f"there is no {kind} '{name}': the module {module} has no {attribute}") from None
-    return found
+    return thing
 
 
 def check_attributes(kind: str, name: str, thing: Any, needed: Iterable[str]) -> None:
-    """Refuse a plug-in's object that lacks something.
+    """Check that a plug-in's object has all the attributes that its kind needs.
 
     Raises:
         WeeError: it lacks an attribute; the message names all that are missing.
@@ -130,3 +130,8 @@ def check_attributes(kind: str, name: str, thing: Any, needed: Iterable[str]) ->
     missing = [attribute for attribute in needed if not hasattr(thing, attribute)]
     if missing:
         raise WeeError(f"the {kind} {name} has no {', '.join(missing)}; a {kind} needs {', '.join(needed)}")
+
+
+def first_line(thing: object) -> str:
+    """Return the first line of an object's own docstring, without that of a base class; empty if it has none."""
+    return (thing.__doc__ or "").strip().partition("\n")[0]

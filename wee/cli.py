@@ -1,7 +1,7 @@
 """The console command: `wee <command> [overrides]`.
 
-Each command is a Hydra application of its own. This front imports nothing heavy: it lists the commands, or
-hands the command line on.
+Each command is a separate Hydra application. This module imports nothing heavy: it lists the commands, or passes the
+command line on to one of them.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ def main() -> None:
 
 
 def _run(command: str, arguments: list[str]) -> None:
-    if command == "data" and arguments[:1] == ["check"]:  # `wee data check` is what users are told to type
+    if command == "data" and arguments[:1] == ["check"]:  # users type `wee data check`
         arguments = arguments[1:]
-    # As a module and as __main__, so that processes which re-run this one (DDP) run the same command.
+    # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
     sys.argv = ["wee", *arguments]
     runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
 
 
 def _complete(arguments: list[str]) -> None:
-    """Answer a shell's request for completions: a command's name, or what Hydra knows inside the command."""
+    """Answer a shell's request for completions with the names of commands, or with Hydra's completions for a command."""
     if not any(argument.startswith("query=") for argument in arguments):
         _hydra("train", arguments)  # (un)install prints the same script for every command
         return
@@ -68,7 +68,7 @@ def _complete(arguments: list[str]) -> None:
 
 
 def _hydra(command: str, arguments: list[str]) -> None:
-    """Run a command under wee's own name, which Hydra puts into its completion script."""
+    """Run a command under the name "wee", which Hydra puts into its completion script."""
     sys.argv = ["wee", *arguments]
     find_command(command).main()
 

@@ -1,13 +1,12 @@
-"""The one repair of other people's packages that wee makes.
+"""A workaround for a torchvision wheel that does not match torch.
 
-The torchvision wheel on PyPI is built for CUDA. Beside a CPU build of torch its compiled half does
-not load, and `import torchvision` then stops at "operator torchvision::nms does not exist", because
-it describes two operators that nobody has declared. timm, lightning and torchmetrics all import
-torchvision, so none of them can be imported either. Declaring the two operators is enough: nothing
-here or in those packages calls them.
+The torchvision wheel on PyPI is built for CUDA. With a CPU build of torch its compiled extension does not load,
+and `import torchvision` fails with "operator torchvision::nms does not exist", because it registers fake
+implementations of two operators that have not been declared. timm, lightning and torchmetrics all import torchvision,
+so none of them can be imported either. Declaring the two operators is enough: neither wee nor these packages call them.
 
-So importing wee puts a finder in front of Python's own, which makes the declarations when somebody begins
-to import torchvision, and leaves. Where torchvision works already, nothing is declared.
+Importing wee therefore installs an import finder that declares the operators when torchvision is first imported, and then
+removes itself. Nothing is declared if torchvision works already.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ _library: Any = None  # the declarations live as long as this reference
 
 
 class _BeforeTorchvision(importlib.abc.MetaPathFinder):
-    """Finds nothing; repairs torchvision at the moment before it is imported."""
+    """A meta-path finder that finds no module: it applies the workaround for torchvision just before its import."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Step aside after the first sight of torchvision."""
+        """Repair torchvision and remove this finder when torchvision is imported; always return None."""
         if name == "torchvision":
             sys.meta_path.remove(self)
             repair_torchvision()
@@ -40,7 +39,7 @@ class _BeforeTorchvision(importlib.abc.MetaPathFinder):
 
 
 def repair_on_import() -> None:
-    """Repair torchvision when it is imported, should it ever be; imports nothing now."""
+    """Arrange for torchvision to be repaired when it is imported. Imports nothing itself."""
     if "torchvision" not in sys.modules and not any(isinstance(f, _BeforeTorchvision) for f in sys.meta_path):
         sys.meta_path.insert(0, _BeforeTorchvision())
 
@@ -63,7 +62,7 @@ def repair_torchvision() -> bool:
 
 
 def _built_for_cuda() -> bool:
-    """Whether the installed torchvision wheel was built for CUDA, told without importing it."""
+    """Return whether the installed torchvision wheel was built for CUDA, without importing it."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return False

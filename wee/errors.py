@@ -1,4 +1,4 @@
-"""The one exception that reaches a user as a message and not as a traceback."""
+"""The exception that users see as a message, without a traceback."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterable
 
 
 class WeeError(ValueError):
-    """Something a user can put right.
+    """An error that the user can correct.
 
-    The message names the thing, says what is wrong with it and what would be right: an existing
-    choice, or a command to run. The command line prints it without a traceback.
+    The message names what is wrong and says what would be right: an existing choice, or a command to run. The command line
+    prints it without a traceback.
     """
 
 
 def unknown(what: str, given: object, choices: Iterable[object], hint: str = "", of: str = "") -> WeeError:
-    """An error for a name that does not exist, with the nearest names that do.
+    """Return an error for a name that does not exist, with the nearest names that do.
 
     Args:
-        what: the kind of thing, as it reads in a sentence ("score", "scale").
-        given: what the user wrote.
-        choices: what exists.
-        hint: a closing sentence, for instance a command that lists or makes what is missing.
-        of: what it should belong to ("family tiny").
+        what: the kind of the thing, as messages name it ("score", "scale").
+        given: the name that the user gave.
+        choices: the names that exist.
+        hint: a closing sentence, for instance a command that lists the names or creates what is missing.
+        of: the object that should have the thing ("family tiny").
 
     Example:
         >>> print(unknown("scale", "smal", ["small", "large"], of="family toy"))

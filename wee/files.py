@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and taking turns at it."""
+"""Atomic writes of files and folders, checksums, and a lock file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from wee.errors import WeeError
 
 HEARTBEAT = 5.0
-"""Seconds between two signs of life of a lock's holder."""
+"""Seconds between two updates of a lock file by its holder."""
 
 PATIENCE = 60.0
-"""Seconds without a sign of life after which a holder is taken for dead, where its machine is not ours to ask."""
+"""Seconds without an update after which the holder of a lock on another machine is considered dead."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file whole or not at all, and survive a loss of power."""
+    """Write a file completely or not at all; once written, it survives a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -51,22 +51,22 @@ def write_json(path: Path, content: Any) -> None:
 
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system answers on a full disk, beyond a quota, and beyond a limit on the size of a file."""
+"""Error numbers of a full disk, an exceeded quota, and an exceeded limit on the size of a file."""
 
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
 @contextlib.contextmanager
 def needing_space(folder: Path, size: int, kept: str) -> Iterator[None]:
-    """Report a disk that is full, while something is written inside, as an error that says how much space is needed.
+    """Turn the error of a disk that becomes full inside the `with` block into one that says how much space is needed.
 
     Args:
-        folder: where files are written.
-        size: bytes that they need.
-        kept: a sentence that says what is not lost and how to go on.
+        folder: the folder where files are written.
+        size: the number of bytes that they need.
+        kept: a sentence that says what is kept and how to continue.
 
     Raises:
-        WeeError: the disk is full, or a quota or limit of file sizes is reached.
+        WeeError: the disk is full, or a quota or a limit on the size of a file is exceeded.
     """
     try:
         yield
@@ -83,12 +83,12 @@ def needing_space(folder: Path, size: int, kept: str) -> Iterator[None]:
 def reserve(file: IO[bytes], size: int) -> None:
     """Give a file its full size on disk before it is mapped into memory and written.
 
-    Where a mapped file has no space on the disk yet and the disk is full, writing to it ends the process by a signal
-    (SIGBUS) without a message. Where the system cannot reserve space, zeros are written.
+    Writing to a mapped file without space on a full disk ends the process with a signal (SIGBUS) and no message. If the
+    system cannot reserve space, zeros are written.
 
     Args:
-        file: open for writing; what lies beyond its present position becomes zeros.
-        size: bytes that the whole file will have.
+        file: the file, open for writing; everything beyond its current position becomes zeros.
+        size: the final size of the file in bytes.
 
     Raises:
         OSError: there is not enough space.
@@ -105,16 +105,16 @@ def reserve(file: IO[bytes], size: int) -> None:
     while (rest := size - file.tell()) > 0:
         file.write(bytes(min(rest, CHUNK)))
     file.flush()
-    os.fsync(file.fileno())  # some file systems look for space only now
+    os.fsync(file.fileno())  # some file systems allocate space only now
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy.
 
-    (`np.save` into a file raises an OSError without an error number where the disk is full.)
+    `np.save` into a file raises an OSError without an error number if the disk is full; this function keeps the number.
 
     Raises:
-        OSError: it cannot be written; the error number says why.
+        OSError: the file cannot be written; the error number says why.
     """
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
@@ -122,30 +122,30 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 
 CHUNK = 2**22
-"""Bytes that share a checksum."""
+"""Number of bytes that each checksum covers."""
 
 
 def checksums_of(content: bytes) -> list[int]:
-    """The CRC-32 of every `CHUNK` bytes."""
+    """Return the CRC-32 of every chunk of `CHUNK` bytes."""
     return [zlib.crc32(memoryview(content)[start : start + CHUNK]) for start in range(0, len(content), CHUNK)]
 
 
 def checksums(path: Path) -> list[int]:
-    """The CRC-32 of every `CHUNK` bytes of a file."""
+    """Return the CRC-32 of every chunk of `CHUNK` bytes of a file."""
     with path.open("rb") as file:
         return [zlib.crc32(block) for block in iter(lambda: file.read(CHUNK), b"")]
 
 
 def commit_folder(temporary: Path, folder: Path, durable: bool = True) -> bool:
-    """Make a finished folder appear under its name in one step; give way to one that is there already.
+    """Rename a finished folder to its final path atomically; keep a folder that is there already.
 
     Args:
-        temporary: the finished folder, beside or below the place; gone afterwards.
-        folder: where it is to appear.
-        durable: whether its files have to survive a loss of power, which takes milliseconds for each file.
+        temporary: the finished folder, on the same file system; it does not exist afterwards.
+        folder: its final path.
+        durable: whether its files must survive a loss of power, which takes milliseconds for each file.
 
     Returns:
-        Whether it appeared; False if another was there first.
+        Whether the folder was renamed; False if another was there first, and then `temporary` is deleted.
     """
     for path in temporary.rglob("*"):
         if durable and path.is_file():
@@ -163,20 +163,22 @@ def commit_folder(temporary: Path, folder: Path, durable: bool = True) -> bool:
 
 
 def temporary_folder(folder: Path) -> Path:
-    """A new folder beside the place where it is to appear."""
+    """Create and return a temporary folder in the parent of its final path `folder`."""
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir(parents=True)
     return temporary
 
 
 class Lock:
-    """A lock file that works on shared folders: it is there or not, and its holder keeps touching it.
+    """A lock file that also works on network file systems.
 
-    Its one use is to spare double work. What it guards is committed by renaming, so that even two holders at once
-    could not spoil each other's results.
+    It exists while it is held, and its holder keeps refreshing its modification time, so that a stale lock can be recognised.
+
+    It only avoids duplicate work: results are committed by an atomic rename, so that even two simultaneous holders cannot
+    damage them.
 
     Args:
-        path: of the lock file.
+        path: the path of the lock file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -184,10 +186,15 @@ class Lock:
         self._token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
         self._held = False
         self._stop = threading.Event()
-        self._seen: tuple[str, float, float] | None = None  # another's token, its mtime, when we first saw that
+        # Another holder's token, the file's modification time, and when this process first saw both.
+        self._seen: tuple[str, float, float] | None = None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody holds it, or if its holder is dead; never waits. Twice is as good as once."""
+        """Take the lock if it is free or its holder is dead, without waiting. Safe to call more than once.
+
+        Returns:
+            Whether this object holds the lock.
+        """
         if self._held:
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,20 +211,24 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._stop.set()
         self._held = False
         if self._read() == self._token:
             self.path.unlink(missing_ok=True)
 
     def holder(self) -> str:
-        """Who holds the lock, for messages: a machine and a process."""
+        """Return the process and the machine that hold the lock, for messages."""
         host, _, rest = self._read().partition(":")
         return f"process {rest.partition(':')[0]} on {host}" if host else "nobody"
 
     @contextlib.contextmanager
     def waiting(self, every: float = 0.5) -> Iterator[None]:
-        """Hold the lock inside a `with`, waiting for it first."""
+        """Wait for the lock, and hold it inside the `with` block.
+
+        Args:
+            every: the time between two attempts, in seconds.
+        """
         while not self.acquire():
             time.sleep(every)
         try:
@@ -241,14 +252,14 @@ class Lock:
             return ""
 
     def _dead(self) -> str | None:
-        """The holder's token if it is dead."""
+        """Return the holder's token if the holder is dead, else None."""
         token = self._read()
         host, _, rest = token.partition(":")
         if host == socket.gethostname():
             process = rest.partition(":")[0]
             if process.isdigit() and not _alive(int(process)):
                 return token
-        # Has the file been touched while we watched? (Other machines' clocks may differ, so ours alone counts.)
+        # Has the file been touched since the last call? Other machines' clocks may differ, so only the local clock is used.
         try:
             touched = self.path.stat().st_mtime
         except FileNotFoundError:
@@ -258,7 +269,7 @@ class Lock:
         return token if time.monotonic() - self._seen[2] > PATIENCE else None
 
     def _break(self, dead: str) -> None:
-        """Remove a dead holder's lock. Of several who try, one succeeds; a live lock taken by mistake is put back."""
+        """Remove a dead holder's lock. If several processes try, one succeeds; a live lock removed by mistake is restored."""
         aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.dead")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)

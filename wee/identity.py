@@ -1,4 +1,4 @@
-"""Identities: short keys that are equal exactly when what made a thing is equal."""
+"""Short keys that identify results by everything that they were made from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 KEY_LENGTH = 16
-"""Hexadecimal digits of a key: among a million things, the chance of two alike is one in thirty million."""
+"""Number of hexadecimal digits of a key. Among a million keys, the chance of a collision is one in thirty million."""
 
 
 def key_of(identity: Mapping[str, Any]) -> str:
-    """The key of plain data (dicts, lists, strings, numbers), whatever the order of its fields."""
+    """Return the key of plain data (dicts, lists, strings, numbers); the order of fields does not matter."""
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_LENGTH]

@@ -10,21 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 THREADS = "OMP_NUM_THREADS"
-"""The variable by which users set the threads of a process."""
+"""The environment variable with which users set the number of threads of a process."""
 
 _SPINNING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 SPINS, SHARED_SPINS = "1000", "300"
-"""How often an idle OpenMP thread looks for work before it sleeps: on a free machine, and beside other jobs."""
+"""How often an idle OpenMP thread checks for work before it sleeps: on a free machine, and next to other jobs."""
 
 
 def bound_spinning() -> None:
-    """Let idle OpenMP threads sleep soon, unless the user has said how they wait. Has no effect once torch is loaded.
+    """Make idle OpenMP threads sleep early, unless the user has configured how they wait. No effect once torch is loaded.
 
-    Threads of one process wait for each other several thousand times a second. GNU's OpenMP, which torch's own packages
-    for Linux use, lets them spin 300,000 times before they sleep: they then keep a processor from a second process,
-    whose threads do the same, and both are many times slower than one after the other. A training that has the machine to
-    itself is as fast with 1,000; two side by side are faster still with 300, with which one alone is slower. Results do not
+    Threads of one process wait for each other several thousand times a second. GNU's OpenMP, which torch's packages for
+    Linux use, lets them spin 300,000 times before they sleep. Spinning threads keep the processors from a second process,
+    whose threads do the same, and both processes become many times slower than if they ran in turn. One training alone is
+    as fast with 1,000 spins; two in parallel are faster still with 300, with which one alone is slower. Results do not
     depend on it.
     """
     if not any(name in os.environ for name in _SPINNING):
@@ -36,15 +36,15 @@ def bound_spinning() -> None:
 def processors(root: Path = Path("/")) -> int:
     """Return the number of processors that this process may use; 1 or more.
 
-    It is the least of its CPU affinity, the CPU quota of its control groups (containers), and SLURM's share of a task.
-    (SLURM_CPUS_ON_NODE is not looked at: it is the share of all of a job's tasks on the machine together.)
+    It is the minimum of its CPU affinity, the CPU quota of its control groups (containers), and SLURM_CPUS_PER_TASK.
+    SLURM_CPUS_ON_NODE is ignored, because all tasks of a job on the machine share it.
 
     Args:
-        root: of the file system in which control groups are described.
+        root: the root of the file system that describes the control groups.
     """
     try:
         count = len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system has affinities
+    except AttributeError:  # not available on every system
         count = os.cpu_count() or 1
     share = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if share.isdecimal():
@@ -56,8 +56,8 @@ def processors(root: Path = Path("/")) -> int:
 def busy() -> float | None:
     """Return the load of this machine if other processes keep all its processors busy, else None.
 
-    The load average alone would count what has just ended, so the threads that run now are counted too. Where the system
-    does not tell (it is not Linux), the answer is None.
+    The load average includes processes that have just ended, so the threads that run now are counted too. Return None on
+    systems without this information (other than Linux).
 
     Returns:
         The load average of the last minute.
@@ -73,14 +73,14 @@ def busy() -> float | None:
 
 
 def _others_running(looks: int, pause: float) -> int | None:
-    """Return how many other threads of the machine run or wait for a processor, in the median of several looks.
+    """Return how many other threads of the machine run or wait for a processor, as the median of several samples.
 
     Args:
-        looks: the number of looks.
-        pause: the time between two looks, in seconds.
+        looks: the number of samples.
+        pause: the time between two samples, in seconds.
 
     Returns:
-        The number of threads; None where the system does not tell.
+        The number of threads; None if the system does not report it.
     """
     others = []
     for look in range(looks):
@@ -95,7 +95,7 @@ def _others_running(looks: int, pause: float) -> int | None:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use a number of threads for an operation inside a `with`."""
+    """Set the number of torch's threads for an operation inside the `with` block."""
     import torch
 
     before = torch.get_num_threads()
@@ -109,7 +109,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 def _quota(root: Path) -> float | None:
-    """Return the processors' worth of time that this process's control groups grant (v1 or v2); None for no limit."""
+    """Return the CPU quota of this process's control groups (v1 or v2), in processors; None for no limit."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -120,7 +120,7 @@ def _quota(root: Path) -> float | None:
         if controllers and "cpu" not in controllers.split(","):
             continue
         groups = PurePosixPath(path).parts[1:]
-        # A limit of an outer group holds inside too; in a container, the group itself may be the root that is mounted.
+        # The limit of an outer group applies to inner groups too; in a container, the mounted root may be the group itself.
         for top in (mounted, mounted / (controllers or "unified"), mounted / "cpu"):
             limits += [_limit(top.joinpath(*groups[:depth])) for depth in range(len(groups) + 1)]
     least = min(limits, default=math.inf)
@@ -128,7 +128,7 @@ def _quota(root: Path) -> float | None:
 
 
 def _limit(group: Path) -> float:
-    """Return the processors' worth of time that one control group grants; infinity for no limit."""
+    """Return the CPU quota of one control group, in processors; infinity for no limit."""
     try:
         if (group / "cpu.max").is_file():
             quota, period = (group / "cpu.max").read_text().split()

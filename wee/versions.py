@@ -1,4 +1,4 @@
-"""Versions worth remembering beside a result."""
+"""Versions of Python and of packages, which are saved with results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import platform
 
 
 def versions() -> dict[str, str]:
-    """Versions worth remembering beside a result."""
+    """Return the versions of Python and of the packages that results depend on, by name."""
     from importlib.metadata import version
 
     names = ("wee", "torch", "timm", "lightning", "numpy")

@@ -16,7 +16,7 @@ from wee.commands.figure import FigureCommandConfig, figure
 from wee.figures.config import FigureConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.results import AVERAGES, TABLE, save
-from wee.sweep.table import compute
+from wee.sweep.run import compute
 
 
 def test_intervals_of_a_sweep_reach_the_numbers_of_its_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

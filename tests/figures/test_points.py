@@ -18,7 +18,7 @@ from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.members.config import EnsembleConfig
 from wee.sweep.config import BASELINE, PolicyConfig, TaskConfig, WindowConfig
-from wee.sweep.table import compute
+from wee.sweep.run import compute
 
 
 @pytest.fixture(scope="module")

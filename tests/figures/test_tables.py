@@ -15,7 +15,7 @@ from wee.figures.kinds import FIGURE_KINDS, REFERENCE, TABLE
 from wee.figures.tables import read_tables_of
 from wee.sweep.fronts import fronts
 from wee.sweep.results import save
-from wee.sweep.table import compute
+from wee.sweep.run import compute
 
 
 @pytest.fixture(scope="module")

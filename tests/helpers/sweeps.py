@@ -11,8 +11,8 @@ from wee.data.splits import TEST, VAL, SplitName
 from wee.members.config import EnsembleConfig
 from wee.store import Address, LogitStore
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool, read_pool
-from wee.sweep.table import Plan
 
 SPLITS = (VAL, TEST, FAR)
 

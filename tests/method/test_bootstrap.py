@@ -294,5 +294,5 @@ def test_without_a_folder_for_compiled_code_it_is_not_kept(monkeypatch: pytest.M
 
 
 def test_numba_is_not_imported_unless_intervals_are_asked_for() -> None:
-    script = "import sys, wee.sweep.table, wee.method.bootstrap as b; assert 'numba' not in sys.modules"
+    script = "import sys, wee.sweep.run, wee.method.bootstrap as b; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import percentileofscore
@@ -182,6 +183,33 @@ def test_rules_read_back_decide_the_same(seed: int, tied: bool, members: int, sh
             assert (again(test) == rule(test)).all()
             checked.add(policy.name)
     assert checked == set(POLICIES)
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.integers(2, 4), st.floats(0, 1), st.booleans())
+def test_rules_decide_stage_by_stage_as_they_do_at_once(
+    seed: int, tied: bool, members: int, share: float, tensors: bool
+) -> None:
+    """Asked at each stage about the samples that reach it alone, in numpy arrays or in torch tensors."""
+    val, test = stages(seed, members, tied=tied), stages(seed + 1, members, tied=tied)
+    fitted = [policy.fit(val) for policy in (Single(), Ensemble(), Window(COV, share), SingleThreshold(share))]
+    for rule in (*fitted, FixedRule(1), Random(share)):
+        here, exits = np.arange(len(test.ids)), np.zeros(len(test.ids), dtype=int)
+        for stage, summary in enumerate(test.summaries[:-1]):
+            scores = {name: torch.tensor(s[here]) if tensors else s[here] for name, s in summary.scores.items()}
+            decision = rule.goes_on(stage, scores, test.ids[here])
+            assert not (isinstance(rule, IntervalRule) and tensors) or isinstance(decision, torch.Tensor)
+            here = here[np.broadcast_to(np.asarray(decision), here.shape)]
+            exits[here] = stage + 1
+        assert (rule(test) == exits).all()
+
+
+def test_a_rule_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(WeeError, match="leave at stage 2, but stages run from 0 to 1"):
+        FixedRule(2)(stages(0))
+    with pytest.raises(WeeError, match="3 stages needs 2 windows"):
+        IntervalRule("msp", [Interval(0, 1)])(stages(0, 3))
+    with pytest.raises(WeeError, match="give the ids of the samples"):
+        Random(0.5).goes_on(0, None, None)
 
 
 def test_a_rule_that_cannot_be_read_is_refused() -> None:

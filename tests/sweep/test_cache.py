@@ -21,7 +21,7 @@ from wee.store.derived import Derived
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoreConfig, ScoringConfig, TaskConfig
 from wee.sweep.pool import Pool
-from wee.sweep.table import compute
+from wee.sweep.run import compute
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from wee.method import fit_temperature, summarise
 from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool, read_pool
-from wee.sweep.settings import orders
-from wee.sweep.table import Plan, Result, compute
+from wee.sweep.run import Result, compute
+from wee.sweep.settings import all_lineups
 
 
 def run(found: Pool, wanted: Plan) -> pd.DataFrame:
@@ -46,13 +47,13 @@ def test_stages_of_different_scales_have_their_own_macs(store: LogitStore) -> No
 def test_a_scale_twice_needs_two_members(store: LogitStore) -> None:
     twice, _ = read_pool(store, "toy", "made", ["s1", "s1", "s2"], [0, 1], [VAL, TEST], [])
     assert twice is not None
-    cascades = [order.nodes for order in orders(twice, EnsembleConfig()) if order.role == "cascade"]
+    cascades = [order.places for order in all_lineups(twice, EnsembleConfig()) if order.role == "cascade"]
     assert len(cascades) == 2 * 2
     assert all(len(set(nodes)) == 3 for nodes in cascades)
     alone, _ = read_pool(store, "toy", "made", ["s1", "s1"], [0], [VAL, TEST], [])
     assert alone is not None
     with pytest.raises(WeeError, match="too few members"):
-        orders(alone, EnsembleConfig(1, 1))
+        all_lineups(alone, EnsembleConfig(1, 1))
 
 
 def test_replacing_ends_with_the_last_network_alone(store: LogitStore) -> None:
@@ -175,7 +176,7 @@ def test_exits_and_widths_must_fit(
 
 def test_exits_are_for_networks_that_have_them(store: LogitStore) -> None:
     with pytest.raises(WeeError, match="made/s1 has one output"):
-        orders(pool(store, "s1"), EnsembleConfig(exits=[[1, 2]]))
+        all_lineups(pool(store, "s1"), EnsembleConfig(exits=[[1, 2]]))
 
 
 @pytest.mark.parametrize("wrong", [[[3, 1]], [[1, 1]], [[0, 2]], [[]]])

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.configs import composed
+from wee.app.paths import conf_dir
+from wee.app.typed import check_overrides
+from wee.commands import find_command
 from wee.commands.sweep import SweepConfig
 from wee.errors import WeeError
 from wee.method import POLICIES, SCORES
@@ -38,7 +41,13 @@ def test_every_policy_is_a_choice(name: str) -> None:
         (["score=[msp,mutual_information]"], "evaluation", ["same", "mutual_information"]),
         (["score=mutual_information"], "exit", ["msp"]),
         (["score=energy", "score.exit=[gini]"], "exit", ["gini"]),
-        (["score=all"], "evaluation", ["msp", "entropy", "max_logit", "energy"]),
+        (["score=all"], "evaluation", ["same", "msp", "entropy", "max_logit", "energy"]),
+        (["score=[all,margin]"], "exit", ["msp", "entropy", "max_logit", "energy", "margin"]),
+        (
+            ["score=[all,mutual_information]"],
+            "evaluation",
+            ["same", "msp", "entropy", "max_logit", "energy", "mutual_information"],
+        ),
         (["policy=[window,single]"], "names", ["window", "single"]),
         (["policy=[paper,threshold]"], "names", ["single", "ensemble", "window", "threshold"]),
         (["policy=all", "policy.names=[single]"], "names", ["single"]),
@@ -47,6 +56,13 @@ def test_every_policy_is_a_choice(name: str) -> None:
 def test_choices_unite_and_keys_replace_them(overrides: list[str], key: str, expected: list[str]) -> None:
     cfg = sweep(*overrides)
     assert getattr(cfg.score if overrides[0].startswith("score") else cfg.policy, key) == expected
+
+
+def test_tasks_are_choices_alone_and_beside_files() -> None:
+    check_overrides(SweepConfig, ["task=cov@7", "task=[sc,risk@80.0]"], [conf_dir()], find_command("sweep").groups)
+    assert sweep("task=cov@7").task.names == ["cov@7"]
+    assert sweep("task=[sc,risk@80.0]").task.names == ["cov@5", "cov@10", "risk@50", "risk@80"]
+    assert sweep("task=sc", "task.names=[cov@1]").task.names == ["cov@1"]
 
 
 def test_a_choice_and_the_same_key_are_one_configuration() -> None:

@@ -21,7 +21,7 @@ from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import averages, differences, equal_quality, price_at
 from wee.sweep.rows import Row
-from wee.sweep.table import Result, compute
+from wee.sweep.run import Result, compute
 
 SCALES = ("s1", "s2", "s3")
 

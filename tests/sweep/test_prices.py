@@ -20,8 +20,8 @@ from wee.sweep.pool import Pool, Unpriced, read_pool
 from wee.sweep.prices import completed
 from wee.sweep.results import read_table, read_tables, save
 from wee.sweep.rounding import effect, effect_summary
+from wee.sweep.run import Result, compute
 from wee.sweep.summary import summary
-from wee.sweep.table import Result, compute
 
 FACTOR = 1e-3
 """What one MAC costs."""

@@ -22,7 +22,7 @@ from wee.sweep.config import WindowConfig
 from wee.sweep.pool import Pool
 from wee.sweep.results import read_rules, save
 from wee.sweep.rules import SavedRule
-from wee.sweep.table import Result, compute
+from wee.sweep.run import Result, compute
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.differences import differences
 from wee.sweep.pool import Candidate, Pool, read_pool
-from wee.sweep.settings import left_out, orders
-from wee.sweep.table import Result, compute
+from wee.sweep.run import Result, compute
+from wee.sweep.settings import all_lineups, left_out
 
 
 def bare(members: int, *stages: str) -> Pool:
@@ -33,45 +33,47 @@ def bare(members: int, *stages: str) -> Pool:
     return Pool("toy", ("made",), stages or ("s1",), networks, {}, [], places)
 
 
-def nodes(found: Pool, ensemble: EnsembleConfig, role: str = "cascade") -> list[tuple[int, ...]]:
-    return [order.nodes for order in orders(found, ensemble) if order.role == role]
+def lineups_of(found: Pool, ensemble: EnsembleConfig, role: str = "cascade") -> list[tuple[int, ...]]:
+    return [order.places for order in all_lineups(found, ensemble) if order.role == role]
 
 
 @given(st.integers(2, 8), st.integers(2, 8), st.integers(1, 30), st.integers(1, 60), st.integers(0, 9))
 def test_cascades_keep_to_their_caps(members: int, size: int, max_orders: int, max_cascades: int, seed: int) -> None:
     size = min(size, members)
     ensemble = EnsembleConfig(size, members, max_orders=max_orders, max_cascades=max_cascades, seed=seed)
-    cascades = nodes(bare(members), ensemble)
+    cascades = lineups_of(bare(members), ensemble)
     assert len(set(cascades)) == len(cascades) <= max_cascades
     assert cascades == sorted(cascades)
     firsts = Counter(lineup[0] for lineup in cascades)
     assert max(firsts.values()) - min(firsts[member] for member in range(members)) <= 1
     by_set = Counter(frozenset(lineup) for lineup in cascades)
     assert max(by_set.values()) <= max_orders
-    assert sorted(nodes(bare(members), ensemble, "together")) == sorted(tuple(sorted(members)) for members in by_set)
-    assert nodes(bare(members), ensemble, "alone") == [(member,) for member in range(members)]
+    assert sorted(lineups_of(bare(members), ensemble, "together")) == sorted(
+        tuple(sorted(members)) for members in by_set
+    )
+    assert lineups_of(bare(members), ensemble, "alone") == [(member,) for member in range(members)]
 
 
 @pytest.mark.parametrize(("size", "members"), [(2, 2), (2, 8), (3, 4), (4, 4)])
 def test_all_orders_are_run_as_long_as_they_are_few(size: int, members: int) -> None:
     every = list(itertools.permutations(range(members), size))
     for some in (EnsembleConfig(size, members), EnsembleConfig(size, members, orders=1000)):
-        assert nodes(bare(members), some) == every
+        assert lineups_of(bare(members), some) == every
         assert left_out(bare(members), some) is None
-        assert {order.cascades for order in orders(bare(members), some) if order.role != "alone"} == {len(every)}
+        assert {order.cascades for order in all_lineups(bare(members), some) if order.role != "alone"} == {len(every)}
 
 
 def test_the_orders_asked_for_are_run() -> None:
     listed = [list(order) for order in itertools.permutations(range(5))]
-    assert nodes(bare(5), EnsembleConfig(5, 5, orders=listed)) == list(itertools.permutations(range(5)))
+    assert lineups_of(bare(5), EnsembleConfig(5, 5, orders=listed)) == list(itertools.permutations(range(5)))
     assert left_out(bare(5), EnsembleConfig(5, 5, orders=listed)) is None
-    assert nodes(bare(5), EnsembleConfig(2, 5, orders="given")) == list(itertools.combinations(range(5), 2))
+    assert lineups_of(bare(5), EnsembleConfig(2, 5, orders="given")) == list(itertools.combinations(range(5), 2))
     assert left_out(bare(5), EnsembleConfig(2, 5, orders="given")) is None
-    given = nodes(bare(8), EnsembleConfig(4, 8, orders="given", max_cascades=10))
+    given = lineups_of(bare(8), EnsembleConfig(4, 8, orders="given", max_cascades=10))
     assert len(given) == 10
     assert all(list(lineup) == sorted(lineup) for lineup in given)
-    assert len(nodes(bare(6), EnsembleConfig(6, 6, orders=100))) == 100  # more than max_orders, which is for "all"
-    few = nodes(bare(4), EnsembleConfig(3, 4, orders=2))
+    assert len(lineups_of(bare(6), EnsembleConfig(6, 6, orders=100))) == 100  # more than max_orders, which is for "all"
+    few = lineups_of(bare(4), EnsembleConfig(3, 4, orders=2))
     assert Counter(frozenset(lineup) for lineup in few) == dict.fromkeys(
         map(frozenset, itertools.combinations(range(4), 3)), 2
     )
@@ -118,12 +120,12 @@ def test_what_is_left_out_is_said(found: Pool, ensemble: EnsembleConfig, message
 
 def test_cascades_across_scales_keep_to_the_caps() -> None:
     found = bare(20, "s1", "s2")
-    cascades = nodes(found, EnsembleConfig(2, 20))
+    cascades = lineups_of(found, EnsembleConfig(2, 20))
     assert len(set(cascades)) == 240
     assert set(Counter(first for first, _ in cascades).values()) == {12}
     assert set(Counter(second for _, second in cascades).values()) == {12}
-    assert {order.cascades for order in orders(found, EnsembleConfig(2, 20))} == {400}
-    assert len(nodes(bare(5, *["s1"] * 5), EnsembleConfig(2, 5))) == 24
+    assert {order.cascades for order in all_lineups(found, EnsembleConfig(2, 20))} == {400}
+    assert len(lineups_of(bare(5, *["s1"] * 5), EnsembleConfig(2, 5))) == 24
 
 
 def test_a_stage_without_a_family_is_of_the_sweeps_family(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_a_stage_without_a_family_is_of_the_sweeps_family(tmp_path: Path) -> Non
     store = fill_store(tmp_path, scales=("s1",), count=30, family="other")
     found, _ = read_pool(store, "toy", "made", ["s1", "other/s1"], [0, 1], [VAL, TEST], [])
     assert found is not None
-    assert nodes(found, EnsembleConfig()) == [(0, 2), (0, 3), (1, 2), (1, 3)]
+    assert lineups_of(found, EnsembleConfig()) == [(0, 2), (0, 3), (1, 2), (1, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -207,5 +209,5 @@ def test_the_last_stage_is_no_baseline(store: LogitStore) -> None:
 
 
 def test_exits_count_the_cascades_there_are(tmp_path: Path) -> None:
-    found = orders(exits(tmp_path), EnsembleConfig(1, 1, exits=[[1, 3], [1, 2, 3]]))
-    assert {len(order.nodes): order.cascades for order in found} == {1: 3, 2: 3, 3: 1}
+    found = all_lineups(exits(tmp_path), EnsembleConfig(1, 1, exits=[[1, 3], [1, 2, 3]]))
+    assert {len(order.places): order.cascades for order in found} == {1: 3, 2: 3, 3: 1}

@@ -14,8 +14,9 @@ from wee.errors import WeeError
 from wee.method import RiskCoverage, Stages, Task, Window, summarise
 from wee.method.bootstrap import group_numbers
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, ValidationStudyConfig, WindowConfig
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
-from wee.sweep.table import Plan, compute
+from wee.sweep.run import compute
 from wee.sweep.validation import COLUMNS, QUANTITIES, check, groups_for, spreads, study, validation_sets
 
 CONFIG = ValidationStudyConfig([60, 300], draws=4)

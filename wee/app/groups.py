@@ -35,18 +35,19 @@ class Group:
         for name in self.catalogue:
             self._store(group, name)
 
-    def offer_plugin(self, group: str, name: str) -> None:
-        """Make a plug-in known to Hydra as a choice.
+    def offer_made(self, group: str, name: str) -> None:
+        """Make a plug-in, or a kind at a parameter, known to Hydra as a choice.
 
         Raises:
-            WeeError: there is no such plug-in.
+            WeeError: there is none.
         """
-        self._store(group, self.catalogue.find(name).name)
+        self._store(group, name)
 
     def _store(self, group: str, name: str) -> None:
-        ConfigStore.instance().store(group=group, name=name, node=dict(self.node(name)), provider="wee")
+        node = dict(self.node(self.catalogue.find(name).name))
+        ConfigStore.instance().store(group=group, name=name, node=node, provider="wee")
 
 
-def is_plugin(name: str) -> bool:
-    """Whether a choice names a plug-in, "module:Name"."""
-    return ":" in name
+def is_made(name: str) -> bool:
+    """Whether a choice is made when it is named: a plug-in, "module:Name", or a kind at a parameter, "cov@5"."""
+    return ":" in name or "@" in name

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
-from wee.app.groups import Group, is_plugin
+from wee.app.groups import Group, is_made
 from wee.errors import WeeError, unknown
 
 T = TypeVar("T")
@@ -105,8 +105,8 @@ def _check_choices(schema: type, group: str, value: Any, choices: Sequence[str],
     for choice in map(str, value if isinstance(value, list) else [value]):
         if choice in choices or (catalogued is not None and choice in catalogued.catalogue):
             continue
-        if catalogued is not None and is_plugin(choice):
-            catalogued.offer_plugin(group, choice)
+        if catalogued is not None and is_made(choice):
+            catalogued.offer_made(group, choice)
             continue
         fields = _fields(_walk(schema, group))
         hint = f"A value goes into a field: {group}.{fields[0]}={choice}." if len(fields) == 1 else ""

@@ -1,4 +1,4 @@
-"""The commands: each is a Hydra application in a module of its own. Imports nothing heavy."""
+"""The commands, each of which is a Hydra application in a separate module. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ if TYPE_CHECKING:
     from wee.app.command import Command
 
 COMMANDS: Mapping[str, str] = {
-    "train": "train members of a family, and keep their weights",
-    "evaluate": "run trained members over images, and keep their logits in the store",
-    "import": "make store entries of logits that somebody else computed",
-    "sweep": "trace cascades over stored logits: tables and Pareto fronts",
+    "train": "train members of a family, and save their weights",
+    "evaluate": "run trained members on images, and save their logits in the store",
+    "import": "create store entries from logits that other programs computed",
+    "sweep": "evaluate cascades on stored logits: tables and Pareto fronts",
+    "calibrate": "make a cascade that runs: thresholds, guarantees, weights and a card",
+    "predict": "classify images with a calibrated cascade",
     "figure": "draw figures from the tables of one or many sweeps",
-    "families": "show what the networks of the families cost",
-    "data": "check that a data set is where it should be (wee data check)",
+    "families": "show the costs of the networks of families",
+    "data": "check that a data set exists and is complete (wee data check)",
 }
-"""What each command does, by name."""
+"""A description of each command, by name."""
 
 
 def module_of(name: str) -> str:
-    """The module of a command. `import` is a keyword of Python, so that its module is called `import_`."""
+    """Return the name of a command's module. The module of `import`, a keyword of Python, is called `import_`."""
     return f"wee.commands.{'import_' if name == 'import' else name}"
 
 
 def find_command(name: str) -> Command[Any]:
-    """The command of that name; imports its module."""
+    """Import the module of a command, and return the command."""
     command: Command[Any] = importlib.import_module(module_of(name)).COMMAND
     return command
 
 
 def modules() -> dict[str, str]:
-    """The module of every command, by name; handed to the application, which imports one when a message needs its config."""
+    """Return the module names of all commands, by command. The application imports one if a message needs its config."""
     return {name: module_of(name) for name in COMMANDS}

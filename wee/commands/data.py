@@ -1,4 +1,4 @@
-"""`wee data check`: check that a data set is in its place, and count what it contains."""
+"""`wee data check`: check that a data set exists, and count its images and classes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class DataConfig(Common):
 
 @dataclass(frozen=True)
 class Checkable:
-    """One split to be checked.
+    """One split to check.
 
     Attributes:
-        name: Of the data set.
-        dataset: Its config, resolved.
-        part: The part of it.
-        shifted: Whether it is a shifted test set, whose labels are those of the ID data.
+        name: The name of the data set.
+        dataset: The config of the data set, resolved.
+        part: The part of the data set.
+        shifted: Whether the split is a shifted test set, with the classes of the ID data.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Checkable:
 
 @dataclass(frozen=True)
 class DataJob:
-    """What `wee data check` works on.
+    """The resolved inputs of `wee data check`.
 
     Attributes:
         dataset: The ID data, resolved.
-        splits: What to check.
+        splits: The splits to check.
     """
 
     dataset: LabelledConfig
@@ -70,7 +70,7 @@ class DataJob:
 
 
 def resolve(cfg: DataConfig) -> DataJob:
-    """Look at the disk: count classes."""
+    """Resolve the config with the files on disk: count classes."""
     dataset = cfg.dataset.resolve()
     splits = [Checkable(dataset.name, dataset, part) for part in PARTS]
     splits += [Checkable(ood.name, ood.resolve(), "test") for ood in cfg.ood.values()]
@@ -79,20 +79,20 @@ def resolve(cfg: DataConfig) -> DataJob:
 
 
 def check(cfg: DataConfig) -> None:
-    """Count the classes and images of every split, and open a few."""
+    """Count the classes and images of every split, and open a few images."""
     from rich.table import Table
 
-    shown, counts, failures = Table(header_style="bold"), {}, Failures()
+    table, counts, failures = Table(header_style="bold"), {}, Failures()
     for column in ("data set", "split", "place", "images", "groups", "classes", "sizes"):
-        shown.add_column(column, justify="right" if column in ("images", "groups", "classes") else "left")
+        table.add_column(column, justify="right" if column in ("images", "groups", "classes") else "left")
     job = resolve(cfg)
     for checkable in job.splits:
         title = f"{checkable.name} {checkable.part}"
         with failures.of(title):
             counts[title] = _count(checkable, job.dataset)
             numbers = [f"{counts[title][key]:,}" for key in ("images", "groups", "classes")]
-            shown.add_row(checkable.name, checkable.part, counts[title]["place"], *numbers, counts[title]["sizes"])
-    show(shown)
+            table.add_row(checkable.name, checkable.part, counts[title]["place"], *numbers, counts[title]["sizes"])
+    show(table)
     report(splits=counts, failures=failures.messages)
     failures.tell()
 
@@ -101,7 +101,7 @@ def _count(checkable: Checkable, dataset: LabelledConfig) -> dict[str, Any]:
     """Count the images, groups and classes of a split, and open three of its images.
 
     Raises:
-        WeeError: the split is missing, an image cannot be read, or its classes are not those of the config.
+        WeeError: the split is missing, an image cannot be read, or the classes differ from the config.
     """
     import numpy as np
 
@@ -118,7 +118,7 @@ def _count(checkable: Checkable, dataset: LabelledConfig) -> dict[str, Any]:
 
 
 def _sizes(split: Split) -> list[tuple[int, int]]:
-    """Width and height of the first, the middle and the last image in pixels, each once.
+    """Return the distinct (width, height) of the first, the middle and the last image, in pixels.
 
     Raises:
         WeeError: an image cannot be read.
@@ -130,5 +130,5 @@ def _sizes(split: Split) -> list[tuple[int, int]]:
 COMMAND = Command("data", DataConfig, check, modules())
 
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("data").main()

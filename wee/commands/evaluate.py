@@ -1,4 +1,4 @@
-"""`wee evaluate`: run trained members over images, and keep their logits, and what they cost, in the store."""
+"""`wee evaluate`: run trained members on images, and store their logits and costs."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ STORAGES = ("float32", "float16")
 
 @dataclass
 class EvaluateConfig(MembersConfig):
-    """What `wee evaluate` can be told, beside which members.
+    """The config of `wee evaluate`.
 
     Attributes:
-        ood: OOD sets, by name; all of them are evaluated, beside the val and test splits of the ID data.
-        shift: labelled test sets from other distributions, by name; likewise.
-        cost: which costs of each member are measured, once, and kept beside all of its entries, also beside those that are
-            there already.
-        batch_size: images run at once.
-        precision: of the forward passes, as Lightning's Trainer takes it.
-        storage: what logits are kept as: "float32", or "float16", half as large and rounded (what that changes in every
-            number, `wee sweep rounding=float16` tells). Another storage is another entry.
-        piece_samples: samples written at a time; null for pieces of about 16 MiB.
+        ood: OOD sets, by name. All of them are evaluated, in addition to the val and test splits of the ID data.
+        shift: labelled test sets from other distributions, by name. All of them are evaluated too.
+        cost: the costs to measure. Each is measured once for each member, and added to all of its entries, including those
+            that exist already.
+        batch_size: number of images in one forward pass.
+        precision: numerical precision of forward passes, as Lightning's Trainer takes it.
+        storage: the type in which logits are stored: "float32", or "float16", which is half as large and rounded
+            (`wee sweep rounding=float16` reports the effect on every number). Each type has its own entries.
+        piece_samples: number of samples written at a time; null for pieces of about 16 MiB.
     """
 
     ood: Checked[dict[str, DatasetConfig]] = written({})
@@ -83,10 +83,10 @@ class EvaluateConfig(MembersConfig):
 
 @dataclass(frozen=True)
 class EvaluateJob:
-    """What `wee evaluate` works on.
+    """The resolved inputs of `wee evaluate`.
 
     Attributes:
-        origins: Of the members that are asked for.
+        origins: The origins of the selected members.
         splits: The samples of every split, by name.
     """
 
@@ -96,17 +96,17 @@ class EvaluateJob:
 
 @dataclass(frozen=True)
 class Pending:
-    """One entry to be made: a member on a split."""
+    """An entry to be recorded: the logits of a member on a split."""
 
     origin: Origin
     split: SplitName
 
 
 def resolve(cfg: EvaluateConfig) -> EvaluateJob:
-    """Look at the disk: count classes, and list the images.
+    """Resolve the config with the files on disk: count classes, and list the images.
 
     Raises:
-        WeeError: images are not there, nobody knows how many classes they have, or a scale names too few weights.
+        WeeError: images are missing, the number of classes is unknown, or a scale names too few weights.
     """
     from wee.data.samples import evaluated_splits
     from wee.members.origins import source
@@ -121,7 +121,7 @@ def resolve(cfg: EvaluateConfig) -> EvaluateJob:
 
 
 def evaluate(cfg: EvaluateConfig) -> None:
-    """Record every entry asked for that is not in the store yet, and measure every cost that an entry lacks."""
+    """Record every selected entry that is not in the store, and measure every cost that an entry lacks."""
     from wee.lit.processes import start_processes
     from wee.store import LogitStore
 
@@ -138,20 +138,20 @@ def evaluate(cfg: EvaluateConfig) -> None:
         if processes.leads:
             _lead(recorder, pending, failures)
         else:
-            named = {(entry.origin.scale, entry.origin.member, entry.split): entry for entry in pending}
+            by_name = {(entry.origin.scale, entry.origin.member, entry.split): entry for entry in pending}
             for scale, member, split, key, missing in processes.assignments():
-                with contextlib.suppress(WeeError):  # the leader tells
-                    recorder.help(named.get((scale, member, split)), key, missing)
+                with contextlib.suppress(WeeError):  # the leader reports it
+                    recorder.help(by_name.get((scale, member, split)), key, missing)
 
 
 def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> None:
-    """Make every entry that is not there yet; nothing stops at one that fails."""
+    """Record every entry that does not exist; if one fails, continue with the others."""
     from wee.store.store import Busy
 
     cfg, store = recorder.cfg, recorder.store
     total = sum(len(recorder.splits[entry.split]) for entry in pending)
     recorded: dict[str, int] = {}
-    there = added = waiting = 0
+    existing_count = added = waiting = 0
     with progress("images") as bar:
         task = bar.add_task("evaluating", total=total)
         while pending:
@@ -162,7 +162,7 @@ def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> N
                 address, identity = recorder.address(entry)
                 existing = store.get(address, identity)
                 if existing is not None:
-                    there, waiting = there + 1, 0
+                    existing_count, waiting = existing_count + 1, 0
                     bar.advance(task, len(split))
                     added += sum([existing.add_cost(cost) for cost in recorder.costs(entry.origin)])
                     continue
@@ -170,8 +170,8 @@ def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> N
                     writer = store.writer(address, identity, split.labels, split.ids, split.groups, cfg.piece_samples)
                 except Busy as busy:
                     if waiting == 0:
-                        log.info(f"{name}: {busy} is making it; coming back to it later")
-                    pending.append(entry)  # others first: two processes share the work
+                        log.info(f"{name}: {busy} is recording it; trying again later")
+                    pending.append(entry)  # try the others first, so that two processes share the work
                     waiting += 1
                     if waiting >= len(pending):
                         time.sleep(0.5)
@@ -187,16 +187,18 @@ def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> N
                 break
     samples = sum(recorded.values())
     log.info(
-        f"{len(recorded)} entries recorded ({samples:,} images), {there} were there already"
+        f"{len(recorded)} entries recorded ({samples:,} images), {existing_count} were there already"
         + (f" (costs added: {added})" if added else "")
         + f"; in {cfg.paths.store}"
     )
-    report(recorded=recorded, already_there=there, images=samples, costs_added=added, failures=failures.messages)
+    report(
+        recorded=recorded, already_there=existing_count, images=samples, costs_added=added, failures=failures.messages
+    )
     failures.tell()
 
 
 def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:
-    """One message where no member at all is there.
+    """Check that at least one member is trained, so that there is a single message if none is.
 
     Raises:
         WeeError: none of the members is trained with this config.
@@ -211,7 +213,7 @@ def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:
         path for folder in folders for path in folder.parent.glob(f"{folder.name.split('-')[0]}-*") if path.is_dir()
     ]
     note = (
-        f" (there are {len(others)} that were trained otherwise: repeat the overrides they were trained with)"
+        f" (there are {len(others)} that were trained with another config: repeat the overrides of their training)"
         if others
         else ""
     )
@@ -226,13 +228,13 @@ def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:
 
 
 class _Recorder:
-    """Makes entries, alone or with other processes; holds the member at work, loaded once for all its splits.
+    """Records entries, alone or with other processes; each member is loaded once for all its splits.
 
     Args:
         cfg: the config of the command.
-        store: where entries go.
-        splits: every split, by name.
-        processes: the processes.
+        store: the store of the entries.
+        splits: all splits, by name.
+        processes: the processes that share the work.
     """
 
     def __init__(
@@ -243,7 +245,7 @@ class _Recorder:
         self._costs: tuple[str, list[MeasuredCost]] | None = None
 
     def address(self, entry: Pending) -> tuple[Address, dict[str, Any]]:
-        """The address of an entry and its identity."""
+        """Return the address and the identity of an entry."""
         from wee.store import Address
 
         cfg, origin = self.cfg, entry.origin
@@ -251,10 +253,10 @@ class _Recorder:
         return address, origin.logits_identity(self.splits[entry.split], cfg.precision, cfg.storage)
 
     def make(self, entry: Pending, writer: EntryWriter, done: Callable[[int], None]) -> None:
-        """Record what an entry lacks, with the others' help, and commit it.
+        """Record the missing samples of an entry, together with the other processes, and commit it.
 
         Raises:
-            WeeError: it failed in some process, or a cost cannot be measured.
+            WeeError: recording failed in some process, or a cost cannot be measured.
         """
         costs = self.costs(entry.origin)
         missing, size = writer.missing, self.processes.size
@@ -262,7 +264,7 @@ class _Recorder:
         with self.processes.apart():
             self._record(entry, missing, writer, lambda n: done(n * size))
             writer.flush()
-        for _ in range(COLLECTING if size > 1 else 0):  # a shared folder may be late to show others' pieces
+        for _ in range(COLLECTING if size > 1 else 0):  # pieces of other processes may appear late on a shared folder
             writer.collect()
             if not len(writer.missing):
                 break
@@ -270,12 +272,12 @@ class _Recorder:
         plain = {
             cost.name: cost.values[0] if len(cost.values) == 1 else cost.values for cost in costs if not cost.conditions
         }
-        made = writer.commit(plain, self._provenance(entry.origin))
+        committed = writer.commit(plain, self._provenance(entry.origin))
         for cost in costs:
-            made.add_cost(cost)
+            committed.add_cost(cost)
 
     def costs(self, origin: Origin) -> list[MeasuredCost]:
-        """The costs asked for of a member: those that one of its entries has, and the others measured now, once.
+        """Return the selected costs of a member, from one of its entries if it has them; measure the others once.
 
         Raises:
             WeeError: a cost cannot be measured.
@@ -290,22 +292,22 @@ class _Recorder:
         from wee.store.entry import Damaged
         from wee.versions import versions
 
-        now = conditions(name)
+        current = conditions(name)
         for split in self.splits:
             folder = self.store.folder(*self.address(Pending(origin, split)))
-            with contextlib.suppress(Damaged):  # reported when it is the entry's turn
+            with contextlib.suppress(Damaged):  # reported when this entry is processed
                 for cost in Entry.open(folder).costs if folder.is_dir() else []:
-                    if cost.name == name and cost.conditions == now:
+                    if cost.name == name and cost.conditions == current:
                         return cost
         member = self._network(origin)
         values = measured(COSTS.find(name), member.module, member.transform, self.cfg.dataset.channels)
-        return MeasuredCost(name, values, now, time.strftime("%Y-%m-%dT%H:%M:%S%z"), versions())
+        return MeasuredCost(name, values, current, time.strftime("%Y-%m-%dT%H:%M:%S%z"), versions())
 
     def help(self, entry: Pending | None, key: str, missing: NDArray[np.int64]) -> None:
-        """Record a share of an entry that the leader makes.
+        """Record this process's share of an entry that the leader commits.
 
         Raises:
-            WeeError: it failed in some process.
+            WeeError: recording failed in some process.
         """
         with self.processes.apart():
             address, identity = self.address(entry) if entry is not None else (None, {})
@@ -337,7 +339,7 @@ class _Recorder:
         return self._latest[1]
 
     def _provenance(self, origin: Origin) -> dict[str, Any]:
-        """What to remember of how an entry was made."""
+        """Return the provenance that is saved with an entry."""
         from wee.versions import versions
 
         cfg = self.cfg
@@ -355,5 +357,5 @@ class _Recorder:
 COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules(), {"cost": Group(COSTS, choice)})
 
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("evaluate").main()

@@ -1,4 +1,4 @@
-"""`wee families`: what the families' networks cost."""
+"""`wee families`: show what each network of each family costs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from wee.units import si
 
 @dataclass
 class FamiliesConfig(Common):
-    """What `wee families` can be told.
+    """The config of `wee families`.
 
     Attributes:
         family: The family to show; null for all.
-        cost: Which costs are shown, a column each.
-        dataset: The data set for whose classes and channels the networks are built, as its config gives them. Its images are
-            not needed. null for 1000 classes and 3 channels, as of ImageNet.
+        cost: The costs to show, each in a column.
+        dataset: The data set whose numbers of classes and channels the networks are built for. Its images are not needed.
+            null for 1000 classes and 3 channels, as in ImageNet.
         classes: The number of outputs of a network. It overrides that of the data set; null for the data set's.
         channels: The number of channels of an image. It overrides that of the data set; null for the data set's.
     """
@@ -52,13 +52,13 @@ class FamiliesConfig(Common):
 
 @dataclass(frozen=True)
 class FamiliesJob:
-    """What `wee families` works on.
+    """The resolved inputs of `wee families`.
 
     Attributes:
         families: The families to show.
         classes: The number of outputs of a network.
         channels: The number of channels of an image.
-        title: What the networks are built for.
+        title: The title of the table, which says what the networks are built for.
     """
 
     families: list[FamilyConfig]
@@ -68,10 +68,10 @@ class FamiliesJob:
 
 
 def resolve(cfg: FamiliesConfig) -> FamiliesJob:
-    """Look at the disk: read the configs of all families, and count classes if no config says how many there are.
+    """Resolve the config with the files on disk: read the configs of families, and count classes if no config gives them.
 
     Raises:
-        WeeError: nothing tells how many classes there are, or a family's config is wrong.
+        WeeError: the number of classes is unknown, or a family's config is wrong.
     """
     dataset = None if cfg.dataset is None else cfg.dataset.resolve() if cfg.classes is None else cfg.dataset
     classes = cfg.classes or (1000 if dataset is None else dataset.classes)
@@ -88,20 +88,20 @@ def resolve(cfg: FamiliesConfig) -> FamiliesJob:
 
 
 def families(cfg: FamiliesConfig) -> None:
-    """Build every scale, measure what it costs, and print a table."""
+    """Build the network of every scale, measure its costs, and print a table."""
     from rich.table import Table
 
     from wee.data.base import Transform
     from wee.models.build import build
 
     job = resolve(cfg)
-    shown = Table(title=f"{job.title}; inputs in pixels", title_justify="left", header_style="bold")
+    table = Table(title=f"{job.title}; inputs in pixels", title_justify="left", header_style="bold")
     networks, failures = [], Failures()
     costs = [COSTS.find(name) for name in cfg.cost.measure]
     for column in ("family", "scale", "model"):
-        shown.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=True)
     for column in ("input", *(cost.heading for cost in costs)):
-        shown.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True)
     with progress("networks") as bar:
         task = bar.add_task("counting", total=sum(len(family.scales) for family in job.families))
         for family in job.families:
@@ -115,31 +115,31 @@ def families(cfg: FamiliesConfig) -> None:
                     networks.append(
                         {**row, **{cost: each[0] if len(each) == 1 else each for cost, each in values.items()}}
                     )
-                    shown.add_row(*map(str, row.values()), *(", ".join(map(si, each)) for each in values.values()))
+                    table.add_row(*map(str, row.values()), *(", ".join(map(si, each)) for each in values.values()))
                 bar.advance(task)
-            shown.add_section()
-    show(shown)
+            table.add_section()
+    show(table)
     report(classes=job.classes, channels=job.channels, networks=networks, failures=failures.messages)
     failures.tell()
 
 
 def _families() -> list[FamilyConfig]:
-    """Every family that has networks, from wee's folder of configs and the user's.
+    """Return all families that have networks, from wee's folder of configs and the user's.
 
     Raises:
         WeeError: a config is wrong.
     """
-    found = []
+    configs = []
     for folder in FOLDERS:
         for file in sorted((folder / "family").glob("*.yaml")):
             plain = OmegaConf.to_container(OmegaConf.load(file))
             if isinstance(plain, dict) and not plain.get("stored"):
-                found.append(to_object(FamilyConfig, plain, f"family ({file})"))
-    return found
+                configs.append(to_object(FamilyConfig, plain, f"family ({file})"))
+    return configs
 
 
 COMMAND = Command("families", FamiliesConfig, families, modules(), {"cost": Group(COSTS, choice)})
 
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("families").main()

@@ -25,9 +25,9 @@ class FigureCommandConfig(Common):
     """The config of `wee figure`.
 
     Attributes:
-        figure: What to draw.
+        figure: The figure to draw.
         sweeps: The sweeps whose tables are drawn: "newest", or a name, folder, file or pattern, or a list of these.
-        name: Name of the files; the name of the figure by default.
+        name: The name of the files; by default, the name of the figure.
     """
 
     figure: FigureConfig = MISSING
@@ -41,7 +41,7 @@ class FigureCommandConfig(Common):
 
 
 def figure(cfg: FigureCommandConfig) -> None:
-    """Draw a figure, and write its numbers to a CSV file beside it."""
+    """Draw a figure, and write its numbers to a CSV file in the same folder."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -63,14 +63,14 @@ def figure(cfg: FigureCommandConfig) -> None:
     files = [folder / f"{name}.{extension}" for extension in cfg.figure.formats]
     for file in files:
         write(drawn, file)
-    listed = folder / f"{name}.csv"
-    numbers.to_csv(listed, index=False)
-    log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {listed}")
-    report(files=[str(file) for file in [*files, listed]], sweeps=[str(sweep) for sweep in sweeps])
+    numbers_file = folder / f"{name}.csv"
+    numbers.to_csv(numbers_file, index=False)
+    log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {numbers_file}")
+    report(files=[str(file) for file in [*files, numbers_file]], sweeps=[str(sweep) for sweep in sweeps])
 
 
 COMMAND = Command("figure", FigureCommandConfig, figure, modules(), values={"figure.panels": metric_help()})
 
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("figure").main()

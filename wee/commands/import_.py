@@ -1,4 +1,4 @@
-"""`wee import`: make store entries of logits that somebody else computed."""
+"""`wee import`: create store entries from logits that other programs computed."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ DTYPES = ("float32", "float16", "float64")
 
 @dataclass
 class ImportConfig(Common):
-    """What `wee import` can be told.
+    """The config of `wee import`.
 
     Attributes:
-        file: one file with all members, or a list with one for each; .npz, .safetensors, or the paper authors' .pt.
-        dataset, family: their names, dataset.name and family.name, under which `wee sweep` finds the logits.
+        file: one file with all members, or a list with one file for each; .npz, .safetensors, or the paper authors' .pt.
+        dataset, family: the names dataset.name and family.name, under which `wee sweep` finds the logits.
         scale: name of the architecture.
         member: the members' numbers; null for 0, 1, ..
         macs: multiply-accumulates of one sample: one number, or one for each member, or up to each exit.
-        costs: other costs of one sample, by name, likewise. They are added to entries that are there already, too.
-        exits: whether the first axis of the logits are the exits of one multi-exit network, and not members.
-        labels: files of the labels, by split ("val", "test"), where the logits' files have none.
-        names: the split of each name in the files, where it is another.
-        unlabelled: sets whose labels are of other classes: they are OOD sets, and no shifted test sets.
-        variant: which entry of an authors' file to take, where it has several ("afp, wfp").
-        dtype: floating-point type in which logits are stored, one of `DTYPES`, whatever the files have. Another dtype is
-            another entry.
+        costs: other costs of one sample, by name, in the same form. They are also added to entries that exist already.
+        exits: whether the first axis of the logits has the exits of one multi-exit network instead of members.
+        labels: files with the labels, by split ("val", "test"), if the logits' files have none.
+        names: the split of each name in the files, if the names differ.
+        unlabelled: sets whose labels are of other classes, so that they are OOD sets and not shifted test sets.
+        variant: which entry of an authors' file to read, if it has several ("afp, wfp").
+        dtype: floating-point type in which logits are stored, one of `DTYPES`; the type in the files does not matter. Each
+            type has its own entries.
     """
 
     dataset: Checked[LabelledConfig] = written(None)
@@ -86,7 +86,7 @@ class ImportConfig(Common):
 
 
 def import_logits(cfg: ImportConfig) -> None:
-    """Read, check, then keep: nothing is written unless everything is in order."""
+    """Read and check all logits, then write them to the store. If a check fails, nothing is written."""
     from wee.data.logit_files import read
     from wee.data.splits import VAL
     from wee.store import Address, LogitStore
@@ -103,7 +103,7 @@ def import_logits(cfg: ImportConfig) -> None:
     macs = _for_each(MACS, cfg.macs, count, cfg.exits)
     costs = {name: _for_each(f"costs.{name}", values, count, cfg.exits) for name, values in cfg.costs.items()}
     store = LogitStore(cfg.paths.store)
-    # A member is known by all of its logits, so that its splits belong together.
+    # All logits of a member identify it, so that its splits belong together.
     weights = [
         _digest(*(imported.logits if cfg.exits else imported.logits[k] for imported in splits.values()))
         for k in range(len(members))
@@ -113,12 +113,12 @@ def import_logits(cfg: ImportConfig) -> None:
         for split, imported in splits.items()
         for k, member in enumerate(members)
     ]
-    made = added = 0
+    new_entries = added = 0
     for address, imported, k in jobs:
         logits = imported.logits if cfg.exits else imported.logits[k]
         others = [_cost(name, values if cfg.exits else [values[k]]) for name, values in costs.items()]
         new, new_costs = _keep(store, address, logits, imported, weights[k], macs if cfg.exits else macs[k], others)
-        made, added = made + new, added + new_costs
+        new_entries, added = new_entries + new, added + new_costs
     tied = {split: imported.newly_tied for split, imported in splits.items() if imported.newly_tied}
     if tied:
         listed = ", ".join(
@@ -129,7 +129,7 @@ def import_logits(cfg: ImportConfig) -> None:
             f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
         )
     log.info(
-        f"{made} entries imported, {len(jobs) - made} were there already"
+        f"{new_entries} entries imported, {len(jobs) - new_entries} were there already"
         + (f" (costs added: {added})" if added else "")
         + f"; in {cfg.paths.store}"
     )
@@ -139,8 +139,8 @@ def import_logits(cfg: ImportConfig) -> None:
         together += f" 'ensemble.members={members}'".replace(", ", ",")
     log.info(f"sweep them: wee sweep {names}{together}")
     report(
-        imported=made,
-        already_there=len(jobs) - made,
+        imported=new_entries,
+        already_there=len(jobs) - new_entries,
         costs_added=added,
         newly_tied={str(split): tied.get(split, 0) for split in splits},
     )
@@ -155,10 +155,10 @@ def _keep(
     macs: float | list[float],
     costs: list[MeasuredCost],
 ) -> tuple[bool, int]:
-    """Make an entry, unless the same is there, and add the costs that it lacks.
+    """Create an entry unless it exists, and add the costs that it lacks.
 
     Returns:
-        (whether the entry is new, how many costs were added to one that was there already).
+        (whether the entry is new, number of costs added to an existing entry).
     """
     import numpy as np
 
@@ -205,10 +205,10 @@ def _members(cfg: ImportConfig, count: int) -> list[int]:
 
 
 def _positive(key: str, values: Any) -> list[float]:
-    """One positive number or several as a list.
+    """Return one or several positive numbers as a list.
 
     Raises:
-        WeeError: something is no positive number.
+        WeeError: a value is not a positive number.
     """
     for value in as_list(values):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
@@ -217,10 +217,10 @@ def _positive(key: str, values: Any) -> list[float]:
 
 
 def _for_each(key: str, values: list[float], count: int, exits: bool) -> list[float]:
-    """A cost of each member, or up to each exit.
+    """Return the cost of each member, or up to each exit.
 
     Raises:
-        WeeError: there are too few numbers or too many, or they descend from exit to exit.
+        WeeError: the number of values does not fit, or they descend from exit to exit.
     """
     if exits:
         if len(values) != count or sorted(values) != values:
@@ -234,5 +234,5 @@ def _for_each(key: str, values: list[float], count: int, exits: bool) -> list[fl
 COMMAND = Command("import", ImportConfig, import_logits, modules())
 
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("import").main()

@@ -1,4 +1,4 @@
-"""Config of the commands that train or evaluate members: which members there are, and which are selected."""
+"""The base config of commands that train or evaluate members, and the selected members."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class MembersConfig(Common):
-    """Fields of the commands that train or evaluate members.
+    """The base config of the commands that train or evaluate members.
 
     Attributes:
         dataset: the ID data, on which members are trained.
         family: the architectures.
-        ensemble: which members there are.
-        trainer: how members are trained; it identifies their weights.
+        ensemble: the members that exist.
+        trainer: how members are trained; it is part of the identity of their weights.
         runtime: the devices.
         scale, member: the selected scales and members: one, a list, or "all".
     """
@@ -48,10 +48,10 @@ class MembersConfig(Common):
 
 
 def resolve_dataset(cfg: MembersConfig) -> LabelledConfig:
-    """The ID data with its classes counted. Looks at the disk if the config does not say how many there are.
+    """Return the ID data with its number of classes. Reads the disk if the config does not give the number.
 
     Raises:
-        WeeError: neither the config nor the files tell how many classes there are, or there are no images.
+        WeeError: neither the config nor the files determine the number of classes, or there are no images.
     """
     dataset = cfg.dataset.resolve()
     dataset.check_learnable()
@@ -59,10 +59,10 @@ def resolve_dataset(cfg: MembersConfig) -> LabelledConfig:
 
 
 def recipes(cfg: MembersConfig, dataset: LabelledConfig) -> list[Recipe]:
-    """The recipe of every member that is meant.
+    """Return the recipe of every selected member.
 
     Args:
-        cfg: which members, and how they are trained.
+        cfg: the selected members, and how they are trained.
         dataset: the ID data, resolved.
     """
     from wee.members.recipes import Recipe

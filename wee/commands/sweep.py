@@ -1,8 +1,9 @@
-"""`wee sweep`: trace cascades over stored logits. Reads the store and nothing else."""
+"""`wee sweep`: evaluate cascades on stored logits. Reads only the store."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from wee.app.failures import report
 from wee.app.fields import Checked, as_list, check_name, choice, choose, short, written
 from wee.app.groups import Group
 from wee.app.paths import Common
+from wee.catalogue import Catalogue
 from wee.commands import find_command, modules
 from wee.costs import COSTS, source_conditions
 from wee.costs.config import CostConfig
@@ -24,7 +26,7 @@ from wee.data.kinds import sample_identity
 from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
-from wee.method.metrics import metric_help, task_help
+from wee.method.metrics import TASKS, metric_help, task_help
 from wee.method.policies import POLICIES, Role
 from wee.method.scores import SCORES
 from wee.models.config import FamilyConfig, ScaleConfig
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wee.store import Address, Entry
+    from wee.sweep.plan import Plan
     from wee.sweep.pool import Pool
     from wee.sweep.rules import SavedRule
-    from wee.sweep.table import Plan
 
 log = logging.getLogger("wee")
 
@@ -56,22 +58,22 @@ ROUNDINGS = ("float16", "bfloat16")
 
 @dataclass
 class SweepConfig(Common):
-    """What `wee sweep` can be told.
+    """The config of `wee sweep`.
 
     Attributes:
-        name: of the sweep, by which `wee figure` finds it.
-        dataset, ood, shift, family, scale: whose logits, on what.
-        ensemble: which members, how many together, in which orders; across scales; over exits.
-        policy, window, score, task: what is done with them, and what is measured.
-        cost: the cost that cascades are priced by.
+        name: the name of the sweep, by which `wee figure` finds it.
+        dataset, ood, shift, family, scale: the data sets, and the networks whose logits are used.
+        ensemble: the members, the sizes and orders of cascades, mixes of scales, and exits.
+        policy, window, score, task: the policies and their settings, and the metrics.
+        cost: the cost by which cascades are priced.
         bootstrap: intervals around every number.
         fronts: the reference point of hypervolumes.
         validation: a study of the size of the validation set, in validation.csv.
-        runtime: how logits are scored, where no sweep has done it before.
-        rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and tell in storage.csv
-            what that changes in every number; null for not.
-        pick: where several entries have one name, which to take: beginnings of entry keys, weights' fingerprints or
-            training recipes, or "newest".
+        runtime: the threads and device that score logits, if no earlier sweep has scored them.
+        rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and write the effect on every
+            number to storage.csv; null for not.
+        pick: which entries to use if several have the same name: beginnings of entry keys, weights' fingerprints or training
+            recipes, or "newest".
     """
 
     dataset: Checked[LabelledConfig] = written(None)
@@ -107,7 +109,7 @@ class SweepConfig(Common):
 
 @dataclass(frozen=True)
 class SweepJob:
-    """What `wee sweep` works on: its config, and what the store says where the config leaves it to the store.
+    """The resolved inputs of `wee sweep`: its config, with scales and sets from the store if the config leaves them open.
 
     Attributes:
         cfg: The config.
@@ -123,7 +125,7 @@ class SweepJob:
     shift: dict[str, DatasetConfig]
 
     def expected(self, address: Address) -> dict[str, Any]:
-        """What the config says of an entry's identity: the samples, and the architecture."""
+        """Return the part of an entry's identity that the config determines: the samples and the architecture."""
         split = address.split
         others = {"ood": self.ood, "shift": self.shift}
         dataset = others[split.kind][split.name] if split.kind in others else self.cfg.dataset
@@ -135,10 +137,10 @@ class SweepJob:
 
 
 def resolve(cfg: SweepConfig) -> SweepJob:
-    """Look at the store: which scales and which OOD sets it has, if the config leaves that to the store.
+    """Resolve the config with the store: take its scales, OOD sets and shifted test sets if the config leaves them open.
 
     Raises:
-        WeeError: the store has nothing of that name, or not what is asked for.
+        WeeError: the store has no logits of that name, or not the selected ones.
     """
     if not cfg.family.stored:
         return SweepJob(cfg, cfg.family, _choose_scales(cfg, cfg.family), cfg.ood, cfg.shift)
@@ -163,10 +165,10 @@ def resolve(cfg: SweepConfig) -> SweepJob:
 
 
 def _choose_scales(cfg: SweepConfig, family: FamilyConfig) -> list[str]:
-    """The names of the scales to sweep.
+    """Return the names of the scales to sweep.
 
     Raises:
-        WeeError: a scale does not exist, or a mix of scales has one that does not.
+        WeeError: a scale, or a scale of a mix, does not exist.
     """
     for mix in cfg.ensemble.scales:
         family.choose([scale for scale in mix if "/" not in str(scale)] or "all")
@@ -174,12 +176,12 @@ def _choose_scales(cfg: SweepConfig, family: FamilyConfig) -> list[str]:
 
 
 def sweep(cfg: SweepConfig) -> None:
-    """Compute the table, the fronts and the differences, unless the same sweep of the same entries is there already."""
+    """Compute the table, the fronts and the differences, unless the same sweep of the same entries exists already."""
     from wee.sweep.fronts import check_reference, read_reference
+    from wee.sweep.plan import Plan
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
     from wee.sweep.summary import deployed_summary, summary
-    from wee.sweep.table import Plan
     from wee.sweep.validation import check
 
     job = resolve(cfg)
@@ -225,11 +227,11 @@ def sweep(cfg: SweepConfig) -> None:
 
 
 def _read(job: SweepJob, plan: Plan) -> list[Pool]:
-    """The networks of every scale, or of every mix of scales.
+    """Read the networks of every scale, or of every mix of scales.
 
     Raises:
-        WeeError: entries or their costs are missing; the message has the command that makes them. Or scales were evaluated
-            on different samples.
+        WeeError: entries or their costs are missing (the message has the command that creates them), or scales were
+            evaluated on different samples.
     """
     from wee.store import LogitStore
     from wee.store.entry import Damaged
@@ -239,7 +241,7 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
     store = LogitStore(cfg.paths.store)
     missing: dict[Address, None] = {}
     unpriced: dict[Address, Entry] = {}
-    # Numbers of another version of a plug-in are not those of this one, unless they are asked for.
+    # Numbers of another version of a plug-in are used only if the config selects them.
     conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
     for scales in cfg.ensemble.scales or [[scale] for scale in job.scales]:
         names = (cfg.dataset.name, cfg.family.name, [str(scale) for scale in scales])
@@ -252,8 +254,8 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
             continue
         except Damaged as error:
             if error.address is None:
-                elsewhere = [one for one in overrides() if one.startswith("paths.") and one not in str(error)]
-                raise WeeError(" ".join([str(error), *elsewhere])) from None
+                other_paths = [text for text in overrides() if text.startswith("paths.") and text not in str(error)]
+                raise WeeError(" ".join([str(error), *other_paths])) from None
             raise WeeError(f"{error}. {_make(job, [error.address])}") from None
         missing |= dict.fromkeys(lacking)
         pools += [pool] if pool is not None else []
@@ -267,10 +269,10 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
     if unpriced:
         entries = list(unpriced.values())
         raise WeeError(f"{Unpriced(cfg.cost.measure, conditions, entries)}. {_measure(job, entries)}")
-    for one in cfg.pick:
-        if one != "newest" and not any(entry.is_called(one) for pool in pools for entry in pool.entries):
+    for beginning in cfg.pick:
+        if beginning != "newest" and not any(entry.is_called(beginning) for pool in pools for entry in pool.entries):
             raise WeeError(
-                f"pick={one} fits no entry that this sweep reads; leave it out, and ambiguous ones are listed"
+                f"pick={beginning} matches no entry that this sweep reads; without it, ambiguous entries are listed"
             )
     _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
     check_same_samples(pools)
@@ -278,13 +280,13 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
 
 
 def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
-    """Members that were trained differently may be compared on purpose; never unawares, or against a pick.
+    """Warn if members were trained with different recipes, and check that all have the picked recipe.
 
     Raises:
-        WeeError: a training recipe is picked, and some member has no entry of it.
+        WeeError: a training recipe is picked, and a member has no entry with it.
     """
     recipes = dict.fromkeys(entry.recipe for entry in entries if entry.recipe)
-    picked = {recipe for recipe in recipes for one in pick if one != "newest" and recipe.startswith(one)}
+    picked = {recipe for recipe in recipes for key in pick if key != "newest" and recipe.startswith(key)}
     for entry in entries:
         if picked and entry.recipe not in picked:
             raise WeeError(
@@ -296,10 +298,10 @@ def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
 
 
 def _check_points(pools: list[Pool], plan: Plan) -> None:
-    """Refuse policies of which none applies.
+    """Check that at least one policy applies to the networks.
 
     Raises:
-        WeeError: there is nothing to compute.
+        WeeError: no policy applies.
     """
     needs = [f"{policy.name} needs {policy.role.needs}" for policy in map(POLICIES.find, plan.policy.names)]
     if not any(plan.points(pool) for pool in pools):
@@ -309,14 +311,14 @@ def _check_points(pools: list[Pool], plan: Plan) -> None:
 
 
 def _make(job: SweepJob, missing: list[Address]) -> str:
-    """What to run to make entries."""
-    made = _evaluate(job, missing)
-    own = any(address.family == job.family.name for address in missing)
-    return f"Make them: {made}" if own else f"Make them with {made}."
+    """Return the advice for missing entries: the command that creates them."""
+    advice = _evaluate(job, missing)
+    same_family = any(address.family == job.family.name for address in missing)
+    return f"Make them: {advice}" if same_family else f"Make them with {advice}."
 
 
 def _measure(job: SweepJob, unpriced: list[Entry]) -> str:
-    """What to run so that members have the cost of the sweep."""
+    """Return the advice for members without the cost of the sweep: the command that adds it."""
     cost = job.cfg.cost.measure
     imported = [entry for entry in unpriced if entry.manifest["identity"].get("imported")]
     if imported:
@@ -326,19 +328,19 @@ def _measure(job: SweepJob, unpriced: list[Entry]) -> str:
 
 
 def _evaluate(job: SweepJob, addresses: list[Address], cost: str | None = None) -> str:
-    """The command that evaluates members; it measures a cost where one is given."""
-    own = [address for address in addresses if address.family == job.family.name]
-    if not own:
+    """Return the command that evaluates members, and measures a cost if one is given."""
+    of_family = [address for address in addresses if address.family == job.family.name]
+    if not of_family:
         return f"wee evaluate family={addresses[0].family}" + (f" cost={cost}" if cost else "")
-    scales = short(list(dict.fromkeys(address.scale for address in own)), list(job.family.scales))
-    members = short(sorted({address.member for address in own}), job.cfg.ensemble.members)
+    scales = short(list(dict.fromkeys(address.scale for address in of_family)), list(job.family.scales))
+    members = short(sorted({address.member for address in of_family}), job.cfg.ensemble.members)
     return command("evaluate", scale=scales, member=members, cost=cost)
 
 
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
 ) -> tuple[dict[str, pd.DataFrame], list[SavedRule]]:
-    """The tables of a sweep by file name, and its fitted rules."""
+    """Compute the tables of a sweep, by file name, and its fitted rules."""
     import pandas as pd
 
     from wee.method import kernels
@@ -347,23 +349,23 @@ def _compute(
     from wee.sweep.differences import averages, differences, equal_quality
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
-    from wee.sweep.table import Result, compute
+    from wee.sweep.run import Result, compute
     from wee.sweep.validation import study
 
     if plan.bootstrap.resamples and not kernels.load():
         log.info("numba is not installed, so intervals take about 20 times as long; install it: pip install numba")
 
-    def swept(rounding: str | None, plan: Plan) -> Result:
+    def compute_pools(rounding: str | None, plan: Plan) -> Result:
         scorer = SummaryCache(cfg.runtime, Derived(cfg.paths.store), rounding, lambda n: bar.advance(scoring, n))
-        whole = Result()
+        result = Result()
         for pool in pools:
-            for one, word in ((scoring, "scoring"), (task, "sweeping")):
-                bar.update(one, description=f"{word} {pool.family}/{pool.scale}")
-            whole.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n)))
-        return whole
+            for bar_task, word in ((scoring, "scoring"), (task, "sweeping")):
+                bar.update(bar_task, description=f"{word} {pool.family}/{pool.scale}")
+            result.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n)))
+        return result
 
-    def studied() -> pd.DataFrame:
-        """The study of the validation set's size; networks are scored by now."""
+    def study_validation() -> pd.DataFrame:
+        """Study the size of the validation set. The summaries of all networks are in the cache."""
         scorer = SummaryCache(cfg.runtime, Derived(cfg.paths.store))
         points = sum(plan.points(pool) for pool in pools)
         resampling = bar.add_task("drawing validation sets", total=points * cfg.validation.sets, unit="fits")
@@ -375,31 +377,33 @@ def _compute(
         samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
         scoring = bar.add_task("scoring", total=times * samples, unit="samples")
         task = bar.add_task("sweeping", total=times * sum(plan.points(pool) for pool in pools))
-        # First what may fail.
-        rounded = None if cfg.rounding is None else swept(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
-        whole = swept(None, plan)
-        validation = studied() if cfg.validation.sizes else None
-    table = whole.table()
+        # Start with the computation that may fail.
+        rounded = (
+            None if cfg.rounding is None else compute_pools(cfg.rounding, replace(plan, bootstrap=BootstrapConfig()))
+        )
+        result = compute_pools(None, plan)
+        validation = study_validation() if cfg.validation.sizes else None
+    table = result.table()
     tables = {"table.csv": table, "fronts.csv": fronts(table, reference)}
     if plan.bootstrap.resamples:
         comparisons = {"averages": averages, "differences": differences, "equal_quality": equal_quality}
         for name, compare in comparisons.items():
-            tables[f"{name}.csv"] = compare(table, whole, plan.bootstrap.level)
+            tables[f"{name}.csv"] = compare(table, result, plan.bootstrap.level)
     if rounded is not None:
         tables["storage.csv"] = effect(table, rounded.table())
     if validation is not None:
         tables["validation.csv"] = validation
-    return tables, whole.rules
+    return tables, result.rules
 
 
 def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:
-    """What fixes every number of a sweep: its settings, and the entries it reads."""
+    """Return the identity of a sweep, which determines all its numbers: its settings and the entries that it reads."""
     from importlib.metadata import version
 
     from wee.method.metrics import METRICS
     from wee.method.scores import SCORES
     from wee.method.summaries import SCORING
-    from wee.sweep.table import Plan
+    from wee.sweep.plan import Plan
 
     cfg = job.cfg
     parts = {entry.name: getattr(cfg, entry.name) for entry in fields(Plan)}
@@ -409,7 +413,7 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
     kinds = dict.fromkeys(metric.kind.name for metric in plan.metrics)
     sources |= {name: METRICS.source(name) for name in kinds if name not in METRICS}
     sources |= {name: POLICIES.source(name) for name in cfg.policy.names if name not in POLICIES}
-    own = {"plugins": sources} if sources else {}
+    plugins = {"plugins": sources} if sources else {}
     networks = (network for pool in pools for network in pool.networks)
     values = [[network.family, network.scale, network.member, network.exit, network.cost] for network in networks]
     cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": values}
@@ -421,7 +425,7 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
         **rounding,
         **limits,
         **validation,
-        **own,
+        **plugins,
         "scoring": SCORING,
         "scale": job.scales,
         "entries": entries,
@@ -432,14 +436,14 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
 
 
 def _labels(job: SweepJob) -> dict[str, dict[str, str]]:
-    """What things are called on figures, where their configs say so."""
+    """Return the labels for figures of families, scales, OOD sets and costs, if their configs have labels."""
     family = job.family
     scales = {f"{family.name}/{name}": scale.label for name, scale in family.scales.items()}
     oods = {name: ood.label for name, ood in job.ood.items()}
     cost = COSTS.find(job.cfg.cost.measure)
     kinds = {"families": {family.name: family.label}, "scales": scales, "oods": oods}
     kinds |= {"costs": {cost.name: cost.label}, "units": {cost.name: cost.unit}}
-    return {kind: {name: label for name, label in named.items() if label} for kind, named in kinds.items()}
+    return {kind: {name: label for name, label in labels.items() if label} for kind, labels in kinds.items()}
 
 
 def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
@@ -448,15 +452,19 @@ def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:
     return Path(cfg.paths.sweeps, cfg.name, key_of(identity))
 
 
+GROUPS: Mapping[str, Catalogue[Any]] = {"task": TASKS, "policy": POLICIES, "score": SCORES, "cost": COSTS}
+"""The config groups whose choices come from catalogues."""
+
 COMMAND = Command(
     "sweep",
     SweepConfig,
     sweep,
     modules(),
-    {"policy": Group(POLICIES, choice), "score": Group(SCORES, choice), "cost": Group(COSTS, choice)},
+    {name: Group(catalogue, choice) for name, catalogue in GROUPS.items()},
     {"task.names": task_help(), "task.metrics": metric_help()},
 )
 
+
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("sweep").main()

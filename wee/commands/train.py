@@ -1,4 +1,4 @@
-"""`wee train`: train members of a family, and keep their weights."""
+"""`wee train`: train members of a family, and save their weights."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger("wee")
 
 @dataclass
 class TrainConfig(MembersConfig):
-    """What `wee train` can be told, beside which members.
+    """The config of `wee train`.
 
     Attributes:
-        logger: where curves go: by kind (csv, tensorboard, wandb, mlflow), options of Lightning's logger.
+        logger: the loggers of training curves: options of Lightning's logger by kind (csv, tensorboard, wandb, mlflow).
     """
 
     logger: dict[str, Any] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class TrainConfig(MembersConfig):
 
 @dataclass(frozen=True)
 class TrainJob:
-    """What `wee train` works on.
+    """The resolved inputs of `wee train`.
 
     Attributes:
-        recipes: Of the members that are asked for.
-        train, val: The splits of the ID data; the validation split is for metrics alone.
+        recipes: The recipes of the selected members.
+        train, val: The splits of the ID data; the validation split is used only for metrics.
     """
 
     recipes: list[Recipe]
@@ -48,10 +48,10 @@ class TrainJob:
 
 
 def resolve(cfg: TrainConfig) -> TrainJob:
-    """Look at the disk: count classes, and list the images.
+    """Resolve the config with the files on disk: count classes, and list the images.
 
     Raises:
-        WeeError: images are not there, or nobody knows how many classes they have.
+        WeeError: images are missing, or the number of classes is unknown.
     """
     from wee.data.samples import read_split
 
@@ -60,7 +60,7 @@ def resolve(cfg: TrainConfig) -> TrainJob:
 
 
 def train(cfg: TrainConfig) -> None:
-    """Train every member asked for that is not there yet."""
+    """Train every selected member that does not exist."""
     from wee.lit.processes import start_processes
     from wee.members import checkpoints
 
@@ -89,12 +89,12 @@ def train(cfg: TrainConfig) -> None:
 
 @dataclass
 class Done:
-    """What a job has trained.
+    """The members that a job has trained.
 
     Attributes:
-        names: of the members.
-        steps: of all of them.
-        there: how many were there already.
+        names: names of the trained members.
+        steps: total number of optimiser steps.
+        there: number of members that existed already.
     """
 
     names: list[str] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Done:
 def _lead(
     cfg: TrainConfig, job: TrainJob, new: list[Recipe], processes: Processes, done: Done, failures: Failures
 ) -> None:
-    """Train member after member; one that fails does not stop the others, but for a failure among several processes."""
+    """Train the members in turn. If one fails, continue with the others, unless a process was lost."""
     from wee.files import Lock
     from wee.members import checkpoints
 
@@ -139,7 +139,7 @@ def _lead(
 
 
 def _follow(cfg: TrainConfig, job: TrainJob, processes: Processes) -> None:
-    """Train with the others what the leader says."""
+    """Train the members that the leader assigns, together with the other processes."""
     by_name = {recipe.name: recipe for recipe in job.recipes}
     for name in processes.assignments():
         _train(cfg, job, by_name[name], processes, lambda n: None)
@@ -163,5 +163,5 @@ def _train(
 COMMAND = Command("train", TrainConfig, train, modules())
 
 if __name__ == "__main__":
-    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.
     find_command("train").main()

@@ -1,4 +1,4 @@
-"""What a stage of a cascade costs: the catalogue of costs. Imports no torch."""
+"""The catalogue of costs by which cascades are priced. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["COSTS", "MACS", "Cost", "amount", "conditions", "heading", "measured
 
 
 def conditions(name: str) -> dict[str, Any]:
-    """What a cost that is measured here and now depends on beside the member.
+    """Return the conditions, besides the member, under which a cost is measured now.
 
     Raises:
         WeeError: there is no such cost.
@@ -26,7 +26,7 @@ def conditions(name: str) -> dict[str, Any]:
 
 
 def source_conditions(name: str) -> dict[str, str]:
-    """The condition that a cost was measured by today's source of its plug-in; none for a built-in cost.
+    """Return the fingerprint of the source of a cost's plug-in, as a condition; empty for a built-in cost.
 
     Raises:
         WeeError: there is no such cost.

@@ -1,4 +1,4 @@
-"""What a cost is: a number for one forward pass of a member on one sample, measured on its network."""
+"""The base class of costs. A cost is a number for one forward pass of a member on one sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from wee.catalogue import check_attributes
+from wee.catalogue import check_attributes, first_line
 from wee.errors import WeeError
 from wee.units import si
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Cost(ABC):
-    """A cost that stages of a cascade can be priced by. Costs of stages add up along a cascade.
+    """A cost by which the stages of a cascade are priced. Costs of stages add up along a cascade.
 
     Attributes:
-        name: what users type and tables contain.
-        label: what is counted, as it reads after "average": "MACs", "energy".
-        unit: of the numbers ("J"); empty where they are counts of what `label` says.
-        help: one line for `--help`.
+        name: the name that users type and that tables contain.
+        label: the quantity, as it follows the word "average": "MACs", "energy".
+        unit: the unit of the numbers ("J"); empty if they are counts of `label`.
+        help: a description of one line, for `--help`.
     """
 
     name: str
@@ -37,33 +37,33 @@ class Cost(ABC):
 
     @abstractmethod
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
-        """Measure what one sample costs.
+        """Measure the cost of one sample.
 
         Args:
-            network: images [N, channels, size, size] to logits; a copy in evaluation mode.
-            transform: what the network sees of an image; `transform.size` is the side of its square input in pixels.
-            channels: of an image.
+            network: the network, from images [N, channels, size, size] to logits; a copy in evaluation mode.
+            transform: the preprocessing of images; `transform.size` is the side of the square input in pixels.
+            channels: number of channels of an image.
 
         Returns:
-            One positive number; of a multi-exit network (one that has `up_to`) a list, one for each exit, of what a sample
-            costs that leaves there, ascending.
+            One positive number; for a multi-exit network (one that has `up_to`), a list with the cost of a sample that leaves
+            at each exit, ascending.
         """
 
     def conditions(self) -> Mapping[str, Any]:
-        """Return what else the number depends on beside the member (machine, batch size, ..), as plain data.
+        """Return the conditions, besides the member, that the number depends on (machine, batch size, ..), as plain data.
 
-        The network and its input size identify the member, and need not be named.
+        The network and its input size identify the member, and need not be included.
         """
         return {}
 
     @property
     def heading(self) -> str:
-        """The label with its unit, for the head of a column: "MACs", "energy (J)"."""
+        """The label with its unit, for the heading of a column: "MACs", "energy (J)"."""
         return heading(self.label, self.unit)
 
 
 def heading(label: str, unit: str) -> str:
-    """A label with its unit, if it has one.
+    """Return a label with its unit, if it has one.
 
     Example:
         >>> heading("energy", "J")
@@ -73,7 +73,7 @@ def heading(label: str, unit: str) -> str:
 
 
 def amount(value: float, label: str, unit: str) -> str:
-    """A number with its unit, or with the label of what it counts.
+    """Return a number with its unit, or with the label of what it counts.
 
     Example:
         >>> amount(1.2e6, "MACs", "")
@@ -83,15 +83,15 @@ def amount(value: float, label: str, unit: str) -> str:
 
 
 class PluginCost(Cost):
-    """A cost of a user's own.
+    """A cost that a plug-in defines.
 
     Args:
-        name: as it was asked for, "module:Name".
-        thing: an object with `measure`, and if it likes with `label`, `unit`, `help` and `conditions` (a function or plain
-            data), which mean what they mean in `Cost`; or a class of such objects.
+        name: "module:Name".
+        thing: an object with `measure`, and optionally `label`, `unit`, `help` and `conditions` (a function or plain data),
+            which have the same meaning as in `Cost`; or a class of such objects.
 
     Raises:
-        WeeError: it has no `measure`, or its conditions are no plain data.
+        WeeError: the object has no `measure`, or its conditions are not plain data.
     """
 
     def __init__(self, name: str, thing: Any) -> None:
@@ -106,35 +106,35 @@ class PluginCost(Cost):
         self.name, self._thing = name, thing
         self.label = str(getattr(thing, "label", "") or name.partition(":")[2])
         self.unit = str(getattr(thing, "unit", ""))
-        self.help = str(getattr(thing, "help", "") or (inspect.getdoc(thing) or "").partition("\n")[0])
+        self.help = str(getattr(thing, "help", "") or first_line(thing))
         try:
             json.dumps(self.conditions(), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise WeeError(f"the conditions of the cost {name} are no plain data: {error}") from None
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
-        """Measure by the user's code."""
+        """Measure the cost of one sample with the plug-in."""
         return cast("float | list[float]", self._thing.measure(network, transform, channels))
 
     def conditions(self) -> Mapping[str, Any]:
-        """Return the conditions that the user's code names."""
+        """Return the conditions that the plug-in defines."""
         conditions = getattr(self._thing, "conditions", {})
         return dict(conditions() if callable(conditions) else conditions)
 
 
 def measured(cost: Cost, network: nn.Module, transform: Transform, channels: int) -> list[float]:
-    """Measure a cost on a copy of a network, so that nothing it does to the network shows in logits.
+    """Measure a cost on a copy of a network, so that the measurement cannot change logits.
 
     Args:
         cost: the cost.
         network: the network.
-        transform, channels: as of `Cost.measure`.
+        transform, channels: as in `Cost.measure`.
 
     Returns:
         One number, or one for each exit.
 
     Raises:
-        WeeError: the measurement fails, or its result is not positive, or not one number for each exit, ascending.
+        WeeError: the measurement fails, its result is not positive, or it is not one number for each exit, ascending.
     """
     parts: Any = getattr(network, "up_to", None)
     outputs = 1 if parts is None else len(parts())
@@ -153,6 +153,6 @@ def measured(cost: Cost, network: nn.Module, transform: Transform, channels: int
 
 
 def per_exit(network: nn.Module, count: Callable[[nn.Module], float]) -> float | list[float]:
-    """Count something in a network, or in each part of a multi-exit network that leads up to an exit."""
+    """Apply `count` to a network, or to the part of a multi-exit network up to each exit."""
     parts: Any = getattr(network, "up_to", None)
     return count(network) if parts is None else [count(part) for part in parts()]

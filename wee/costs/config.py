@@ -12,11 +12,12 @@ from wee.errors import WeeError
 
 @dataclass
 class CostsConfig:
-    """Which costs are measured.
+    """The costs that are measured.
 
     Attributes:
-        measure: the costs: one or a list of them; null for those of the group `cost`. A cost of your own is "module:Name".
-        choices: what is chosen of the group `cost`, as keys.
+        measure: the name of a cost, or a list of names; null for those of the group `cost`. A cost of your own is
+            "module:Name".
+        choices: a dict with the chosen names of the group `cost` as keys.
     """
 
     measure: Checked[list[str]] = written(None)
@@ -28,12 +29,12 @@ class CostsConfig:
 
 @dataclass
 class CostConfig:
-    """By which cost cascades are priced.
+    """The cost by which cascades are priced.
 
     Attributes:
-        measure: the cost; null for that of the group `cost`. A cost of your own is "module:Name".
-        conditions: where members have this cost under several conditions, those that are meant; as many as tell them apart.
-        choices: what is chosen of the group `cost`, as keys.
+        measure: the name of the cost; null for that of the group `cost`. A cost of your own is "module:Name".
+        conditions: if members have this cost under several conditions, those to select; as many as distinguish them.
+        choices: a dict with the chosen name of the group `cost` as key.
     """
 
     measure: Checked[str] = written(None)
@@ -51,10 +52,10 @@ class CostConfig:
 
 
 def _names(measure: Any, choices: dict[str, Any]) -> list[str]:
-    """The names of costs; of MACs where nothing is chosen.
+    """Return the names of costs; only MACs if nothing is chosen.
 
     Raises:
-        WeeError: there are none, or one does not exist.
+        WeeError: the list is empty, or a cost does not exist.
     """
     costs = names(measure, choices or [MACS])
     if not costs:

@@ -20,7 +20,7 @@ MACS = "macs"
 
 
 class Macs(Cost):
-    """Multiply-accumulates of one forward pass on one image of the scale's own input size."""
+    """Multiply-accumulates of one forward pass on one image of the scale's input size."""
 
     name = MACS
     label = "MACs"
@@ -35,7 +35,7 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
     """Count the multiply-accumulates of a forward pass on one square image, with fvcore, which includes batch norm.
 
     Args:
-        network: the network; it is counted in evaluation mode and keeps the mode it had.
+        network: the network; it is set to evaluation mode and then restored to its previous mode.
         size: side of the image in pixels.
         channels: number of channels of the image.
 
@@ -86,7 +86,7 @@ _LIGHT = frozenset(f"aten::{name}" for name in f"{_POINTWISE} {_REDUCTIONS} {_PL
 
 
 def _unfuse(network: nn.Module) -> list[Any]:
-    """Turn off timm's fused attention, which fvcore cannot count; return the modules in which to turn it on again."""
+    """Turn off timm's fused attention, which fvcore cannot count, and return the modules in which it was on."""
     fused: list[Any] = [module for module in network.modules() if getattr(module, "fused_attn", False)]
     for module in fused:
         module.fused_attn = False

@@ -1,4 +1,4 @@
-"""The number of trainable parameters of a network."""
+"""The number of parameters of a network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Parameters(Cost):
-    """Trainable parameters of a network; of a multi-exit network, those that take part up to each exit."""
+    """Number of parameters of a network; for a multi-exit network, of those used up to each exit."""
 
     name = "parameters"
     label = "parameters"
-    help = "Number of trainable parameters."
+    help = "Number of parameters."
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
         """Count the parameters of the whole network, or of the modules that run up to each exit."""
@@ -27,20 +27,20 @@ class Parameters(Cost):
 
 
 def count_parameters(network: nn.Module) -> float:
-    """Count the trainable parameters of a network."""
+    """Count the parameters of a network."""
     return float(sum(parameter.numel() for parameter in network.parameters()))
 
 
 def _count_used(part: nn.Module, size: int, channels: int) -> float:
-    """Parameters of the modules that run in a forward pass; a part of a network may hold all of it."""
+    """Count the parameters of the modules that run in a forward pass, since `part` may contain modules that do not."""
     import torch
 
     used: dict[int, int] = {}
 
-    def note(module: nn.Module, inputs: Any) -> None:
+    def add_parameters(module: nn.Module, inputs: Any) -> None:
         used.update((id(parameter), parameter.numel()) for parameter in module.parameters(recurse=False))
 
-    hooks = [module.register_forward_pre_hook(note) for module in part.modules()]
+    hooks = [module.register_forward_pre_hook(add_parameters) for module in part.modules()]
     try:
         with torch.no_grad():
             part.eval()(torch.zeros(1, channels, size, size, device=next(part.parameters()).device))

@@ -11,11 +11,12 @@ KINDS = ("none", "shift", "crop")
 
 @dataclass
 class Augment:
-    """How training images are varied.
+    """Random augmentation of training images.
 
     Attributes:
-        kind: "none"; "shift": by a few pixels, and flipped, for small images; "crop": a random part, resized, and flipped.
-        padding: of "shift": the largest shift in pixels.
+        kind: "none"; "shift" for a random shift by a few pixels and a random flip, for small images; "crop" for a random crop,
+            resized, and a random flip.
+        padding: the largest shift in pixels if `kind` is "shift".
     """
 
     kind: str = "none"
@@ -25,4 +26,4 @@ class Augment:
         if self.kind not in KINDS:
             raise unknown("kind of augmentation", self.kind, KINDS)
         if self.padding < 0:
-            raise WeeError(f"trainer.augment.padding is {self.padding}: it is a number of pixels")
+            raise WeeError(f"trainer.augment.padding is {self.padding}: it must be 0 or more pixels")

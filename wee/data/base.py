@@ -1,4 +1,7 @@
-"""What a data set is to the rest of wee: labels, ids and groups at once, images when they are asked for."""
+"""Base classes of splits, batches and transforms.
+
+A split holds its labels, ids and groups (of dependent samples) in memory, and reads its images lazily.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 from wee.method import NO_LABEL
 
 if TYPE_CHECKING:
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Batch(TypedDict):
-    """Samples on their way to a network.
+    """A batch of samples, as a network receives it.
 
-    `index` is each sample's place in its split: it travels with the sample, so that nothing has to trust the
-    order in which a sampler, or several processes, hand samples out.
+    `index` is the place of each sample in its split. It is part of the batch, so that no code relies on the order in which
+    a sampler, or several processes, return samples.
     """
 
     image: Tensor
@@ -35,13 +38,13 @@ class Batch(TypedDict):
 
 @dataclass(frozen=True)
 class Transform:
-    """What is done to an image before a network sees it; part of the identity of its logits.
+    """The preprocessing of an image for a network; it is part of the identity of the logits.
 
     Attributes:
         size: side of the square input in pixels.
-        mean, std: of the normalisation, one a channel.
-        interpolation: of the resizing, antialiased.
-        crop_pct: the share of the resized image's side that is kept, from its centre.
+        mean, std: mean and standard deviation of the normalisation, one number for each channel.
+        interpolation: interpolation mode of the resizing, which is antialiased.
+        crop_pct: side of the centre crop, as a share of the side of the resized image.
     """
 
     size: int
@@ -51,29 +54,56 @@ class Transform:
     crop_pct: float = 1.0
 
     def describe(self) -> dict[str, Any]:
-        """What identifies it."""
+        """Return the transform as plain data, for identities."""
         return asdict(self)
 
     def normalisation(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation, [1, channels, 1, 1] each."""
+        """Return mean and standard deviation, [1, channels, 1, 1] each."""
         mean, std = (torch.tensor(list(v)).view(1, -1, 1, 1) for v in (self.mean, self.std))
         return mean, std
 
 
+ANTIALIASED = ("bilinear", "bicubic")
+"""The interpolations by which tensors are resized; those of image files are timm's."""
+
+
+def as_floats(pixels: Tensor) -> Tensor:
+    """Return pixels in [0, 1]: those of bytes divided by 255, floating-point ones as they are."""
+    return pixels if pixels.is_floating_point() else pixels.float() / 255
+
+
+def resized(pixels: Tensor, height: int, width: int, interpolation: str) -> Tensor:
+    """Resize images with antialiasing.
+
+    Args:
+        pixels: images [n, channels, h, w]: bytes, or floating-point numbers in [0, 1].
+        height, width: in pixels, of the result.
+        interpolation: "bilinear" or "bicubic".
+
+    Returns:
+        Floating-point images [n, channels, height, width]; bicubic interpolation may leave [0, 1].
+
+    Raises:
+        WeeError: the interpolation is another one.
+    """
+    if interpolation not in ANTIALIASED:
+        raise unknown("interpolation", interpolation, ANTIALIASED, of="images in memory")
+    return torch.nn.functional.interpolate(as_floats(pixels), (height, width), mode=interpolation, antialias=True)
+
+
 class ArrayImages(Dataset[Any]):
-    """Images that fit in memory: resized once, handed out a batch at a time.
+    """A data set of images in memory, which are resized once and returned in batches.
 
     Args:
         images: uint8 [N, channels, height, width].
         labels: [N].
-        transform: resize and normalise.
+        transform: resizing and normalisation.
     """
 
     def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Transform) -> None:
         self.pixels = torch.from_numpy(images)
         if self.pixels.shape[-1] != transform.size:
-            size, mode = (transform.size, transform.size), transform.interpolation
-            self.pixels = torch.nn.functional.interpolate(self.pixels.float() / 255, size, mode=mode, antialias=True)
+            self.pixels = resized(self.pixels, transform.size, transform.size, transform.interpolation)
         self.mean, self.std = transform.normalisation()
         self.labels = torch.from_numpy(labels)
 
@@ -84,28 +114,27 @@ class ArrayImages(Dataset[Any]):
         return self.__getitems__([index])
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Some of the pixels [n, channels, size, size] as the network sees them."""
-        pixels = pixels if pixels.is_floating_point() else pixels.float() / 255
-        return (pixels - self.mean) / self.std
+        """Return pixels [n, channels, size, size], 8-bit or in [0, 1], as normalised input of a network."""
+        return (as_floats(pixels) - self.mean) / self.std
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """A whole batch; torch's loader asks for one where this method exists."""
+        """Return a whole batch; torch's loader calls this method if it exists."""
         chosen = torch.as_tensor(indices)
         return {"image": self.normalise(self.pixels[chosen]), "label": self.labels[chosen], "index": chosen}
 
 
 class Split(ABC):
-    """One part of a data set: labels, ids and groups at once, images when they are asked for.
+    """One part of a data set, with its labels, ids and groups; images are read when they are used.
 
     Attributes:
-        identity: what fixes its samples, as plain data, from the config; with equal files, equal identities mean equal
-            samples.
-        files: fingerprint of the files that the samples come from; None if they come from no files.
-        place: where the samples lie, for reports; empty if they lie in no place.
-        classes: the names of the classes, in the order of the labels; empty if they have no names.
-        ids: an id for every sample [N], bytes; unique.
-        groups: what samples depend on together (the image that several draws come from) [N], bytes.
-        labels: true classes [N], int64; `NO_LABEL` for a sample of no class.
+        identity: plain data from the config that determines the samples: if the files are equal too, splits with equal
+            identities have equal samples.
+        files: fingerprint of the files that the samples come from; None if there are no files.
+        place: location of the samples, for reports; empty if there is none.
+        classes: names of the classes, in the order of the labels; empty if they have no names.
+        ids: unique id of every sample [N], bytes.
+        groups: group of every sample [N], bytes; samples of a group depend on each other (draws from the same image).
+        labels: true classes [N], int64; `NO_LABEL` for a sample without a class.
     """
 
     identity: dict[str, Any]
@@ -120,21 +149,21 @@ class Split(ABC):
         return len(self.labels)
 
     def unlabelled(self) -> Self:
-        """The same samples as members of no class: what a labelled set is to a model that knows other classes."""
+        """Return the same samples without labels, for a set whose classes are not those of the model."""
         return self.relabelled(np.full_like(self.labels, NO_LABEL))
 
     def relabelled(self, labels: NDArray[np.int64]) -> Self:
-        """The same samples with other labels [N]."""
+        """Return the same samples with other labels [N]."""
         split = copy.copy(self)
         split.labels = labels
         return split
 
     def check_classes(self, expected: int, name: str) -> None:
-        """Compare the classes of the samples with the config.
+        """Check the classes of the samples against the config.
 
         Args:
-            expected: how many classes there are, by the config.
-            name: of the data set, for messages.
+            expected: number of classes in the config.
+            name: name of the data set, for messages.
 
         Raises:
             WeeError: a class number is too large.
@@ -142,30 +171,30 @@ class Split(ABC):
         check_class_numbers(self.labels, expected, name, self.place or name)
 
     def image(self, place: int) -> Image.Image | None:
-        """One image as it is before any resizing; None if the images are not opened one by one.
+        """Return one image before any resizing; None if the split has no individual images.
 
         Args:
-            place: of the sample in the split.
+            place: place of the sample in the split.
 
         Raises:
-            WeeError: it cannot be read.
+            WeeError: the image cannot be read.
         """
         return None
 
     @abstractmethod
     def dataset(self, transform: Transform) -> Dataset[Any]:
-        """The samples as a map-style torch data set whose items, collated, are a `Batch`."""
+        """Return the samples as a map-style torch data set whose items, collated, are a `Batch`."""
 
 
 class ArraySplit(Split):
-    """A split whose images are an array in memory.
+    """A split with images in an array in memory.
 
     Args:
         images: pixels, uint8 [N, channels, height, width]; height and width are equal.
-        labels: true classes [N]; None if the samples are of no class.
-        ids: a unique id for every sample [N]; None for "0", "1", and so on.
-        groups: what samples depend on together [N]; None if they are independent.
-        identity: what fixes the samples; `wee.data.samples.read_split` sets it.
+        labels: true classes [N]; None if the samples have no classes.
+        ids: unique id of every sample [N]; None for "0", "1", and so on.
+        groups: group of every sample [N]; samples of a group depend on each other; None if all are independent.
+        identity: plain data that determines the samples; `wee.data.samples.read_split` sets it.
     """
 
     def __init__(
@@ -182,18 +211,18 @@ class ArraySplit(Split):
         self.groups = self.ids if groups is None else np.asarray(groups, dtype=np.bytes_)
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
-        """The images as a torch data set."""
+        """Return the images as a torch data set."""
         return ArrayImages(self.images, self.labels, transform)
 
 
 def check_class_numbers(labels: NDArray[np.int64], expected: int, name: str, place: str) -> None:
-    """Refuse class numbers that are too large.
+    """Check that no class number is too large.
 
     Args:
         labels: true classes [N].
-        expected: how many classes there are, by the config.
-        name: of the data set, for messages.
-        place: where the samples lie, for messages.
+        expected: number of classes in the config.
+        name: name of the data set, for messages.
+        place: location of the samples, for messages.
 
     Raises:
         WeeError: a class number is too large.

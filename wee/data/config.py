@@ -1,4 +1,4 @@
-"""What the configs of all kinds of data sets have in common: the base classes of kinds, built-in ones and your own.
+"""Base classes of the configs of all kinds of data sets, built-in kinds and your own.
 
 Imports no torch.
 """
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class DatasetConfig:
-    """A data set as a config describes it. The base class of every kind of data set.
+    """The config of a data set. The base class of every kind of data set.
 
-    A kind is a dataclass whose fields are the keys of its YAML files. It holds values, and checks them in `__post_init__`. Only
-    `resolve`, `class_names` and `split` look at the disk, and only they import what is slow to import.
+    A kind is a dataclass whose fields are the keys of its YAML files. It checks their values in `__post_init__`. Only
+    `resolve`, `class_names` and `split` read files and import slow modules.
 
     For a kind of your own, write a subclass with a method `split` (of `LabelledConfig` if the data have classes) and name it
     in a YAML file as `kind: module:Name`. DATA.md has an example.
 
     Attributes:
         name: The name of the data set in the store, in tables and in messages.
-        label: The name on figures; empty for `name`.
+        label: The name on figures; `name` if it is empty.
         kind: The name of its kind in `DATA_KINDS`, or "module:Name" of a kind of your own.
     """
 
@@ -39,18 +39,18 @@ class DatasetConfig:
     kind: str = MISSING
 
     def split(self, name: Part) -> Split:
-        """One part of the data. Cheap: no image is read or drawn before it is asked for.
+        """Return one part of the data. This is fast: images are read or drawn later, when they are used.
 
         Raises:
-            WeeError: the data set has no such part, or its files are not there.
+            WeeError: the data set has no such part, or its files are missing.
         """
         raise NotImplementedError
 
     def identity(self, split: Part) -> dict[str, Any] | None:
-        """What fixes the samples of a part, as plain data, from the config alone; None if nobody knows.
+        """Return plain data from the config that determines the samples of a part; None if they are unknown.
 
-        By default these are the values of all fields but `name` and `label`. The source code of a kind of your own need not be
-        in it: `wee.data.kinds.sample_identity` adds its fingerprint.
+        By default it has the values of all fields except `name` and `label`. The source code of a kind of your own need not
+        be included: `wee.data.kinds.sample_identity` adds its fingerprint.
 
         Raises:
             WeeError: the data set has no such part.
@@ -59,28 +59,28 @@ class DatasetConfig:
         return {**values, "split": split}
 
     def resolve(self) -> Self:
-        """The same data set with what only its files tell, such as the number of class folders. Looks at the disk."""
+        """Return the same data set with values that its files determine, such as the number of classes. May read the disk."""
         return self
 
     def beside(self, dataset: LabelledConfig) -> Self:
-        """Return the set, OOD or shifted, as members trained on `dataset` see it; for example in as many channels."""
+        """Return this OOD or shifted set as members trained on `dataset` see it, for example with its number of channels."""
         return self
 
     def variants(self) -> dict[str, Self]:
-        """The data sets that this config stands for, by what is added to its name; usually itself alone.
+        """Return the data sets that this config describes, by the suffix that each adds to its name; usually only itself.
 
         Raises:
-            WeeError: the config does not say what the variants are.
+            WeeError: the config does not define the variants.
         """
         return {"": self}
 
 
 @dataclass
 class LabelledConfig(DatasetConfig):
-    """A data set with classes: members can be trained on it.
+    """A data set with classes, on which members can be trained.
 
     Attributes:
-        classes: The number of classes; 0 if only the files tell.
+        classes: The number of classes; 0 if the files determine it.
         channels: The number of channels of an image.
         mean, std: Pixel values x in [0, 1] are normalised as (x - mean) / std; one number, or one for each channel.
     """
@@ -91,23 +91,23 @@ class LabelledConfig(DatasetConfig):
     std: Checked[float | list[float]] = written(0.5)
 
     def class_names(self) -> list[str]:
-        """The names of the classes in the order of their labels; numbers if they have no names. May look at the disk."""
+        """Return the names of the classes in the order of their labels; numbers if they have no names. May read the disk."""
         return [str(number) for number in range(self.classes)]
 
     def check_learnable(self) -> None:
-        """Refuse to train members on the data set.
+        """Check that members can be trained on the data set.
 
         Raises:
-            WeeError: neither the config nor the files tell how many classes there are, or there are no images.
+            WeeError: neither the config nor the files determine the number of classes, or there are no images.
         """
         if self.classes < 1:
             raise WeeError(f"how many classes has data set {self.name}? Give dataset.classes=NUMBER")
 
     def normalisation(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation, one number for each channel.
+        """Return mean and standard deviation, one number for each channel.
 
         Raises:
-            WeeError: there are neither one number nor as many as channels.
+            WeeError: the number of values is neither one nor the number of channels.
         """
         return self._by_channel("mean"), self._by_channel("std")
 

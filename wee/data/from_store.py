@@ -1,4 +1,4 @@
-"""A data set without images: imported logits. Imports no torch."""
+"""Typed config of a data set that has only imported logits and no images. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class StoredConfig(LabelledConfig):
-    """A data set of which there are logits in the store, and nothing else.
+    """A data set that has only logits in the store.
 
     Attributes:
         ood, shift: Which OOD sets and shifted test sets in the store to use: one, a list, "all", or an empty list.
@@ -28,10 +28,10 @@ class StoredConfig(LabelledConfig):
     shift: Checked[str | list[str]] = written("all")
 
     def identity(self, split: Part) -> None:
-        """Return None: nobody knows what the samples are."""
+        """Return None, because the samples are unknown."""
 
     def split(self, name: Part) -> Split:
-        """Refuse: there are no images.
+        """Raise an error, because there are no images.
 
         Raises:
             WeeError: always.
@@ -39,7 +39,7 @@ class StoredConfig(LabelledConfig):
         self._refuse()
 
     def check_learnable(self) -> None:
-        """Refuse: there are no images.
+        """Raise an error, because members cannot be trained without images.
 
         Raises:
             WeeError: always.
@@ -47,4 +47,4 @@ class StoredConfig(LabelledConfig):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise WeeError(f"of data set {self.name} there are logits in the store, but no images")
+        raise WeeError(f"data set {self.name} has only logits in the store, and no images")

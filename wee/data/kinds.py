@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wee.catalogue import Catalogue
+from wee.catalogue import Catalogue, first_line
 from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.digits.config import DigitsConfig
 from wee.data.from_store import StoredConfig
@@ -16,7 +16,7 @@ from wee.data.splits import Part
 from wee.errors import WeeError
 
 Role = Literal["dataset", "ood", "shift"]
-"""What a data set is used for, by the config group that names it: as ID data, as an OOD set, as a shifted test set."""
+"""The config group that a data set belongs to: ID data, OOD sets or shifted test sets."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class DataKind:
     Attributes:
         name: The name that configs give as `kind`.
         label: The name on pages.
-        help: One line about it.
+        help: A description of one line.
         config: The dataclass of its configs.
-        roles: What it can be used for.
+        roles: The roles that its data sets can have.
     """
 
     name: str
@@ -39,10 +39,14 @@ class DataKind:
 
 
 def _plug_in(name: str, thing: Any) -> DataKind:
-    """A kind from the module of a user.
+    """Return the kind that a plug-in's class defines.
+
+    Args:
+        name: "module:Name".
+        thing: the class.
 
     Raises:
-        WeeError: it is no config of a data set.
+        WeeError: it is not the dataclass of a data set with a method `split`.
     """
     if not isinstance(thing, type) or not issubclass(thing, DatasetConfig):
         raise WeeError(
@@ -54,7 +58,7 @@ def _plug_in(name: str, thing: Any) -> DataKind:
     if thing.split is DatasetConfig.split:
         raise WeeError(f"{name} has no method split(name), which gives the samples of train, val or test")
     roles: tuple[Role, ...] = ("dataset", "ood", "shift") if issubclass(thing, LabelledConfig) else ("ood",)
-    return DataKind(name, name, (thing.__doc__ or "").strip().partition("\n")[0], thing, roles)
+    return DataKind(name, name, first_line(thing), thing, roles)
 
 
 DATA_KINDS: Catalogue[DataKind] = Catalogue(
@@ -102,10 +106,9 @@ DATA_KINDS: Catalogue[DataKind] = Catalogue(
 
 
 def sample_identity(dataset: DatasetConfig, part: Part) -> dict[str, Any] | None:
-    """What fixes the samples of a part of a data set, as plain data; None if nobody knows.
+    """Return plain data that determines the samples of a part of a data set; None if they are unknown.
 
-    For a kind of the user's own, the fingerprint of its source code is part of it: samples of another version of the code are
-    other samples.
+    For a plug-in it includes the fingerprint of the source code, because another version may give other samples.
 
     Raises:
         WeeError: the data set has no such part, or the source code cannot be read.

@@ -1,4 +1,4 @@
-"""Reading other people's logits: `.npz`, `.safetensors`, and the paper authors' torch files."""
+"""Readers of logits that other programs computed: `.npz`, `.safetensors`, and the paper authors' torch files."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from wee.method import NO_LABEL
 log = logging.getLogger("wee")
 
 REQUIRED = ("val", "test")
-"""The splits that every import has."""
+"""The splits that every import must have."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """One split of what was read.
+    """The logits and samples of one split that was read.
 
     Attributes:
         logits: [members, N, classes], or [exits, N, classes] of one multi-exit network.
         labels: [N]; `NO_LABEL` for an OOD set.
-        ids: an id for every sample [N], bytes.
-        groups: what samples depend on together [N], bytes.
-        newly_tied: how many maximum softmax probabilities, over all members or exits, equal another sample's only because
-            of the conversion to the dtype of `logits`.
+        ids: id of every sample [N], bytes.
+        groups: group of every sample [N], bytes; samples of a group depend on each other.
+        newly_tied: number of maximum softmax probabilities, over all members or exits, that equal another sample's only
+            because of the conversion to the dtype of `logits`.
     """
 
     logits: NDArray[np.floating]
@@ -52,10 +52,10 @@ def read(
 ) -> dict[SplitName, Imported]:
     """Read and check logits on a validation split, a test split and OOD sets.
 
-    The first of several files describes the samples: its labels, ids and groups are used for all members. Another file may
-    leave any of them out, since they belong to the samples and not to a member; what it has must agree with the first file,
-    sample by sample. A file without ids is taken to be in the first file's order, with a warning where the first file has
-    ids. What only a later file has is refused, because it would be dropped.
+    The first of several files describes the samples: its labels, ids and groups are used for all members. Other files may
+    omit them, since they belong to the samples and not to a member; those present must equal the first file's, sample by
+    sample. A file without ids is assumed to be in the first file's order, with a warning if the first file has ids. Labels,
+    ids or groups that only a later file has are an error, because they would be dropped.
 
     Args:
         files: one file with all members, or one for each member. In `.npz` and `.safetensors`: `val_logits`, `test_logits`
@@ -63,15 +63,15 @@ def read(
             `test_labels` [N], and `NAME_labels` of labelled shifted test sets (sets without are OOD); optionally
             `NAME_ids` and `NAME_groups` [N]. In the authors' torch files
             `{"afp, wfp": {"imagenet": tensor, "imagenet_val": tensor, ..}}`, or `{"imagenet": {"head1": tensor, ..}}`.
-        labels: files of the labels of "val" and "test", where the logits' files have none: `.npy`, `.npz` with one array, or
-            text with a number a line. Where the logits' files have labels too, both must agree.
-        names: for other names than these: the split ("val", "test" or an OOD set's name) of each name in the files.
-        ood: sets that are OOD although they have labels.
-        variant: which entry of an authors' file to take, where it has several.
+        labels: files with the labels of "val" and "test", if the logits' files have none: `.npy`, `.npz` with one array, or
+            text with one number per line. If the logits' files have labels too, both must agree.
+        names: the split ("val", "test" or an OOD set's name) of each name in the files, if the files use other names.
+        ood: names of sets that are OOD although they have labels.
+        variant: which entry of an authors' file to read, if it has several.
         dtype: floating-point type to which all logits are converted.
 
     Returns:
-        By split: those of the ID data, OOD sets, and shifted test sets.
+        The imported data by split: val and test of the ID data, OOD sets, and shifted test sets.
 
     Raises:
         WeeError: a file cannot be read or holds pickled objects, arrays do not fit together, or logits overflow `dtype`; the
@@ -95,7 +95,7 @@ def read(
 
 
 def _split_name(name: str, labelled: bool) -> SplitName:
-    """The split that logits called NAME_logits are about."""
+    """Return the split that the array NAME_logits belongs to."""
     if name in REQUIRED:
         return SplitName.parse(name)
     return SplitName.shifted(name) if labelled else SplitName.ood(name)
@@ -144,7 +144,7 @@ def _split(
 
 
 def _description(name: str, path: Path, part: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
-    """What a file says about the samples of a split: its "ids", "groups" and "labels", of those that it has."""
+    """Return the arrays "ids", "groups" and "labels" of a split that a file has."""
     description = {}
     for kind in ("ids", "groups", "labels"):
         if f"{name}_{kind}" not in part:
@@ -165,13 +165,16 @@ def _bytes(names: NDArray[Any]) -> NDArray[np.bytes_]:
 def _check_description(
     name: str, path: Path, description: Mapping[str, NDArray[Any]], expected: Mapping[str, tuple[Path, NDArray[Any]]]
 ) -> None:
-    """Refuse a file whose ids, groups or labels are not the expected ones.
+    """Check the ids, groups and labels of a file against the expected ones.
 
     Args:
-        name: of the split.
-        path: of the file.
-        description: what the file says about the samples.
-        expected: by "ids", "groups" and "labels": the file that they come from, and the array.
+        name: name of the split.
+        path: path of the file.
+        description: the arrays "ids", "groups" and "labels" that the file has.
+        expected: for each of "ids", "groups" and "labels", the file that it comes from, and the array.
+
+    Raises:
+        WeeError: an array differs from the expected one, or only this file has it.
     """
     for kind, array in description.items():
         what = f"{name}_{kind}"
@@ -222,16 +225,16 @@ def _logits(what: str, array: Any) -> NDArray[np.floating]:
 
 
 def _counted(wrong: NDArray[np.bool_], what: str) -> str:
-    """How many logits [members, samples, classes] are wrong, and where the first of them is."""
+    """Return a text with the number of wrong logits [members, samples, classes] and the first member and sample."""
     member, sample, _ = (int(place[0]) for place in np.nonzero(wrong))
     return f"{int(wrong.sum())} values {what}, the first of member {member}, sample {sample}"
 
 
 def _converted(what: str, logits: NDArray[np.floating], dtype: str) -> NDArray[np.floating]:
-    """Logits [members, N, classes] as `dtype`.
+    """Convert logits [members, N, classes] to `dtype`.
 
     Raises:
-        WeeError: values overflow it.
+        WeeError: values overflow `dtype`.
     """
     with np.errstate(over="ignore"):
         converted: NDArray[np.floating] = logits.astype(dtype, copy=False)
@@ -247,11 +250,11 @@ def _converted(what: str, logits: NDArray[np.floating], dtype: str) -> NDArray[n
 
 
 def _count_newly_tied(given: NDArray[np.floating], converted: NDArray[np.floating]) -> int:
-    """How many samples' maximum softmax probabilities, over all members, equal another sample's since the conversion alone.
+    """Count the maximum softmax probabilities, over all members, that equal another sample's only because of a conversion.
 
     Args:
         given: logits before the conversion, [members, N, classes].
-        converted: after it.
+        converted: logits after the conversion.
     """
     if given.dtype == converted.dtype:
         return 0
@@ -259,14 +262,14 @@ def _count_newly_tied(given: NDArray[np.floating], converted: NDArray[np.floatin
     for before, after in zip(map(_confidence, given), map(_confidence, converted), strict=True):
         order = np.lexsort((before, after))
         before, after = before[order], after[order]
-        starts = np.flatnonzero(np.append(True, after[1:] != after[:-1]))  # of the runs of equal confidences
+        starts = np.flatnonzero(np.append(True, after[1:] != after[:-1]))  # of runs of equal confidences
         ends = np.append(starts[1:], len(after))
         count += int((ends - starts)[before[starts] != before[ends - 1]].sum())
     return count
 
 
 def _confidence(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The maximum softmax probability [N] of one member's logits [N, classes], as a sweep computes it."""
+    """Return the maximum softmax probability [N] of one member's logits [N, classes], as a sweep computes it."""
     import torch
 
     from wee.method.logits import Outputs
@@ -304,7 +307,7 @@ def _label_file(path: Path) -> NDArray[Any]:
 
 
 def _arrays(path: Path, variant: str | None) -> dict[str, Any]:
-    """The arrays of a file, whatever its kind, by name."""
+    """Return the arrays of a file of any supported kind, by name."""
     if not path.is_file():
         raise WeeError(f"there is no file {path}")
     readers = {".npz": _npz, ".safetensors": _safetensors}
@@ -337,7 +340,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 
 def _authors(path: Path, variant: str | None) -> dict[str, Any]:
-    """The paper authors' files, read without running what they may hold."""
+    """Return the arrays of a torch file of the paper's authors, without running code that the file may contain."""
     import torch
 
     try:
@@ -346,7 +349,7 @@ def _authors(path: Path, variant: str | None) -> dict[str, Any]:
         first = str(error).splitlines()[0]
         raise WeeError(f"{path} cannot be read as plain tensors (pickled code is not run): {first}") from None
     if not isinstance(loaded, dict) or not loaded:
-        raise WeeError(f"{path} holds a {type(loaded).__name__}; a dict of tensors by data set is needed")
+        raise WeeError(f"{path} contains a {type(loaded).__name__}; it must be a dict of tensors by data set")
     inner = next(iter(loaded.values()))
     if isinstance(inner, dict) and not any(str(key).startswith("head") for key in inner):
         if variant is None and len(loaded) > 1:

@@ -1,4 +1,4 @@
-"""From composed configs to data sets in their roles: ID data, OOD sets, shifted test sets. Imports no torch."""
+"""Conversion of composed configs to the configs of ID data, OOD sets and shifted test sets. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _WORDS: dict[Role, str] = {
 
 
 def labelled(config: Any, where: str = "dataset") -> LabelledConfig:
-    """The ID data of a composed config.
+    """Return the typed config of the in-distribution (ID) data set.
 
     Args:
-        config: of the data set, as composed.
-        where: the key at which it stands, for messages.
+        config: the composed config of the data set.
+        where: the key of this config, for messages.
 
     Raises:
-        WeeError: the config does not fit its kind, or the kind has no classes.
+        WeeError: the config is invalid for its kind of data set, or data sets of that kind have no classes.
     """
     dataset = _read(config, where, "dataset")
     assert isinstance(dataset, LabelledConfig)
@@ -35,10 +35,10 @@ def labelled(config: Any, where: str = "dataset") -> LabelledConfig:
 
 
 def ood_sets(configs: Mapping[str, Any] | None, dataset: LabelledConfig) -> dict[str, DatasetConfig]:
-    """The OOD sets of a composed config, by name.
+    """Return the OOD sets of a composed config, by name.
 
     Args:
-        configs: of the sets, as composed.
+        configs: the composed config of each set, by name.
         dataset: the ID data.
 
     Raises:
@@ -48,11 +48,11 @@ def ood_sets(configs: Mapping[str, Any] | None, dataset: LabelledConfig) -> dict
 
 
 def shifted_sets(configs: Mapping[str, Any] | None, dataset: LabelledConfig) -> dict[str, DatasetConfig]:
-    """The labelled shifted test sets of a composed config, by name.
+    """Return the labelled shifted test sets of a composed config, by name.
 
     Args:
-        configs: of the sets, as composed.
-        dataset: the ID data, whose classes they have.
+        configs: the composed config of each set, by name.
+        dataset: the ID data, whose classes the sets have.
 
     Raises:
         WeeError: a config does not fit its kind, or the kind cannot be a shifted test set.
@@ -65,10 +65,10 @@ def shifted_sets(configs: Mapping[str, Any] | None, dataset: LabelledConfig) -> 
 
 
 def _read(config: Any, where: str, role: Role) -> DatasetConfig:
-    """A data set from its composed config, whose `kind` says which dataclass it is.
+    """Convert a composed config to the dataclass that its `kind` names.
 
     Raises:
-        WeeError: there is no such kind, the config does not fit it, or it cannot have the role.
+        WeeError: there is no such kind, the config does not fit it, or the kind cannot have the role.
     """
     plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
     if not isinstance(plain, Mapping) or plain.get("kind") is None:
@@ -81,7 +81,7 @@ def _read(config: Any, where: str, role: Role) -> DatasetConfig:
         raise WeeError(f"{where}.kind: {error}") from None
     if role not in kind.roles:
         others = " or ".join(_WORDS[other] for other in kind.roles)
-        able = ", ".join(name for name, one in DATA_KINDS.items() if role in one.roles)
+        able = ", ".join(name for name, candidate in DATA_KINDS.items() if role in candidate.roles)
         raise WeeError(
             f"{where}.kind is {kind.name}, which serves as {others}, not as {_WORDS[role]}; choose from {able}"
         )

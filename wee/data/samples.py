@@ -1,4 +1,4 @@
-"""The samples of data sets in their roles: parts of the ID data, OOD sets, shifted test sets."""
+"""The splits of ID data, OOD sets and shifted test sets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from wee.identity import key_of
 def evaluated_splits(
     dataset: LabelledConfig, ood: Mapping[str, DatasetConfig], shift: Mapping[str, DatasetConfig]
 ) -> dict[SplitName, Split]:
-    """Every split that trained members are evaluated on.
+    """Return every split that trained members are evaluated on.
 
     Args:
-        dataset: the ID data; its classes are known.
+        dataset: the ID data, resolved.
         ood: OOD sets, by name.
         shift: shifted test sets, by name.
 
     Raises:
-        WeeError: files are not there, or samples are not what their role asks for.
+        WeeError: files are missing, or samples do not suit their role.
     """
     splits = {name: read_split(dataset, name.part) for name in (VAL, TEST)}
     splits |= {SplitName.ood(name): read_split(other, "test").unlabelled() for name, other in ood.items()}
@@ -34,10 +34,10 @@ def evaluated_splits(
 
 
 def read_split(dataset: DatasetConfig, part: Part) -> Split:
-    """One part of a data set. Samples of a kind of the user's own are checked, and get their identity.
+    """Return one part of a data set. The split of a plug-in is checked, and its identity is set.
 
     Raises:
-        WeeError: the data set has no such part, its files are not there, or its samples are not what they should be.
+        WeeError: the data set has no such part, its files are missing, or a plug-in returns an invalid split.
     """
     split = dataset.split(part)
     if dataset.kind not in DATA_KINDS:
@@ -47,10 +47,10 @@ def read_split(dataset: DatasetConfig, part: Part) -> Split:
 
 
 def _check(split: object, dataset: DatasetConfig, part: Part) -> None:
-    """Refuse samples that a kind of the user's own gives in a wrong way.
+    """Check the split that a plug-in returns.
 
     Raises:
-        WeeError: they are no `Split`, their arrays do not fit together, or their identity is no plain data.
+        WeeError: it is not a `Split`, its arrays do not fit together, or its identity is not plain data.
     """
     what = f"the {part} split of data set {dataset.name} (kind {dataset.kind})"
     if not isinstance(split, Split):
@@ -59,7 +59,7 @@ def _check(split: object, dataset: DatasetConfig, part: Part) -> None:
     if len(set(shapes.values())) > 1 or len(shapes["labels"]) != 1:
         raise WeeError(f"{what} has arrays of the shapes {shapes}: each must have one element for each sample")
     if len(np.unique(split.ids)) < len(split):
-        raise WeeError(f"{what} has ids that are not unique: an id must tell a sample from all others")
+        raise WeeError(f"{what} has ids that are not unique: every sample needs a different id")
     if isinstance(dataset, LabelledConfig) and dataset.classes:
         split.check_classes(dataset.classes, dataset.name)
     try:
@@ -69,17 +69,17 @@ def _check(split: object, dataset: DatasetConfig, part: Part) -> None:
 
 
 def shifted_split(shifted: DatasetConfig, dataset: LabelledConfig) -> Split:
-    """The samples of a shifted test set, under the class numbers of the ID data.
+    """Return the samples of a shifted test set, labelled with the class numbers of the ID data.
 
-    Class folders are known by their names, so that a set may have only some of the classes (ImageNet-R and -A do). If their
-    names are numbers and those of the ID data are not, the numbers are the ID data's (ImageNet-V2).
+    Classes are matched by the names of their folders, so that a set may have only some of the classes (ImageNet-R and -A
+    do). If the names are numbers and those of the ID data are not, they are the ID data's class numbers (ImageNet-V2).
 
     Args:
-        shifted: the set.
+        shifted: the shifted test set.
         dataset: the ID data.
 
     Raises:
-        WeeError: samples have no class, or one that the ID data does not have.
+        WeeError: samples have no class, or a class that the ID data does not have.
     """
     split = read_split(shifted, "test")
     if (split.labels < 0).any():
@@ -98,16 +98,16 @@ def shifted_split(shifted: DatasetConfig, dataset: LabelledConfig) -> Split:
 
 
 def _class_numbers(name: str, classes: Sequence[str], dataset: LabelledConfig) -> list[int]:
-    """The ID data's number of each class of a shifted test set."""
+    """Return the ID data's number of each class of a shifted test set."""
     numbers = {known: number for number, known in enumerate(dataset.class_names())}
     if set(classes) <= set(numbers):
-        return [numbers[each] for each in classes]
-    # If the ID data's own names are other numbers, nobody knows which are meant.
+        return [numbers[class_name] for class_name in classes]
+    # If the ID data's class names are other numbers, it is unclear which numbers are meant.
     plain = not any(known.isdigit() for known in numbers) or list(numbers) == [str(k) for k in range(len(numbers))]
-    if plain and all(each.isdigit() and int(each) < dataset.classes for each in classes):
-        return [int(each) for each in classes]
-    strange = next(each for each in classes if each not in numbers)
+    if plain and all(class_name.isdigit() and int(class_name) < dataset.classes for class_name in classes):
+        return [int(class_name) for class_name in classes]
+    missing = next(class_name for class_name in classes if class_name not in numbers)
     raise WeeError(
-        f"shifted test set {name}: {strange} is no class of {dataset.name} (which has {', '.join(list(numbers)[:4])}, ..); "
-        "its class folders must be called as there, or by their numbers"
+        f"shifted test set {name}: {missing} is no class of {dataset.name} (which has {', '.join(list(numbers)[:4])}, ..); "
+        "its class folders must have the same names as there, or be class numbers"
     )

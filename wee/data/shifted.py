@@ -15,10 +15,10 @@ from wee.errors import WeeError
 
 @dataclass
 class ShiftedConfig(ImagesConfig):
-    """Image files of the ID data's classes from another distribution; or many such sets, one for each choice of words.
+    """Image files of the ID data's classes from another distribution; or several such sets, one for each choice of words.
 
     Attributes:
-        vary: Lists of words, by name. If `root` or `test` contains {name}, there is a set for each of its words (for each
+        vary: Lists of words, by name. `root` or `test` contains {name}. There is a set for each word in the list (for each
             combination, if there are several names), called NAME-WORD.
     """
 
@@ -26,14 +26,14 @@ class ShiftedConfig(ImagesConfig):
     vary: dict[str, Any] = field(default_factory=dict)
 
     def beside(self, dataset: LabelledConfig) -> Self:
-        """The same set with the channels and the number of classes of the ID data."""
+        """Return the same set with the channels and the number of classes of the ID data."""
         return replace(super().beside(dataset), classes=dataset.classes)
 
     def variants(self) -> dict[str, Self]:
-        """The sets, by the words that tell them apart.
+        """Return the sets, by the words that distinguish them, joined by "-".
 
         Raises:
-            WeeError: a word has no place in `root` or `test`.
+            WeeError: a name of `vary` occurs neither in `root` nor in `test`.
         """
         for name in self.vary:
             if not any(f"{{{name}}}" in place for place in (self.root, *self.places("test"))):

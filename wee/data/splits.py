@@ -1,4 +1,4 @@
-"""Names of splits: which samples, seen from the ID data. Imports no torch."""
+"""Names of splits. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 from wee.errors import unknown
 
 Part = Literal["train", "val", "test"]
-"""The parts of one data set. An OOD set or a shifted test set is used by its test part alone."""
+"""The parts of one data set. Of an OOD set or a shifted test set, only the test part is used."""
 
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -18,10 +18,10 @@ Kind = Literal["train", "val", "test", "ood", "shift"]
 
 @dataclass(frozen=True, order=True)
 class SplitName:
-    """The name of a split: a part of the ID data, or another data set beside it.
+    """The name of a split: a part of the ID data, an OOD set or a shifted test set.
 
-    As text it is "val", "ood-NAME" or "shift-NAME": so it stands in the store's folders, in the columns of tables and in
-    messages. Everywhere else it is an object of this class.
+    As text it is "val", "ood-NAME" or "shift-NAME". The text is used for folders of the store, in columns of tables and in
+    messages; all other code uses objects of this class.
 
     Attributes:
         kind: the part of the ID data, "ood", or "shift" for a shifted test set.
@@ -49,27 +49,27 @@ class SplitName:
 
     @classmethod
     def ood(cls, name: str) -> SplitName:
-        """The OOD set of that name."""
+        """Return the split of the OOD set with a name."""
         return cls("ood", name)
 
     @classmethod
     def shifted(cls, name: str) -> SplitName:
-        """The shifted test set of that name."""
+        """Return the split of the shifted test set with a name."""
         return cls("shift", name)
 
     @classmethod
     def parse(cls, text: str) -> SplitName:
-        """Read a name as it stands in a folder, a table or a message.
+        """Parse the text of a split's name.
 
         Raises:
-            WeeError: it is not the name of a split.
+            WeeError: the text is not the name of a split.
         """
         kind, _, name = text.partition("-")
         return cls(cast("Kind", kind), name)
 
     @property
     def part(self) -> Part:
-        """The part of its own data set that it is."""
+        """The part of its data set that the split is."""
         return "test" if self.kind == "ood" or self.kind == "shift" else self.kind
 
 

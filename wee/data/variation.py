@@ -1,4 +1,4 @@
-"""Augmentation whose randomness belongs to (seed, epoch, sample): an interrupted training goes on as if it had not been."""
+"""Augmentation with random numbers that depend only on (seed, epoch, sample), so that resuming changes no result."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ _AREA, _RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 
 
 def varied(split: Split, transform: Transform, augment: Augment, seed: int) -> Dataset[Any]:
-    """The samples of a split for training. If images are varied, an item is a place plus the epoch times the number of samples.
+    """Return a data set of the samples of a split for training.
+
+    If images are augmented, an item is the place of a sample plus its epoch times the number of samples.
 
     Args:
-        split: the samples.
-        transform: what the network sees.
-        augment: how images are varied.
-        seed: of the variation.
+        split: the split.
+        transform: the preprocessing for the network.
+        augment: the augmentation.
+        seed: seed of the augmentation.
 
     Raises:
-        WeeError: these images cannot be varied so.
+        WeeError: this kind of augmentation does not suit these images.
     """
     if augment.kind == "none":
         return split.dataset(transform)
@@ -50,9 +52,9 @@ class ShiftedImages(Dataset[Any]):
     An item is a sample's place plus its epoch times the number of samples.
 
     Args:
-        images: the images; their pixels are 8-bit and of the network's size.
-        seed: of the draws.
-        padding: the largest shift either way; what comes in from outside is black.
+        images: the images; their pixels are 8-bit and have the size of the network's input.
+        seed: seed of the random numbers.
+        padding: the largest shift in either direction in pixels; pixels from outside the image are black.
     """
 
     def __init__(self, images: ArrayImages, seed: int, padding: int) -> None:
@@ -67,7 +69,7 @@ class ShiftedImages(Dataset[Any]):
         return self.__getitems__([item])
 
     def __getitems__(self, items: list[int]) -> Batch:
-        """A whole batch."""
+        """Return a whole batch."""
         epochs, places = np.divmod(np.asarray(items), len(self))
         drawn = uniform(self._seed, epochs, places, 3)
         size = self._images.pixels.shape[-1]
@@ -81,19 +83,19 @@ class ShiftedImages(Dataset[Any]):
 
 
 class ResizedCrops(Dataset[Any]):
-    """Random parts of images, resized, and flipped at random (Szegedy et al., CVPR 2015: "random resized crop").
+    """Random crops of images, resized, and flipped at random (Szegedy et al., CVPR 2015: "random resized crop").
 
     An item is a sample's place plus its epoch times the number of samples.
 
     Args:
-        split: the images, which can be opened one by one.
-        seed: of the draws.
+        split: the split, whose images can be opened individually.
+        seed: seed of the random numbers.
         transform: size, interpolation and normalisation.
     """
 
     def __init__(self, split: Split, seed: int, transform: Transform) -> None:
         self._split, self._labels, self._seed = split, torch.from_numpy(split.labels), seed
-        self._size, self._how = transform.size, Image.Resampling[transform.interpolation.upper()]
+        self._size, self._resampling = transform.size, Image.Resampling[transform.interpolation.upper()]
         self._mean, self._std = transform.normalisation()
 
     def __len__(self) -> int:
@@ -105,7 +107,7 @@ class ResizedCrops(Dataset[Any]):
         image = self._split.image(place)
         assert image is not None
         box = crop_box(image.width, image.height, drawn[1:])
-        part = image.resize((self._size, self._size), self._how, box)
+        part = image.resize((self._size, self._size), self._resampling, box)
         if drawn[0] < 0.5:
             part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         pixels = torch.from_numpy(np.array(part)).reshape(self._size, self._size, -1).permute(2, 0, 1)
@@ -117,19 +119,21 @@ class ResizedCrops(Dataset[Any]):
 
 
 def crop_box(width: int, height: int, drawn: NDArray[np.float64]) -> tuple[int, int, int, int]:
-    """A part of 8 to 100 % of an image's area, of a shape between 3:4 and 4:3; its middle where ten draws do not fit.
+    """Return a random box with 8 to 100 % of an image's area and an aspect ratio between 3:4 and 4:3.
+
+    If none of ten attempts fits the image, return the largest central box with such an aspect ratio.
 
     Args:
-        width, height: of the image.
-        drawn: numbers in [0, 1), four for each attempt.
+        width, height: size of the image in pixels.
+        drawn: random numbers in [0, 1), four for each attempt.
 
     Returns:
-        left, upper, right, lower.
+        (left, upper, right, lower) in pixels.
     """
     for area, ratio, x, y in drawn.reshape(_ATTEMPTS, 4):
-        wanted = width * height * (_AREA[0] + area * (_AREA[1] - _AREA[0]))
-        shape = math.exp(math.log(_RATIO[0]) + ratio * math.log(_RATIO[1] / _RATIO[0]))
-        w, h = round(math.sqrt(wanted * shape)), round(math.sqrt(wanted / shape))
+        crop_area = width * height * (_AREA[0] + area * (_AREA[1] - _AREA[0]))
+        aspect = math.exp(math.log(_RATIO[0]) + ratio * math.log(_RATIO[1] / _RATIO[0]))
+        w, h = round(math.sqrt(crop_area * aspect)), round(math.sqrt(crop_area / aspect))
         if 0 < w <= width and 0 < h <= height:
             left, upper = int(x * (width - w + 1)), int(y * (height - h + 1))
             return left, upper, left + w, upper + h

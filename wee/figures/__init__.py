@@ -1,1 +1,1 @@
-"""Figures from tables of sweeps. Everything that is drawn is also written as numbers."""
+"""Figures from the tables of sweeps. The numbers of every figure are also written to a file."""

@@ -1,4 +1,4 @@
-"""Captions: what a figure says about its own bars."""
+"""Captions of figures, which explain their bars."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from wee.figures.points import INTERVAL_WITH_SEEDS, NO_BAR, SPREAD
 
 
 def hypervolume_caption(cost: str) -> str:
-    """What the bars of a hypervolume figure are.
+    """Return the caption of a hypervolume figure, which explains what the length of a bar means.
 
     Args:
-        cost: The label of the cost.
+        cost: The display name of the cost, such as "MACs".
     """
     return f"Hypervolume: area in decades of {cost} times unit of the metric, up to the reference under each panel"
 
 
 def bars_caption(points: pd.DataFrame, bands: bool = False) -> str:
-    """What the bars of a figure are; empty where it has none.
+    """Return the caption of a figure of lines, which says what its error bars are; empty if there are none.
 
-    Where intervals and spreads stand in one figure, intervals have caps and spreads have none, and the caption says which
-    is which.
+    If a figure has both intervals and spreads, intervals have caps and spreads have none, and the caption says which is which.
 
     Args:
-        points: As `wee.figures.points.line_points` gives them.
+        points: The points, as returned by `wee.figures.points.line_points`.
         bands: Whether intervals are drawn as bands along lines.
     """
     points = points[points.value.notna()]

@@ -17,40 +17,40 @@ from wee.method.scores import DEFAULT_SCORE
 FORMATS = ("pdf", "png", "svg")
 
 SELECTIVE_FIELDS = ("split", "ood", "adjusted", "scale", "reference")
-"""Fields that only some kinds of figures have; see `FigureKind.fields`. For other kinds they keep their defaults."""
+"""Fields that only some kinds of figures use; see `FigureKind.fields`. For other kinds they must keep their defaults."""
 
 LIST_FIELDS = ("width", "size")
-"""Fields that hold a list for the kinds of figures that name them in `FigureKind.lists`, and one value for others."""
+"""Fields that hold a list for kinds of figures that name them in `FigureKind.lists`, and one value for other kinds."""
 
 
 @dataclass
 class FigureConfig:
-    """What a figure shows.
+    """Configuration of a figure.
 
     Attributes:
-        name: Name of its files.
-        kind: What is shown, and how: a kind of figure in `wee.figures.kinds.FIGURE_KINDS`, or a plug-in "module:Name".
-        panels: Metrics, one panel each; for a study of the validation set's size, tasks, four panels each.
-        split: Where the values were measured: "test", or "shift-NAME" for a shifted test set.
-        ood: OOD sets, one panel each: null for ID data alone, a name, a list of names, or "all" that the tables have.
-        policies: The policies that are drawn. A figure of hypervolumes may also show "single+ensemble", the front that the
-            two make together.
+        name: Name of the figure's files.
+        kind: Kind of figure in `wee.figures.kinds.FIGURE_KINDS`, or a plug-in "module:Name".
+        panels: Metrics, with one panel each; for a study of the validation set's size, tasks, with four panels each.
+        split: Split on which the values were measured: "test", or "shift-NAME" for a shifted test set.
+        ood: OOD sets, with one panel each: null for ID data alone, a name, a list of names, or "all" in the tables.
+        policies: The policies that are drawn. A figure of hypervolumes can also show "single+ensemble", the joint front of
+            the two.
         adjusted: Whether to draw the windows adjusted to the unlabelled stream as well, dotted.
-        score: The confidence that results are ranked by.
-        exit_score: The confidence that decides who goes on to the next stage; null for the same as `score`.
+        score: The score that results are ranked by.
+        exit_score: The score that decides exits; null for the same as `score`.
         width: Width of the window; a list for the kinds that compare widths.
         fraction: Quantile of the single threshold or probability of the random exit.
-        parameters: Which parameters of policies of your own are drawn, as tables write them ("share=0.3"): a text or a list
-            of them; null where tables have one setting of each policy.
-        size: Number of members in a cascade, where tables have several sizes; a list for the kinds that compare sizes.
-        scale: The scale that a figure of one scale shows: its name, or "middle".
-        reference: The reference point of hypervolumes: null for that of the tables drawn; the name or folder of a sweep,
-            or a CSV file with the columns metric, ref_price (or ref_macs), ref_value. The same reference makes two figures
-            comparable.
+        parameters: Parameters of policies of your own that are drawn, as written in tables ("share=0.3"): a text or a list of
+            texts; null if the tables have one setting of each policy.
+        size: Number of members in a cascade, for tables with several sizes; a list for the kinds that compare sizes.
+        scale: Scale of a figure that shows one scale: its name, or "middle".
+        reference: Reference points of hypervolumes: null for those of the drawn tables; the name or folder of a sweep, or a
+            CSV file with the columns metric, ref_price (or ref_macs), ref_value. Figures with the same reference can be
+            compared.
         columns: Number of panels side by side.
         panel_size: Width and height of one panel, in inches.
         formats: File formats, some of pdf, png, svg.
-        dpi: Dots per inch of a png.
+        dpi: Resolution of a png, in dots per inch.
     """
 
     name: str = MISSING
@@ -105,7 +105,7 @@ class FigureConfig:
 
     @property
     def sizes(self) -> list[int]:
-        """The numbers of members that are drawn; empty where tables have one."""
+        """The numbers of members that are drawn; empty if the config has none."""
         return [] if self.size is None else as_list(self.size)
 
     def _check_policies(self, kind: FigureKind) -> None:
@@ -129,5 +129,5 @@ class FigureConfig:
 
 
 def _kinds(kinds: Iterable[FigureKind]) -> str:
-    """Kinds of figures as a message names them: "figure.kind=curves or tradeoff"."""
+    """Return kinds of figures as named in a message: "figure.kind=curves or tradeoff"."""
     return f"figure.kind={' or '.join(kind.name for kind in kinds)}"

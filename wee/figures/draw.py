@@ -1,4 +1,4 @@
-"""Draws the points of a figure: panels of lines or bars, a legend, and a caption that says what the bars are."""
+"""Drawing the points of a figure: panels of lines or bars, a legend, and a caption that says what the bars are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wee.figures.config import FigureConfig
 
 _ROW = 0.35
-"""Height of the legend and of the names of the axes, in inches, beside that of the panels."""
+"""Height of a row of the legend and of the axis labels, added to that of the panels, in inches."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class LineStyle:
 
     Attributes:
         through_scales: Whether lines run through the scales of a family, with a logarithmic axis of costs. If not, they run
-            through a parameter at one scale: the axis is linear, intervals are bands, and lines of one point are the ends of
-            the others, drawn over them.
-        graded: Whether lines are a sequence, told apart by their lightness.
+            through the values of a parameter at one scale: the axis is linear, intervals are drawn as bands, and lines of a
+            single point are the ends of other lines, and are drawn on top of them.
+        graded: Whether lines are a sequence, distinguished by their lightness.
     """
 
     through_scales: bool = True
@@ -48,12 +48,12 @@ class LineStyle:
 
 
 def panel_grid(count: int, config: FigureConfig, extra_height: float) -> tuple[Figure, list[Axes], int]:
-    """Make a figure with panels side by side. Call it, and draw, with `wee.figures.style.RC` in force.
+    """Make a figure with panels side by side. Call this function, and draw, within `plt.rc_context(wee.figures.style.RC)`.
 
     Args:
         count: Number of panels.
-        config: How many stand side by side, and their size.
-        extra_height: Height besides that of the panels, in inches.
+        config: The config of the figure, with the number of columns and the size of a panel.
+        extra_height: Height that is added to that of the panels, in inches.
 
     Returns:
         The figure, the axes of its panels, and the number of columns.
@@ -62,7 +62,7 @@ def panel_grid(count: int, config: FigureConfig, extra_height: float) -> tuple[F
     rows = math.ceil(count / columns)
     width, height = config.panel_size
     size = (width * columns, height * rows + extra_height)
-    # Hinting makes text wider at few dots per inch: it is laid out for the file that is written.
+    # Hinting makes text wider at a low resolution, so the layout uses that of the file that is written.
     figure, grid = plt.subplots(rows, columns, figsize=size, dpi=config.dpi, squeeze=False)
     axes: list[Axes] = list(grid.ravel())
     for axis in axes[count:]:
@@ -74,9 +74,9 @@ def draw_lines(points: pd.DataFrame, config: FigureConfig, labels: Labels, style
     """Draw a figure of lines.
 
     Args:
-        points: What `wee.figures.points.line_points` gives for the same config.
-        config: What is drawn.
-        labels: What things are called.
+        points: The result of `wee.figures.points.line_points` for the same config.
+        config: The config of the figure.
+        labels: The labels of families, scales, OOD sets and costs.
         style: How the lines are drawn.
     """
     names = list(points.panel.unique())
@@ -90,7 +90,7 @@ def draw_lines(points: pd.DataFrame, config: FigureConfig, labels: Labels, style
         _name_axes(axes, columns, labels.average(_cost(points)))
         _legend(figure, axes, [name for name in series.values() if name])
         _caption(figure, bars_caption(points, bands=not style.through_scales))
-        figure.draw_without_rendering()  # fixes the layout that notes are placed in
+        figure.draw_without_rendering()  # computes the final layout, which the placement of notes needs
         for axis, rows in panels:
             _notes(axis, rows, style, labels)
     return figure
@@ -100,9 +100,9 @@ def draw_bars(points: pd.DataFrame, config: FigureConfig, labels: Labels) -> Fig
     """Draw a figure of bars, with the reference point of each panel under it.
 
     Args:
-        points: One row for each bar, as `wee.figures.kinds.hypervolume` gives them.
-        config: What is drawn.
-        labels: What things are called.
+        points: One row for each bar, as returned by `wee.figures.kinds.hypervolume.Hypervolumes.points`.
+        config: The config of the figure.
+        labels: The labels of families, scales, OOD sets and costs.
     """
     names = list(points.panel.unique())
     series = _series(points, labels)
@@ -117,23 +117,23 @@ def draw_bars(points: pd.DataFrame, config: FigureConfig, labels: Labels) -> Fig
 
 
 def write(figure: Figure, file: Path) -> None:
-    """Write a figure to a file, in the format that its name ends in; the same figure gives the same file.
+    """Write a figure to a file, in the format of its suffix. The same figure always gives the same file.
 
     Text stays text in PDF and SVG files.
     """
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it describes every glyph that it keeps
-    stamp = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(file.suffix)
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # at lower levels, it logs every glyph that it embeds
+    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(file.suffix)
     with plt.rc_context(RC):
-        figure.savefig(file, dpi=figure.dpi, metadata=stamp)
+        figure.savefig(file, dpi=figure.dpi, metadata=metadata)
 
 
 def _cost(points: pd.DataFrame) -> str:
-    """The cost by which the points of a figure are priced."""
+    """Return the name of the cost that the points of a figure are priced by."""
     return str(points.cost.iloc[0])
 
 
 def _series(points: pd.DataFrame, labels: Labels) -> dict[tuple[str, str], str]:
-    """What tells the lines of several families and data sets apart, by (data set, family); "" where there is one."""
+    """Return names that distinguish families and data sets, by (data set, family); each is "" if there is a single pair."""
     pairs = list(points[["dataset", "family"]].drop_duplicates().itertuples(index=False, name=None))
     several = [len({pair[k] for pair in pairs}) > 1 for k in (0, 1)]
 
@@ -162,7 +162,7 @@ def _lines(axis: Axes, points: pd.DataFrame, style: LineStyle, series: dict[tupl
 
 
 def _line(axis: Axes, points: pd.DataFrame, style: LineStyle, place: int) -> None:
-    """One line with its bars, of the family in a place among those of the figure."""
+    """Draw one line with its bars. The marker shows the place of its family among those of the figure."""
     drawn_as, colour = look(str(points.look.iloc[0])), _colour(points.iloc[0], style)
     within_scale = not style.through_scales
     drawn: dict[str, Any] = {
@@ -177,7 +177,7 @@ def _line(axis: Axes, points: pd.DataFrame, style: LineStyle, place: int) -> Non
     drawn |= _face(colour, place)
     if len(points) == 1:
         drawn["linestyle"] = "none"
-        if within_scale:  # the ends of the other lines: drawn over them, and larger
+        if within_scale:  # the point is the end of other lines: larger, and on top of them
             drawn |= {"zorder": 4, "markersize": 5}
     axis.plot(points.price, points.value, label=points.line.iloc[0], **drawn)
     band = within_scale and len(points) > 1
@@ -201,7 +201,7 @@ def _colour(point: Any, style: LineStyle) -> str | tuple[float, float, float]:
 
 
 def _face(colour: Any, place: int) -> dict[str, Any]:
-    """The inside of markers, which tells families apart: full, white, light."""
+    """Return the style of the inside of markers, which distinguishes families: full, white, light."""
     return {"markerfacecolor": "white" if place % 2 else lighter(colour), "markeredgewidth": 0.8} if place else {}
 
 
@@ -216,7 +216,7 @@ def _log_ticks(decades: float) -> Locator:
 
 
 def _notes(axis: Axes, points: pd.DataFrame, style: LineStyle, labels: Labels) -> None:
-    """Words beside points: a scale by its label, an exit by its name."""
+    """Write notes beside points: the label of a scale, or the name of an exit."""
     rows: list[Any] = list(points.itertuples())
     notes = []
     for point in rows:
@@ -229,7 +229,7 @@ def _notes(axis: Axes, points: pd.DataFrame, style: LineStyle, labels: Labels) -
 
 
 def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None:
-    """A bar for each policy, from the top in the order of the figure, and the reference point under them."""
+    """Draw one bar for each policy, from top to bottom in the order of `figure.policies`; the reference point stands below."""
     bars: list[Any] = list(points.itertuples())
     for place, bar in enumerate(bars):
         drawn_as = look(bar.look)
@@ -253,12 +253,12 @@ def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None
 
 
 def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[str, str], str]) -> None:
-    """The metric and its good direction, under the OOD set or the family that the panel is about."""
+    """Write the title of a panel: the metric and its better direction, below the OOD set or the family of the panel."""
     first = points.iloc[0]
     metric = Metric.parse(str(first.metric))
     heading = labels.ood(first.ood) if first.ood else series.get((first.dataset, first.family), "")
-    words = f"{metric.axis_label} {'↑' if metric.higher_is_better else '↓'}"
-    axis.set_title(f"{heading}\n{words}" if heading else words, loc="left", pad=3)
+    title = f"{metric.axis_label} {'↑' if metric.higher_is_better else '↓'}"
+    axis.set_title(f"{heading}\n{title}" if heading else title, loc="left", pad=3)
 
 
 def _name_axes(axes: list[Axes], columns: int, name: str) -> None:
@@ -268,12 +268,12 @@ def _name_axes(axes: list[Axes], columns: int, name: str) -> None:
 
 
 def _legend(figure: Figure, axes: list[Axes], series: list[str]) -> None:
-    """Put a legend over the panels, in as few rows as the width of the figure allows.
+    """Put a legend above the panels, in as few rows as the width of the figure allows.
 
     Args:
         figure: The figure.
-        axes: Its panels, whose lines are listed.
-        series: Names of families that markers tell apart, if there are several.
+        axes: The panels of the figure, whose lines are listed.
+        series: Names of the families that markers distinguish, if there are several.
     """
     handles: dict[str, Any] = {}
     for axis in axes:
@@ -295,14 +295,14 @@ def _legend(figure: Figure, axes: list[Axes], series: list[str]) -> None:
         legend.remove()
 
 
-def _caption(figure: Figure, words: str) -> None:
-    """Write a caption under everything, in as few lines as the width of the figure allows, and make room for it."""
-    if not words:
+def _caption(figure: Figure, caption: str) -> None:
+    """Write a caption below the panels, in as few lines as the width of the figure allows, and make room for it."""
+    if not caption:
         return
     width, height = figure.get_size_inches()
     text = figure.supxlabel("", x=0.02, ha="left", fontsize=SMALL, linespacing=1.15)
-    for count in range(1, len(words)):
-        lines = textwrap.wrap(words, math.ceil(len(words) / count) + 5)
+    for count in range(1, len(caption)):
+        lines = textwrap.wrap(caption, math.ceil(len(caption) / count) + 5)
         text.set_text("\n".join(lines))
         if text.get_window_extent().width <= 0.96 * width * figure.dpi:
             figure.set_size_inches(width, height + 0.105 * len(lines))

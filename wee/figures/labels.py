@@ -1,4 +1,4 @@
-"""What things are called on figures: the labels of their configs, which are kept with a sweep, or else their names."""
+"""The labels that figures use: those from the configs, which are kept with a sweep, and names where there is no label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Labels:
         scales: Labels of scales, by "family/scale".
         oods: Labels of OOD sets, by name.
         costs: Labels of costs, by name.
-        units: Units of costs, by name; nothing for a cost that is a count.
+        units: Units of costs, by name; "" for a cost that is a count.
     """
 
     families: Mapping[str, str] = field(default_factory=dict)
@@ -29,37 +29,37 @@ class Labels:
 
     @classmethod
     def merge(cls, parts: Iterable[Mapping[str, Mapping[str, str]]]) -> Labels:
-        """Merge the labels of several sweeps; where two sweeps label the same thing, the later label holds."""
+        """Merge the labels of several sweeps; if two sweeps label the same thing, the later label is used."""
         merged: dict[str, dict[str, str]] = {"families": {}, "scales": {}, "oods": {}, "costs": {}, "units": {}}
         for part in parts:
-            for kind, known in merged.items():
-                known |= part.get(kind, {})
+            for kind, labels in merged.items():
+                labels |= part.get(kind, {})
         return cls(**merged)
 
     def family(self, name: str) -> str:
-        """The label of a family, or of the families "first+second" of a cascade."""
+        """Return the label of a family, or of the families "first+second" of a cascade."""
         return " + ".join(self.families.get(part) or part.replace("_", " ") for part in FAMILIES.read(name))
 
     def scale(self, family: str, name: str) -> str:
-        """The label of a scale, or of the scales "small>large" of a cascade, each "scale" or "family/scale"."""
+        """Return the label of a scale, or of the scales "small>large" of a cascade, each "scale" or "family/scale"."""
         keys = [part if "/" in part else f"{family}/{part}" for part in SCALES.read(name)]
         return " > ".join(self.scales.get(key) or key.split("/", 1)[1].replace("_", "-") for key in keys)
 
     def ood(self, name: str) -> str:
-        """The label of an OOD set."""
+        """Return the label of an OOD set."""
         return self.oods.get(name) or name.replace("_", " ")
 
     def cost(self, name: str) -> str:
-        """The label of a cost: "MACs"."""
+        """Return the label of a cost: "MACs"."""
         known = COSTS.get(name)
         return self.costs.get(name) or (name if known is None else known.label)
 
     def average(self, name: str) -> str:
-        """The name of an axis of average costs: "average MACs", "average energy (J)"."""
+        """Return the label of an axis of average costs: "average MACs", "average energy (J)"."""
         return heading(f"average {self.cost(name)}", self._unit(name))
 
     def amount(self, name: str, value: float) -> str:
-        """A cost as text: "1.2 M MACs", "3.1 J"."""
+        """Return an amount of a cost as text: "1.2 M MACs", "3.1 J"."""
         return amount(value, self.cost(name), self._unit(name))
 
     def _unit(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The numbers that a figure draws: lines of points, each the mean over members and orders."""
+"""The numbers of a figure of lines: its points, each of them a mean over members and orders."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from wee.figures.config import FigureConfig
 
 INTERVAL, INTERVAL_WITH_SEEDS, SPREAD, NO_BAR = "interval", "interval with seeds", "spread", ""
-"""What the bar of a point can be; see `line_points`."""
+"""The kinds of bars that a point can have; see `line_points`."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: a metric, on ID data or with an OOD set."""
+    """One panel of a figure: a metric, on ID data alone (`ood` is None) or with an OOD set."""
 
     metric: Metric
     ood: str | None
 
     @property
     def name(self) -> str:
-        """The name of the panel in the numbers of a figure."""
+        """The name of the panel in the column `panel` of a figure's points."""
         return self.metric.name if self.ood is None else f"{self.metric.name} {self.ood}"
 
 
 def panels(table: pd.DataFrame, config: FigureConfig) -> list[Panel]:
-    """The panels of a figure; those of one OOD set follow each other.
+    """Return the panels of a figure; the panels of an OOD set follow each other.
 
     Raises:
         WeeError: a metric or OOD set does not exist.
@@ -58,7 +58,7 @@ def check_split(table: pd.DataFrame, config: FigureConfig) -> None:
     """Check that a table has the split that a figure shows.
 
     Raises:
-        WeeError: it has not; the message lists the splits that it has.
+        WeeError: the table lacks the split; the message lists the splits that it has.
     """
     if config.split not in set(table.split):
         raise unknown("split in these sweeps", config.split, [str(name) for name in table.split.unique()])
@@ -70,25 +70,25 @@ def line_points(
     lines: Callable[[pd.DataFrame, Panel, FigureConfig], Iterable[pd.DataFrame]],
     averages: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The points of a figure of lines.
+    """Compute the points of a figure of lines.
 
     Args:
         table: The tidy table of one or several sweeps.
-        config: What is drawn.
-        lines: Gives the lines of a panel, as `line` returns them, from the panel's rows of the table.
-        averages: The intervals of the means of points, as `wee.sweep.results.read_averages` gives them; None for none.
+        config: The config of the figure.
+        lines: Returns the lines of a panel, each as returned by `line`, from the panel's rows of the table.
+        averages: The intervals of the means of points, as returned by `wee.sweep.results.read_averages`; None for none.
 
     Returns:
-        One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its curve, `look`
-        the policy that it is drawn as, `shade` its place in a sequence of curves, in [0, 1], and `note` what is written
-        beside it. The columns of `wee.sweep.rows.POINT` name the setting, with "" for what it does not have. `price` and
-        `value` are means over members and orders, `count` is the number of values averaged. `low` and `high` are the ends
-        of its bar, and `bars` says what the bar is: "interval", a bootstrap interval of the mean with `level`, a share in
-        (0, 1); "interval with seeds", which contains the noise of `seeds` members as well; "spread", the least and the
-        greatest of the values averaged; "" where there is a single value and no interval.
+        One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its line, `look`
+        the policy in whose style it is drawn, `shade` its place in a sequence of lines, in [0, 1], and `note` the text beside
+        it. The columns of `wee.sweep.rows.POINT` name the setting, with "" for missing values. `price` and `value` are means
+        over members and orders, and `count` is the number of averaged values. `low` and `high` are the ends of its bar, and
+        `bars` is the kind of bar: "interval", a bootstrap interval of the mean with `level`, a share in (0, 1); "interval with
+        seeds", which includes the seed noise of `seeds` members as well; "spread", the lowest and the highest of the averaged
+        values; "" for a single value without an interval.
 
     Raises:
-        WeeError: the table lacks something that is to be drawn; the message says what to sweep. Or it has several costs.
+        WeeError: the table lacks data for the figure, and the message says what to sweep; or it has several costs.
     """
     one_cost(table)
     check_split(table, config)
@@ -103,10 +103,10 @@ def line_points(
 
 
 def one_cost(table: pd.DataFrame) -> str:
-    """The cost by which a table is priced.
+    """Return the name of the cost that a table is priced by.
 
     Raises:
-        WeeError: there are several.
+        WeeError: the table has several costs.
     """
     costs = [str(name) for name in table.cost.unique()]
     if len(costs) > 1:
@@ -120,10 +120,10 @@ def one_cost(table: pd.DataFrame) -> str:
 def curve(
     rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, adjusted: bool = False, width: object = None
 ) -> pd.DataFrame:
-    """The rows of one policy at one width and one number of members.
+    """Return the rows of one policy at one width and one number of members.
 
     Raises:
-        WeeError: there are none, or cascades of several sizes.
+        WeeError: there are no such rows, or they have several numbers of members.
     """
     return one_size(
         need(of_policy(rows, policy, panel, config, adjusted=adjusted, width=width), policy, panel, config, width)
@@ -131,7 +131,7 @@ def curve(
 
 
 def one_size(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of cascades with one number of members.
+    """Return rows after checking that all cascades have the same number of members.
 
     Raises:
         WeeError: the cascades have several numbers of members.
@@ -152,7 +152,18 @@ def of_policy(
     size: int | None = None,
     any_parameter: bool = False,
 ) -> pd.DataFrame:
-    """The rows of one policy at the parameters that are drawn."""
+    """Return the rows of one policy with the parameters that are drawn.
+
+    Args:
+        rows: Rows of the table.
+        policy: Name of the policy.
+        panel: The panel, which decides the task of windows.
+        config: The config of the figure.
+        adjusted: Whether to return rows of rules that are adjusted to the unlabelled stream.
+        width: Width of the window; None for that of the config.
+        size: Number of members; None for that of the config.
+        any_parameter: Whether to return rows with any width, fraction or other parameter.
+    """
     kind = POLICIES.find(policy)
     rows = rows[(rows.policy == policy) & (rows.adjusted.astype(bool) == adjusted)]
     if kind.by_score():
@@ -170,10 +181,10 @@ def of_policy(
 
 
 def _parameters(rows: pd.DataFrame, policy: str, config: FigureConfig) -> pd.DataFrame:
-    """The rows of one setting of a policy whose parameters stand in the column `parameters`.
+    """Return the rows of one setting of a policy whose parameters are in the column `parameters`.
 
     Raises:
-        WeeError: there are several.
+        WeeError: the rows have several settings.
     """
     if config.parameters is not None:
         rows = rows[rows.parameters.isin(config.parameters)]
@@ -187,24 +198,24 @@ def _parameters(rows: pd.DataFrame, policy: str, config: FigureConfig) -> pd.Dat
 
 
 def _task(rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> str | None:
-    """The task whose windows a panel shows.
+    """Return the task whose windows a panel shows; None if there is none.
 
-    It is the panel's own metric where that is a task; else the first task of the figure, or of the table, for which there
-    are rows of the panel's metric.
+    If the panel's metric is a task, it is that task. Otherwise it is the first task of the figure, or else of the table, for
+    which there are rows of the panel's metric.
     """
     if panel.metric.task is not None:
         return panel.metric.name
-    tasks = [str(task) for task in rows.task.dropna().unique()]
-    figures = [metric.name for metric in map(Metric.parse, config.panels) if metric.task is not None]
-    return next((task for task in [*figures, *tasks] if task in tasks), None)
+    table_tasks = [str(task) for task in rows.task.dropna().unique()]
+    figure_tasks = [metric.name for metric in map(Metric.parse, config.panels) if metric.task is not None]
+    return next((task for task in [*figure_tasks, *table_tasks] if task in table_tasks), None)
 
 
 def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
-    """The scale that a figure of one scale shows.
+    """Return the scale that a figure of one scale shows.
 
     Args:
-        rows: with columns `scale`, `policy` and `price`.
-        config: of the figure.
+        rows: Rows with the columns `scale`, `policy` and `price`.
+        config: The config of the figure.
 
     Raises:
         WeeError: the scale does not exist, or there are no single models.
@@ -223,14 +234,14 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
 
 
 def line(rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: float | None = None) -> pd.DataFrame:
-    """The points of a line, by dataset and family, in the order of their prices.
+    """Return the points of a line, sorted by data set, family and price.
 
     Args:
         rows: Rows of the table.
         name: The name of the line.
-        look: The policy that it is drawn as.
-        note: Whether its points are called by their scale or exit.
-        shade: Its place in a sequence of lines, in [0, 1].
+        look: The policy in whose style the line is drawn.
+        note: Whether points have a note with their scale or exit.
+        shade: The place of the line in a sequence of lines, in [0, 1]; None if it is in no sequence.
     """
     aggregates = {
         "price": ("price", "mean"),
@@ -251,9 +262,10 @@ def _exit_name(exits: str) -> str:
 
 
 def _with_bars(points: pd.DataFrame, averages: pd.DataFrame | None) -> pd.DataFrame:
-    """Points with what their bars are; with the intervals of their means where these are known.
+    """Add the kinds of bars to points, and replace spreads by the intervals of the means that are known.
 
-    An interval is used only if it is that of the same mean: sweeps of other members give other means of the same setting.
+    An interval is used only if its mean is that of the point, because sweeps of other members have other means of the same
+    setting.
     """
     interval = ["lower", "upper", "level", "seeds"]
     if averages is None or averages.empty:
@@ -274,7 +286,7 @@ def _with_bars(points: pd.DataFrame, averages: pd.DataFrame | None) -> pd.DataFr
 
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows whose settings can be compared: "" stands for what a setting does not have."""
+    """Replace missing values in the columns `POINT` by "", so that settings can be compared."""
     return rows.assign(**{key: rows[key].astype(object).where(rows[key].notna(), "") for key in POINT})
 
 
@@ -283,10 +295,10 @@ def _same(column: pd.Series, value: str | None) -> pd.Series:
 
 
 def need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, width: object = None) -> pd.DataFrame:
-    """The rows, if there are any.
+    """Return rows after checking that there are any.
 
     Raises:
-        WeeError: there are none; the message says what to sweep.
+        WeeError: there are no rows; the message says what to sweep.
     """
     if not rows.empty:
         return rows
@@ -296,7 +308,7 @@ def need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, wi
     if config.parameters is not None:
         parts[PARAMETERS] = f" with {' or '.join(config.parameters)}"
     metric = panel.metric.name
-    # A deployed metric comes with its task, and its name does not tell of which kind that is.
+    # A deployed metric is measured for a task, but its name does not say of which kind the task is.
     task = f"TASK@{metric.partition('@')[2]}" if panel.metric.deployed else metric if panel.metric.task else None
     needed = f" task.metrics=[{metric}]" if task is None else f" task.names=[{task}]"
     needed += f" window.width={width}" if column == "width" else ""

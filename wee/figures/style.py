@@ -1,4 +1,4 @@
-"""How figures look: fit for print at column width, and safe for the colour-blind."""
+"""The style of figures: readable in print at column width, with colours that colour-blind readers can tell apart."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RC: Any = {
     "svg.hashsalt": "wee",
     "figure.constrained_layout.use": True,
 }
-"""Parameters of matplotlib, while a figure is drawn and while it is written."""
+"""The matplotlib parameters that are set while a figure is drawn and while it is written."""
 
 
 SMALL = 5.5
@@ -54,20 +54,21 @@ SMALL = 5.5
 
 
 ADJUSTED = "adjusted"
-"""The look of windows, or of another policy's rules, that are adjusted to the unlabelled stream."""
+"""The name of the look of windows, or other rules, that are adjusted to the unlabelled stream."""
 
 
 def look(name: str) -> Look:
-    """How a line is drawn.
+    """Return the style of a line.
 
     Args:
-        name: the name of a policy, "adjusted", or "single+ensemble".
+        name: Name of a policy; "adjusted" for windows moved to an unlabelled stream; or "single+ensemble" for the
+            front that both make together.
 
     Returns:
-        Its colour, marker, dash and order.
+        The colour, marker, dash pattern and drawing order of the line.
 
     Raises:
-        WeeError: there is no such policy.
+        WeeError: the name is unknown.
     """
     if name == BASELINE:
         return Look("#009E73", "P", (0, (5, 1, 1, 1, 1, 1)))
@@ -77,20 +78,20 @@ def look(name: str) -> Look:
 
 
 def label(name: str) -> str:
-    """What a line is called in a legend, by the same names as `look`."""
+    """Return the label of a line in a legend, for the same names as `look`."""
     if name == BASELINE:
         return " and ".join(POLICIES[policy].label for policy in BASELINES)
     return Window.adjusted_label if name == ADJUSTED else POLICIES.find(name).label
 
 
 def shade_colour(share: float) -> tuple[float, float, float]:
-    """The colour of a place in a sequence of lines, from light (0) to dark (1): lightness tells them apart."""
+    """Return the colour of a line in a sequence, whose lightness falls from 0 (light) to 1 (dark)."""
     light, dark = (0.64, 0.82, 0.93), (0.03, 0.19, 0.42)
     red, green, blue = ((1 - share) * a + share * b for a, b in zip(light, dark, strict=True))
     return red, green, blue
 
 
 def lighter(colour: str | tuple[float, float, float]) -> tuple[float, float, float]:
-    """A colour halfway to white, for what stands behind a line of that colour."""
+    """Return a colour halfway to white, for what is drawn behind a line of that colour."""
     red, green, blue = ((1 + part) / 2 for part in to_rgb(colour))
     return red, green, blue

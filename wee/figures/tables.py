@@ -1,4 +1,4 @@
-"""Reads the tables that a kind of figure needs."""
+"""Reading the tables that a kind of figure needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READERS: Mapping[str, Callable[[list[Path]], pd.DataFrame]] = {
     AVERAGES: read_averages,
     STUDY: read_validation,
 }
-"""What reads each table from the folders of sweeps."""
+"""The function that reads each table from the folders of sweeps."""
 
 
 def read_tables_of(kind: FigureKind, config: FigureConfig, sweeps: list[Path], root: Path) -> dict[str, pd.DataFrame]:
@@ -26,12 +26,12 @@ def read_tables_of(kind: FigureKind, config: FigureConfig, sweeps: list[Path], r
 
     Args:
         kind: The kind of figure.
-        config: What is drawn. If it names a reference, that has to be priced by the cost of the sweeps.
+        config: The config of the figure. If it names a reference, that must be priced by the cost of the sweeps.
         sweeps: The folders or files of the sweeps.
         root: The folder of all sweeps, in which a reference is looked up.
 
     Returns:
-        The tables by name, as `FigureKind.points` takes them.
+        The tables by name, as `FigureKind.points` expects them.
 
     Raises:
         WeeError: a sweep has no such table, the sweeps have several costs, or the reference cannot be read.

@@ -1,1 +1,1 @@
-"""Lightning modules: what trains a member, what records its logits, what feeds both."""
+"""Lightning modules, callbacks and data loaders that train members and record their logits."""

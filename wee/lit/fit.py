@@ -1,4 +1,4 @@
-"""Trains a member with Lightning, and saves it."""
+"""Training of a member with Lightning."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ log = logging.getLogger("wee")
 
 
 class _Progress(lightning.Callback):
-    """Makes a training resumable: saves its state, and seeds what is random in each step.
+    """A callback that makes training resumable: it saves the state, and seeds the random numbers of each step.
 
     Args:
         path: the file of the state.
-        seed: seed of what is drawn at random in a step (dropout).
+        seed: seed of the random numbers of a step (dropout).
         every: seconds between two saved states.
         step: called after every optimiser step.
     """
@@ -46,7 +46,7 @@ class _Progress(lightning.Callback):
         self.path, self.seed, self.every, self.step = path, seed, every, step
         self.state = self._read()
         self.first = 0 if self.state is None else int(self.state["step"])
-        self._kept, self._told = time.monotonic(), 0
+        self._saved_at, self._reported_step = time.monotonic(), 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if self.state is not None:
@@ -64,14 +64,14 @@ class _Progress(lightning.Callback):
         torch.manual_seed((self.seed * 1_000_003 + part) * 1_009 + trainer.global_rank)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:
-        if trainer.global_step > self._told:
-            self._told = trainer.global_step
+        if trainer.global_step > self._reported_step:
+            self._reported_step = trainer.global_step
             self.step(1)
-            if time.monotonic() - self._kept > self.every:
+            if time.monotonic() - self._saved_at > self.every:
                 self._write(trainer, pl_module)
 
     def _write(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._kept = time.monotonic()
+        self._saved_at = time.monotonic()
         if not trainer.is_global_zero:
             return
         state = {
@@ -107,13 +107,13 @@ def train_member(
     step: Callable[[int], None],
     processes: Processes | None = None,
 ) -> dict[str, Any]:
-    """Train a member and save it. An interrupted training resumes, and ends with the weights that it would have had.
+    """Train a member and save it. An interrupted training resumes, and results in the same weights as without interruption.
 
     With several processes, each trains on its share of every batch, and the leader saves the member.
 
     Args:
-        recipe: what decides the weights.
-        train, val: the data; validation is used only for metrics.
+        recipe: the recipe of the member, which determines its weights.
+        train, val: the training and validation splits; validation is used only for metrics.
         folder: the folder to save the member in.
         runtime: the devices.
         loggers: the loggers of the training's curves.
@@ -121,7 +121,7 @@ def train_member(
         processes: the processes that train together; None for this process alone.
 
     Returns:
-        What was written about the member: its recipe, metrics, time and the fingerprint of its weights; empty in a process
+        The saved description of the member: its recipe, metrics, time and the fingerprint of its weights; empty in a process
         that does not lead.
     """
     config, processes = recipe.trainer, processes or Processes()
@@ -171,7 +171,7 @@ def train_member(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn the SystemExit that Lightning makes of a Ctrl-C back into a KeyboardInterrupt.
+    """Convert the SystemExit that Lightning raises after Ctrl-C back to a KeyboardInterrupt.
 
     Raises:
         KeyboardInterrupt: the user pressed Ctrl-C inside the `with` block.
@@ -187,7 +187,7 @@ def interruptible() -> Iterator[None]:
 def quiet_trainer(
     runtime: RuntimeConfig, precision: str, loggers: Sequence[Logger] = (), callbacks: Any = None, **options: Any
 ) -> lightning.Trainer:
-    """Return a Lightning trainer that prints nothing and saves no checkpoints; wee does both."""
+    """Return a Lightning trainer without output and checkpoints, which wee handles itself."""
     hush()
     return lightning.Trainer(
         accelerator=runtime.accelerator,

@@ -1,4 +1,4 @@
-"""Silences Lightning's messages, so that the terminal shows those of wee."""
+"""Suppression of Lightning's messages, so that the terminal shows only those of wee."""
 
 from __future__ import annotations
 

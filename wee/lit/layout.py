@@ -11,5 +11,5 @@ T = TypeVar("T", bound=Any)
 
 def lay_out(thing: T, channels_last: bool = True) -> T:
     """Return a network or a batch of images in the layout "channels last", which suits convolutions, or in the default one."""
-    laid: T = thing.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-    return laid
+    converted: T = thing.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    return converted

@@ -14,10 +14,10 @@ from wee.members.trainer import TrainerConfig
 
 
 class TrainingOrder(Sampler[int]):
-    """Yields the samples of every optimiser step, epoch after epoch, as one stream fixed by a seed.
+    """Yields the sample indices of every optimiser step, epoch after epoch, as one stream fixed by a seed.
 
-    A training that resumes at some step sees the samples that it would have seen without the interruption. Several
-    processes share the samples of each step. Every epoch is a new permutation and has only whole batches.
+    A training run that resumes at some step sees the samples that it would have seen without the interruption. Several
+    processes share the samples of each step. Every epoch is a new permutation; an incomplete last batch is dropped.
 
     Args:
         count: number of samples.
@@ -25,7 +25,8 @@ class TrainingOrder(Sampler[int]):
         seed: seed of the permutations.
         steps: number of steps of the whole training.
         first: the step to begin at.
-        tell: whether to yield index + epoch * count instead of index, for data sets that vary by epoch.
+        tell: whether to yield index + epoch * count instead of index, so that a data set can draw another augmentation in
+            each epoch.
         rank, ranks: the index of this process, and the number of processes.
     """
 

@@ -1,4 +1,4 @@
-"""Lightning's loggers, which record the curves of a training: one run for each member."""
+"""Lightning's loggers, which record training curves in one run for each member."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ KINDS: dict[str, tuple[str, tuple[str, ...], Callable[[Path, str], Options]]] = 
     "wandb": ("WandbLogger", ("wandb",), lambda folder, name: {"save_dir": folder, "name": name}),
     "mlflow": ("MLFlowLogger", ("mlflow", "mlflow_skinny"), lambda folder, name: {"run_name": name}),
 }
-"""For each kind: Lightning's class, the packages of which it needs one, and its options for a member's folder and name."""
+"""For each kind: Lightning's class, the packages of which it needs one, and a function from a member's folder and name to
+options."""
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Check that loggers can be made, before any long work.
+    """Check that loggers can be created.
 
     Args:
         config: the options of each kind of logger, as Lightning's class takes them.
@@ -49,7 +50,7 @@ def close() -> None:
 
 
 def loggers(config: Mapping[str, Any], folder: Path, name: str) -> list[Any]:
-    """Make the loggers of one member's training.
+    """Create the loggers of one member's training.
 
     Args:
         config: the options of each kind of logger, as Lightning's class takes them; they override the defaults of `KINDS`.
@@ -59,13 +60,13 @@ def loggers(config: Mapping[str, Any], folder: Path, name: str) -> list[Any]:
     Raises:
         WeeError: a logger does not know an option.
     """
-    from lightning.pytorch import loggers as known
+    from lightning.pytorch import loggers as lightning_loggers
 
-    made = []
+    created = []
     for kind, options in config.items():
-        cls, _, told = KINDS[kind]
+        cls, _, defaults = KINDS[kind]
         try:
-            made.append(getattr(known, cls)(**{**told(folder, name), **(options or {})}))
+            created.append(getattr(lightning_loggers, cls)(**{**defaults(folder, name), **(options or {})}))
         except TypeError as error:
             raise WeeError(f"logger.{kind}: {error}; its options are those of Lightning's {cls}") from None
-    return made
+    return created

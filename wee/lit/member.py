@@ -40,7 +40,7 @@ class MemberModule(lightning.LightningModule):
 
     @property
     def result(self) -> nn.Module:
-        """The network that is saved: the moving average of its weights if the config asks for one."""
+        """The network to save: the one with averaged weights (EMA) if the config asks for it, otherwise the trained one."""
         return self.network if self.average is None else self.average.module
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
@@ -73,7 +73,7 @@ class MemberModule(lightning.LightningModule):
         return total
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics."""
+        """Log the validation metrics collected over the epoch."""
         for name, value in self.metrics.compute().items():
             self.log(f"val/{name.replace('@', '_at_')}", value.float(), rank_zero_only=True)
         self.metrics.reset()

@@ -1,4 +1,4 @@
-"""The metrics of the method as torchmetrics: their state resets, and synchronises between processes."""
+"""The metrics of `wee.method` as a torchmetrics metric, whose state is synchronised between processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wee.method.scores import DEFAULT_SCORE
 
 
 class SelectiveClassification(Metric):
-    """Metrics of selective classification over everything seen since the last reset.
+    """Metrics of selective classification over all batches since the last reset.
 
     Args:
         names: names of metrics, as `wee.method.Metric.parse` reads them.

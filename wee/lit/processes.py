@@ -1,8 +1,8 @@
-"""Runs a command in several processes, one for each device. One process leads; the others do what it assigns.
+"""Execution of a command in several processes, one for each device. One process leads and assigns work to the others.
 
-Only the leader looks for existing results, takes locks, decides and commits, so that several processes produce the same
-files as one. The processes are started here, or from outside (torchrun, srun, or a user who sets NODE_RANK, MASTER_ADDR and
-MASTER_PORT on each node), by the rules of Lightning.
+Only the leader looks for existing results, takes locks and commits, so that several processes produce the same files as
+one. The processes are started here, or externally (by torchrun, srun, or a user who sets NODE_RANK, MASTER_ADDR and
+MASTER_PORT on each node), as in Lightning.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("wee")
 
 GRACE = 15.0
-"""How long the leader may take to notice the loss of another process by itself, in seconds."""
+"""How long the leader may take to notice the loss of another process without being ended, in seconds."""
 
 PLACE = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-"""Environment variables that tell a process its place among the others."""
+"""Environment variables that define the rank of a process among the others."""
 
 STARTED_BY = "WEE_STARTED_BY"
 """Environment variable of a process that was started here: the id of the process that started it."""
@@ -51,10 +51,10 @@ class Processes:
         size: the number of processes.
         group: the process group over which work is assigned; None if there is one process.
         device: the device of this process.
-        others: processes that this one has started.
+        others: the processes that this one has started.
 
     Attributes:
-        broken: whether work that was begun has not ended, so that no more work can be assigned.
+        broken: whether work was started and not finished, so that no more work can be assigned.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Processes:
         return replace(runtime, devices=devices, num_nodes=1, strategy="auto")
 
     def assign(self, work: Any) -> None:
-        """Send the next piece of work to the other processes; all then do it inside `apart` or `closely`."""
+        """Send the next piece of work to the other processes; then all do it inside `apart` or `closely`."""
         if self.size > 1:
             self.broken = True
             self._broadcast(work)
@@ -108,7 +108,7 @@ class Processes:
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
-        """Run work that every process does by itself. The processes wait for each other at its end; a failure of one fails all.
+        """Run work that every process does independently. They wait for each other at the end, and if one fails, all fail.
 
         Raises:
             WeeError: the work failed in some process.
@@ -153,7 +153,7 @@ class Processes:
 
     @contextlib.contextmanager
     def closely(self) -> Iterator[None]:
-        """Run work in which all processes wait for each other at every step, so that a failure of one ends them all.
+        """Run work in which all processes wait for each other at every step, so that the failure of one ends all.
 
         Raises:
             WeeError: another process was lost.
@@ -165,12 +165,12 @@ class Processes:
                 raise
             if not self.leads:
                 time.sleep(GRACE / 3)  # a leader that has failed reports it, and ends this process
-            why = "another process was lost; it says why, above" if self._lost() else describe(error)
+            why = "another process was lost; its message above says why" if self._lost() else describe(error)
             raise WeeError(f"process {self.rank}: {why}") from None
         self.broken = False
 
     def _lost(self) -> bool:
-        """Whether a process that this one started has failed, or is about to."""
+        """Return whether a process that this one started has failed, or is about to."""
         until = time.monotonic() + GRACE / 3
         while self._others and time.monotonic() < until:
             if any(other.poll() for other in self._others):
@@ -181,9 +181,9 @@ class Processes:
     def _broadcast(self, work: Any) -> Any:
         from torch import distributed
 
-        carried = [work]
-        distributed.broadcast_object_list(carried, src=0, group=self._group)
-        return carried[0]
+        message = [work]
+        distributed.broadcast_object_list(message, src=0, group=self._group)
+        return message[0]
 
 
 @contextlib.contextmanager
@@ -262,7 +262,7 @@ def thread_count(runtime: RuntimeConfig, processes: int = 1) -> int:
     """Return how many threads torch uses in one process.
 
     Args:
-        runtime: the number of threads and workers that the user has chosen.
+        runtime: the number of threads and workers in the config.
         processes: the number of processes of this job on this machine, which share its processors.
     """
     import torch
@@ -295,10 +295,10 @@ def _fabric(runtime: RuntimeConfig) -> Any:
 
 
 def _check_processors(processes: int) -> None:
-    """Refuse to start more processes on CPU than there are processors for them.
+    """Check that there are enough processors for the processes on CPU.
 
     Raises:
-        WeeError: there are fewer processors.
+        WeeError: there are fewer processors than processes.
     """
     most = max(processors(), ALWAYS_ALLOWED)
     if processes > most:
@@ -323,7 +323,7 @@ def _warn_if_busy(runtime: RuntimeConfig) -> None:
 
 
 def _start(command: str, strategy: Any, others: list[subprocess.Popen[bytes]]) -> None:
-    """Start the other processes of this machine; each runs this same job as one that does not lead."""
+    """Start the other processes of this machine; each runs the same job and does not lead."""
     environment = strategy.cluster_environment
     os.environ |= {
         "MASTER_ADDR": environment.main_address,
@@ -345,7 +345,7 @@ def _follow(leader: int) -> None:
 
 
 def _watch(others: list[subprocess.Popen[bytes]], over: threading.Event) -> None:
-    """End this process if another was lost and this one goes on waiting for it."""
+    """End this process if another was lost and this one keeps waiting for it."""
     while not any(other.poll() for other in others):
         if over.wait(1.0):
             return

@@ -1,4 +1,4 @@
-"""Runs a member over samples of a split with Lightning, and writes the logits into an entry of the store."""
+"""Evaluation of a member on a split with Lightning, which writes the logits into an entry of the store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wee.store import PieceWriter
 
 
 class Recorder(lightning.LightningModule):
-    """Runs a network over images. Each prediction includes the places and labels of its samples.
+    """A module that runs a network on images. Each prediction includes the places and labels of its samples.
 
     Args:
         network: the network, from images to logits.
@@ -41,7 +41,7 @@ class Recorder(lightning.LightningModule):
 
 
 class StoreWriter(BasePredictionWriter):
-    """Writes predictions into an entry of the store, batch by batch.
+    """A callback that writes predictions into an entry of the store, batch by batch.
 
     Args:
         writer: the writer of the entry.
@@ -73,7 +73,7 @@ class StoreWriter(BasePredictionWriter):
 
 @dataclass(frozen=True)
 class Recording:
-    """How logits are recorded.
+    """Options for recording logits.
 
     Attributes:
         batch_size: number of images in one forward pass.
@@ -96,7 +96,7 @@ def record(
     how: Recording,
     done: Callable[[int], None],
 ) -> None:
-    """Run a member over samples of a split, and write their logits.
+    """Run a member on samples of a split, and write their logits.
 
     Args:
         network: the member.

@@ -57,6 +57,6 @@ class RuntimeConfig:
 
     @property
     def single(self) -> bool:
-        """Whether a single process on a single device is asked for."""
+        """Whether the config is for a single process on a single device."""
         one_device = self.devices == 1 or (isinstance(self.devices, list) and len(self.devices) == 1)
         return one_device and self.num_nodes == 1

@@ -1,4 +1,4 @@
-"""Typed config of ensembles. Imports no torch."""
+"""Typed config of the members of an ensemble. Imports no torch, so that commands start fast."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class Trained(Origin):
 
     @property
     def is_there(self) -> bool:
-        """Whether the member is trained."""
+        """Whether there is a checkpoint of the trained member."""
         return checkpoints.about(self.folder) is not None
 
     @cached_property

@@ -1,6 +1,6 @@
-"""The method, on arrays: scores, curves, tasks, policies, cascades, fronts.
+"""The method on arrays: scores, curves, tasks, policies, cascades and fronts.
 
-Small, pure and typed. Nothing here knows of Hydra, of Lightning or of files; use it from a notebook:
+This package is typed and does not depend on Hydra, Lightning or files. It can be used from a notebook:
 
 >>> import numpy as np
 >>> from wee.method import Stages, Task, Window, summarise
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from wee.method.temperature import fit_temperature
 
 _TORCH = {"Outputs": "logits", "summarise": "logits", "fit_temperature": "temperature"}
-"""What reads logits and needs torch. It is imported at its first use, because what has been scored needs torch no more."""
+"""Names that need torch, with their modules. They are imported on first use, because scored logits do not need torch."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Types of arrays, and what is derived from something once."""
+"""Types of arrays, and memoisation of derived values."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 class Memo:
-    """Something that keeps what has been derived from it, so that settings can share it."""
+    """A base class of objects that keep values derived from them, so that several settings can share the values."""
 
     def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """What `make` gives, computed at the first call with that key."""
+        """Return the result of `make`, which is called only the first time that a key is used."""
         kept: dict[tuple[Any, ...], Any] = self.__dict__.setdefault("_memo", {})
         if key not in kept:
             kept[key] = make()
@@ -29,7 +29,7 @@ class Memo:
 
 @lru_cache(maxsize=8)
 def counts(n: int) -> Ints:
-    """0, 1, .., n; not to be written to."""
+    """Return the read-only array 0, 1, .., n."""
     numbers = np.arange(n + 1)
     numbers.flags.writeable = False
     return numbers
@@ -37,7 +37,7 @@ def counts(n: int) -> Ints:
 
 @lru_cache(maxsize=8)
 def shares(n: int) -> Floats:
-    """0, 1/n, .., 1; not to be written to."""
+    """Return the read-only array 0, 1/n, .., 1."""
     numbers = counts(n) / n
     numbers.flags.writeable = False
     return numbers

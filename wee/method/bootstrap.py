@@ -1,13 +1,14 @@
-"""Bootstrap intervals: how much a number would change with other samples.
+"""The bootstrap over groups of samples, for intervals of metrics.
 
-Samples that depend on each other (several draws of one image, several cuts of one photograph) are drawn together, as
-one group: intervals from samples drawn one by one would be several times too narrow. A seed fixes which groups each
-resample draws, whatever is measured, so that two policies can be compared resample by resample.
+Samples that depend on each other (several draws of one image, several patches of one photograph) form a group and are
+drawn together; intervals from samples drawn individually would be several times too narrow. The groups that a resample
+draws depend only on the seed and not on the metric, so that two policies can be compared resample by resample.
 
-If numba is installed (the extra `fast`), resamples are read by compiled code in several threads, see
-`wee.method.kernels`; otherwise each is ranked and measured on its own, which takes many times longer. The values do not
-depend on the number of threads. Values with and without numba are equal to the last bit if they are read at one point of
-a curve or are shares; areas and means of other numbers agree to 1e-12, because they are summed in another order.
+If numba is installed (the extra `fast`), metrics are computed by compiled code in several threads (see
+`wee.method.kernels`); otherwise each resample is ranked and measured separately, which takes many times longer. The
+values do not depend on the number of threads. Values with and without numba are equal to the last bit if they are read
+at one point of a curve or are shares; areas and means of other numbers agree to 1e-12, because the order of summation
+differs.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, sections 8 and 13 (percentile intervals).
 """
@@ -34,37 +35,39 @@ from wee.method.metrics.base import Terms
 from wee.method.rankings import Ranking
 
 KEPT_BYTES = 2**30
-"""Memory for draws that are kept from one point of a sweep to the next; 5,000 resamples of 50,000 groups are 2.5e8 bytes."""
+"""Memory for draws that are cached between points of a sweep, in bytes; 5,000 resamples of 50,000 groups need 2.5e8."""
 
 _kept: OrderedDict[tuple[int, ...], Counts] = OrderedDict()
 _lock = Lock()
 
 _NO_DRAWS = np.empty((0, LANES), dtype=np.uint8)
-_NO_DRAWS.flags.writeable = False  # like the draws: to numba, arrays that can be written to are of another type
+_NO_DRAWS.flags.writeable = (
+    False  # read-only like the draws, because numba types read-only and writable arrays differently
+)
 
 Part = Callable[..., Floats]
-"""Computes some metrics on some resamples [metrics, width] from `width` and the `draws` of ID and, if any, OOD groups."""
+"""A function of `width` and the `draws` of ID and, if any, OOD groups that returns metrics on resamples [metrics, width]."""
 
 
 def group_numbers(groups: NDArray[np.bytes_]) -> Ints:
-    """The groups of samples [N] as numbers from 0 on."""
+    """Return the number of each sample's group [N], counted from 0."""
     return np.unique(groups, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def draws(total: int, number: int, seed: int = 0, stream: int = 0) -> Counts:
-    """How often each of some groups is drawn in each of `LANES` resamples.
+    """Return how often each group is drawn in each of `LANES` resamples.
 
-    Each resample has random numbers of its own, so it is the same in whatever order and thread resamples are drawn, and
-    however many there are. The draws that were used last are kept, up to `KEPT_BYTES`.
+    Each resample has its own random stream, so it does not depend on the order, the thread or the number of resamples. The
+    most recently used draws are cached, up to `KEPT_BYTES`.
 
     Args:
         total: the number of groups.
-        number: which resamples: those from `number * LANES` on.
+        number: the index of the block of resamples, which starts at resample `number * LANES`.
         seed: seed of the draws.
         stream: draws with the same seed and different streams are independent: 0 for ID samples, 1 for OOD samples.
 
     Returns:
-        [total, LANES], each column with the sum `total`; not to be written to.
+        Read-only array [total, LANES]; each column has the sum `total`.
     """
     key = (total, number, seed, stream)
     with _lock:
@@ -76,7 +79,7 @@ def draws(total: int, number: int, seed: int = 0, stream: int = 0) -> Counts:
         sequence = np.random.SeedSequence(seed, spawn_key=(stream, number * LANES + lane))
         rng = np.random.Generator(np.random.PCG64(sequence))
         rows[lane] = np.bincount(rng.integers(total, size=total), minlength=total)
-    # One byte each, unless one of more than 255 groups is drawn more than 255 times: the probability is below 1e-500.
+    # One byte for each count, unless a group is drawn more than 255 times, which has a probability below 1e-500.
     block: Counts = np.ascontiguousarray(rows.astype(np.min_scalar_type(rows.max())).T)
     block.flags.writeable = False
     with _lock:
@@ -94,18 +97,18 @@ def bootstrap(
     count: int = 1000,
     seed: int = 0,
 ) -> Floats:
-    """Every metric on every resample.
+    """Compute metrics on bootstrap resamples.
 
     Args:
         ranking: the outcome and its score; its OOD data, if any, is resampled too, independently.
-        metrics: what to measure.
+        metrics: the metrics to compute.
         id_groups: the group of each ID sample [N], numbered from 0.
-        ood_groups: the group of each OOD sample, if there are any.
+        ood_groups: the group of each OOD sample; None if there are no OOD samples.
         count: the number of resamples.
         seed: seed of the draws.
 
     Returns:
-        [metrics, count].
+        The value of each metric on each resample [metrics, count].
 
     Raises:
         WeeError: there is OOD data without groups.
@@ -137,7 +140,7 @@ def bootstrap(
 
 
 def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[Ints]) -> list[tuple[list[int], Part]]:
-    """The places of metrics that are computed together, and what computes them."""
+    """Return functions that compute groups of metrics, each with the indices of its metrics."""
     if not kernels.load():
         return [(list(range(len(metrics))), _one_by_one(ranking, metrics, groups))]
     readings = {
@@ -159,7 +162,7 @@ def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[I
         parts.append((unknown, _one_by_one(ranking, [metrics[place] for place in unknown], groups)))
     if readings:
         ranked = ranking.ranked if ranking.ood is None else ranking.beside
-        # The paper's generalised curve has a point after every sample, even among equal scores.
+        # The generalised curve of the paper's convention has a point after every sample, even among equal scores.
         split = [k for k, reading in readings.items() if ranked.tied and reading.kind == Kind.AUGRC_PAPER]
         for places in ([k for k in readings if k not in split], split):
             if places:
@@ -170,20 +173,20 @@ def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[I
 
 
 def _one_by_one(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[Ints]) -> Part:
-    """Rank and measure one resample after the other."""
+    """Return a function that ranks and measures each resample separately."""
 
     def part(width: int, *drawn: Counts) -> Floats:
         values = np.empty((len(metrics), width))
         for lane in range(width):
             times = [block[:, lane][numbers].astype(np.int64) for block, numbers in zip(drawn, groups, strict=True)]
-            # A resample of sorted samples is sorted: nothing is sorted here.
+            # A resample of sorted samples is sorted, so that no sorting is necessary here.
             id_times, ood_times = times if len(times) > 1 else (times[0], None)
-            again = RankedOutcome(
+            resampled = RankedOutcome(
                 ranking.outcome, ranking.score, ranking.ood, ranking.convention, id_times, ood_times, ranking.thresholds
             )
             for m, metric in enumerate(metrics):
                 values[m, lane] = (
-                    metric.of_ranking(again) if metric.ranks else metric.of_outcome(ranking.outcome, times[0])
+                    metric.of_ranking(resampled) if metric.ranks else metric.of_outcome(ranking.outcome, times[0])
                 )
         return values
 
@@ -191,10 +194,10 @@ def _one_by_one(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Seque
 
 
 def _means(terms: Sequence[Terms], scales: Floats, id_groups: Ints) -> Part:
-    """Metrics of the predictions alone, by compiled code.
+    """Return a function that computes metrics of the predictions alone with compiled code.
 
     Args:
-        terms: what is summed up for each metric.
+        terms: the terms of each metric.
         scales: factors of the metrics [metrics, 1].
         id_groups: the groups of the ID samples [N].
     """
@@ -216,14 +219,14 @@ def _means(terms: Sequence[Terms], scales: Floats, id_groups: Ints) -> Part:
 
 
 def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: Sequence[Ints], blocks: bool) -> Part:
-    """Metrics that are read off a ranking, by compiled code.
+    """Return a function that computes metrics of a ranking with compiled code.
 
     Args:
-        ranked: the ID samples, or the ID and the OOD samples.
-        readings: what to read.
+        ranked: the ranking of the ID samples, or of the ID and the OOD samples.
+        readings: the kind and the parameter of each metric.
         scales: factors of the metrics [readings, 1].
         groups: the groups of the ID samples and, if any, of the OOD samples.
-        blocks: whether equal scores make a block; otherwise each row is taken for one.
+        blocks: whether equal scores form a block; otherwise each row is a block.
     """
     ends = ranked.ends if blocks else counts(len(ranked))[1:]
     lengths = np.diff(ends, prepend=0)
@@ -251,15 +254,15 @@ def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: 
 
 
 def at_macs(macs: Floats, values: Floats, wanted: float) -> Floats:
-    """Values between the points of a curve, linear in the logarithm of MACs.
+    """Interpolate values between the points of a curve, linearly in the logarithm of MACs.
 
     Args:
-        macs: of the points [n], ascending.
-        values: at the points [n, ...].
-        wanted: where to read, within the points.
+        macs: MACs of the points [n], ascending.
+        values: values at the points [n, ...].
+        wanted: the MACs at which to interpolate.
 
     Returns:
-        [...]; NaN outside the curve.
+        The interpolated values [...]; NaN outside the curve.
     """
     if not macs[0] <= wanted <= macs[-1]:
         return np.full(values.shape[1:], np.nan)

@@ -1,4 +1,4 @@
-"""Cascades: the stages a sample may leave at, and what comes of where each one leaves.
+"""Cascades: the stages at which a sample may leave, and the outcome for samples that leave at given stages.
 
 Source: Xia and Bouganis, ICCV 2023, section 3.
 """
@@ -21,10 +21,10 @@ from wee.method.summaries import Summary
 
 
 class Outcome(Memo):
-    """What a cascade finally says about N samples, and what it cost. Computed where it is asked for.
+    """The final predictions of a cascade on N samples, and their cost. Values are computed when they are first used.
 
     Args:
-        stages: of the cascade.
+        stages: the stages of the cascade.
         exits: the stage at which every sample leaves [N], counted from 0.
     """
 
@@ -51,7 +51,7 @@ class Outcome(Memo):
 
     @cached_property
     def correct(self) -> Bools:
-        """Whether it is the true one [N]."""
+        """Whether the predicted class is the true class [N]."""
         return cast("Bools", self._gather("correct"))
 
     @cached_property
@@ -61,37 +61,37 @@ class Outcome(Memo):
 
     @cached_property
     def log_prob(self) -> Floats:
-        """Log probability of the true class [N]; NaN where there is none."""
+        """Log probability of the true class [N]; NaN for samples without a class."""
         return cast("Floats", self._gather("log_prob"))
 
     @cached_property
     def brier(self) -> Floats:
-        """Squared distance of the probabilities from the one-hot truth [N]; NaN where there is none."""
+        """Squared distance of the probabilities from the one-hot truth [N]; NaN for samples without a class."""
         return cast("Floats", self._gather("brier"))
 
     @cached_property
     def cost(self) -> Floats:
-        """What every sample cost [N], in the unit of the stages' costs (MACs)."""
-        each: Floats = np.asarray(self.stages.cost, dtype=np.float64)[self.exits]
-        return each
+        """The cost of every sample [N], in the unit of the stages' costs (MACs)."""
+        costs: Floats = np.asarray(self.stages.cost, dtype=np.float64)[self.exits]
+        return costs
 
     @cached_property
     def mean_cost(self) -> float:
-        """What a sample costs on average."""
+        """The mean cost of a sample."""
         share = np.bincount(self.exits, minlength=len(self.stages)) / len(self)
         return float((share * np.asarray(self.stages.cost)).sum())
 
     def score(self, name: str) -> Floats:
-        """Final confidence [N]."""
+        """Return the final confidence of every sample [N]."""
         columns = [summary.scores[name] for summary in self.stages.summaries]
         return cast("Floats", self.once(("score", name), lambda: self._pick(columns)))
 
     def ranked(self, score: str) -> Ranking:
-        """The samples by descending final confidence."""
+        """Return the samples by descending final confidence."""
         return self.once(("ranked", score), lambda: self.stages.order(score).select(self.exits))
 
     def ranked_beside(self, ood: Outcome, score: str) -> Ranking:
-        """The samples, and after them another outcome's, by descending final confidence."""
+        """Return the samples and those of an OOD outcome by descending final confidence; OOD samples are numbered from N on."""
 
         def make() -> tuple[Outcome, Ranking]:
             order = self.stages.order_beside(ood.stages, score)
@@ -110,7 +110,7 @@ class Outcome(Memo):
 
 
 class _Scores(Mapping[str, Floats]):
-    """An outcome's scores by name, each gathered when it is asked for."""
+    """The scores of an outcome by name; each is gathered when it is used."""
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
@@ -130,10 +130,10 @@ class Stages(Memo):
     """The stages of a cascade on one set of N samples.
 
     Attributes:
-        summaries: what has been put out after each stage.
-        cost: what a sample that leaves at each stage has cost [stages]: the sum over the networks run so
-            far, or the cost of the exit in a multi-exit network.
-        ids: an id for every sample [N], bytes; what a random policy keys its draws by.
+        summaries: the summary of the output after each stage.
+        cost: the cost of a sample that leaves at each stage [stages]: the sum over the networks run so far, or the cost up to
+            the exit of a multi-exit network.
+        ids: id of every sample [N], bytes; the draws of a random policy depend on it.
 
     Raises:
         WeeError: the lengths do not agree, or a cost is not positive and finite.
@@ -157,13 +157,13 @@ class Stages(Memo):
         return len(self.summaries)
 
     def at(self, exits: NDArray[np.integer]) -> Outcome:
-        """What every sample ends with, given the stage at which it leaves.
+        """Return the outcome for samples that leave at given stages.
 
         Args:
-            exits: stages [N], each in 0 .. len(self) - 1.
+            exits: the stage at which each sample leaves [N], in 0 .. len(self) - 1.
 
         Raises:
-            WeeError: there is no such stage, or not one for every sample.
+            WeeError: a stage does not exist, or the number of stages is not N.
         """
         if exits.shape != (len(self.ids),) or (len(exits) and not 0 <= exits.min() <= exits.max() < len(self)):
             raise WeeError(
@@ -173,33 +173,32 @@ class Stages(Memo):
         return Outcome(self, exits)
 
     def repeat(self, times: Ints) -> Stages:
-        """The same stages on a set in which every sample counts as often as a number says [N]."""
+        """Return the same stages on a set in which each sample is repeated `times` [N] times."""
         places = np.repeat(np.arange(len(self.ids)), times)
         return Stages([summary.take(places) for summary in self.summaries], self.cost, self.ids[places])
 
     def order(self, score: str) -> StageRanking:
-        """All stages' confidences together, sorted once."""
+        """Return the confidences of all stages by one score, pooled and sorted. Computed once and cached."""
         return self.once(("order", score), lambda: StageRanking(*self._columns(score)))
 
     def order_beside(self, ood: Stages, score: str) -> StageRanking:
-        """The same for these samples followed by those of another set."""
+        """Return the confidences of all stages for these samples followed by those of an OOD set, sorted together once."""
 
         def make() -> tuple[Stages, StageRanking]:
             (id_scores, wrong), (ood_scores, _) = self._columns(score), ood._columns(score)
-            # Accepting a sample of no class is always an error.
+            # Accepting a sample without a class is always an error.
             return ood, StageRanking(
                 np.concatenate([id_scores, ood_scores]), np.concatenate([wrong, np.ones_like(ood_scores, np.bool_)])
             )
 
-        return self.once(("beside", id(ood), score), make)[
-            1
-        ]  # the other set is kept, so that no other object gets its id
+        # The memo keeps the other set, so that no other object can get its id.
+        return self.once(("beside", id(ood), score), make)[1]
 
     def draws(self, seed: int, stage: int) -> Floats:
-        """A uniform number in [0, 1) for every sample [N], fixed by its id, a seed and a stage."""
+        """Return a uniform number in [0, 1) for every sample [N], which depends only on its id, the seed and the stage."""
         return self.once(("draws", seed, stage), lambda: draws(self.ids, seed, stage))
 
     def _columns(self, score: str) -> tuple[Floats, Bools]:
-        """Confidences and whether predictions are wrong [N, stages]."""
+        """Return confidences, and whether predictions are wrong, each [N, stages]."""
         scores = np.stack([summary.scores[score] for summary in self.summaries], axis=1)
         return scores, ~np.stack([summary.correct for summary in self.summaries], axis=1)

@@ -1,13 +1,13 @@
-"""Risk-coverage curves, of selective classification and with OOD data in the stream, and what is read off them.
+"""Risk-coverage curves of selective classification, and of streams with OOD data (SCOD).
 
-Sort the samples by descending confidence and accept the first of them: coverage is the share accepted, risk the
-share of errors among the accepted (0 where nothing is). With OOD data in the stream (SCOD), ID and OOD count half
-each, and an accepted OOD sample costs as much as an error.
+Samples are sorted by descending confidence, and the first ones are accepted. Coverage is the share of accepted samples,
+and risk is the share of errors among them (0 if no sample is accepted). With OOD data in the stream (SCOD), ID and OOD
+data have a weight of one half each, and an accepted OOD sample counts as an error.
 
-Two conventions. `paper` has a point after every sample, and reads the point *nearest* to what is asked for: it
-reproduces published numbers, may overshoot, and depends on the order of samples with equal scores. `strict` is what the
-words promise: samples with equal scores are accepted or rejected together, a risk asked for is never exceeded, a coverage
-asked for is always reached, and the order of the samples does not matter.
+There are two conventions. `paper` has a point after every sample and uses the point *nearest* to the requested risk or
+coverage. It reproduces published numbers, may exceed a requested risk, and depends on the order of samples with equal
+scores. In `strict`, samples with equal scores are accepted or rejected together, a requested risk is never exceeded, a
+requested coverage is always reached, and the order of the samples does not matter.
 
 Sources: Geifman and El-Yaniv, NeurIPS 2017 (the curve); Xia and Bouganis, ICCV 2023 (Cov@r, Risk@c); Xia and Bouganis,
 ACCV 2022 (SCOD); Traub et al., NeurIPS 2024 (AUGRC).
@@ -30,16 +30,16 @@ Convention = Literal["paper", "strict"]
 CONVENTIONS: tuple[Convention, ...] = ("paper", "strict")
 
 NOISY_START = 500
-"""The risk of the first few hundred points is noise: in the paper's convention Cov@r looks no lower than here, or N / 2."""
+"""In the paper's convention, Cov@r ignores the points before this number, or before N / 2, because their risk is noise."""
 
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """A risk-coverage curve. Point 0 accepts nothing.
+    """A risk-coverage curve. No sample is accepted at point 0.
 
     Attributes:
         ranked: the samples by descending confidence.
-        convention: where the points lie and how they are read.
+        convention: the positions of the points, and how values are read off the curve.
 
     Raises:
         WeeError: there is no such convention.
@@ -61,12 +61,12 @@ class RiskCoverage:
 
     @classmethod
     def of(cls, scores: Floats, correct: Bools, convention: Convention = "paper") -> RiskCoverage:
-        """The curve of selective classification.
+        """Return the curve of selective classification.
 
         Args:
             scores: confidences [N], in any order.
             correct: whether each prediction is right [N].
-            convention: where the points lie and how they are read.
+            convention: the positions of the points, and how values are read off the curve.
 
         Raises:
             WeeError: there is no sample, the lengths differ, or a score is NaN.
@@ -85,37 +85,37 @@ class RiskCoverage:
 
     @cached_property
     def accepted(self) -> Ints:
-        """How many samples each point accepts [P + 1], ascending from 0.
+        """The number of samples accepted at each point [P + 1], ascending from 0.
 
-        Every number in the paper's convention, those that split no equal confidences in the strict one.
+        In the paper's convention these are all numbers; in the strict one, those that do not split equal confidences.
         """
         return _points(self.ranked, self.convention)
 
     @cached_property
     def coverage(self) -> Floats:
         """The share accepted at each point [P + 1], in [0, 1]."""
-        every = shares(len(self))
-        return every if len(self.accepted) == len(every) else every[self.accepted]
+        coverage = shares(len(self))
+        return coverage if len(self.accepted) == len(coverage) else coverage[self.accepted]
 
     @cached_property
     def errors(self) -> Ints:
-        """How many of the accepted are wrong, at each point [P + 1]."""
+        """The number of errors among the accepted samples at each point [P + 1]."""
         return _running(self.ranked.wrong, self.accepted)
 
     @cached_property
     def risk(self) -> Floats:
-        """The share of errors among the accepted at each point [P + 1], in [0, 1]; 0 where nothing is accepted."""
+        """The share of errors among the accepted samples at each point [P + 1], in [0, 1]; 0 if none is accepted."""
         risk = np.zeros(len(self.accepted))
         np.divide(self.errors[1:], self.accepted[1:], out=risk[1:])
         return risk
 
     def risk_at(self, coverage: float) -> tuple[float, int]:
-        """The risk at a coverage in [0, 1], and the point it is read at.
+        """Return the risk at a coverage in [0, 1], and its point.
 
-        paper: the point whose coverage is nearest. strict: the first whose coverage is no less.
+        paper: the point with the nearest coverage. strict: the first point with at least this coverage.
         """
         if self.convention == "paper":
-            # The nearest is no further off than rounding: a few points around it are all that need be looked at.
+            # The nearest point differs from this estimate only by rounding, so a few points around it suffice.
             first = min(max(int(coverage * len(self)) - 2, 0), len(self))
             point = first + int(np.argmin(np.abs(self.coverage[first : first + 6] - coverage)))
         else:
@@ -123,9 +123,9 @@ class RiskCoverage:
         return float(self.risk[point]), point
 
     def coverage_at(self, risk: float) -> tuple[float, int]:
-        """The coverage at a risk in [0, 1], and the point it is read at.
+        """Return the coverage at a risk in [0, 1], and its point.
 
-        paper: the point whose risk is nearest, the first of equals. strict: the last whose risk is no more.
+        paper: the first point with the nearest risk. strict: the last point with at most this risk.
         """
         if self.convention == "paper":
             first = min(NOISY_START, len(self) // 2)
@@ -135,9 +135,10 @@ class RiskCoverage:
         return float(self.coverage[point]), point
 
     def threshold(self, point: int) -> float:
-        """The operating threshold tau that belongs to a point.
+        """Return the operating threshold tau of a point.
 
-        paper: the score of the first sample rejected there. strict: of the last one accepted; infinite where none is.
+        paper: the score of the first rejected sample. strict: the score of the last accepted sample; infinity if there is
+        none.
         """
         if self.convention == "paper":
             return float(self.scores[min(point, len(self) - 1)])
@@ -148,7 +149,7 @@ class RiskCoverage:
     def aurc(self) -> float:
         """Area under the risk-coverage curve by trapezoids over all points, in [0, 1]; lower is better.
 
-        paper: the risk starts at 0. strict: the risk of the first point that accepts anything holds down to coverage 0.
+        paper: the risk starts at 0. strict: the risk of the first point with an accepted sample extends to coverage 0.
         """
         return _area(_risk_to_zero(self.risk, self.convention), self.coverage)
 
@@ -160,13 +161,13 @@ class RiskCoverage:
 
 @dataclass(frozen=True)
 class Mixture:
-    """The curve of a stream that is half ID and half OOD, by weights: each set counts one half, whatever its size.
+    """The curve of a stream that is half ID and half OOD: each set has a weight of one half, whatever its size.
 
     Attributes:
-        sort: gives both sets' samples by descending confidence, and whether each is an OOD one [N]; not every number
-            needs them.
-        id_curve: of the ID samples alone, by which Risk@c finds its threshold.
-        ood_scores: of the OOD samples, in any order.
+        sort: function that returns the samples of both sets by descending confidence, and whether each is an OOD sample [N].
+            It is called only if a value needs it.
+        id_curve: the curve of the ID samples alone, which determines the threshold of Risk@c.
+        ood_scores: confidences of the OOD samples, in any order.
     """
 
     sort: Callable[[], tuple[Ranking, Bools]]
@@ -175,7 +176,7 @@ class Mixture:
 
     @classmethod
     def of(cls, id_curve: RiskCoverage, id_scores: Floats, id_correct: Bools, ood_scores: Floats) -> Mixture:
-        """The mixture of ID samples, whose curve is known, and OOD samples.
+        """Return the mixture of ID samples with a given curve and OOD samples.
 
         Raises:
             WeeError: there are no OOD samples, or a score is NaN.
@@ -191,7 +192,7 @@ class Mixture:
 
     @cached_property
     def _curve(self) -> tuple[Floats, Floats]:
-        """Accepted weight, and accepted weight in error, at every point."""
+        """The accepted weight and the accepted weight of errors at every point."""
         ranked, is_ood = self.sort()
         accepted = _points(ranked, self.id_curve.convention)
         oods = _running(is_ood, accepted)
@@ -199,14 +200,14 @@ class Mixture:
         return self._weights(accepted - oods, errors, oods)
 
     def _weights(self, ids: Any, errors: Any, oods: Any) -> tuple[Any, Any]:
-        """Accepted weight and weight in error, of numbers of ID samples, of wrong ones among them, and of OOD samples."""
+        """Return the accepted weight and the weight of errors for numbers of accepted ID samples, ID errors and OOD samples."""
         ood_weight = oods * (1 / (2 * len(self.ood_scores)))
         id_share = 1 / (2 * len(self.id_curve))
         return ids * id_share + ood_weight, errors * id_share + ood_weight
 
     @cached_property
     def aurc(self) -> float:
-        """Area under the mixture's risk-coverage curve; its start is that of `RiskCoverage.aurc`."""
+        """Area under the mixture's risk-coverage curve; it starts in the same way as `RiskCoverage.aurc`."""
         weight, cost = self._curve
         risk = np.zeros(len(weight))
         np.divide(cost[1:], weight[1:], out=risk[1:])
@@ -219,10 +220,9 @@ class Mixture:
         return _area(cost, weight)
 
     def risk_at(self, coverage: float) -> float:
-        """The risk in the mixture at the threshold that covers this share of the ID samples.
+        """Return the risk in the mixture at the threshold with a given coverage of the ID samples.
 
-        paper: at the first point that comes as near to the threshold as any, where whatever exceeds it is accepted; strict:
-        where it is accepted too.
+        paper: samples with a score above the threshold are accepted; strict: samples with the same score are accepted too.
         """
         theta = self.id_curve.threshold(self.id_curve.risk_at(coverage)[1])
         inclusive = self.id_curve.convention == "strict"
@@ -234,24 +234,25 @@ class Mixture:
 
 
 def _points(ranked: Ranking, convention: Convention) -> Ints:
-    """How many samples are accepted at each point."""
+    """Return the number of accepted samples at each point."""
     if convention == "paper" or not ranked.tied:
         return counts(len(ranked))
     return np.concatenate([[0], ranked.ends])
 
 
 def _running(flags: Bools, accepted: Ints) -> Ints:
-    """How many of the first samples have a flag, for each number of samples."""
+    """Return the number of flags among the first n samples, for each n in `accepted`."""
     total = np.zeros(len(flags) + 1, dtype=np.int64)
     np.cumsum(flags, out=total[1:])
     return total if len(accepted) == len(total) else total[accepted]
 
 
 def _risk_to_zero(risk: Floats, convention: Convention) -> Floats:
-    """The risk at each point, with the risk at coverage 0 that the area under the curve starts from.
+    """Return the risk at each point, with the value at coverage 0 that the convention starts the area under the curve at.
 
-    A curve that starts at (0, 0) halves the area of its first block of equal scores: a constant score with a risk of 10 %
-    would get an AURC of 0.05. In the strict convention the risk of the first block holds down to coverage 0.
+    Starting at (0, 0) halves the area of the first block of equal scores: a constant score with a risk of 10 % would have an
+    AURC of 0.05 instead of 0.10. The strict convention therefore extends the risk of the first block to coverage 0; the
+    paper's convention does not.
     """
     return risk if convention == "paper" else np.concatenate([risk[1:2], risk[1:]])
 

@@ -1,6 +1,6 @@
-"""Telling two sets apart by a confidence: ID from OOD data, or right predictions from wrong ones.
+"""Metrics of the separation of two sets by a confidence: ID and OOD data, or correct and wrong predictions.
 
-The set that should have the higher scores is the positive class. Raw float64 scores are ranked, whatever their range.
+The set that should have the higher scores is the positive class. Float64 scores of any range are ranked as they are.
 
 Sources: Hendrycks and Gimpel, ICLR 2017; Xia and Bouganis, ICCV 2023 (FPR@t).
 """
@@ -16,7 +16,7 @@ from wee.method.rankings import Ranking
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
-    """The probability that a positive has the higher score, ties counting half, in [0, 1].
+    """Return the probability that a positive has a higher score than a negative, in [0, 1]; ties count one half.
 
     Args:
         positive: scores [n].
@@ -33,7 +33,7 @@ def auroc(positive: Floats, negative: Floats) -> float:
 
 
 def aupr(positive: Floats, negative: Floats) -> float:
-    """Average precision: the area under the precision-recall curve by steps, ties accepted together, in (0, 1].
+    """Return the average precision, in (0, 1]: the area under the stepwise precision-recall curve, with ties together.
 
     For the other class as the positive one, swap the sets and negate the scores.
 
@@ -52,14 +52,14 @@ def aupr(positive: Floats, negative: Floats) -> float:
 
 
 def fpr_at(positive: Floats, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
-    """The share of negatives accepted where a share of positives is, in [0, 1].
+    """Return the false positive rate at a true positive rate, in [0, 1].
 
     Args:
         positive: scores [n].
         negative: scores [m].
         tpr: the share of positives, in [0, 1].
-        convention: paper: at the smallest observed score whose recall is nearest to `tpr`; strict: at the largest
-            threshold whose recall is at least `tpr`.
+        convention: "paper" uses the smallest observed score whose recall is nearest to `tpr`, "strict" the largest threshold
+            whose recall is at least `tpr`.
 
     Raises:
         WeeError: one of the sets is empty, or a score is NaN.
@@ -68,11 +68,11 @@ def fpr_at(positive: Floats, negative: Floats, tpr: float, convention: Conventio
 
 
 def ranked_auroc(positive: Bools, ends: Ints) -> float:
-    """`auroc` of sorted samples.
+    """Return the `auroc` of sorted samples.
 
     Args:
         positive: whether each sample is a positive, by descending score [N].
-        ends: how many samples can be accepted without splitting equal scores, ascending, N the last.
+        ends: the numbers of samples that can be accepted without splitting equal scores, ascending to N.
     """
     accepted = _positives_accepted(positive, ends)
     twice = ((accepted[1:] + accepted[:-1]) * np.diff(_from_zero(ends) - accepted)).sum()
@@ -81,42 +81,42 @@ def ranked_auroc(positive: Bools, ends: Ints) -> float:
 
 
 def ranked_aupr(positive: Bools, ends: Ints) -> float:
-    """`aupr` of sorted samples, as `ranked_auroc` takes them."""
+    """Return the `aupr` of sorted samples, with the arguments of `ranked_auroc`."""
     accepted = _positives_accepted(positive, ends)
     return float((np.diff(accepted) * (accepted[1:] / ends)).sum() / accepted[-1])
 
 
 def ranked_fpr_at(positive: Ranking, negative: Floats, tpr: float, convention: Convention = "paper") -> float:
-    """`fpr_at` of sorted positives.
+    """Return the `fpr_at` of sorted positives.
 
-    Where ID recall is nearest to `tpr` it is the same down to the next ID score, and the smallest observed score so far
-    accepts every OOD sample above that one.
+    The recall is constant between two ID scores. In the paper's convention, the smallest observed score of the nearest
+    recall accepts every OOD sample above the next lower ID score.
     """
     if len(positive) == 0 or len(negative) == 0 or np.isnan(negative).any():
         _check(positive.scores, negative)
     if convention == "strict":
         return float((negative >= recall_threshold(positive.ascending, tpr, "strict")).mean())
-    n, s = len(positive), positive.scores
+    n, scores = len(positive), positive.scores
     below = min(int(tpr * n), n)
-    # Numbers of ID samples that some threshold accepts, nearest to what is asked for from either side.
-    fewer = positive.above(s[below]) if below < n else n
-    candidates = {fewer, n if fewer == n else positive.above(s[fewer], inclusive=True)}
+    # The possible numbers of accepted ID samples that are nearest to the share, on both sides.
+    fewer = positive.above(scores[below]) if below < n else n
+    candidates = {fewer, n if fewer == n else positive.above(scores[fewer], inclusive=True)}
     following = max(candidates)
-    candidates.add(n if following == n else positive.above(s[following], inclusive=True))
-    if 0 in candidates and not (negative > s[0]).any():
-        candidates.remove(0)  # no observed score accepts no ID sample
+    candidates.add(n if following == n else positive.above(scores[following], inclusive=True))
+    if 0 in candidates and not (negative > scores[0]).any():
+        candidates.remove(0)  # every observed score accepts an ID sample
     count = min(candidates, key=lambda k: (abs(k / n - tpr), -k))
-    return float((negative > s[count]).mean()) if count < n else 1.0
+    return float((negative > scores[count]).mean()) if count < n else 1.0
 
 
 def recall_threshold(ascending: Floats, tpr: float, convention: Convention = "paper") -> float:
-    """The operating threshold that accepts a share of ID samples, from their scores alone.
+    """Return the operating threshold at which a share of the ID samples is accepted.
 
     Args:
-        ascending: scores [n], sorted.
+        ascending: scores of the ID samples [n], ascending.
         tpr: the share, in [0, 1].
-        convention: paper: the share nearest to it, of at least one sample; strict: the largest threshold that
-            accepts at least it.
+        convention: "paper" accepts the nearest possible share, and at least one sample; "strict" uses the largest threshold
+            that accepts at least this share.
     """
     count = len(ascending)
     shares = np.arange(1, count + 1) / count
@@ -135,7 +135,7 @@ def _rank(positive: Floats, negative: Floats) -> tuple[Bools, Ints]:
 
 
 def _positives_accepted(positive: Bools, ends: Ints) -> Ints:
-    """How many positives are accepted, at 0 and at every end."""
+    """Return the number of accepted positives if 0 samples are accepted, and at every end."""
     accepted = np.cumsum(positive, dtype=np.int64)
     return _from_zero(accepted if len(ends) == len(accepted) else accepted[ends - 1])
 

@@ -1,7 +1,7 @@
 """Pareto fronts of a metric against its cost, concave hulls, and the area below them.
 
-Points are chosen on the validation set and reported on the test set: a front that is picked on the test set is
-optimistic, because some points lie well there by luck.
+Points are selected on the validation set and reported on the test set. A front that is selected on the test set is
+optimistic, because some points are good there by chance.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wee.method.arrays import Bools, Floats
 
 
 def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
-    """Which points no other point beats in one respect without losing in the other.
+    """Return which points are non-dominated: no other point is better in one objective and at least as good in the other.
 
     Args:
         cost: cost of each point [n]; lower is better.
@@ -23,7 +23,7 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
         higher_is_better: whether high values are good.
 
     Returns:
-        [n]; of equal points, only the first.
+        A mask of the non-dominated points [n]; of equal points, only the first is included.
     """
     points = np.column_stack([cost, value])
     return np.asarray(
@@ -32,10 +32,10 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
 
 
 def concave_hull(cost: Floats, value: Floats, higher_is_better: bool) -> NDArray[np.intp]:
-    """The non-dominated points on the upper concave hull over cost.
+    """Return the non-dominated points on the upper concave hull over cost.
 
     Routing each sample at random to one of two systems attains every point on the straight line between them, so points
-    below such a line are of no use.
+    below such a line are not needed.
 
     Args:
         cost: cost of each point [n]; lower is better.
@@ -64,14 +64,14 @@ def concave_hull(cost: Floats, value: Floats, higher_is_better: bool) -> NDArray
 
 
 def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: tuple[float, float]) -> float:
-    """The area between a piecewise linear curve and a reference value, over the decimal logarithm of cost.
+    """Return the area between a piecewise linear curve and a reference value, with the cost on a log10 axis.
 
-    The curve joins the points by straight lines in cost, is equal to the reference value below the cheapest point, and
-    stays at the value of the most expensive point above it. Values that are worse than the reference count as the
-    reference. The area ends at the reference cost.
+    Between the points the curve is linear in cost, not in its logarithm. Below the cheapest point it is at the reference
+    value; beyond the most expensive point it keeps the value of that point. Where the curve is worse than the reference
+    value it adds nothing. The curve is cut off at the reference cost.
 
     Args:
-        cost: cost of each point [n], positive. Pass the vertices of a `concave_hull`.
+        cost: cost of each point [n], positive, in any order. Usually the points are the vertices of a `concave_hull`.
         value: value of each point [n].
         higher_is_better: whether high values are good.
         reference: the reference cost and the reference value.
@@ -83,7 +83,7 @@ def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: 
         WeeError: a cost or the reference cost is not positive.
 
     Example:
-        From 1 to 10 the curve rises from 0 to 9 (value = cost - 1): the area is 9 / ln(10) - 1.
+        As the cost goes from 1 to 10, the curve rises from 0 to 9 (value = cost - 1): the area is 9 / ln(10) - 1.
 
         >>> round(hypervolume(np.array([1.0, 10.0]), np.array([0.0, 9.0]), True, (10.0, 0.0)), 6)
         2.90865
@@ -108,9 +108,9 @@ def hypervolume(cost: Floats, value: Floats, higher_is_better: bool, reference: 
 
 
 def _segment(start: float, stop: float, height: float, slope: float) -> float:
-    """The area of one segment above 0, over the decimal logarithm: the integral of max(0, a + b m) / (m ln 10) dm."""
+    """Return the area of one segment above 0, over the decimal logarithm: the integral of max(0, a + b m) / (m ln 10) dm."""
     offset = height - slope * start
-    if slope:  # cut the part below 0 off
+    if slope:  # cut off the part below 0
         zero = -offset / slope
         start, stop = (max(start, zero), stop) if slope > 0 else (start, min(stop, zero))
     elif height <= 0:

@@ -1,4 +1,4 @@
-"""Intervals around one number and around many: sampling error, seed noise, simultaneous coverage.
+"""Intervals for sampling error and seed noise, and simultaneous intervals for several numbers.
 
 Sources: Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals, the jackknife); Romano and Wolf,
 Econometrica 2005 (simultaneous intervals from the largest studentised deviation).
@@ -16,11 +16,11 @@ from wee.method.arrays import Bools, Floats
 
 
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of resampled values; NaN if no value is defined.
+    """Return the percentile interval of resampled values; NaN if no value is defined.
 
     Args:
-        values: one number on every resample [resamples]; may contain infinities, between which nothing is interpolated.
-        level: the share of them inside, in (0, 1).
+        values: one number on every resample [resamples]; if it contains infinities, there is no interpolation.
+        level: the share of the values inside the interval, in (0, 1).
     """
     known = values[~np.isnan(values)]
     if len(known) == 0:
@@ -33,14 +33,14 @@ def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
 
 
 def jackknife(left_out: Sequence[float]) -> float | None:
-    """The standard error of an average over trained members, from the averages that leave one member out.
+    """Return the standard error of an average over trained members, from the averages that leave one member out.
 
     Args:
-        left_out: the average over what remains (members, pairs or orders) without each of M members in turn.
+        left_out: the averages (over members, pairs or orders) that leave out each of the M members in turn [M].
 
     Returns:
         sqrt((M - 1) / M * sum of squared deviations from their mean); None if there are fewer than three members, or if an
-        average without some member is not defined.
+        average is not finite.
     """
     values = np.asarray(left_out, dtype=np.float64)
     count = len(values)
@@ -50,17 +50,17 @@ def jackknife(left_out: Sequence[float]) -> float | None:
 
 
 def half_width(seed_error: float, members: int, sampling_error: float, level: float = 0.95) -> float:
-    """Half the width of an interval that contains both seed noise and sampling error.
+    """Return half the width of an interval that includes seed noise and sampling error.
 
     sqrt((t s_J)^2 + (z s_B)^2), with the quantiles t of Student's distribution with M - 1 degrees of freedom and z of the
-    normal distribution. Members are few, so they are not resampled: a bootstrap over three or four members is far too
-    narrow, and would pair a member with itself.
+    normal distribution. Members are not resampled, because a bootstrap over three or four members gives intervals that are
+    far too narrow, and would pair a member with itself.
 
     Args:
         seed_error: s_J, the standard error over members; see `jackknife`.
         members: M.
         sampling_error: s_B, the standard deviation over resamples of the test samples.
-        level: the coverage that is asked for, in (0, 1).
+        level: the nominal coverage, in (0, 1).
     """
     upper = (1 + level) / 2
     return float(np.hypot(t.ppf(upper, members - 1) * seed_error, norm.ppf(upper) * sampling_error))
@@ -68,11 +68,11 @@ def half_width(seed_error: float, members: int, sampling_error: float, level: fl
 
 @dataclass(frozen=True)
 class Simultaneous:
-    """Intervals that all hold at once with a given probability.
+    """Simultaneous intervals, which all hold at once with a given probability.
 
     Attributes:
-        critical: c, the quantile of the largest studentised deviation; NaN if no number takes part.
-        taking_part: which numbers take part [n].
+        critical: c, the quantile of the largest studentised deviation; NaN if no number is included.
+        taking_part: which numbers are included [n].
         errors: the standard deviation of each number over resamples [n].
     """
 
@@ -82,15 +82,15 @@ class Simultaneous:
 
 
 def simultaneous(values: Floats, draws: Floats, negligible: Floats, level: float = 0.95) -> Simultaneous:
-    """The critical value for simultaneous intervals x_j +- c s_j around several numbers.
+    """Return the critical value for simultaneous intervals x_j +- c s_j around several numbers.
 
     c is the `level`-quantile over resamples of max_j |x*_j - x_j| / s_j.
 
     Args:
         values: the numbers x_j [n].
         draws: their values on every resample [n, resamples], float64; the same resamples for all.
-        negligible: a standard deviation for each number [n] below which it takes no part: it equals what it is compared
-            with by construction.
+        negligible: a limit for each number [n]; numbers whose standard deviation is not above it are excluded, because they
+            equal what they are compared with by construction.
         level: the probability with which all intervals hold, in (0, 1).
     """
     errors = draws.std(axis=1, ddof=1) if draws.shape[1] > 1 else np.zeros(len(values))

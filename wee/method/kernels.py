@@ -1,19 +1,19 @@
-"""What a bootstrap reads off rankings, in functions that numba compiles.
+"""Functions that compute metrics on bootstrap resamples of a ranking, compiled by numba.
 
-A resample is a number for each group of samples: how often the group was drawn. `LANES` resamples (*lanes*) are worked on
-at a time, and their counts of a group lie next to each other, so that one load serves all of them. A resample of a sorted
-ranking is sorted, so nothing is sorted here. `_walk` adds the counts up along the ranking, once for all that is read. It
-keeps the sums at every `STRIDE`-th row: what depends on one point of a curve is found between two of these rows, and only
-those between them are looked at again. What depends on all points is either summed up on the way or in one more pass.
+A resample is a count for each group of samples: how often the group was drawn. `LANES` resamples (*lanes*) are processed
+at a time, and their counts of a group are contiguous in memory. A resample of a sorted ranking is sorted, so there is no
+sorting here. `_walk` accumulates the counts along the ranking, once for all metrics, and stores the sums at every
+`STRIDE`-th row. A value that depends on one point of a curve is found between two of these rows, and only the rows between
+them are processed again. A value that depends on all points is accumulated by `_walk` or in one more pass.
 
-The operations are those of `wee.method.curves` and `wee.method.detection`, in each lane: numbers that are read at a point
-are equal to the last bit, areas up to the order of their sums.
+The operations in each lane are those of `wee.method.curves` and `wee.method.detection`: values that are read at a point are
+equal to the last bit, and areas are equal up to the order of summation.
 
-Metrics describe themselves to these functions by a `Reading`: a kind and a parameter. So a metric that is a known kind
-under another name or at another parameter needs no compiled code of its own.
+A metric is passed to these functions as a `Reading`: a kind and a parameter. A metric of a known kind with another name or
+parameter therefore needs no other compiled code.
 
-Importing this module does not import numba; `load` does. All that is compiled into the functions stands in this file,
-because code that is kept on disk is compiled again only if this file changes.
+Importing this module does not import numba; `load` does. All code that is compiled is in this file, because numba
+recompiles cached functions only if their file changes.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from wee.method.arrays import Bools, Floats, Ints
 
 LANES = 64
-"""Resamples that are worked on at a time. A constant lets the compiler see that lanes are independent of each other."""
+"""Number of resamples that are processed at a time. It is a constant, so that the compiler can vectorise over lanes."""
 
 STRIDE = 64
-"""Rows of a ranking between two kept sums."""
+"""Number of rows of a ranking between two stored sums."""
 
 Int32s = NDArray[np.int32]
 Counts = NDArray[np.unsignedinteger[Any]]
@@ -40,33 +40,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(IntEnum):
-    """Ways to read a ranking of ID samples, alone or with OOD samples in it.
+    """Kinds of values of a ranking of ID samples, or of ID and OOD samples.
 
     `PAPER` and `STRICT` are the conventions of `wee.method.curves`. The parameter is a share in [0, 1] for the first six
     kinds, an acceptance threshold (a score) for those `AT_THRESHOLD`, and has no meaning for the others.
     """
 
     COVERAGE_PAPER = 0
-    """The coverage at a risk; of ID samples alone."""
+    """The coverage at a risk, on ID samples alone."""
     COVERAGE_STRICT = 1
     RISK_PAPER = 2
     """The risk at a coverage of the ID samples; with OOD samples, the risk in the mixture."""
     RISK_STRICT = 3
     FPR_PAPER = 4
-    """The share of OOD samples that are accepted where a share of the ID samples is."""
+    """The share of OOD samples that are accepted when a share of the ID samples is accepted."""
     FPR_STRICT = 5
     COVERAGE_AT_THRESHOLD = 6
     """The share of ID samples whose score is at least the threshold."""
     FPR_AT_THRESHOLD = 7
     """The share of OOD samples whose score is at least the threshold."""
     RISK_AT_THRESHOLD = 8
-    """The risk among samples whose score is at least the threshold, in the mixture if there are OOD samples; 0 for none."""
+    """The risk among samples whose score is at least the threshold, in the mixture if there are OOD samples; 0 if none is."""
     AURC_PAPER = 9
     AURC_STRICT = 10
     AUGRC_PAPER = 11
     AUGRC_STRICT = 12
     ERROR_AUROC = 13
-    """The AUROC of correct predictions against errors; of ID samples alone. NaN if there is nothing to tell apart."""
+    """The AUROC of correct predictions against errors, on ID samples alone; NaN if one of both sets is empty."""
     AUROC = 14
     """The AUROC of ID against OOD samples."""
     AUPR_IN = 15
@@ -81,11 +81,11 @@ class Kind(IntEnum):
 
 
 class Reading(NamedTuple):
-    """One number that is read off a ranking.
+    """A value of a ranking.
 
     Attributes:
-        kind: how it is read.
-        parameter: what it is read at, for the kinds that have a parameter.
+        kind: the kind of the value.
+        parameter: the share or threshold at which it is read, for kinds with a parameter.
     """
 
     kind: Kind
@@ -93,11 +93,11 @@ class Reading(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The samples of a ranking by descending confidence, one row each.
+    """The samples of a ranking by descending confidence, in one row each.
 
     Attributes:
-        groups: the group of an ID sample [N]; of an OOD sample `~group`, which is negative.
-        wrong: whether an ID sample is predicted wrongly [N].
+        groups: the group of each sample [N]; for an OOD sample `~group`, which is negative.
+        wrong: whether the prediction for an ID sample is wrong [N].
         starts: the first row with the same score [N].
         stops: the row after the last one with the same score [N].
     """
@@ -109,7 +109,7 @@ class Rows(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """A ranking, some resamples of it, and what is known at every `STRIDE`-th row.
+    """A ranking, `LANES` resamples of it, and the numbers of samples above every `STRIDE`-th row.
 
     Attributes:
         rows: the ranking.
@@ -128,17 +128,20 @@ _KERNELS: list[str] = []
 
 
 def _kernel(function: F) -> F:
-    """Mark a function as one to compile."""
+    """Mark a function for compilation by `load`."""
     _KERNELS.append(function.__name__)
     return function
 
 
 @lru_cache(maxsize=1)
 def load() -> bool:
-    """Put compiled functions in the place of those of this module; whether that is possible: numba may not be installed.
+    """Replace the functions of this module by compiled ones, if numba is installed.
 
-    Functions are compiled at the first call, which takes some seconds, and kept on disk if there is a folder to keep them in:
-    beside this file, or the user's cache folder.
+    Functions are compiled at the first call, which takes some seconds, and cached on disk if a folder is writable: the one
+    next to this file, or the user's cache folder.
+
+    Returns:
+        Whether numba is installed.
     """
     try:
         import numba
@@ -147,32 +150,33 @@ def load() -> bool:
     compiled: Any = partial(numba.njit, nogil=True, error_model="numpy")
     for name in _KERNELS:
         function = globals()[name]
-        if name.startswith("_"):  # called from compiled code alone, and kept as a part of it
+        if name.startswith("_"):  # called only from compiled code, and cached as a part of it
             globals()[name] = compiled(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
             continue
         try:
             globals()[name] = compiled(cache=True)(function)
-        except RuntimeError:  # there is no folder that can be written to
+        except RuntimeError:  # there is no writable folder for the cache
             globals()[name] = compiled()(function)
     return True
 
 
 @_kernel
 def _walk(rows: Rows, id_counts: Counts, ood_counts: Counts, kinds: Ints, tails: Floats) -> tuple[Int32s, Floats]:
-    """Sums along a ranking.
+    """Accumulate the counts of resamples along a ranking.
 
     Args:
         rows: the ranking.
         id_counts: how often each ID group was drawn [groups, LANES].
         ood_counts: how often each OOD group was drawn [groups, LANES].
-        kinds: what will be read: sums that no kind needs stay 0.
+        kinds: the kinds of values to compute; sums that no kind needs stay 0.
         tails: row 1 of `harmonic_tables`.
 
     Returns:
-        Numbers of ID samples, errors and OOD samples above every `STRIDE`-th row, and at the end [rows, 3, LANES]. And
-        [4, LANES]: the number of pairs of an error and an ID sample such that the ID sample is ranked above, counted twice,
-        or once if both have the same score (an error and itself included); likewise of errors and OOD samples; of OOD and ID
-        samples; and for each error at position i, counted from 1, the sum of 1 / i to 1 / the last number in the table.
+        (states, sums). states [rows, 3, LANES]: the numbers of ID samples, errors and OOD samples above every `STRIDE`-th row
+        and at the end. sums [4, LANES]: the number of pairs of an error and an ID sample that is ranked above it, counted
+        twice, or once if both have the same score (an error and itself included); the same for errors and OOD samples; the
+        same for OOD and ID samples; and for each error at position i, counted from 1, the sum of 1 / i to 1 / the last number
+        in the table.
     """
     count, mixed = len(rows.groups), len(ood_counts) > 0
     pairs = harmonic = False
@@ -182,57 +186,59 @@ def _walk(rows: Rows, id_counts: Counts, ood_counts: Counts, kinds: Ints, tails:
     blocks = (count + STRIDE - 1) // STRIDE
     states = np.zeros((blocks + 1, 3, LANES), dtype=np.int32)
     sums = np.zeros((4, LANES))
-    # Flat, so that the compiler knows how far apart things are.
-    now, to = states.reshape(states.size), sums.reshape(sums.size)
+    # Flat views, so that the compiler knows the strides.
+    counts_flat, sums_flat = states.reshape(states.size), sums.reshape(sums.size)
     above = np.zeros(3 * LANES, dtype=np.int32)
     for block in range(blocks):
         ids = (block + 1) * 3 * LANES
         errors, oods = ids + LANES, ids + 2 * LANES
         for k in range(3 * LANES):
-            now[ids + k] = now[ids - 3 * LANES + k]
+            counts_flat[ids + k] = counts_flat[ids - 3 * LANES + k]
         for row in range(block * STRIDE, min((block + 1) * STRIDE, count)):
             group = rows.groups[row]
             alone = rows.stops[row] - rows.starts[row] == 1
             if pairs and not alone and rows.starts[row] == row:
                 for k in range(3 * LANES):
-                    above[k] = now[ids + k]
+                    above[k] = counts_flat[ids + k]
             if group < 0:
                 if pairs and alone:
                     for lane in range(LANES):
-                        to[2 * LANES + lane] += 2.0 * ood_counts[~group, lane] * now[ids + lane]
+                        sums_flat[2 * LANES + lane] += 2.0 * ood_counts[~group, lane] * counts_flat[ids + lane]
                 for lane in range(LANES):
-                    now[oods + lane] += ood_counts[~group, lane]
+                    counts_flat[oods + lane] += ood_counts[~group, lane]
             else:
                 if rows.wrong[row]:
                     if harmonic:
                         for lane in range(LANES):
-                            first = now[ids + lane]
-                            to[3 * LANES + lane] += tails[first] - tails[first + id_counts[group, lane]]
+                            first = counts_flat[ids + lane]
+                            sums_flat[3 * LANES + lane] += tails[first] - tails[first + id_counts[group, lane]]
                     if pairs and alone:
                         for lane in range(LANES):
                             times = float(id_counts[group, lane])
-                            to[lane] += times * (2.0 * now[ids + lane] + times)
+                            sums_flat[lane] += times * (2.0 * counts_flat[ids + lane] + times)
                         if mixed:
                             for lane in range(LANES):
-                                to[LANES + lane] += 2.0 * id_counts[group, lane] * now[oods + lane]
+                                sums_flat[LANES + lane] += 2.0 * id_counts[group, lane] * counts_flat[oods + lane]
                     for lane in range(LANES):
-                        now[errors + lane] += id_counts[group, lane]
+                        counts_flat[errors + lane] += id_counts[group, lane]
                 for lane in range(LANES):
-                    now[ids + lane] += id_counts[group, lane]
+                    counts_flat[ids + lane] += id_counts[group, lane]
             if pairs and not alone and rows.stops[row] == row + 1:
                 for lane in range(LANES):
-                    both_ids = float(now[ids + lane]) + above[lane]
-                    both_oods = float(now[oods + lane]) + above[2 * LANES + lane]
-                    new_errors = float(now[errors + lane]) - above[LANES + lane]
-                    to[lane] += new_errors * both_ids
-                    to[LANES + lane] += new_errors * both_oods
-                    to[2 * LANES + lane] += (float(now[oods + lane]) - above[2 * LANES + lane]) * both_ids
+                    both_ids = float(counts_flat[ids + lane]) + above[lane]
+                    both_oods = float(counts_flat[oods + lane]) + above[2 * LANES + lane]
+                    new_errors = float(counts_flat[errors + lane]) - above[LANES + lane]
+                    sums_flat[lane] += new_errors * both_ids
+                    sums_flat[LANES + lane] += new_errors * both_oods
+                    sums_flat[2 * LANES + lane] += (
+                        float(counts_flat[oods + lane]) - above[2 * LANES + lane]
+                    ) * both_ids
     return states, sums
 
 
 @_kernel
 def _state(walk: Walk, position: int, lane: int) -> tuple[int, int, int]:
-    """Numbers of ID samples, errors and OOD samples in the first rows."""
+    """Return the numbers of ID samples, errors and OOD samples in the first `position` rows."""
     block = position // STRIDE
     ids, errors, oods = walk.states[block, 0, lane], walk.states[block, 1, lane], walk.states[block, 2, lane]
     for row in range(block * STRIDE, position):
@@ -248,7 +254,7 @@ def _state(walk: Walk, position: int, lane: int) -> tuple[int, int, int]:
 
 @_kernel
 def _row_of(walk: Walk, number: int, lane: int) -> int:
-    """The row of the ID sample with a number, counted from 0 in the resample."""
+    """Return the row of the ID sample with index `number` in the resample, counted from 0."""
     low, high = 0, len(walk.states) - 2
     while low < high:
         middle = (low + high) // 2
@@ -268,7 +274,7 @@ def _row_of(walk: Walk, number: int, lane: int) -> int:
 
 @_kernel
 def _nearest(share: float, count: int) -> int:
-    """The number whose share of a count is nearest to what is asked for, the first of equals."""
+    """Return the smallest number in 0 .. count for which number / count is nearest to `share`."""
     first = min(max(int(share * count) - 2, 0), count)
     nearest = first
     for number in range(first + 1, min(first + 6, count + 1)):
@@ -279,7 +285,7 @@ def _nearest(share: float, count: int) -> int:
 
 @_kernel
 def _least(share: float, count: int) -> int:
-    """The least number whose share of a count is no less than what is asked for."""
+    """Return the smallest number in 0 .. count for which number / count is at least `share`."""
     number = min(max(int(share * count) - 2, 0), count)
     while number < count and number / count < share:
         number += 1
@@ -288,10 +294,10 @@ def _least(share: float, count: int) -> int:
 
 @_kernel
 def _coverage_paper(walk: Walk, risk: float, lane: int, noisy_start: int) -> float:
-    """The coverage at the point whose risk is nearest, the first of equals."""
+    """Return the coverage at the first point whose risk is nearest to `risk`."""
     states, count = walk.states, walk.states[-1, 0, lane]
     first = min(noisy_start, count // 2)
-    bound = np.inf  # some point is as near as this
+    bound = np.inf  # the distance of some point
     for block in range(1, len(states)):
         ids, errors = states[block, 0, lane], states[block, 1, lane]
         if ids >= max(first, 1):
@@ -302,7 +308,7 @@ def _coverage_paper(walk: Walk, risk: float, lane: int, noisy_start: int) -> flo
         last, last_errors = states[block + 1, 0, lane], states[block + 1, 1, lane]
         if last < first or last == ids:
             continue
-        # The risk grows with every error and falls with every right prediction, so it stays within these limits.
+        # The risk grows with every error and falls with every correct prediction, so it is within these limits.
         lowest = errors / (errors + last - last_errors) if errors else 0.0
         highest = last_errors / (last_errors + ids - errors) if last_errors else 0.0
         distance = max(lowest - risk, risk - highest)
@@ -319,13 +325,13 @@ def _coverage_paper(walk: Walk, risk: float, lane: int, noisy_start: int) -> flo
 
 @_kernel
 def _coverage_strict(walk: Walk, risk: float, lane: int) -> float:
-    """The coverage at the last point whose risk is no more."""
+    """Return the coverage at the last point whose risk is at most `risk`."""
     states = walk.states
     for block in range(len(states) - 2, -1, -1):
         ids, errors = states[block, 0, lane], states[block, 1, lane]
         right = states[block + 1, 0, lane] - states[block + 1, 1, lane]
         if errors and errors / (errors + right) > risk:
-            continue  # as in `_coverage_paper`, the risk is nowhere lower than this
+            continue  # as in `_coverage_paper`, this is a lower limit of the risk
         point = -1
         for row in range(block * STRIDE, min((block + 1) * STRIDE, len(walk.rows.groups))):
             times = walk.id_counts[walk.rows.groups[row], lane]
@@ -340,7 +346,7 @@ def _coverage_strict(walk: Walk, risk: float, lane: int) -> float:
 
 @_kernel
 def _risk_of(walk: Walk, position: int, lane: int) -> float:
-    """The risk among the first rows, in the mixture if there are OOD samples; 0 if nothing is accepted."""
+    """Return the risk among the first `position` rows, in the mixture if there are OOD samples; 0 if nothing is accepted."""
     ids, errors, oods = _state(walk, position, lane)
     if len(walk.ood_counts) == 0:
         return float(errors / ids if ids else 0.0)
@@ -351,7 +357,7 @@ def _risk_of(walk: Walk, position: int, lane: int) -> float:
 
 @_kernel
 def _risk_paper(walk: Walk, coverage: float, lane: int) -> float:
-    """The risk at the point whose coverage of ID samples is nearest; in a mixture, above the threshold of that point."""
+    """Return the risk at the point with the nearest coverage of ID samples; in a mixture, above the threshold of that point."""
     count = walk.states[-1, 0, lane]
     point = _nearest(coverage, count)
     if len(walk.ood_counts):
@@ -365,16 +371,16 @@ def _risk_paper(walk: Walk, coverage: float, lane: int) -> float:
 
 @_kernel
 def _risk_strict(walk: Walk, coverage: float, lane: int) -> float:
-    """The risk at the first point whose coverage of ID samples is no less."""
+    """Return the risk at the first point whose coverage of ID samples is at least `coverage`."""
     point = _least(coverage, walk.states[-1, 0, lane])
     return _risk_of(walk, walk.rows.stops[_row_of(walk, point - 1, lane)], lane) if point else 0.0
 
 
 @_kernel
 def _fpr_paper(walk: Walk, share: float, lane: int) -> float:
-    """The share of OOD samples accepted at the smallest observed score whose recall is nearest to a share.
+    """Return the share of OOD samples accepted at the smallest observed score whose recall is nearest to a share.
 
-    See `wee.method.detection.ranked_fpr_at`, which looks at the same numbers of accepted ID samples.
+    See `wee.method.detection.ranked_fpr_at`, which considers the same numbers of accepted ID samples.
     """
     count = walk.states[-1, 0, lane]
     candidate = min(int(share * count), count)
@@ -382,7 +388,7 @@ def _fpr_paper(walk: Walk, share: float, lane: int) -> float:
         candidate = _state(walk, walk.rows.starts[_row_of(walk, candidate, lane)], lane)[0]
     best = candidate
     if candidate == 0 and _state(walk, walk.rows.starts[_row_of(walk, candidate, lane)], lane)[2] == 0:
-        best = -1  # no observed score accepts no ID sample
+        best = -1  # every observed score accepts an ID sample
     for _ in range(2):
         if candidate < count:
             candidate = _state(walk, walk.rows.stops[_row_of(walk, candidate, lane)], lane)[0]
@@ -395,14 +401,14 @@ def _fpr_paper(walk: Walk, share: float, lane: int) -> float:
 
 @_kernel
 def _fpr_strict(walk: Walk, share: float, lane: int) -> float:
-    """The share of OOD samples accepted at the largest threshold that accepts at least a share of the ID samples."""
+    """Return the share of OOD samples accepted at the largest threshold that accepts at least a share of the ID samples."""
     point = max(_least(share, walk.states[-1, 0, lane]), 1)
     return float(_state(walk, walk.rows.stops[_row_of(walk, point - 1, lane)], lane)[2] / walk.states[-1, 2, lane])
 
 
 @_kernel
 def _at_threshold(walk: Walk, kind: int, position: int, lane: int) -> float:
-    """What is accepted if the first rows are: the share of ID or of OOD samples, or the risk."""
+    """Return the share of ID or OOD samples among the first `position` rows, or the risk, if these rows are accepted."""
     ids, errors, oods = _state(walk, position, lane)
     coverage = float(ids / walk.states[-1, 0, lane])
     false_positives = float(oods / walk.states[-1, 2, lane]) if len(walk.ood_counts) else 0.0
@@ -418,13 +424,13 @@ def _at_threshold(walk: Walk, kind: int, position: int, lane: int) -> float:
 
 @_kernel
 def _aurc_mixed(rows: Rows, id_counts: Counts, ood_counts: Counts, weight: Floats) -> Floats:
-    """Twice the area under the risk of a mixture over the accepted weight, with a point after every sample [LANES].
+    """Return twice the area under the risk of a mixture over the accepted weight, with a point after every sample [LANES].
 
     Args:
         rows: the ranking.
         id_counts: how often each ID group was drawn [groups, LANES].
         ood_counts: how often each OOD group was drawn [groups, LANES].
-        weight: as how many ID samples an OOD sample counts [LANES].
+        weight: the weight of an OOD sample relative to an ID sample [LANES].
     """
     work = np.zeros(4 * LANES)  # accepted weight, weight in error, risk, and the sum
     for row in range(len(rows.groups)):
@@ -448,7 +454,7 @@ def _aurc_mixed(rows: Rows, id_counts: Counts, ood_counts: Counts, weight: Float
 
 @_kernel
 def _aurc_strict(rows: Rows, id_counts: Counts, ood_counts: Counts, weight: Floats) -> Floats:
-    """The same with a point after every block of equal scores; the risk of the first holds down to coverage 0."""
+    """Return the area of `_aurc_mixed` with a point after each block of equal scores, and the first risk down to coverage 0."""
     work = np.zeros(5 * LANES)  # accepted weight, weight in error, accepted weight above the block, risk, and the sum
     for row in range(len(rows.groups)):
         group = rows.groups[row]
@@ -475,7 +481,10 @@ def _aurc_strict(rows: Rows, id_counts: Counts, ood_counts: Counts, weight: Floa
 
 @_kernel
 def _precision(rows: Rows, id_counts: Counts, ood_counts: Counts, totals: Int32s, of_ood: bool) -> Floats:
-    """The sum of precisions at the positives, over blocks of equal scores; OOD samples are positives from below [LANES]."""
+    """Return the sum of the precisions at the positives over blocks of equal scores [LANES].
+
+    If OOD samples are the positives, they are ranked by ascending score.
+    """
     work = np.zeros(5 * LANES)  # numbers of ID and OOD samples, the same above the block, and the sum
     for row in range(len(rows.groups)):
         group = rows.groups[row]
@@ -509,24 +518,24 @@ def read(
     tables: Floats,
     noisy_start: int,
 ) -> Floats:
-    """What is read off a ranking, in every lane.
+    """Compute values of a ranking on every resample.
 
     Args:
-        rows: the ranking. For `AUGRC_PAPER` every row must be a block of its own.
+        rows: the ranking. For `AUGRC_PAPER` every row must be a separate block.
         id_counts: how often each ID group was drawn [groups, LANES].
         ood_counts: how often each OOD group was drawn [groups, LANES]; no groups if there are no OOD samples.
-        kinds: what is read [kinds].
-        parameters: what it is read at [kinds]; for kinds at a threshold, how many rows have at least that score.
-        tables: `harmonic_tables` for no fewer than the number of ID samples.
+        kinds: the kinds of the values [kinds].
+        parameters: the parameter of each value [kinds]; for kinds at a threshold, the number of rows with at least that score.
+        tables: `harmonic_tables` for at least the number of ID samples.
         noisy_start: `wee.method.curves.NOISY_START`.
 
     Returns:
-        [kinds, LANES].
+        The values [kinds, LANES].
     """
     mixed = len(ood_counts) > 0
     states, sums = _walk(rows, id_counts, ood_counts, kinds, tables[1])
     walk, totals = Walk(rows, id_counts, ood_counts, states), states[-1]
-    weight = np.zeros(LANES)  # as how many ID samples an OOD sample counts
+    weight = np.zeros(LANES)  # weight of an OOD sample relative to an ID sample
     if mixed:
         for lane in range(LANES):
             weight[lane] = totals[0, lane] / totals[2, lane]
@@ -561,11 +570,11 @@ def read(
             elif kind in (Kind.AURC_PAPER, Kind.AURC_STRICT):
                 value = areas[lane] / (2 * every)
             elif kind in (Kind.AUGRC_PAPER, Kind.AUGRC_STRICT):
-                # Pairs of OOD samples need no counting: there are oods ** 2.
+                # Pairs of OOD samples need not be counted: there are oods ** 2.
                 twice = sums[0, lane] + weight[lane] * (sums[1, lane] + sums[2, lane] + weight[lane] * oods**2)
                 value = (cost - twice / (2 * every)) / every
             elif kind == Kind.ERROR_AUROC:
-                # Of the ID samples ranked above an error, those that are errors themselves make errors ** 2 pairs.
+                # Of the pairs of an error and an ID sample ranked above it, errors ** 2 consist of two errors.
                 both = 2 * (ids - errors) * errors
                 value = (sums[0, lane] - errors**2) / both if both else np.nan
             elif kind == Kind.AUROC:
@@ -582,14 +591,14 @@ def read(
 
 @_kernel
 def weigh(counts: Counts, columns: Floats) -> Floats:
-    """Sums of values over the samples of every resample.
+    """Return sums of values over the samples of every resample.
 
     Args:
         counts: how often each group was drawn [groups, LANES].
         columns: sums of values over the samples of each group [groups, columns].
 
     Returns:
-        [columns, LANES].
+        The sums [columns, LANES].
     """
     sums = np.zeros((columns.shape[1], LANES))
     for group in range(len(columns)):
@@ -603,7 +612,7 @@ def weigh(counts: Counts, columns: Floats) -> Floats:
 
 @lru_cache(maxsize=4)
 def harmonic_tables(count: int) -> Floats:
-    """The harmonic numbers of 0 to `count`, and sums of them, for `read` [2, count + 2]; not to be written to.
+    """Return a read-only array with the harmonic numbers of 0 to `count` and sums of them, for `read` [2, count + 2].
 
     Returns:
         Row 0: H[n] = 1 + 1/2 + .. + 1/n, and H[count] once more. Row 1: the sum of H[m] - H[count] over m < n.

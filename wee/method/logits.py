@@ -1,8 +1,8 @@
-"""From logits to what the rest of the method needs: the one step that reads logits, and removes the class dimension.
+"""Scoring of logits: the only step that reads logits and their class dimension.
 
-Logits are read once, in chunks, whatever the number of sets of members and scores: memory is bounded by a chunk of every
-member for each thread, and not by the data. A chunk is scored by one thread, and its size does not depend on the machine:
-neither do results depend on the number of threads.
+Logits are read once, in chunks, for any number of sets of members and scores. The memory is bounded by a chunk of every
+member for each thread, and does not grow with the data. A chunk is scored by one thread, and its size does not depend on
+the machine, so that results do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from wee.method.scores import DEFAULT_SCORE, SCORES, Score
 from wee.method.summaries import NO_LABEL, Summary
 
 CHUNK_VALUES = 2**20
-"""Logits of one member that a thread scores at a time (8 MiB in float64): enough to keep threads out of each other's way."""
+"""Number of logits of one member that a thread scores at a time (8 MiB in float64)."""
 
 ACCELERATOR_CHUNK_VALUES = 2**24
-"""The same on an accelerator, which needs much work at a time."""
+"""Number of logits of one member in a chunk on an accelerator, which needs larger chunks."""
 
 
 class Outputs:
-    """What m members put out for n samples, with whatever several scores share computed once.
+    """The outputs of m members for n samples. Values that several scores share are computed once.
 
     Args:
         logits: m tensors [n, classes], any floating dtype; read as float64.
@@ -48,11 +48,11 @@ class Outputs:
 
     @classmethod
     def of(cls, members: Sequence[MemberOutputs], shorter: Outputs | None = None) -> Outputs:
-        """Outputs of members whose softmax may already be known.
+        """Return the outputs of members whose softmax may have been computed already.
 
         Args:
-            members: whose.
-            shorter: the outputs of all but the last of them, whose sums are gone on with; None for adding up anew.
+            members: the outputs of each member.
+            shorter: the outputs of all members but the last, whose sums are reused; None to compute the sums.
         """
         outputs = cls([])
         outputs.members, outputs.shorter = list(members), shorter
@@ -60,7 +60,7 @@ class Outputs:
 
     @cached_property
     def probs(self) -> Tensor:
-        """The mean of the members' softmax outputs, [n, classes]: what the ensemble predicts."""
+        """The mean of the members' softmax outputs, which is the prediction of the ensemble [n, classes]."""
         return self._total if len(self.members) == 1 else self._total / len(self.members)
 
     @cached_property
@@ -77,15 +77,17 @@ class Outputs:
         return self.probs.amax(1)
 
     @cached_property
+    def predicted(self) -> Tensor:
+        """The most probable class [n], int64, the first of equals; on the device of the outputs."""
+        if self.probs.device.type == "cpu":
+            return torch.from_numpy(self.probs.numpy().argmax(1))  # numpy promises the first, torch does not
+        index = torch.arange(self.probs.shape[1], device=self.probs.device)
+        return torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1)
+
+    @property
     def label(self) -> NDArray[np.int64]:
         """The most probable class [n], the first of equals."""
-        if self.probs.device.type == "cpu":
-            first: NDArray[np.int64] = self.probs.numpy().argmax(1)  # numpy promises the first, torch does not
-            return first
-        index = torch.arange(self.probs.shape[1], device=self.probs.device)
-        labels: NDArray[np.int64] = (
-            torch.where(self.probs == self.peak[:, None], index, len(index)).amin(1).cpu().numpy()
-        )
+        labels: NDArray[np.int64] = self.predicted.cpu().numpy()
         return labels
 
     @cached_property
@@ -95,13 +97,20 @@ class Outputs:
 
     @cached_property
     def sum_of_squares(self) -> Tensor:
-        """Of the mean probabilities [n]."""
+        """The sum of the squared mean probabilities [n]."""
         return self.probs.square().sum(1)
 
+    def take(self, samples: Tensor) -> Outputs:
+        """The outputs for some of the samples, given by their places in 0 .. n - 1; sums are gone on with."""
+        outputs = Outputs.of([member.take(samples) for member in self.members])
+        if len(self.members) > 1 and "_total" in vars(self):
+            outputs._total = self._total.index_select(0, samples)
+        return outputs
+
     def log_prob(self, labels: Tensor) -> Tensor:
-        """Log of the mean probability of the labels [n], in [-inf, 0]; finite where `probs` underflows."""
-        each = torch.stack([m.logits.gather(1, labels[:, None])[:, 0] - m.logsumexp for m in self.members])
-        log_prob: Tensor = each.logsumexp(0) - math.log(len(self.members))
+        """Return the log of the mean probability of the labels [n], in [-inf, 0]; it is finite even if `probs` underflows."""
+        log_probs = torch.stack([m.logits.gather(1, labels[:, None])[:, 0] - m.logsumexp for m in self.members])
+        log_prob: Tensor = log_probs.logsumexp(0) - math.log(len(self.members))
         return log_prob
 
 
@@ -118,24 +127,24 @@ class MemberOutputs:
 
     @cached_property
     def _exponentials(self) -> tuple[Tensor, Tensor]:
-        """exp(z - max z) [n, classes], and its sum [n]: what softmax and logsumexp share."""
-        each = self.logits - self.largest[:, None]
-        if each.device.type == "cpu":
-            np.exp(each.numpy(), out=each.numpy())  # twice as fast as torch's
+        """exp(z - max z) [n, classes] and its sum [n], which softmax and logsumexp share."""
+        exponentials = self.logits - self.largest[:, None]
+        if exponentials.device.type == "cpu":
+            np.exp(exponentials.numpy(), out=exponentials.numpy())  # twice as fast as torch's
         else:
-            each.exp_()
-        return each, each.sum(1)
+            exponentials.exp_()
+        return exponentials, exponentials.sum(1)
 
     @cached_property
     def logsumexp(self) -> Tensor:
-        """[n]."""
+        """The logsumexp of the logits [n]."""
         return self.largest + self._exponentials[1].log()
 
     @cached_property
     def probs(self) -> Tensor:
         """Softmax outputs [n, classes]."""
-        each, total = self._exponentials
-        return each.div_(total[:, None])  # in place: nothing else reads the exponentials
+        exponentials, total = self._exponentials
+        return exponentials.div_(total[:, None])  # in place: nothing else reads the exponentials
 
     @cached_property
     def peak(self) -> Tensor:
@@ -144,8 +153,16 @@ class MemberOutputs:
 
     @cached_property
     def entropy(self) -> Tensor:
-        """Its negative [n]."""
+        """The negative entropy of the softmax output [n]."""
         return _sum_p_log_p(self.probs)
+
+    def take(self, samples: Tensor) -> MemberOutputs:
+        """The outputs for some of the samples, given by their places in 0 .. n - 1; what is known is not computed again."""
+        outputs = MemberOutputs(self.logits.index_select(0, samples))
+        for name in ("largest", "logsumexp", "probs", "peak", "entropy"):
+            if name in vars(self):
+                setattr(outputs, name, vars(self)[name].index_select(0, samples))
+        return outputs
 
 
 def _sum_p_log_p(probs: Tensor) -> Tensor:
@@ -168,13 +185,14 @@ def summarise(
 
     Args:
         logits: one array [N, classes] per member; may be memory-mapped.
-        labels: true classes [N], `NO_LABEL` for a sample that has none.
-        sets: the sets of members wanted, as tuples of indices into `logits`.
-        scores: names of the scores wanted.
-        temperatures: what to divide each member's logits by; None for nothing.
-        rounding: score logits as if they had been stored so: "float16" or "bfloat16"; None for as they are.
-        threads: that score chunks side by side; None for as many as there are processors. Results do not depend on it.
-        device: where chunks are scored, as torch names it. An accelerator's last bits may differ from a processor's.
+        labels: true classes [N], `NO_LABEL` for a sample without a class.
+        sets: the sets of members to summarise, as tuples of indices into `logits`.
+        scores: names of the scores to compute.
+        temperatures: the divisor of each member's logits; None for no scaling.
+        rounding: score logits as if they had been stored as "float16" or "bfloat16"; None for unchanged logits.
+        threads: number of threads, each of which scores one chunk at a time; None for the number of processors. Results do
+            not depend on it.
+        device: the device on which chunks are scored, as torch names it. On an accelerator the last bits may differ.
         done: called with the number of samples of every chunk that is finished.
 
     Returns:
@@ -189,24 +207,24 @@ def summarise(
     needed = sorted({member for members in summaries for member in members})
     size = max(1, (CHUNK_VALUES if device == "cpu" else ACCELERATOR_CHUNK_VALUES) // classes)
 
-    def run(start: int) -> int:
+    def score_chunk(start: int) -> int:
         rows = slice(start, min(start + size, count))
-        read = {
+        outputs_of = {
             m: MemberOutputs(_load(logits[m][rows], rounding, temperatures[m] if temperatures else 1.0, device))
             for m in needed
         }
         truth = torch.from_numpy(np.array(labels[rows], dtype=np.int64)).to(device)
-        begun: dict[tuple[int, ...], Outputs] = {}  # longer sets go on with the sums of shorter ones
+        begun: dict[tuple[int, ...], Outputs] = {}  # longer sets reuse the sums of shorter ones
         for members in sorted(summaries):
             begun = {shorter: outputs for shorter, outputs in begun.items() if members[: len(shorter)] == shorter}
-            begun[members] = Outputs.of([read[m] for m in members], begun.get(members[:-1]))
+            begun[members] = Outputs.of([outputs_of[m] for m in members], begun.get(members[:-1]))
             _fill(summaries[members], rows, begun[members], functions, truth)
         return rows.stop - start
 
     workers = 1 if device != "cpu" else threads or processors()
-    # Each of these threads scores one chunk; threads inside torch would only get in their way.
+    # Each of these threads scores one chunk, so that threads inside torch would only compete with them.
     with torch_threads(1), ThreadPoolExecutor(workers) as pool:
-        for k, samples in enumerate(pool.map(run, range(0, count, size))):
+        for k, samples in enumerate(pool.map(score_chunk, range(0, count, size))):
             done(samples)
             if k % 16 == 0:
                 _forget(logits)
@@ -220,10 +238,10 @@ def _load(logits: NDArray[np.floating], rounding: str | None, temperature: float
 
 
 def as_stored(logits: NDArray[np.floating], rounding: str | None) -> Tensor:
-    """Logits in float64, rounded as if they had been stored so.
+    """Return logits in float64, rounded as if they had been stored in the type `rounding`; None for no rounding.
 
     Raises:
-        WeeError: some do not fit.
+        WeeError: some logits are too large for the type.
     """
     if rounding is None:
         return torch.from_numpy(np.array(logits, dtype=np.float64))
@@ -234,10 +252,10 @@ def as_stored(logits: NDArray[np.floating], rounding: str | None) -> Tensor:
 
 
 def _forget(logits: Sequence[NDArray[np.floating]]) -> None:
-    """Give mapped pages back: they would count as memory until the data had been read to its end."""
+    """Release pages of memory-mapped logits, which would otherwise stay in memory until all logits have been read."""
     for array in logits:
         mapped = getattr(array, "_mmap", None)
-        # Only of a map that nobody can have written to: changes would be lost.
+        # Only for read-only maps, because changes would be lost.
         if isinstance(mapped, mmap.mmap) and getattr(array, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
             mapped.madvise(mmap.MADV_DONTNEED)
 
@@ -272,7 +290,7 @@ def _empty(count: int, scores: Collection[str]) -> Summary:
 
 
 def _fill(summary: Summary, rows: slice, outputs: Outputs, functions: Mapping[str, Score], truth: Tensor) -> None:
-    """What a set of members says about one chunk."""
+    """Write the scores and predictions of a set of members on one chunk into a summary."""
     for name, score in functions.items():
         summary.scores[name][rows] = score(outputs).cpu().numpy()
     summary.confidence[rows] = outputs.peak.cpu().numpy()
@@ -281,19 +299,19 @@ def _fill(summary: Summary, rows: slice, outputs: Outputs, functions: Mapping[st
     if not known.any():
         return
     truth = truth.clamp(min=0)
-    there = known.cpu().numpy()
+    has_label = known.cpu().numpy()
     true_prob = outputs.probs.gather(1, truth[:, None])
-    summary.correct[rows] = (summary.label[rows] == truth.cpu().numpy()) & there
-    summary.top5[rows] = _among_five(outputs.probs, true_prob, truth).cpu().numpy() & there
-    summary.log_prob[rows] = np.where(there, outputs.log_prob(truth).cpu().numpy(), np.nan)
+    summary.correct[rows] = (summary.label[rows] == truth.cpu().numpy()) & has_label
+    summary.top5[rows] = _among_five(outputs.probs, true_prob, truth).cpu().numpy() & has_label
+    summary.log_prob[rows] = np.where(has_label, outputs.log_prob(truth).cpu().numpy(), np.nan)
     brier = outputs.sum_of_squares - 2 * true_prob[:, 0] + 1
-    summary.brier[rows] = np.where(there, brier.cpu().numpy(), np.nan)
+    summary.brier[rows] = np.where(has_label, brier.cpu().numpy(), np.nan)
 
 
 def _among_five(probs: Tensor, true_prob: Tensor, truth: Tensor) -> Tensor:
-    """Whether the true class is among the five most probable; equal probabilities are in the order of the classes."""
+    """Return whether the true class is among the five most probable; ties are broken by the order of the classes."""
     among = (probs >= true_prob).sum(1) <= 5
-    unsure = torch.nonzero(~among)[:, 0]  # it is not, or is as probable as others
+    unsure = torch.nonzero(~among)[:, 0]  # not among the five, or tied with other classes
     probs, true_prob, truth = probs[unsure], true_prob[unsure], truth[unsure]
     earlier = torch.arange(probs.shape[1], device=probs.device) < truth[:, None]
     among[unsure] = ((probs > true_prob) | ((probs == true_prob) & earlier)).sum(1) < 5

@@ -1,9 +1,8 @@
-"""Samples in the order of descending confidence: what every curve and every threshold is read off.
+"""Rankings of samples by descending confidence, which curves and thresholds are computed from.
 
-Sorting is the expensive part of a cascade's numbers, and the settings of a sweep differ only in which stage each sample
-leaves at. So the confidences of all stages are sorted once, together (`StageRanking`). Where each sample leaves at some
-stage, its place in that order is known, and the cascade's own ranking is a selection (`StageRanking.select`), in linear
-time and without a sort.
+Sorting is the expensive part of evaluating a cascade, and the settings of a sweep differ only in the stage at which each
+sample leaves. The confidences of all stages are therefore sorted together once (`StageRanking`). The ranking of a cascade is
+a selection from this order (`StageRanking.select`), which takes linear time and no sorting.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from wee.method.arrays import Bools, Floats, Ints, counts
 
 
 class StageRanking:
-    """All that N samples may end with, S values each, in the order of descending confidence.
+    """The confidences of N samples at each of S stages, in descending order.
 
-    Equal confidences are in the order of the samples.
+    Equal confidences keep the order of the samples.
 
     Args:
         scores: confidences [N, S], in any order.
         wrong: whether each prediction is wrong [N, S].
 
     Attributes:
-        scores, wrong: sorted [N S].
-        samples, stages: whose value each is, and of which stage [N S].
+        scores, wrong: the sorted values [N S].
+        samples, stages: the sample and the stage of each value [N S].
         tied: whether any two values are equal.
 
     Raises:
@@ -45,7 +44,7 @@ class StageRanking:
         self.stages: NDArray[np.int8] = (order % count).astype(np.int8)
 
     def select(self, exits: NDArray[np.integer]) -> Ranking:
-        """The samples, each with its value at the stage at which it leaves [N]."""
+        """Return the ranking of the samples, each with its value at the stage at which it leaves [N]."""
         return Ranking(self, np.flatnonzero(exits.astype(np.int8).take(self.samples) == self.stages), self.tied)
 
 
@@ -53,8 +52,8 @@ class Ranking:
     """N samples in the order of descending confidence; equal confidences keep the order of the samples.
 
     Args:
-        order: where they are chosen from.
-        chosen: their places in it [N], ascending; the same place again where a sample counts several times.
+        order: the ranking of all stages, from which the samples are selected.
+        chosen: the places of the samples in `order` [N], ascending; a place is repeated if a sample counts several times.
         tied: whether any two confidences may be equal.
 
     Example:
@@ -68,7 +67,7 @@ class Ranking:
 
     @classmethod
     def of(cls, scores: Floats, wrong: Bools) -> Ranking:
-        """Samples that have one value each [N]."""
+        """Return the ranking of samples that have one value each [N]."""
         order = StageRanking(scores[:, None], wrong[:, None])
         return cls(order, np.arange(len(scores)), order.tied)
 
@@ -92,27 +91,27 @@ class Ranking:
 
     @cached_property
     def samples(self) -> Ints:
-        """Which sample each is [N]."""
+        """The index of each sample [N]."""
         return self._order.samples.take(self._chosen)
 
     @cached_property
     def ends(self) -> Ints:
-        """How many samples can be accepted without splitting equal confidences [P], ascending, without 0."""
+        """The numbers of samples, other than 0, that can be accepted without splitting equal confidences [P], ascending."""
         if not self.tied:
             return counts(len(self))[1:]
         return np.append(np.flatnonzero(self.scores[:-1] != self.scores[1:]) + 1, len(self))
 
     def above(self, score: float, inclusive: bool = False) -> int:
-        """How many samples have a higher confidence, or at least an equal one."""
+        """Return the number of samples with a confidence above `score`, or, if `inclusive`, of at least `score`."""
         return len(self) - int(np.searchsorted(self.ascending, score, "left" if inclusive else "right"))
 
     def repeat(self, times: Ints) -> Ranking:
-        """Every sample as often as a number says [number of samples, by sample]."""
+        """Return the ranking in which sample i occurs times[i] times (0 removes it); `times` [N] is in sample order."""
         return Ranking(self._order, np.repeat(self._chosen, times[self.samples]), tied=True)
 
 
 def descending(scores: Floats) -> tuple[Ints, bool]:
-    """The order of descending confidence, equal ones in the order given; and whether there are equal ones.
+    """Return the indices that sort confidences in descending order, stably, and whether there are equal confidences.
 
     Raises:
         WeeError: there is no score, or one is NaN.

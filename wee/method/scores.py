@@ -1,10 +1,10 @@
-"""The catalogue of confidence scores: what a network, or the first m members of an ensemble, says about its own prediction.
+"""The catalogue of confidence scores of the predictions of a network, or of the first m members of an ensemble.
 
-Every score is a confidence: higher means keep the prediction. All are computed in float64, because softmax pushes confident
-samples so close together that float32 makes ties where there are none. This module imports no torch: a score is given the
-outputs of the members (`wee.method.logits.Outputs`) and asks them for tensors.
+Every score is a confidence: higher means keep the prediction. Scores are computed in float64, because the softmax
+probabilities of confident samples are so close to each other that float32 would make ties. This module does not import
+torch: a score is a function of the members' outputs (`wee.method.logits.Outputs`), which provide tensors.
 
-Source: Xia and Bouganis, ICCV 2023, section 2; other sources stand at the scores.
+Source: Xia and Bouganis, ICCV 2023, section 2; other sources are given with the scores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wee.catalogue import Catalogue
+from wee.catalogue import Catalogue, first_line
 from wee.errors import WeeError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_SCORE = "msp"
-"""The name of the score that decides and ranks where nothing else is said."""
+"""The name of the score that decides and ranks by default."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Score:
     """A confidence score.
 
     Attributes:
-        name: what users type and tables contain.
-        function: maps the outputs of m members on n samples to n confidences, a torch tensor [n].
-        help: one line: what it is, and its range.
-        several: whether it needs two members or more. Such a score ranks ensembles, and cannot decide an exit.
+        name: the name that users type and that tables contain.
+        function: function from the outputs of m members on n samples to confidences, a torch tensor [n].
+        help: a description of one line, with the range.
+        several: whether the score needs two or more members. Such a score ranks ensembles, and cannot decide an exit.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Score:
 
     @property
     def label(self) -> str:
-        """What figures call it."""
+        """The name on figures."""
         return self.name.partition(":")[2] or self.name.replace("_", " ")
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        """The confidences of n samples [n]."""
+        """Return the confidences of n samples [n]."""
         return self.function(outputs)
 
 
@@ -58,7 +58,7 @@ def _margin(outputs: Outputs) -> Tensor:
 
 
 def _mean(values: list[Tensor]) -> Tensor:
-    """The mean, in the order given; one value is its own mean, and is not copied."""
+    """Return the mean of tensors, summed in the given order. A single tensor is returned without a copy."""
     if len(values) == 1:
         return values[0]
     total = values[0] + values[1]
@@ -69,18 +69,18 @@ def _mean(values: list[Tensor]) -> Tensor:
 
 
 def _mean_of(attribute: str) -> Callable[[Outputs], Tensor]:
-    """The mean over the members of something that each has."""
+    """Return a function that computes the mean of an attribute over the members."""
     return lambda outputs: _mean([getattr(member, attribute) for member in outputs.members])
 
 
 def _from_plugin(name: str, plugin: Any) -> Score:
-    """Make a score of a plug-in's object: a `Score`, or a function of the outputs."""
+    """Return the score that a plug-in's object defines: a `Score`, or a function of `Outputs`."""
     if isinstance(plugin, Score):
         return Score(name, plugin.function, plugin.help, plugin.several)
     if not callable(plugin):
         raise WeeError(f"the score {name} is a {type(plugin).__name__}; a score is a function of wee.method.Outputs")
-    words = (plugin.__doc__ or "A score of your own.").strip().splitlines()[0]
-    return Score(name, plugin, words, bool(getattr(plugin, "several", False)))
+    description = first_line(plugin) or "A score of your own."
+    return Score(name, plugin, description, bool(getattr(plugin, "several", False)))
 
 
 SCORES: Catalogue[Score] = Catalogue(

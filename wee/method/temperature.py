@@ -1,6 +1,6 @@
-"""Temperature scaling: one number a network, fitted on the validation set, that makes its confidence fit its accuracy.
+"""Temperature scaling: calibration of a network with one number that is fitted on the validation set.
 
-Stages of unlike architectures are unlike in confidence; scaled, their softmax outputs mix better.
+Networks of different architectures differ in calibration. After scaling, averages of their softmax outputs are better.
 
 Source: Guo et al., ICML 2017.
 """
@@ -15,28 +15,28 @@ from wee.machine import torch_threads
 from wee.method.logits import as_stored
 
 CHUNK_VALUES = 2**20
-"""Logits looked at in one go. Fixed, so that results do not depend on the machine."""
+"""Number of logits in a chunk. It is fixed, so that results do not depend on the machine."""
 
 COLDEST, HOTTEST = 0.02, 50.0
-"""Where the search ends: a network that is always right wants a temperature of zero."""
+"""Limits of the temperature. A network that is always right would have an optimal temperature of zero."""
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer], rounding: str | None = None) -> float:
-    """The temperature T that minimises the negative log-likelihood of softmax(logits / T).
+    """Return the temperature T that minimises the negative log-likelihood of softmax(logits / T).
 
-    The likelihood is concave in 1 / T; Newton's method with bisection finds the one optimum, to 1e-10.
+    The log-likelihood is concave in 1 / T; Newton's method with bisection finds the only optimum, to 1e-10.
 
     Args:
         logits: [N, classes]; may be memory-mapped.
         labels: true classes [N].
-        rounding: fit to logits as if they had been stored so: "float16" or "bfloat16"; None for as they are.
+        rounding: fit to logits as if they had been stored as "float16" or "bfloat16"; None for unchanged logits.
 
     Returns:
         T, in [0.02, 50].
     """
     low, high, beta = 1 / HOTTEST, 1 / COLDEST, 1.0
     for _ in range(100):
-        with torch_threads(1):  # the number of threads must not show in the last bits
+        with torch_threads(1):  # the number of threads must not change the last bits
             slope, curvature = _derivatives(logits, labels, rounding, beta)
         low, high = (beta, high) if slope < 0 else (low, beta)
         newton = beta - slope / curvature if curvature > 0 else np.inf
@@ -50,7 +50,7 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer], r
 def _derivatives(
     logits: NDArray[np.floating], labels: NDArray[np.integer], rounding: str | None, beta: float
 ) -> tuple[float, float]:
-    """First and second derivative of the mean negative log-likelihood in beta = 1 / T."""
+    """Return the first and second derivative of the mean negative log-likelihood in beta = 1 / T."""
     chunk = max(1, CHUNK_VALUES // logits.shape[1])
     slope = curvature = 0.0
     for start in range(0, len(labels), chunk):

@@ -1,4 +1,4 @@
-"""Small residual networks for small images, in timm's registry: a stem without pooling and three stages of one basic block."""
+"""Small residual networks for small images, registered with timm: a stem without pooling, then three stages of one block."""
 
 from __future__ import annotations
 

@@ -99,11 +99,33 @@ class MSDNet(nn.Module):
 
     def run(self, images: Tensor, exits: int | None = None) -> tuple[list[Tensor], list[Tensor]]:
         """Return logits of the first exits, [n, num_classes] each, and the feature maps that the next block would take."""
-        maps, logits = self.stem(images), []
-        for block, classifier in list(zip(self.blocks, self.classifiers, strict=True))[:exits]:
-            maps = block(maps)
-            logits.append(classifier(maps[-1]))
+        maps, logits = [images], []
+        for number in range(1, (self.exits if exits is None else min(exits, self.exits)) + 1):
+            of_exit, maps = self.resume(maps, number - 1, number)
+            logits.append(of_exit)
         return logits, maps
+
+    @property
+    def exits(self) -> int:
+        """The number of exits."""
+        return len(self.blocks)
+
+    def resume(self, state: Sequence[Tensor], done: int, exit: int) -> tuple[Tensor, list[Tensor]]:
+        """Run the blocks from one exit to a later one, and the classifier of the later one.
+
+        Args:
+            state: the feature maps that were returned with the logits of exit number `done`; for `done` = 0, a list of the
+                images alone.
+            done: the number of the exit that has been reached, counted from 1; 0 if none has.
+            exit: the number of the exit to run to, in done + 1 .. `exits`.
+
+        Returns:
+            The logits of that exit [n, num_classes], and the feature maps for the next block.
+        """
+        maps = list(state) if done else self.stem(state[0])
+        for block in list(self.blocks)[done:exit]:
+            maps = block(maps)
+        return self.classifiers[exit - 1](maps[-1]), maps
 
     def up_to(self) -> list[nn.Module]:
         """Return the network up to each exit, including the maps for later blocks: what runs for a sample that leaves there."""

@@ -1,4 +1,4 @@
-"""Costs that lie beside an entry: a small JSON file for each, under the cost's name and its conditions."""
+"""The costs that are kept beside an entry: one small JSON file for each, named after the cost and its conditions."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from wee.identity import KEY_LENGTH, key_of
 log = logging.getLogger("wee")
 
 FOLDER = "costs"
-"""The folder of an entry that holds them."""
+"""The folder within an entry that holds its costs."""
 
 _CHECKSUM = "crc32"
 
 
 @dataclass(frozen=True)
 class MeasuredCost:
-    """What the member of an entry costs on one sample.
+    """The cost of one sample for the member of an entry.
 
     Attributes:
-        name: of the cost, as the catalogue of costs or a plug-in has it.
-        values: one number, or one for each exit: what a sample costs that leaves there.
-        conditions: what the numbers depend on beside the member, as plain data; empty where that is nothing.
-        created: when it was measured, in ISO format; empty where that is not known.
-        versions: of the software that measured it.
+        name: name of the cost in the catalogue of costs, or the name of a plug-in.
+        values: the cost of a sample; for a multi-exit member, the cost of a sample that leaves at each exit.
+        conditions: what the values depend on besides the member, as plain data; empty if they depend on nothing else.
+        created: when the cost was measured, in ISO format; empty if that is not known.
+        versions: versions of the software that measured it.
     """
 
     name: str
@@ -43,39 +43,39 @@ class MeasuredCost:
 
     @property
     def file(self) -> str:
-        """The name of its file; other conditions, other file."""
+        """The name of the file of the cost, which depends on its name and conditions."""
         key = key_of({"name": self.name, "conditions": dict(self.conditions)})
         return f"{_stem(self.name)}-{key}.json"
 
     def is_like(self, name: str, conditions: Mapping[str, Any]) -> bool:
-        """Whether it has this name and these conditions, and perhaps more."""
+        """Return whether the cost has a name and at least some conditions."""
         return self.name == name and all(
             key in self.conditions and self.conditions[key] == value for key, value in conditions.items()
         )
 
 
 def read_costs(entry: Path, name: str | None = None) -> list[MeasuredCost]:
-    """The costs beside an entry, in the order of their files' names.
+    """Read the measured costs in the folder of an entry, sorted by file name.
 
     Args:
         entry: the folder of the entry.
-        name: of the costs that are wanted; None for all.
+        name: name of the costs to read; None for all.
 
     Raises:
-        ValueError: a file is not what was written; the message names it.
+        ValueError: a file is damaged; the message names it.
     """
     costs = [_read(path) for path in _files(entry, "*" if name is None else _stem(name))]
     return [cost for cost in costs if name in (None, cost.name)]
 
 
 def write_cost(entry: Path, cost: MeasuredCost) -> None:
-    """Keep a cost beside an entry; the file appears whole."""
+    """Write a cost beside an entry; the file is written atomically."""
     content = asdict(cost)
     write_json(entry / FOLDER / cost.file, {**content, _CHECKSUM: _checksum(content)})
 
 
 def set_damaged_aside(entry: Path) -> None:
-    """Rename the files beside an entry that are not what was written, so that they can be measured again."""
+    """Rename the damaged cost files of an entry, so that the costs can be measured again."""
     for path in _files(entry, "*"):
         try:
             _read(path)
@@ -86,7 +86,7 @@ def set_damaged_aside(entry: Path) -> None:
 
 
 def _stem(name: str) -> str:
-    """A cost's name with what cannot stand in the name of a file on every system replaced."""
+    """Return the name of a cost, with characters replaced that file names cannot contain on every system."""
     return re.sub(r"[^A-Za-z0-9_.-]", ".", name)
 
 

@@ -1,6 +1,6 @@
-"""What has been computed from entries, kept beside them: small arrays, keyed by what they were computed from.
+"""Small arrays that were computed from entries, kept in the store and keyed by what they were computed from.
 
-Everything here can be made again from the entries, and may be deleted at any time.
+All of them can be computed again from the entries, and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Derived:
     """A folder of computed arrays.
 
     Args:
-        root: of the store beside whose entries they lie.
+        root: the root folder of the store in which the arrays are kept.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -49,11 +49,11 @@ class Derived:
         self._writable = True
 
     def get(self, name: str, identity: Mapping[str, Any]) -> Arrays | None:
-        """Arrays by name; None where there are none, or where they are not what was written: then they are removed.
+        """Return kept arrays by name; None if there are none, or if they are damaged. Damaged arrays are removed.
 
         Args:
-            name: what they are about, as a path.
-            identity: what they were computed from, as plain data.
+            name: a relative path that groups arrays, such as "digits/val".
+            identity: what the arrays were computed from, as plain data.
         """
         folder = self._folder(name, identity)
         if not folder.is_dir():
@@ -68,26 +68,37 @@ class Derived:
         return None
 
     def put(self, name: str, identity: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays; what is there already stays. Where nothing can be written, nothing is kept."""
+        """Store arrays. Does nothing if arrays with this name and identity are stored already, or if the store is read-only.
+
+        Args:
+            name: what the arrays are about, as a path.
+            identity: what the arrays were computed from, as plain data.
+            arrays: the arrays, by name.
+        """
         folder = self._folder(name, identity)
         if folder.is_dir():
             return
         with self._if_writable():
             temporary = temporary_folder(folder)
             try:
-                for one, array in arrays.items():
-                    save_array(temporary / f"{one}.npy", array)
+                for array_name, array in arrays.items():
+                    save_array(temporary / f"{array_name}.npy", array)
                 files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
                 (temporary / MANIFEST).write_text(
                     json.dumps({"identity": dict(identity), "files": files}, indent=1) + "\n"
                 )
-                commit_folder(temporary, folder, durable=False)  # what a loss of power damages is computed again
+                commit_folder(temporary, folder, durable=False)  # arrays that a power loss damages are computed again
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
     @contextlib.contextmanager
     def turn(self, name: str, identity: Mapping[str, Any]) -> Iterator[None]:
-        """A `with` in which this process alone computes something: others wait for what comes of it."""
+        """Return a context in which only this process computes the arrays of an identity; other processes wait for it.
+
+        Args:
+            name: what the arrays are about, as a path.
+            identity: what the arrays are computed from, as plain data.
+        """
         folder = self._folder(name, identity)
         lock = Lock(folder.with_name(f"{folder.name}.lock"))
         with contextlib.ExitStack() as stack:
@@ -113,11 +124,11 @@ class Derived:
 
 
 def _read(folder: Path) -> Arrays:
-    """The arrays in a folder.
+    """Read the arrays in a folder.
 
     Raises:
-        FileNotFoundError, ValueError, KeyError: they are not what was written.
-        OSError: they cannot be read.
+        FileNotFoundError, ValueError, KeyError: the arrays are damaged.
+        OSError: the arrays cannot be read.
     """
     arrays = {}
     for name, expected in json.loads((folder / MANIFEST).read_text())["files"].items():

@@ -1,4 +1,4 @@
-"""One entry of the store, as it is read."""
+"""An entry of the store: its address, its manifest and its arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wee.files import CHUNK, checksums
 from wee.store.costs import MeasuredCost, read_costs, set_damaged_aside, write_cost
 
 FORMAT = 2
-"""2: no file of groups where every sample is a group of its own."""
+"""Version of the format. Since version 2, there is no file of groups if every sample is its own group."""
 
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
@@ -28,12 +28,12 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 @dataclass(frozen=True, order=True)
 class Address:
-    """What an entry is called: whose logits, on what.
+    """The address of an entry: the member that the logits come from, and the samples.
 
     Attributes:
-        dataset: the ID data set, on which the member was trained.
-        family, scale, member: the member.
-        split: which samples.
+        dataset: name of the ID data set, on which the member was trained.
+        family, scale, member: family, scale and number of the member.
+        split: name of the split.
     """
 
     dataset: str
@@ -49,21 +49,21 @@ class Address:
                 raise WeeError(f"{value!r} cannot be the name of a {field}: use letters, digits, and any of _ . + -")
 
     def describe(self) -> dict[str, Any]:
-        """The address as it stands in a manifest."""
+        """Return the address as written in a manifest."""
         return {**vars(self), "split": str(self.split)}
 
     @classmethod
     def parse(cls, described: Mapping[str, Any]) -> Address:
-        """Read an address as it stands in a manifest.
+        """Make an address from its description in a manifest.
 
         Raises:
-            WeeError: it has a split of no known kind.
+            WeeError: the split is of no known kind.
         """
         return cls(**{**described, "split": SplitName.parse(described["split"])})
 
     @property
     def folder(self) -> Path:
-        """Where its entries lie, below the store's root."""
+        """The folder of the member's entries, relative to the store's root."""
         return Path(self.dataset, self.family, self.scale, str(self.member))
 
     def __str__(self) -> str:
@@ -71,11 +71,11 @@ class Address:
 
 
 class Damaged(WeeError):
-    """An entry whose files are not what was written.
+    """Raised for an entry with damaged files.
 
     Args:
-        message: what is wrong.
-        address: of the entry, where the message does not say how to make it again.
+        message: what is damaged.
+        address: address of the entry, if the message does not say how to make it again.
     """
 
     def __init__(self, message: str, address: Address | None = None) -> None:
@@ -85,11 +85,11 @@ class Damaged(WeeError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One member's logits on one split. Opening reads the manifest alone; arrays are mapped when they are used.
+    """The logits of one member on one split. Opening reads only the manifest; arrays are memory-mapped when they are used.
 
     Attributes:
-        folder: where it lies.
-        manifest: all that is known about it.
+        folder: the folder of the entry.
+        manifest: the content of the manifest, without its checksum.
     """
 
     folder: Path
@@ -97,11 +97,11 @@ class Entry:
 
     @classmethod
     def open(cls, folder: Path) -> Entry:
-        """The entry in a folder.
+        """Open the entry in a folder.
 
         Raises:
-            Damaged: the manifest is not what was written.
-            WeeError: it was written by a newer version of wee.
+            Damaged: the manifest is damaged.
+            WeeError: the entry was written by a newer version of wee.
         """
         path = folder / MANIFEST
         try:
@@ -121,73 +121,74 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """The key of what made it."""
+        """The key of the entry's identity, that is, of what made it."""
         return str(self.manifest["key"])
 
     @cached_property
     def address(self) -> Address:
-        """What it is called."""
+        """The address of the entry."""
         return Address.parse(self.manifest["address"])
 
     @cached_property
     def checksum(self) -> int:
-        """Of the manifest, and so of everything that was written."""
+        """The checksum of the manifest. As the manifest has the checksums of all files, it covers the whole entry."""
         return manifest_checksum(self.manifest)
 
     @property
     def member(self) -> str:
-        """What its member is called in messages."""
+        """The name of the member as messages show it."""
         return f"{self.address.family}/{self.address.scale} member {self.address.member}"
 
     @property
     def outputs(self) -> int:
-        """How many outputs its member has: the number of exits of a multi-exit network, else 1."""
+        """The number of outputs of the member: the number of exits of a multi-exit member, otherwise 1."""
         shape = self.manifest["shape"]
         return int(shape[0]) if len(shape) == 3 else 1
 
     @property
     def costs(self) -> list[MeasuredCost]:
-        """Every known cost of its member, read anew.
+        """Every known cost of the member. The files of the costs are read at each access.
 
-        Those that were measured when the entry was made and depend on nothing but the member stand in its manifest; others
-        lie beside it.
+        Costs that were measured when the entry was made, and that depend on nothing but the member, are in the manifest;
+        others are in files beside the entry.
 
         Raises:
-            Damaged: a cost is not what was written.
+            Damaged: a file of a cost is damaged.
         """
         return self._costs()
 
     def _costs(self, wanted: str | None = None) -> list[MeasuredCost]:
         try:
-            beside = read_costs(self.folder, wanted)
+            from_files = read_costs(self.folder, wanted)
         except ValueError as error:
             raise Damaged(str(error), self.address) from None
-        made = self.manifest["provenance"]
-        known = {cost.file for cost in beside}
-        costs = []
+        provenance = self.manifest["provenance"]
+        files = {cost.file for cost in from_files}
+        from_manifest = []
         for name, value in self.manifest.get("cost", {}).items():
-            values = [float(each) for each in (value if isinstance(value, list) else [value])]
-            cost = MeasuredCost(name, values, {}, str(made.get("created", "")), made.get("versions", {}))
+            values = [float(number) for number in (value if isinstance(value, list) else [value])]
+            cost = MeasuredCost(name, values, {}, str(provenance.get("created", "")), provenance.get("versions", {}))
             # Entries of format 2 may have the parameters of a whole multi-exit network as one number.
-            if wanted in (None, name) and len(values) == self.outputs and cost.file not in known:
-                costs.append(cost)
-        return [*costs, *beside]
+            if wanted in (None, name) and len(values) == self.outputs and cost.file not in files:
+                from_manifest.append(cost)
+        return [*from_manifest, *from_files]
 
     def cost(self, name: str, conditions: Mapping[str, Any] | None = None) -> MeasuredCost | None:
-        """The cost of that name; None where it is not known.
+        """Return the cost with a name; None if it is not known.
 
         Args:
-            name: of the cost.
-            conditions: those that are meant, as many as tell the cost from others of its name.
+            name: name of the cost.
+            conditions: conditions that the cost must have; only those that distinguish it from other costs of its name are
+                needed.
 
         Raises:
-            Damaged: a cost of that name is not what was written.
-            WeeError: several fit; the message names their conditions and how to choose.
+            Damaged: the file of a cost of that name is damaged.
+            WeeError: several costs fit; the message lists their conditions and says how to choose.
         """
         fitting = [cost for cost in self._costs(name) if cost.is_like(name, conditions or {})]
         if len(fitting) > 1:
             listed = "\n".join(f"  {json.dumps(cost.conditions)}, measured {cost.created}" for cost in fitting)
-            key, value = _telling(fitting)
+            key, value = _distinguishing(fitting)
             raise WeeError(
                 f"{self.address} has {len(fitting)} costs {name}, measured under different conditions:\n{listed}\n"
                 f"Choose by conditions that tell them apart, for instance '+cost.conditions.{key}={value}'."
@@ -195,17 +196,17 @@ class Entry:
         return fitting[0] if fitting else None
 
     def add_cost(self, cost: MeasuredCost) -> bool:
-        """Keep a cost beside the entry, which does not change.
+        """Add a cost beside the entry; the entry itself does not change.
 
         Args:
-            cost: a cost of its member.
+            cost: a cost of the member.
 
         Returns:
-            Whether it is new; False if the same is known.
+            True if the cost is new; False if it is known already.
 
         Raises:
-            WeeError: the cost is known with other numbers under the same conditions, or has another number of values than
-                the member has outputs.
+            WeeError: the cost is known with other values under the same conditions, or it does not have one value for each
+                output of the member.
         """
         if len(cost.values) != self.outputs:
             raise WeeError(
@@ -224,27 +225,27 @@ class Entry:
         return True
 
     def set_damaged_costs_aside(self) -> None:
-        """Rename the files of costs that are not what was written, with a warning, so that they can be measured again."""
+        """Rename the damaged files of costs, with a warning, so that these costs can be measured again."""
         set_damaged_aside(self.folder)
 
     @property
     def logits(self) -> NDArray[np.floating]:
-        """[N, classes], or [exits, N, classes] of a multi-exit network; mapped."""
+        """Logits [N, classes], or [exits, N, classes] of a multi-exit member; memory-mapped."""
         return self._map("logits")
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """True classes [N], -1 where there is none; mapped."""
+        """True classes [N], -1 for samples that have none; memory-mapped."""
         return self._map("labels")
 
     @property
     def ids(self) -> NDArray[np.bytes_]:
-        """An id for every sample [N]; mapped."""
+        """The id of every sample [N]; memory-mapped."""
         return self._map("ids")
 
     @property
     def groups(self) -> NDArray[np.bytes_]:
-        """What samples depend on together [N]; mapped. Where each is a group of its own, its id."""
+        """The group of every sample [N], or its id if every sample is its own group; memory-mapped."""
         return self._map("groups" if "groups.npy" in self.manifest["files"] else "ids")
 
     def _map(self, name: str) -> NDArray[Any]:
@@ -252,13 +253,13 @@ class Entry:
         return array
 
     def verify(self, *names: str) -> None:
-        """Compare every byte with what was written.
+        """Compare the files of arrays with their checksums.
 
         Args:
-            names: of the arrays to look at; nothing for all.
+            names: names of the arrays to verify; all arrays if there are none.
 
         Raises:
-            Damaged: something differs; the message says what, and the command that makes the entry again.
+            Damaged: a file is damaged; the message says where, and names the command that makes the entry again.
         """
         for name, expected in self.manifest["files"].items():
             if names and name.removesuffix(".npy") not in names:
@@ -268,38 +269,38 @@ class Entry:
                 raise self._damaged(f"{name} is missing")
             if path.stat().st_size != expected["bytes"]:
                 raise self._damaged(f"{name} has {path.stat().st_size:,} bytes, {expected['bytes']:,} were written")
-            for chunk, (found, wanted) in enumerate(zip(checksums(path), expected["crc32"], strict=True)):
-                if found != wanted:
+            for chunk, (actual, written) in enumerate(zip(checksums(path), expected["crc32"], strict=True)):
+                if actual != written:
                     first = chunk * CHUNK
                     last = min(first + CHUNK, expected["bytes"]) - 1
                     raise self._damaged(f"in {name}, bytes {first:,} to {last:,} are not what was written")
 
     def _damaged(self, what: str) -> Damaged:
-        again = self.manifest["provenance"]["command"]
-        return Damaged(f"the entry {self.address} ({self.folder}) is damaged: {what}. Make it again: {again}")
+        command = self.manifest["provenance"]["command"]
+        return Damaged(f"the entry {self.address} ({self.folder}) is damaged: {what}. Make it again: {command}")
 
     def is_called(self, prefix: str) -> bool:
-        """Whether its key, its weights' fingerprint, its training recipe, its precision or its dtype begins so."""
+        """Return whether the entry's key, weights' fingerprint, training recipe, precision or dtype starts with a prefix."""
         identity = self.manifest["identity"]
         names = (self.key, identity.get("weights"), self.recipe, identity.get("precision"), self.manifest["dtype"])
         return any(str(name).startswith(prefix) for name in names)
 
     @property
     def recipe(self) -> str:
-        """The key of how its member was trained; empty where nobody knows."""
+        """The key of the recipe that the member was trained by; empty if it is not known."""
         return str(self.manifest["provenance"].get("recipe") or "")
 
     def describe(self) -> str:
-        """One line that tells it from others of its name."""
-        made, identity = self.manifest["provenance"], self.manifest["identity"]
+        """Return one line that distinguishes the entry from others with the same address."""
+        provenance, identity = self.manifest["provenance"], self.manifest["identity"]
         details = [f"{name} {identity[name]}" for name in ("weights", "precision") if identity.get(name)]
         details += [str(self.manifest["dtype"])]
-        details += [f"{name} {made[name]}" for name in ("recipe", "created") if made.get(name)]
+        details += [f"{name} {provenance[name]}" for name in ("recipe", "created") if provenance.get(name)]
         return f"{self.key} ({', '.join(details)})"
 
 
-def _telling(costs: Sequence[MeasuredCost]) -> tuple[str, Any]:
-    """A condition that the newest of some costs has in another way than others, and its value."""
+def _distinguishing(costs: Sequence[MeasuredCost]) -> tuple[str, Any]:
+    """Return a condition, and its value, by which the newest of some costs differs from another."""
     newest = max(costs, key=lambda cost: cost.created)
     for key, value in newest.conditions.items():
         if any(cost.conditions.get(key) != value for cost in costs):
@@ -308,5 +309,5 @@ def _telling(costs: Sequence[MeasuredCost]) -> tuple[str, Any]:
 
 
 def manifest_checksum(manifest: Mapping[str, Any]) -> int:
-    """The CRC-32 of a manifest, its own checksum left out."""
+    """Return the CRC-32 of a manifest that does not contain its own checksum."""
     return zlib.crc32(json.dumps(manifest, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""The store: where entries lie, how one is found, made, and told from others of its name."""
+"""The store: finds entries, begins new ones, and chooses between entries with the same address."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ log = logging.getLogger("wee")
 
 
 class Busy(Exception):
-    """Another process is making the entry; the argument says which."""
+    """Raised if another process is making the entry; the argument says which process."""
 
 
 class LogitStore:
     """A folder of entries.
 
     Args:
-        root: the folder; made when the first entry is.
+        root: the folder of the store; it is created with the first entry.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
     def folder(self, address: Address, identity: Mapping[str, Any]) -> Path:
-        """Where the entry of that name and making lies, or would."""
+        """Return the folder of the entry with an address and identity, whether it exists or not."""
         return self.root / address.folder / f"{address.split}-{key_of(identity)}"
 
     def get(self, address: Address, identity: Mapping[str, Any]) -> Entry | None:
-        """The entry of that name and making; None where there is none.
+        """Return the entry with an address and identity; None if there is none.
 
-        A damaged entry is reported and set aside, so that it can be made again; so are damaged costs beside it.
+        A damaged entry is renamed, with a warning, so that it can be made again; so are damaged costs beside it.
         """
         folder = self.folder(address, identity)
         if not folder.is_dir():
@@ -58,7 +58,7 @@ class LogitStore:
         return entry
 
     def _set_aside(self, folder: Path) -> None:
-        """Move a damaged entry away, unless somebody is at it already or it is whole by now."""
+        """Rename a damaged entry, unless another process holds its lock or it is no longer damaged."""
         lock = Lock(_lock_path(folder))
         if not lock.acquire():
             return
@@ -81,17 +81,17 @@ class LogitStore:
         groups: NDArray[np.bytes_],
         piece_samples: int | None = None,
     ) -> EntryWriter:
-        """Begin an entry, or go on with one that was interrupted.
+        """Begin an entry, or continue one that was interrupted.
 
         Args:
-            address: what it is called.
-            identity: what makes it, as plain data.
-            labels, ids, groups: of its samples, [N] each.
-            piece_samples: samples to a piece; None for pieces of about 16 MiB.
+            address: address of the entry.
+            identity: what makes the entry, as plain data.
+            labels, ids, groups: labels, ids and groups of the samples, [N] each.
+            piece_samples: number of samples in a piece; None for pieces of about 16 MiB.
 
         Raises:
-            Busy: another process is making it.
-            WeeError: the lengths differ, or ids repeat.
+            Busy: another process is making the entry.
+            WeeError: the lengths differ, or an id occurs twice.
         """
         if not len(labels) == len(ids) == len(groups) or len(np.unique(ids)) != len(ids):
             raise WeeError(f"{address}: every sample needs a label, an id of its own and a group")
@@ -115,16 +115,20 @@ class LogitStore:
         ids: NDArray[np.bytes_],
         piece_samples: int | None = None,
     ) -> PieceWriter:
-        """Share in an entry that another process has begun and will finish; arguments as of `writer`."""
+        """Return a writer of pieces for an entry that another process has begun and will finish.
+
+        Args:
+            address, identity, labels, ids, piece_samples: as in `writer`.
+        """
         return PieceWriter(self.folder(address, identity), address, labels, ids, piece_samples)
 
     def names(self, dataset: str, family: str, cost: str) -> tuple[list[str], list[SplitName]]:
-        """The scales of a family that have entries for a data set, and the splits of these entries.
+        """Return the scales of a family that have entries for a data set, and the splits of these entries.
 
         Args:
-            dataset: the ID data set.
-            family: the family.
-            cost: scales are in ascending order of this cost; those without it come last, by name.
+            dataset: name of the ID data set.
+            family: name of the family.
+            cost: name of the cost in whose ascending order scales are returned; those without it come last, by name.
         """
         folder = self.root / dataset / family
         costs: dict[str, float] = {}
@@ -139,12 +143,12 @@ class LogitStore:
         return sorted(costs, key=lambda scale: (costs[scale], scale)), list(splits)
 
     def find(self, address: Address) -> list[Entry]:
-        """Every entry of that name, whatever made it, oldest first."""
+        """Return all entries with an address, whatever their identity, the oldest first."""
         pattern = re.compile(re.escape(str(address.split)) + rf"-[0-9a-f]{{{KEY_LENGTH}}}")
         folder = self.root / address.folder
-        found = [p for p in folder.iterdir() if pattern.fullmatch(p.name)] if folder.is_dir() else []
+        paths = [p for p in folder.iterdir() if pattern.fullmatch(p.name)] if folder.is_dir() else []
         entries = []
-        for path in sorted(found):
+        for path in sorted(paths):
             try:
                 entries.append(Entry.open(path))
             except Damaged as error:
@@ -154,16 +158,16 @@ class LogitStore:
     def pick(
         self, address: Address, pick: Sequence[str] = (), expected: Mapping[str, Any] | None = None
     ) -> Entry | None:
-        """The one entry of that name; None where there is none.
+        """Return the single entry with an address; None if there is none.
 
         Args:
-            address: what it is called.
-            expected: parts of its identity that must be so, for instance the samples.
-            pick: where several fit, which to take: beginnings of entry keys, of weights' fingerprints or of training
-                recipes, precisions or dtypes, or "newest".
+            address: address of the entry.
+            pick: which entry to take if several fit: prefixes of entry keys, weights' fingerprints, training recipes,
+                precisions or dtypes, or "newest".
+            expected: parts of the identity that the entry must have, for instance the samples.
 
         Raises:
-            WeeError: several fit; the message names them and how to choose.
+            WeeError: several entries fit; the message lists them and says how to choose.
         """
         entries = [entry for entry in self.find(address) if _as_expected(entry, expected or {})]
         wanted = [p for p in pick if p != "newest"]
@@ -176,15 +180,15 @@ class LogitStore:
             raise WeeError(
                 f"{len(entries)} entries fit {address}:\n{listed}\n"
                 "Choose by the beginning of a key, of a weights' fingerprint, of a training recipe, of a precision or dtype: "
-                f"one, or a list where several are needed; for instance pick={_telling(entries)}, or pick=newest."
+                f"one, or a list where several are needed; for instance pick={_distinguishing(entries)}, or pick=newest."
             )
         return entries[0] if entries else None
 
 
-def _telling(entries: Sequence[Entry]) -> str:
-    """What tells the newest of some entries from the others, and serves for a whole sweep if anything does."""
+def _distinguishing(entries: Sequence[Entry]) -> str:
+    """Return a value for `pick` that selects the newest of some entries, one that is valid for a whole sweep if possible."""
     identities = [entry.manifest["identity"] for entry in entries]
-    precisions, dtypes = ([str(one.get(name, "")) for one in identities] for name in ("precision", "dtype"))
+    precisions, dtypes = ([str(identity.get(name, "")) for identity in identities] for name in ("precision", "dtype"))
     for names in ([entry.recipe for entry in entries], precisions, dtypes):
         if names[-1] and names.count(names[-1]) == 1:
             return names[-1]
@@ -198,10 +202,10 @@ def _verified(folder: Path) -> Entry:
 
 
 def _largest(entry: Entry, name: str) -> float:
-    """What an entry's member costs on a sample that runs through all of it; infinity where that is not known."""
+    """Return the cost of a sample that runs through the whole member of an entry; infinity if it is not known."""
     try:
         return max((max(cost.values) for cost in entry.costs if cost.name == name), default=math.inf)
-    except Damaged:  # reported where the cost itself is wanted
+    except Damaged:  # reported when the cost itself is read
         return math.inf
 
 

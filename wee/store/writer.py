@@ -1,8 +1,8 @@
 """Writing an entry in pieces, so that a killed run loses no more than the piece it was writing.
 
-While an entry is made, its pieces lie in a folder beside the place where it will appear. A piece is one file, written
-under another name and renamed; it holds logits and the places of its samples in the split, and the zip format's own
-checksums. When nothing is missing the pieces are joined, and the entry appears in one rename.
+While an entry is made, its pieces are kept in a folder beside the entry's final folder. A piece is a single file, written
+under a temporary name and then renamed. It holds logits, the indices of its samples in the split, and the checksums of the zip
+format. When no sample is missing, the pieces are joined, and the entry appears in a single rename.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from wee.store.entry import FORMAT, MANIFEST, Address, Entry, manifest_checksum
 log = logging.getLogger("wee")
 
 PIECE_BYTES = 2**24
-"""About how many bytes of logits make a piece, where nobody says otherwise."""
+"""Approximate size of the logits in a piece, in bytes, unless the number of samples in a piece is given."""
 
 PIECE_SECONDS = 20.0
-"""A piece is written after this time however small it is: no kill loses more work."""
+"""Time after which a piece is written, however small it is, in seconds. A killed run loses no more work than that."""
 
 KEPT = "The pieces written so far are kept; make space, and the same command goes on from there."
 
 
 class PieceWriter:
-    """Writes pieces of an entry. Made by `LogitStore.pieces` where another process has begun the entry, and will finish it.
+    """Writes pieces of an entry. Made by `LogitStore.pieces` if another process has begun the entry and will finish it.
 
     Args:
-        folder: where the entry will appear.
-        address: what it is called.
-        labels, ids: of its samples, [N] each.
-        piece_samples: samples to a piece; None for pieces of about 16 MiB.
+        folder: the folder in which the entry will appear.
+        address: address of the entry.
+        labels, ids: labels and ids of the samples, [N] each.
+        piece_samples: number of samples in a piece; None for pieces of about 16 MiB.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class PieceWriter:
         self._pieces.mkdir(parents=True, exist_ok=True)
 
     def add(self, index: NDArray[np.integer], logits: NDArray[np.floating], labels: NDArray[np.integer]) -> None:
-        """Take a batch; written once a piece is full. A sample that is there already is passed over.
+        """Add a batch; it is written when a piece is full. Samples that were added before are skipped.
 
         Args:
-            index: place of every sample in the split [n].
-            logits: [n, classes], or [n, exits, classes] of a multi-exit network.
-            labels: true classes [n], as they came with the images.
+            index: index of every sample in the split [n].
+            logits: logits [n, classes], or [n, exits, classes] of a multi-exit member.
+            labels: true classes [n] that were loaded with the images.
 
         Raises:
-            WeeError: a logit is not finite, a place does not exist, or a label differs from the split's.
+            WeeError: a logit is not finite, an index is out of range, or a label differs from that of the split.
         """
         self._check(index, logits, labels)
         new = ~self._there[index]
@@ -90,12 +90,12 @@ class PieceWriter:
         """Write the samples that were added since the last piece.
 
         Raises:
-            WeeError: the disk is full; nothing half-written is left, and the samples stay in memory.
+            WeeError: the disk is full; no partial file is left, and the samples stay in memory.
         """
         if not self._buffer:
             return
         index, logits = (np.concatenate(parts) for parts in zip(*self._buffer, strict=True))
-        if self.folder.is_dir():  # somebody who took us for dead has finished the entry: theirs is as good
+        if self.folder.is_dir():  # a process that considered this one dead has finished the entry
             self._buffer.clear()
             return
         path = self._pieces / f"{uuid.uuid4().hex}.npz"
@@ -114,7 +114,7 @@ class PieceWriter:
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Nothing more comes; pieces stay."""
+        """End writing; the pieces stay on disk."""
 
     def __enter__(self) -> Self:
         return self
@@ -135,9 +135,9 @@ class PieceWriter:
                 f"{self.address}: a batch has places {index.min()} to {index.max()} of {len(self._labels)} samples"
             )
         if not np.isfinite(logits).all():
-            bad = self._ids[index[~np.isfinite(logits).reshape(len(index), -1).all(axis=1)][0]].decode()
+            sample = self._ids[index[~np.isfinite(logits).reshape(len(index), -1).all(axis=1)][0]].decode()
             raise WeeError(
-                f"{self.address}: the logits of sample {bad} are not finite; the network or its precision is at fault"
+                f"{self.address}: the logits of sample {sample} are not finite; the network or its precision is at fault"
                 + (
                     ", or they are too large for float16 (storage=float32 is wide enough)"
                     if logits.dtype == "f2"
@@ -145,8 +145,8 @@ class PieceWriter:
                 )
             )
         if (labels != self._labels[index]).any():
-            bad = self._ids[index[labels != self._labels[index]][0]].decode()
-            raise WeeError(f"{self.address}: sample {bad} came with another label than its split gives it")
+            sample = self._ids[index[labels != self._labels[index]][0]].decode()
+            raise WeeError(f"{self.address}: sample {sample} came with another label than its split gives it")
 
     def _samples_a_piece(self, logits: NDArray[np.floating]) -> int:
         if self._piece_samples is not None:
@@ -155,17 +155,17 @@ class PieceWriter:
 
 
 class EntryWriter(PieceWriter):
-    """An entry in the making. Made by `LogitStore.writer`; holds the entry's lock until `close`.
+    """Writes an entry. Made by `LogitStore.writer`; holds the entry's lock until `close`.
 
     Args:
-        folder, address, labels, ids, piece_samples: as of `PieceWriter`.
-        identity: what makes the entry.
-        groups: of its samples, [N].
-        lock: the entry's, held.
+        folder, address, labels, ids, piece_samples: as in `PieceWriter`.
+        identity: what makes the entry, as plain data.
+        groups: groups of the samples [N].
+        lock: the lock of the entry, already acquired.
 
     Attributes:
-        missing: places in the split whose logits are not there yet, ascending.
-        found: how many samples an interrupted run had left.
+        missing: indices of the samples that have no logits yet, ascending.
+        found: number of samples whose logits an interrupted run had written.
     """
 
     def __init__(
@@ -193,11 +193,11 @@ class EntryWriter(PieceWriter):
 
     @property
     def missing(self) -> NDArray[np.int64]:
-        """Places in the split whose logits are not there yet, ascending."""
+        """Indices of the samples that have no logits yet, ascending."""
         return np.flatnonzero(~self._there)
 
     def collect(self) -> None:
-        """Count what lies there in pieces: an interrupted run's, or other processes' at the same work."""
+        """Look for pieces of an interrupted run or of other processes, and count their samples as present."""
         for path in sorted(self._pieces.glob("*.npz")):
             piece = _read_piece(path)
             if piece is None:
@@ -207,15 +207,18 @@ class EntryWriter(PieceWriter):
                 self._there[piece[0]] = True
 
     def commit(self, cost: Mapping[str, Any], provenance: Mapping[str, Any]) -> Entry:
-        """Join the pieces; the entry appears whole.
+        """Join the pieces; the complete entry appears in a single rename.
 
         Args:
-            cost: what the member costs on one sample, by the names of costs that depend on nothing but the member; others are
-                added to the entry, by `Entry.add_cost`.
-            provenance: what else to remember of how it was made; not part of its identity.
+            cost: the costs of one sample, by name. They depend on nothing but the member; other costs are added to the entry
+                with `Entry.add_cost`.
+            provenance: further information on how the entry was made, which is not part of its identity.
+
+        Returns:
+            The entry.
 
         Raises:
-            WeeError: samples are missing, or the disk is full; pieces stay.
+            WeeError: samples are missing, or the disk is full; the pieces are kept.
         """
         self.flush()
         if len(self.missing):
@@ -225,7 +228,7 @@ class EntryWriter(PieceWriter):
             return Entry.open(self.folder)
         shape, dtype = self._layout()
         arrays = {"labels": self._labels, "ids": self._ids, "groups": self._groups}
-        if np.array_equal(self._groups, self._ids):  # not the same thing twice
+        if np.array_equal(self._groups, self._ids):  # readers then use the ids as groups
             del arrays["groups"]
         size = math.prod(shape) * dtype.itemsize + sum(array.nbytes for array in arrays.values())
         joined = self._pieces.parent / f"entry-{uuid.uuid4().hex[:8]}"
@@ -245,14 +248,14 @@ class EntryWriter(PieceWriter):
         return entry
 
     def close(self) -> None:
-        """Give the entry's lock back; pieces stay for the next run."""
+        """Release the entry's lock; the pieces are kept for the next run."""
         self._lock.release()
 
     def _clean(self) -> None:
-        """Remove what an interrupted run left half-written."""
-        for half in [*self._pieces.glob("*.tmp"), *self._pieces.parent.glob("entry-*")]:
-            log.warning(f"{self.address}: removed {half.name}, left half-written by an interrupted run")
-            shutil.rmtree(half) if half.is_dir() else half.unlink()
+        """Remove the partial files and folders of an interrupted run."""
+        for partial in [*self._pieces.glob("*.tmp"), *self._pieces.parent.glob("entry-*")]:
+            log.warning(f"{self.address}: removed {partial.name}, left half-written by an interrupted run")
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
     def _describe(
         self,
@@ -262,7 +265,7 @@ class EntryWriter(PieceWriter):
         cost: Mapping[str, Any],
         provenance: Mapping[str, Any],
     ) -> None:
-        """Write the manifest beside the other files of the entry."""
+        """Write the manifest of the entry, next to its other files."""
         manifest: dict[str, Any] = {
             "format": FORMAT,
             "key": self.key,
@@ -279,7 +282,10 @@ class EntryWriter(PieceWriter):
         write_atomically(joined / MANIFEST, json.dumps(complete, indent=1) + "\n")
 
     def _read(self) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Read the pieces one after the other: places in the split, and logits.
+        """Read the pieces one after the other.
+
+        Yields:
+            The indices of the samples of a piece in the split, and their logits.
 
         Raises:
             WeeError: a piece is damaged.
@@ -300,7 +306,7 @@ class EntryWriter(PieceWriter):
         """
         for _, logits in self._read():
             return (*logits.shape[1:-1], len(self._labels), logits.shape[-1]), logits.dtype
-        raise self._gone()
+        raise self._missing_pieces()
 
     def _join(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Write the logits of all pieces into one file, without holding them in memory.
@@ -319,19 +325,20 @@ class EntryWriter(PieceWriter):
             covered[index] = True
             target[..., index, :] = np.moveaxis(logits, 0, -2)
         if not covered.all():
-            raise self._gone()
+            raise self._missing_pieces()
         target.flush()
 
-    def _gone(self) -> WeeError:
+    def _missing_pieces(self) -> WeeError:
         return WeeError(f"{self.address}: pieces have gone missing from {self._pieces}; run the command again")
 
 
 def partial_folder(folder: Path) -> Path:
-    """Where the pieces of an entry lie until it is complete."""
+    """Return the folder that holds the pieces of an entry until it is complete."""
     return folder.with_name(f"{folder.name}.partial")
 
 
 def _read_piece(path: Path) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
+    """Read the indices and logits of a piece; return None if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as piece:
             return piece["index"], piece["logits"]

@@ -1,4 +1,4 @@
-"""What networks say about samples: from the store where some sweep has computed it before, else from their logits."""
+"""Summaries of networks on samples: read from the store if an earlier sweep kept them, otherwise computed from logits."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from wee.sweep.config import ScoringConfig
 from wee.sweep.pool import Candidate, Pool
 
 Set = tuple[int, ...]
+"""A set of networks, as indices into a pool's networks."""
 
 _JUDGED, _TEMPERATURE = "judged", "temperature"
 
 
 @dataclass(frozen=True)
 class SummaryCache:
-    """Computes what sets of networks say, and keeps it.
+    """Computes the summaries of sets of networks, and keeps them.
 
     Attributes:
-        config: how.
-        kept: where; None for nowhere.
-        rounding: score logits as if they had been stored so; None for as they are.
-        done: called with the number of samples of every chunk that is finished.
+        config: how logits are scored.
+        kept: where computed arrays are kept; None to keep nothing.
+        rounding: "float16" or "bfloat16", to which logits are rounded before they are scored; None to score them as stored.
+        done: called with the number of samples of every finished chunk.
     """
 
     config: ScoringConfig
@@ -47,38 +48,41 @@ class SummaryCache:
         scores: Sequence[str],
         temperatures: Sequence[float] | None = None,
     ) -> dict[Set, Summary]:
-        """What sets of a pool's networks say about a split.
+        """Return the summaries of sets of a pool's networks on a split.
 
         Args:
-            pool: the networks.
-            split: the samples.
-            sets: places in the pool.
-            scores: names of the confidences wanted.
-            temperatures: what to divide each network's logits by; None for nothing.
+            pool: the pool.
+            split: the split.
+            sets: the sets of networks, as indices into the pool's networks.
+            scores: names of the scores to compute.
+            temperatures: the temperature that each network's logits are divided by; None for no scaling.
+
+        Returns:
+            The summary of each set, with the scores.
 
         Raises:
             WeeError: logits are damaged, or a score does not exist.
         """
         job = _Job(pool, split, temperatures, self.rounding)
-        found = self._find(job, sets, scores)
-        missing = _missing(found, sets, scores)
+        parts = self._find(job, sets, scores)
+        missing = _missing(parts, sets, scores)
         if missing and self.kept is None:
             return self._compute(job, missing)
         if missing and self.kept is not None:
-            everything = {"networks": [_source(network, split) for network in pool.networks]}
-            with self.kept.turn(job.name, everything):  # another sweep may have done it meanwhile
-                found = self._find(job, sets, scores)
-                missing = _missing(found, sets, scores)
+            identity = {"networks": [_source(network, split) for network in pool.networks]}
+            with self.kept.turn(job.name, identity):  # another sweep may have computed them while this one waited
+                parts = self._find(job, sets, scores)
+                missing = _missing(parts, sets, scores)
                 for members, summary in self._compute(job, missing).items():
                     for part in missing[members]:
-                        found[members, part] = _part(summary, part)
-                        self._keep(job, members, part, found[members, part], self.config.device.partition(":")[0])
+                        parts[members, part] = _part(summary, part)
+                        self._keep(job, members, part, parts[members, part], self.config.device.partition(":")[0])
         if not missing:
             self.done(len(pool.samples[split].labels))
-        return _join(found, sets, scores)
+        return _join(parts, sets, scores)
 
     def temperatures(self, pool: Pool) -> list[float]:
-        """The temperature of each of a pool's networks, fitted on the validation set."""
+        """Return the temperature of each of a pool's networks, fitted on the validation set."""
         return [self._temperature(_Job(pool, VAL, None, self.rounding), place) for place in range(len(pool.networks))]
 
     def _temperature(self, job: _Job, place: int) -> float:
@@ -95,13 +99,13 @@ class SummaryCache:
         return float(arrays["temperature"])
 
     def _find(self, job: _Job, sets: Collection[Set], scores: Sequence[str]) -> dict[tuple[Set, str], Arrays]:
-        found = {}
+        parts = {}
         for members in sets:
             for part in (_JUDGED, *scores):
                 arrays = self._get(job, members, part, self.config.kinds)
                 if arrays is not None:
-                    found[members, part] = arrays
-        return found
+                    parts[members, part] = arrays
+        return parts
 
     def _get(self, job: _Job, members: Set, part: str, devices: Sequence[str]) -> Arrays | None:
         for device in devices:
@@ -117,29 +121,31 @@ class SummaryCache:
             self.kept.put(job.name, identity, arrays)
 
     def _compute(self, job: _Job, missing: Mapping[Set, list[str]]) -> dict[Set, Summary]:
-        """In one pass over the logits; these are verified first."""
+        """Verify the logits, and compute the missing summaries in one pass over them."""
         if not missing:
             return {}
         from wee.method.logits import summarise
 
         needed = sorted({place for members in missing for place in members})
-        found = (job.pool.networks[place].entries.get(job.split) for place in needed)
-        entries = {entry.folder: entry for entry in found if entry is not None}  # the exits of a network have one entry
+        sources = (job.pool.networks[place].entries.get(job.split) for place in needed)
+        entries = {
+            entry.folder: entry for entry in sources if entry is not None
+        }  # the exits of a member share an entry
         with ThreadPoolExecutor(self.config.count) as workers:
             list(workers.map(lambda entry: entry.verify("logits"), entries.values()))
         scores = list(dict.fromkeys(part for parts in missing.values() for part in parts if part != _JUDGED))
         logits = [network.logits[job.split] for network in job.pool.networks]
         labels = job.pool.samples[job.split].labels
-        how = (job.temperatures, self.rounding, self.config.count, self.config.device, self.done)
+        options = (job.temperatures, self.rounding, self.config.count, self.config.device, self.done)
         try:
-            return summarise(logits, labels, list(missing), scores, *how)
+            return summarise(logits, labels, list(missing), scores, *options)
         except WeeError as error:
             raise WeeError(f"{job.name} of {job.pool.family}/{job.pool.scale}: {error}") from None
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is scored: a pool's networks on a split, their logits scaled and rounded or as they are."""
+    """The logits to score: those of a pool's networks on a split, scaled by temperatures and rounded if requested."""
 
     pool: Pool
     split: SplitName
@@ -148,36 +154,36 @@ class _Job:
 
     @property
     def name(self) -> str:
-        """Under which it is kept."""
+        """The name under which computed arrays are kept."""
         return f"{self.pool.dataset}/{self.split}"
 
     def identity(self, members: Set, part: str, device: str) -> dict[str, Any] | None:
-        """What fixes one part of what a set of candidates says; None if an entry is not known, and nothing can be kept.
+        """Return what determines one part of the summary of a set; None if an entry is not known and nothing can be kept.
 
-        A score of the user's own is keyed by its source too, so that it is computed again when that has changed.
+        The identity of a user-defined score includes its source code, so that a changed score is computed again.
         """
         sources = [_source(self.pool.networks[place], self.split) for place in members]
         if None in sources:
             return None
         scaled = None if self.temperatures is None else [self.temperatures[place] for place in members]
-        how = {"temperatures": scaled, "rounding": self.rounding, "device": device, "scoring": SCORING}
+        options = {"temperatures": scaled, "rounding": self.rounding, "device": device, "scoring": SCORING}
         code = None if part in (_JUDGED, _TEMPERATURE) else SCORES.source(part)
-        return {"part": part, "networks": sources, **how, **({} if code is None else {"code": code})}
+        return {"part": part, "networks": sources, **options, **({} if code is None else {"code": code})}
 
 
 def _missing(
-    found: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores: Sequence[str]
+    parts: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores: Sequence[str]
 ) -> dict[Set, list[str]]:
-    lacking = {members: [part for part in (_JUDGED, *scores) if (members, part) not in found] for members in sets}
-    return {members: parts for members, parts in lacking.items() if parts}
+    missing = {members: [part for part in (_JUDGED, *scores) if (members, part) not in parts] for members in sets}
+    return {members: names for members, names in missing.items() if names}
 
 
-def _join(found: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores: Sequence[str]) -> dict[Set, Summary]:
-    def prefix(members: Set) -> Summary:
-        values = {score: found[members, score]["score"] for score in scores}
-        return Summary(values, **found[members, _JUDGED])
+def _join(parts: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores: Sequence[str]) -> dict[Set, Summary]:
+    def summary(members: Set) -> Summary:
+        values = {score: parts[members, score]["score"] for score in scores}
+        return Summary(values, **parts[members, _JUDGED])
 
-    return {members: prefix(members) for members in sets}
+    return {members: summary(members) for members in sets}
 
 
 def _part(summary: Summary, part: str) -> Arrays:

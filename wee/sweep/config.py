@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING
-
 from wee.app.command import jobs_at_once
 from wee.app.fields import Checked, as_list, names, written
 from wee.errors import WeeError, unknown
@@ -19,19 +17,20 @@ from wee.method.scores import DEFAULT_SCORE, SCORES
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
 SHARED = ("width", "quantile", "probability", "seed")
-"""The parameters of policies that have a key of their own in the config."""
+"""The parameters of policies that have their own key in the config."""
 
 BASELINE = "+".join(BASELINES)
-"""The policy of the front that the baselines, single models and ensembles, make together: "single+ensemble"."""
+"""The name of the joint front of the baselines, single models and ensembles: "single+ensemble"."""
 
 
 @dataclass
 class WindowConfig:
-    """How wide windows are.
+    """Configuration of the widths of windows.
 
     Attributes:
-        width: one width or a list of them: a number in [0, 1], the share of validation samples inside, or "all". In a
-            list, a list is one setting with a width for each stage but the last, such as [[0.7, 0.2], [0.6, 0.2]].
+        width: one width or a list of widths. A width is a number in [0, 1], the share of validation samples inside the
+            window, or "all". A list inside the list is one setting with a width for each stage but the last, such as
+            [[0.7, 0.2], [0.6, 0.2]].
     """
 
     width: Checked[list[Width | tuple[Width, ...]]] = written(0.2)
@@ -42,14 +41,14 @@ class WindowConfig:
 
 @dataclass
 class ScoreConfig:
-    """Which confidences decide and which are evaluated.
+    """Configuration of the scores: which ones decide exits, and which ones results are ranked by.
 
     Attributes:
-        exit: what samples go on by: one score or a list of them; null for those of the group `score` that can be computed
+        exit: score that decides exits, or a list of scores; null for those of the config group `score` that can be computed
             from a single network. A score of your own is "module:function".
-        evaluation: what the result is ranked by: one score, a list of them, or "same": the one it went on by. null for
-            "same" and those of the group `score` that need several members.
-        choices: what is chosen of the group `score`, as keys.
+        evaluation: score that results are ranked by, or a list of scores; "same" stands for the exit score. null for "same"
+            and those of the config group `score` that need several members.
+        choices: the options chosen from the config group `score`, as keys.
     """
 
     exit: Checked[list[str]] = written(None)
@@ -59,44 +58,48 @@ class ScoreConfig:
     def __post_init__(self) -> None:
         chosen = [SCORES.find(name) for name in self.choices]
         deciding = [score.name for score in chosen if not score.several] or [DEFAULT_SCORE]
-        evaluated = [SAME, *(score.name for score in chosen if score.several)]
+        several = [score.name for score in chosen if score.several]
         self.exit = [_score(name, decides=True) for name in names(self.exit, deciding)]
-        self.evaluation = [name if name == SAME else _score(name) for name in names(self.evaluation, evaluated)]
+        evaluated = names(self.evaluation, [SAME])
+        self.evaluation = [
+            name if name == SAME else _score(name)
+            for name in (dict.fromkeys([*evaluated, *several]) if evaluated else [])
+        ]
         self.choices = {}
         for key, scores in (("exit", self.exit), ("evaluation", self.evaluation)):
             if not scores:
                 raise WeeError(f"score.{key} is empty; choose from {', '.join(SCORES)}")
 
     def evaluations(self, exit_score: str | None, ensemble: bool = False) -> list[str]:
-        """The evaluation scores for something that goes on by a score; None for what goes on by none.
+        """Return the evaluation scores for an exit score.
 
         Args:
-            exit_score: what samples go on by.
-            ensemble: whether all members always run; scores that need several say nothing about anything else.
+            exit_score: the score that decides exits; None if no score does.
+            ensemble: whether all members always run; scores that need several members are left out if they do not.
         """
         same = self.exit if exit_score is None else [exit_score]
-        wanted = dict.fromkeys(one for e in self.evaluation for one in (same if e == SAME else [e]))
-        return [one for one in wanted if ensemble or not SCORES.find(one).several]
+        scores = dict.fromkeys(score for name in self.evaluation for score in (same if name == SAME else [name]))
+        return [score for score in scores if ensemble or not SCORES.find(score).several]
 
     def needed(self) -> list[str]:
-        """Every score that has to be computed."""
+        """Return every score that has to be computed."""
         return list(dict.fromkeys([*self.exit, *self.evaluations(None, ensemble=True)]))
 
 
 @dataclass
 class PolicyConfig:
-    """Which policies are compared, and with which values of their parameters.
+    """Configuration of the policies to compare, and of the values of their parameters.
 
     Attributes:
-        names: names of policies (`wee.method.POLICIES`); null for those of the group `policy`. A policy of your own is
-            "module:Name".
-        quantile: of the single threshold: one or a list, in [0, 1].
-        probability: of the random exit: one or a list, in [0, 1].
-        seed: of the random exit.
-        parameters: the parameters of policies, by the policy's name: a value or a list of values for each. All combinations
-            are run. Without a value here, a parameter called quantile, probability, seed or (from window.width) width has
-            the values above, and any other its default.
-        choices: what is chosen of the group `policy`, as keys.
+        names: names of policies (`wee.method.POLICIES`); null for those of the config group `policy`. A policy of your own
+            is "module:Name".
+        quantile: quantile of the single threshold: a value in [0, 1] or a list of values.
+        probability: probability of the random exit: a value in [0, 1] or a list of values.
+        seed: seed of the random exit.
+        parameters: for each policy, by name, a value or a list of values for each of its parameters. All combinations are
+            run. A parameter without a value here takes the values above if it is called quantile, probability or seed, those
+            of window.width if it is called width, and its default otherwise.
+        choices: the options chosen from the config group `policy`, as keys.
     """
 
     names: Checked[list[str]] = written(None)
@@ -118,7 +121,7 @@ class PolicyConfig:
             POLICIES.find(name).check_parameters(list(self.parameters.get(name, {})), SHARED)
 
     def _values(self, policy: str, values: Any) -> dict[str, list[Any]]:
-        """The values of each parameter of a policy, as lists."""
+        """Return the values of each parameter of a policy, as lists."""
         if policy not in self.names:
             raise WeeError(
                 f"policy.parameters is about {policy}, which is not in policy.names: these are {', '.join(self.names)}"
@@ -135,11 +138,11 @@ class PolicyConfig:
         return lists
 
     def values(self, policy: str, width: Sequence[Any]) -> dict[str, Sequence[Any]]:
-        """The values of every parameter that a policy may have.
+        """Return the values of every parameter that a policy may have.
 
         Args:
-            policy: the policy's name.
-            width: the widths of windows in this sweep.
+            policy: name of the policy.
+            width: widths of the windows in this sweep.
         """
         shared = (width, self.quantile, self.probability, [self.seed])
         return {**dict(zip(SHARED, shared, strict=True)), **self.parameters.get(policy, {})}
@@ -147,13 +150,13 @@ class PolicyConfig:
 
 @dataclass
 class ScoringConfig:
-    """How logits are scored; no part of a sweep's identity. The number of threads does not show in any result.
+    """Configuration of how logits are scored. It is not part of a sweep's identity; no result depends on the thread count.
 
     Attributes:
-        threads: that score side by side; 0 for as many as there are processors, divided among the jobs of a multirun that
-            run at once.
-        accelerator: "auto": a CUDA device where there is one, for what is not scored yet; "cpu"; "cuda", or one of several
-            as "cuda:1". The last bits of an accelerator's scores may differ from a processor's, so each keeps its own.
+        threads: number of threads that compute scores; 0 for the number of processors, divided among the jobs of a multirun
+            that run concurrently.
+        accelerator: "auto" computes missing scores on a CUDA device if there is one; "cpu"; "cuda", or one of several devices,
+            such as "cuda:1". The last bits of scores can differ between a GPU and a CPU, so they are kept separately.
     """
 
     threads: int = 0
@@ -161,23 +164,23 @@ class ScoringConfig:
 
     def __post_init__(self) -> None:
         if self.threads < 0:
-            raise WeeError(f"runtime.threads is {self.threads}: it is a number of threads, or 0 for one a processor")
+            raise WeeError(f"runtime.threads is {self.threads}: it is a number of threads, or 0 for one per processor")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.accelerator):
             raise unknown("accelerator", self.accelerator, ["auto", "cpu", "cuda", "cuda:1"])
 
     @property
     def count(self) -> int:
-        """Threads of each of the jobs that run at once."""
+        """Number of threads of each job that runs concurrently."""
         return self.threads or max(1, processors() // jobs_at_once())
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of device whose scores will do, the preferred first."""
+        """The kinds of device whose stored scores are accepted, the preferred kind first."""
         return ["cpu", "cuda"] if self.accelerator == "auto" else [self.accelerator.partition(":")[0]]
 
     @property
     def device(self) -> str:
-        """As torch names it."""
+        """The device that computes scores, as PyTorch names it."""
         import torch
 
         if self.accelerator == "auto":
@@ -187,25 +190,28 @@ class ScoringConfig:
 
 @dataclass
 class TaskConfig:
-    """What is asked of a system.
+    """Configuration of the tasks and metrics.
 
     Attributes:
-        names: tasks, for instance cov@5 or risk@80; windows are set for each, and each is measured. A task of your own is
-            "module:Name@5"; it has `read(curve, share)`.
-        metrics: what is measured besides, for instance aurc. A metric of your own is "module:Name"; it has
+        names: tasks, for instance cov@5 or risk@80; windows are set for each task, and each task is measured. A task of your
+            own is "module:Name@5"; it has `read(curve, share)`.
+            null for the choices of the group `task`.
+        metrics: further metrics, for instance aurc. A metric of your own is "module:Name"; it has
             `of_ranking(ranked_outcome)` or `of_outcome(outcome, times)`, and `higher_is_better`.
-        convention: "paper" reads curves at the nearest point, as published numbers do; "strict" never exceeds a risk
-            asked for, always reaches a coverage asked for, and accepts or rejects equal scores together.
+        convention: "paper" reads curves at the nearest point, as published numbers do; "strict" never exceeds the requested
+            risk, always reaches the requested coverage, and accepts or rejects equal scores together.
+        choices: the choices of the group `task`, as keys.
     """
 
-    names: Checked[list[str]] = MISSING
-    metrics: Checked[list[str]] = MISSING
+    names: Checked[list[str]] = written(None)
+    metrics: Checked[list[str]] = written([])
     convention: str = "paper"
+    choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.convention not in CONVENTIONS:
             raise unknown("convention", self.convention, CONVENTIONS)
-        self.names = [str(name) for name in as_list(self.names)]
+        self.names, self.choices = names(self.names, self.choices), {}
         self.metrics = [str(name) for name in as_list(self.metrics)]
         if not self.names:
             raise WeeError("task.names is empty: name at least one task, for instance task.names=[cov@5]")
@@ -213,12 +219,12 @@ class TaskConfig:
 
 @dataclass
 class BootstrapConfig:
-    """Intervals around every number.
+    """Configuration of the bootstrap intervals of every number.
 
     Attributes:
-        resamples: how many; 0 for no intervals.
+        resamples: number of resamples; 0 for no intervals.
         level: share of the resamples inside an interval, in (0, 1).
-        seed: of the draws.
+        seed: seed of the draws.
     """
 
     resamples: int = 0
@@ -237,12 +243,12 @@ class BootstrapConfig:
 
 @dataclass
 class FrontsConfig:
-    """How fronts are summarised.
+    """Configuration of how fronts are summarised.
 
     Attributes:
-        reference: the reference point of hypervolumes, so that sweeps can be compared: the name or folder of another sweep,
-            or a CSV file with the columns metric, ref_price (or ref_macs), ref_value. null for the most expensive and the
-            worst validation point of any policy in this sweep.
+        reference: source of the reference points of hypervolumes, which make sweeps comparable: the name or folder of another
+            sweep, or a CSV file with the columns metric, ref_price (or ref_macs), ref_value. null for the most expensive and
+            the worst validation point of any policy in this sweep.
     """
 
     reference: str | None = None
@@ -250,12 +256,12 @@ class FrontsConfig:
 
 @dataclass
 class ValidationStudyConfig:
-    """A study of the size of the validation set: thresholds and windows set on resampled validation sets.
+    """Configuration of the study of the validation set's size, which sets thresholds and windows on resampled sets.
 
     Attributes:
-        sizes: numbers of validation samples to draw, one or a list of them; empty for no study.
-        draws: validation sets drawn of each size.
-        seed: of the draws.
+        sizes: number of validation samples to draw, or a list of numbers; empty for no study.
+        draws: number of validation sets drawn for each size.
+        seed: seed of the draws.
     """
 
     sizes: Checked[list[int]] = written([])
@@ -276,12 +282,12 @@ class ValidationStudyConfig:
 
     @property
     def sets(self) -> int:
-        """Validation sets in the study: all that are drawn, and the one that they are drawn from."""
+        """Number of validation sets in the study: those that are drawn, and the one that they are drawn from."""
         return 1 + len(self.sizes) * self.draws
 
 
 def _score(name: Any, decides: bool = False) -> str:
-    """The name of a score that exists; of one that decides an exit, of one that says something about a single network."""
+    """Return the name of a score after checking that it exists and, if it decides exits, needs a single network only."""
     if decides and SCORES.find(name).several:
         raise WeeError(f"{name} is about two members or more; it can be evaluated, but decide no exit from one network")
     return SCORES.find(name).name
@@ -289,7 +295,7 @@ def _score(name: Any, decides: bool = False) -> str:
 
 def _width(width: Any) -> Any:
     if isinstance(width, (list, tuple)):
-        return tuple(_share("window.width", one, allow_all=True) for one in width)
+        return tuple(_share("window.width", stage_width, allow_all=True) for stage_width in width)
     return _share("window.width", width, allow_all=True)
 
 

@@ -1,7 +1,7 @@
-"""Policies compared: at equal average cost, at equal quality, resample by resample.
+"""Comparisons of policies at equal average cost and at equal quality, resample by resample.
 
 The points that are compared are settings, averaged over the orders and the choices of members. Both sides of a comparison
-are resampled by the same draws of groups of test samples; from three members on, seed noise is part of every interval.
+use the same draws of groups of test samples. With three or more members, every interval includes seed noise.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from wee.method.policies import BASELINES, Role
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
 from wee.sweep.rows import PANEL, SETTING
-from wee.sweep.table import Baseline, Result
+from wee.sweep.run import Baseline, Result
 
 FULL = "full"
 """The name of the comparison with the ensemble of all the networks of a cascade."""
 
 NEGLIGIBLE = 1e-6
-"""The share of a metric's range below which a standard deviation says that two numbers are equal by construction."""
+"""The share of a metric's range below which a standard deviation means that two numbers are equal by construction."""
 
 DIFFERENCES = columns_with_macs([
     *PANEL, *SETTING, "versus", "price", "baseline_price", "value", "baseline", "difference", "lower", "upper",
@@ -42,11 +42,11 @@ EQUAL_QUALITY = columns_with_macs([
 
 @dataclass(frozen=True)
 class _Mean:
-    """The mean over orders and choices of members: of a setting, or of what it is compared with.
+    """The mean of a setting, or of its baseline, over orders and choices of members.
 
     Attributes:
         price, value, draws: the average cost, the value of the metric, and its resampled values [resamples].
-        left_out: price and value without each member; NaN where nothing remains.
+        left_out: price and value without each member, by member; NaN if no row is left without it.
     """
 
     price: float
@@ -71,10 +71,10 @@ class _Point:
 
     Attributes:
         name: the values of the columns `SETTING`.
-        mean: the setting.
-        threshold: the single thresholds that a window is compared with; None for other policies.
+        mean: the mean of the setting.
+        threshold: the mean of the single thresholds that a window is compared with; None for other policies.
         values: the values that were averaged.
-        is_threshold: whether every window is a single threshold, clamped at the lowest validation score of each stage.
+        is_threshold: whether every window acts as a single threshold, clamped at the lowest validation score of each stage.
     """
 
     name: dict[str, Any]
@@ -86,7 +86,7 @@ class _Point:
 
 @dataclass(frozen=True)
 class _Panel:
-    """The points that are measured in the same way on the same data.
+    """The points that are measured by the same metric on the same data.
 
     Attributes:
         place: the values of the columns `PANEL`.
@@ -97,18 +97,18 @@ class _Panel:
     points: list[_Point]
 
     def curve(self, policy: str) -> _Curve | None:
-        """The curve of a policy through the scales; None if the panel has no such points."""
+        """Return the curve that joins the points of a policy, one for each scale; None if the panel has no point of it."""
         points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.price)
         return _Curve(points) if points else None
 
     @property
     def baselines(self) -> list[str]:
-        """The policies whose curves others are compared with."""
+        """The names of the policies whose curves other policies are compared with."""
         names = dict.fromkeys([*BASELINES, *(str(point.name["policy"]) for point in self.points)])
         return [name for name in names if POLICIES.find(name).baseline]
 
     def full(self, point: _Point) -> _Mean | None:
-        """The ensembles of all the networks of a cascade; None for a point that is no cascade, or if there are none."""
+        """Return the ensemble of all the networks of a cascade; None if the point is not a cascade, or has no ensemble."""
         if POLICIES.find(point.name["policy"]).role is not Role.CASCADE:
             return None
         for other in self.points:
@@ -120,16 +120,16 @@ class _Panel:
 
     @cached_property
     def metric(self) -> Metric:
-        """What was measured."""
+        """The metric of the panel."""
         return Metric.parse(str(self.place["metric"]))
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """A policy's points through the scales, joined by lines in the logarithm of the price.
+    """The points of a policy, one for each scale: a value over an average cost, interpolated linearly in the log of the cost.
 
     Attributes:
-        points: ascending in price.
+        points: the points, in ascending order of their prices.
     """
 
     points: list[_Mean]
@@ -150,24 +150,24 @@ class _Curve:
         return np.stack([point.draws for point in self.points])
 
     def without(self, member: int) -> tuple[Floats, Floats]:
-        """Prices and values of the curve without a member."""
+        """Return the prices and values of the curve without a member."""
         pairs = [point.left_out.get(member, (point.price, point.value)) for point in self.points]
         prices, values = (np.array(column) for column in zip(*pairs, strict=True))
         return prices, values
 
 
 def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """The mean of every setting over its orders and choices of members, with an interval of the mean.
+    """Average every setting over its orders and choices of members, with an interval of the mean.
 
     Args:
         table: the table of a sweep.
-        result: the rows that the table was made of, with their resampled values.
+        result: the rows that the table was made from, with their resampled values.
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and panel with `price`, `value`, `lower` and `upper`, `low` and `high` (the least and the
-        greatest of the values averaged), `count` (how many there were) and `seeds` (the number of members whose seed noise
-        is in the interval; 0 if it contains the sampling error of the test set alone).
+        A row for each point and panel with `price`, `value`, `lower` and `upper`, `low` and `high` (the lowest and the
+        highest of the averaged values), `count` (the number of averaged values) and `seeds` (the number of members whose seed
+        noise the interval includes; 0 if it includes only the sampling error of the test set).
     """
     rows = []
     for panel in _panels(table, result):
@@ -181,24 +181,24 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
 
 
 def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """Every point against single models, ensembles, the single threshold and the full ensemble.
+    """Compare every point with single models, ensembles, the single threshold and the full ensemble.
 
-    Against single models and ensembles, a point is compared with their curve at the point's own price: curves run through
-    the scales, linear in the logarithm of the price. (Where the true curve is concave, such chords favour points between the
-    scales a little.) Against the single threshold, a window is compared with the rule of the same networks that sends on
+    Single models and ensembles are compared with a point through their curve, read at the price of the point. Curves run
+    through the scales, linear in the logarithm of the price. (If the true curve is concave, such chords slightly favour points
+    between the scales.) The single threshold that a window is compared with is the rule of the same networks that passes on
     the same share of validation samples at each stage.
 
     Args:
         table: the table of a sweep.
-        result: the rows that the table was made of, with their resampled values.
+        result: the rows that the table was made from, with their resampled values.
         level: the coverage of the intervals.
 
     Returns:
         A row for each point and baseline (`versus`: "single", "ensemble" or the name of another policy that is a baseline;
-        "threshold"; or "full"): the point's `price` and `value`, the `baseline` and its `baseline_price`, their
-        `difference`, the ends `lower` and `upper` of its own interval
-        and of one that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero by
-        construction), and `seeds`, the number of members whose seed noise is in the intervals.
+        "threshold"; or "full"): the point's `price` and `value`; the `baseline` value and `baseline_price`; their
+        `difference`; the ends `lower` and `upper` of its individual interval; `simultaneous_lower` and `simultaneous_upper`,
+        the ends of an interval that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero
+        by construction); and `seeds`, the number of members whose seed noise the intervals include.
     """
     compared = [row for panel in _panels(table, result) for row in _compare(panel)]
     rows = [row.about for row in compared]
@@ -214,35 +214,35 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         if not family.taking_part[k]:
             continue
         half = family.critical * family.errors[k]
-        if seeds:  # the part for seed noise is widened by the same factor as that for sampling error
+        if seeds:  # widen the part for seed noise by the same factor as the part for sampling error
             half *= _half(family.errors[k], row.left_out, level) / half_width(0.0, seeds, family.errors[k], level)
         row.about.update(simultaneous_lower=values[k] - half, simultaneous_upper=values[k] + half)
     return with_macs(pd.DataFrame(rows, columns=DIFFERENCES))
 
 
 def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """The price of every point as a share of the price of a single model with the same value.
+    """Return the price of every point as a share of the price of a single model with the same value.
 
-    The single models' curve runs through the scales, linear in the logarithm of the price; `single_price` is the lowest
-    price at which it reaches the point's value.
+    The curve of the single models runs through the scales, linear in the logarithm of the price. `single_price` is the lowest
+    price at which the curve reaches the point's value.
 
     Args:
         table: the table of a sweep.
-        result: the rows that the table was made of, with their resampled values.
+        result: the rows that the table was made from, with their resampled values.
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point that is no single model, in every metric but the deployed ones: `price`, `value`, `single_price`,
-        the `share` of the two, its interval `lower` to `upper`, and `bound`. If no single model reaches the value, `bound`
-        is "<": the share is less than that given, the one against the most expensive single model. If the cheapest single
-        model exceeds it, `bound` is ">". Such resamples count as a share of 0 and of infinity. From three members on, the
-        interval contains seed noise: the ends are the shares at the point's value plus and minus half the width of the
-        interval of its difference from the single models' curve at `single_price`.
+        A row for each point that is not a single model, in every metric but the deployed ones: `price`, `value`,
+        `single_price`, their ratio `share`, its interval from `lower` to `upper`, and `bound`. If no single model reaches the
+        value, `bound` is "<": `share` is relative to the most expensive single model, and the true share is lower. If the
+        cheapest single model exceeds the value, `bound` is ">". Such resamples count as a share of 0 and of infinity. With
+        three or more members, the interval includes seed noise: its ends are the shares at the point's value plus and minus
+        half the width of the interval of its difference from the curve of the single models at `single_price`.
     """
     rows = []
     for panel in _panels(table, result):
         curve = panel.curve(Single.name)
-        if curve is None or panel.metric.deployed is not None:  # its value depends on where the threshold came to lie
+        if curve is None or panel.metric.deployed is not None:  # a deployed value depends on the fitted threshold
             continue
         higher = panel.metric.higher_is_better
         for point in panel.points:
@@ -267,16 +267,16 @@ def equal_quality(table: pd.DataFrame, result: Result, level: float) -> pd.DataF
 
 
 def price_at(prices: Floats, values: Floats, wanted: Floats, higher_is_better: bool) -> Floats:
-    """The lowest price at which a curve reaches a value, linear in the logarithm of the price.
+    """Return the lowest price at which a curve, linear in the logarithm of the price, reaches a value.
 
     Args:
         prices: prices of the curve's points [n], ascending.
-        values: their values [n, resamples].
+        values: values of the curve's points [n, resamples].
         wanted: the value to reach [resamples].
         higher_is_better: whether high values are good.
 
     Returns:
-        [resamples]; infinity where the curve does not reach the value, 0 where its first point exceeds it.
+        Prices [resamples]; infinity where the curve does not reach the value, 0 where its first point exceeds it.
     """
     sign = 1.0 if higher_is_better else -1.0
     good, goal, logarithm = sign * values, sign * wanted, np.log(prices)
@@ -290,13 +290,20 @@ def price_at(prices: Floats, values: Floats, wanted: Floats, higher_is_better: b
 
 
 def _shares(mean: _Mean, curve: _Curve, values: Floats, higher_is_better: bool) -> Floats:
-    """The price of a point as a share of the prices at which a curve reaches some values [values]."""
+    """Return the price of a point as a share of the prices at which a curve reaches some values [values]."""
     repeated = np.repeat(curve.values[:, None], len(values), axis=1)
     return _share_of(mean.price, price_at(curve.prices, repeated, values, higher_is_better))
 
 
 def _half_at(mean: _Mean, curve: _Curve, price: float, level: float) -> float | None:
-    """Half the width of the interval of a point's difference from a curve at a price; None if seed noise is not known."""
+    """Return half the width of the interval of a point's difference from a curve; None if seed noise is not known.
+
+    Args:
+        mean: the point.
+        curve: the curve.
+        price: the price at which the curve is read.
+        level: the coverage of the interval.
+    """
     left_out = [value - _read(*curve.without(member), price) for member, (_, value) in mean.left_out.items()]
     if jackknife(left_out) is None:
         return None
@@ -305,18 +312,18 @@ def _half_at(mean: _Mean, curve: _Curve, price: float, level: float) -> float | 
 
 
 def _share_of(price: float, needed: Floats) -> Floats:
-    """A price as a share of others, which may be 0 or infinite."""
+    """Return price / needed, elementwise: infinite where `needed` is 0, and 0 where it is infinite."""
     with np.errstate(divide="ignore"):
         return np.divide(price, needed)
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """One difference.
+    """The comparison of one point with one baseline.
 
     Attributes:
-        about: its row in the table, to be completed.
-        draws: its resampled values [resamples].
+        about: the row of the table, without its intervals.
+        draws: resampled values of the difference [resamples].
         left_out: the difference without each member.
         negligible: the standard deviation below which both sides are equal by construction.
     """
@@ -328,21 +335,21 @@ class _Comparison:
 
 
 def _compare(panel: _Panel) -> Iterator[_Comparison]:
-    """Every point of a panel with every baseline that it can be compared with."""
+    """Compare every point of a panel with every baseline that applies to it."""
     for versus in panel.baselines:
         curve = panel.curve(versus)
         if curve is None:
             continue
         for point in panel.points:
             mean = point.mean
-            read = float(at_macs(curve.prices, curve.values, mean.price))
-            if point.name["policy"] == versus or np.isnan(read):
+            baseline_value = float(at_macs(curve.prices, curve.values, mean.price))
+            if point.name["policy"] == versus or np.isnan(baseline_value):
                 continue
             draws = mean.draws - at_macs(curve.prices, curve.draws, mean.price)
             left_out = [
                 value - float(_read(*curve.without(member), price)) for member, (price, value) in mean.left_out.items()
             ]
-            yield _comparison(panel, point, versus, mean.price, read, draws, left_out)
+            yield _comparison(panel, point, versus, mean.price, baseline_value, draws, left_out)
     for point in panel.points:
         for versus, baseline in ((SingleThreshold.name, point.threshold), (FULL, panel.full(point))):
             if baseline is None:
@@ -356,7 +363,10 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
 
 
 def _read(prices: Floats, values: Floats, wanted: float) -> float:
-    """The value of a curve, held at its ends: without a member, a point may lie a little beyond them."""
+    """Return the value of a curve at a price.
+
+    The price is clipped to the range of the curve, because a point may lie slightly beyond it when a member is left out.
+    """
     if not (np.isfinite(wanted) and np.isfinite(values).all()):
         return float("nan")
     return float(at_macs(prices, values, float(np.clip(wanted, prices[0], prices[-1]))))
@@ -381,7 +391,10 @@ def _comparison(
 
 
 def _interval(value: float, draws: Floats, left_out: Sequence[float], level: float) -> tuple[float, float, int]:
-    """An interval, and the number of members whose seed noise is in it: 0 for a percentile interval of the resamples."""
+    """Return the ends of an interval, and the number of members whose seed noise it includes.
+
+    The number is 0 for a percentile interval of the resamples.
+    """
     if jackknife(left_out) is None:
         return (*interval(draws, level), 0)
     half = _half(float(draws.std(ddof=1)), left_out, level)
@@ -393,21 +406,21 @@ def _half(sampling_error: float, left_out: Sequence[float], level: float) -> flo
 
 
 def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
-    """The panels of a table, as far as they were resampled; a window set for a task competes in that task alone."""
-    known = table.loc[[draws is not None for draws in result.draws]]
-    tasks = set(known.task.dropna())
-    known = known[known.task.isna() | (known.task == known.metric) | ~known.metric.isin(tasks)]
-    for panel, rows in known.groupby(PANEL, dropna=False, sort=False):
+    """Yield the panels of the resampled rows of a table; a window that is set for a task is compared in that task only."""
+    resampled = table.loc[[draws is not None for draws in result.draws]]
+    tasks = set(resampled.task.dropna())
+    resampled = resampled[resampled.task.isna() | (resampled.task == resampled.metric) | ~resampled.metric.isin(tasks)]
+    for panel, panel_rows in resampled.groupby(PANEL, dropna=False, sort=False):
         points = []
-        for point, own in rows.groupby(SETTING, dropna=False, sort=False):
-            members = [set(result.rows[k].members) for k in own.index]
-            draws = [draws for draws in (result.draws[k] for k in own.index) if draws is not None]
-            means = [Baseline(*row) for row in zip(own.price, own.value, draws, strict=True)]
-            matched = [result.thresholds[k] for k in own.index]
+        for point, rows in panel_rows.groupby(SETTING, dropna=False, sort=False):
+            members = [set(result.rows[k].members) for k in rows.index]
+            draws = [draws for draws in (result.draws[k] for k in rows.index) if draws is not None]
+            measured = [Baseline(*row) for row in zip(rows.price, rows.value, draws, strict=True)]
+            matched = [result.thresholds[k] for k in rows.index]
             thresholds = [threshold for threshold in matched if threshold is not None]
-            mean = _Mean.of(means, members)
-            threshold = _Mean.of(thresholds, members) if len(thresholds) == len(means) else None
-            is_threshold = bool(thresholds) and all(one.is_window for one in thresholds)
+            mean = _Mean.of(measured, members)
+            threshold = _Mean.of(thresholds, members) if len(thresholds) == len(measured) else None
+            is_threshold = bool(thresholds) and all(threshold.is_window for threshold in thresholds)
             name = dict(zip(SETTING, point, strict=True))
-            points.append(_Point(name, mean, threshold, own.value.tolist(), is_threshold))
+            points.append(_Point(name, mean, threshold, rows.value.tolist(), is_threshold))
         yield _Panel(dict(zip(PANEL, panel, strict=True)), points)

@@ -1,4 +1,4 @@
-"""Pareto fronts of a table: for every policy, the best value at each cost, and the area below it."""
+"""Pareto fronts of a table: for every policy, the best value at each cost, and the area under the front."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _PANELS = [name for name in PANEL if name in FRONT]
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """A table's points, averaged over orders and choices of members.
+    """Average the points of a table over orders and choices of members.
 
     Args:
-        table: as `wee.sweep.table.compute` gives it.
+        table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
 
     Returns:
         One row per setting and metric, with `price` and `value` on the test split, `price_val` and `value_val` on the
@@ -48,22 +48,21 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The non-dominated points of every policy, chosen on validation and reported on test, with their hypervolume.
+    """Return the non-dominated points of every policy, chosen on validation and reported on test, with their hypervolume.
 
-    A window that is set for a task competes in that task alone; in metrics that are no task, windows for every task compete.
-    Of the deployed metrics of a task, the one that the validation set fixes (the risk of `cov@5`, the coverage of `risk@80`)
-    has no front: on validation it is the same for every point.
+    A window that is set for a task is compared in that task only; metrics that are not tasks compare the windows of all tasks.
+    The validation set fixes one of the deployed metrics of each task (the risk of `cov@5`, the coverage of `risk@80`). That
+    metric has no front, because it has the same value on validation for every point.
 
-    The hypervolume is the area below the curve that joins the test values of the points on the policy's concave hull on
+    The hypervolume is the area under the curve that joins the test values of the points on the policy's concave hull on
     validation, in decades of the cost times the unit of the metric, up to the reference point; see `wee.method.fronts`. The
     hulls of random exits, single thresholds and windows contain single models and whole ensembles (a share of 0 or 1), so
-    they can only be better than those: the policy `single+ensemble`, the two together, is the baseline for them.
+    they are at least as good as those. Their baseline is the policy `single+ensemble`, the joint front of the two.
 
     Args:
-        table: as `wee.sweep.table.compute` gives it.
-        reference: the reference point of each metric, as `read_reference` gives it (a deployed metric without one has no
-            hypervolume); None for the most expensive and the
-            worst validation point of any policy in the same metric.
+        table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
+        reference: the reference point of each metric, as returned by `read_reference`; a deployed metric without one has no
+            hypervolume. None for the most expensive and the worst validation point of any policy in the same metric.
 
     Returns:
         A row for each point of a front, ascending in price, with `hull` (whether the point is on the concave hull), the
@@ -78,17 +77,17 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     pinned = _pinned([Metric.parse(str(name)) for name in points.metric.unique()])
     points = points[~points.metric.isin(pinned)]
     fronts = []
-    for place, rivals in points.groupby(_PANELS, dropna=False, sort=False):
-        panel = dict(zip(_PANELS, place, strict=True))
+    for keys, panel_points in points.groupby(_PANELS, dropna=False, sort=False):
+        panel = dict(zip(_PANELS, keys, strict=True))
         metric = Metric.parse(str(panel["metric"]))
-        worst = rivals.value_val.min() if metric.higher_is_better else rivals.value_val.max()
-        limits = (float(rivals.price_val.max()), float(worst))
+        worst = panel_points.value_val.min() if metric.higher_is_better else panel_points.value_val.max()
+        limits = (float(panel_points.price_val.max()), float(worst))
         if reference is not None:
             given = metric.deployed is None or metric.name in set(reference.metric)
             limits = _limits(reference, metric.name, panel["eval_score"]) if given else (np.nan, np.nan)
-        # Policies that look at no score are fronts for every score.
-        groups = [rows for _, rows in rivals.groupby(["score", "policy"], dropna=False, sort=False)]
-        baseline = rivals[rivals.policy.isin(BASELINES)]
+        # Policies that use no score form one group; its front holds for every exit score.
+        groups = [rows for _, rows in panel_points.groupby(["score", "policy"], dropna=False, sort=False)]
+        baseline = panel_points[panel_points.policy.isin(BASELINES)]
         if baseline.policy.nunique() == len(BASELINES):
             groups.append(baseline.assign(policy=BASELINE))
         fronts += [_front(rows, metric, limits) for rows in groups]
@@ -102,7 +101,7 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
 
 
 def _front(rows: pd.DataFrame, metric: Metric, reference: tuple[float, float]) -> pd.DataFrame:
-    """The front of one policy's points."""
+    """Return the front of one policy's points."""
     prices, values = rows.price_val.to_numpy(), rows.value_val.to_numpy()
     on_hull = np.zeros(len(rows), dtype=np.bool_)
     on_hull[concave_hull(prices, values, metric.higher_is_better)] = True
@@ -115,20 +114,20 @@ def _front(rows: pd.DataFrame, metric: Metric, reference: tuple[float, float]) -
 
 
 def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
-    """The reference points of another sweep, or those in a CSV file, so that hypervolumes can be compared.
+    """Read the reference points of another sweep, or those in a CSV file, so that hypervolumes can be compared.
 
     Args:
-        source: the name or folder of a sweep, or a CSV file with the columns metric, ref_price, ref_value and, if
-            hypervolumes differ by evaluation score, eval_score. The column cost names the cost of the prices; without it,
-            they are those of the cost wanted. A column ref_macs stands for ref_price where the cost is MACs.
-        sweeps: the folder of sweeps.
-        cost: the cost that points are priced by.
+        source: name or folder of a sweep, or a CSV file with the columns metric, ref_price, ref_value and, if the reference
+            points differ by evaluation score, eval_score. The column cost names the cost of the prices; without it, prices
+            are taken to be in the cost `cost`. A column ref_macs can replace ref_price if the cost is MACs.
+        sweeps: the folder of all sweeps.
+        cost: name of the cost that points are priced by.
 
     Returns:
-        The columns metric, ref_price, ref_value, and eval_score where there is one.
+        A table with the columns metric, ref_price, ref_value, and eval_score if the source has it.
 
     Raises:
-        WeeError: there is no such sweep or file, it lacks a column, or it is about another cost.
+        WeeError: there is no such sweep or file, it lacks a column, or its prices are in another cost.
     """
     (path, *others) = find_sweeps(sweeps, [source])
     if others:
@@ -166,15 +165,16 @@ def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
 
 
 def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric], scores: Sequence[str]) -> None:
-    """Refuse a reference that lacks a metric, before any work.
+    """Check that a reference has every metric of a sweep, before any work is done.
 
     Args:
-        reference: as `read_reference` gives it.
+        reference: the reference points, as returned by `read_reference`.
         metrics: the metrics of the sweep.
-        scores: its evaluation scores.
+        scores: the evaluation scores of the sweep.
 
     Raises:
-        WeeError: it has no row, or several reference points, for some metric of ID data. Deployed metrics may be missing.
+        WeeError: the reference has no row, or several reference points, for some metric of ID data. Deployed metrics may be
+            missing.
     """
     for metric in metrics:
         for score in scores if metric.ranks else [None]:
@@ -183,14 +183,14 @@ def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric], scores: 
 
 
 def _pinned(metrics: Sequence[Metric]) -> set[str]:
-    """The names of the deployed metrics whose value their task fixes on the validation set."""
+    """Return the names of the deployed metrics whose value is fixed by their task on the validation set."""
     tasks = [metric.task for metric in metrics if metric.task is not None]
     asked = {(task.kind.asked, task.at) for task in tasks}
     return {metric.name for metric in metrics if (metric.kind, metric.at) in asked}
 
 
 def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[float, float]:
-    """The reference price and value of a metric."""
+    """Return the reference price and value of a metric."""
     rows = reference[reference.metric == metric]
     if "eval_score" in rows:
         same = rows.eval_score.isna() if pd.isna(eval_score) else rows.eval_score == eval_score

@@ -1,9 +1,9 @@
-"""LineupDraw: which networks run, in which order. All of them, or a balanced draw where there are too many.
+"""Lineups to run: which networks run, in which order. All lineups, or a balanced random draw if there are too many.
 
-M members run in M! orders, and there are many choices of M members out of more. Where that is more than can be run, some
-sets of members and some orders of each set are drawn from a seed. The draw is balanced: of networks that may run at the same
-stage, each is in equally many sets and each runs first equally often, to within one, and so does each member of one set.
-Nothing is enumerated that is much longer than what is drawn.
+M members can run in M! orders, and there can be many choices of M members out of more. If that is more than can be run, some
+sets of members, and some orders of each set, are drawn with a seed. The draw is balanced: of the networks that may run at the
+same stage, each is in equally many sets and each runs first equally often, to within one; the members of one set also run
+first equally often, to within one. No enumeration is much longer than what is drawn.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ import numpy as np
 T = TypeVar("T")
 
 Places = tuple[int, ...]
-"""The network that runs at each stage, as its place in a pool."""
+"""The network that runs at each stage, as an index into a pool's networks."""
 
 Groups = dict[tuple[int, ...], list[int]]
-"""Networks that may run at the same stages, and these stages."""
+"""The stages at which the same networks may run, by these networks."""
 
 
 @dataclass(frozen=True)
 class LineupDraw:
-    """LineupDraw that are run, and how many there are in all.
+    """The lineups that are run, and the number of lineups that exist.
 
     Attributes:
         chosen: the lineups that are run, in ascending order.
-        sets: number of sets of networks among them.
-        orders: number of lineups of each set among them.
-        all_sets: number of sets of networks there are.
-        all_orders: number of lineups of each set there are.
+        sets: number of sets of networks in `chosen`.
+        orders: number of lineups of each set in `chosen`.
+        all_sets: number of sets of networks that exist.
+        all_orders: number of lineups that exist for each set.
     """
 
     chosen: Sequence[Places]
@@ -47,20 +47,20 @@ class LineupDraw:
 
     @property
     def total(self) -> int:
-        """The number of lineups there are."""
+        """Number of lineups that exist."""
         return self.all_sets * self.all_orders
 
 
 def draw(stages: Sequence[Sequence[int]], max_orders: int, max_lineups: int, seed: int) -> LineupDraw:
-    """Take every lineup, or draw some where there are more than may be run.
+    """Return every lineup, or draw some if there are more than may be run.
 
-    Every set of networks is kept as long as `max_lineups` allows one order of each; the orders of a set are cut first.
+    Every set of networks is kept as long as `max_lineups` allows one order of each; the orders of each set are reduced first.
 
     Args:
         stages: the networks that may run at each stage. Any two stages have all networks in common, or none.
-        max_orders: the largest number of lineups of one set of networks, at least 1.
-        max_lineups: the largest number of lineups, at least 1.
-        seed: of the draw, at least 0. The same arguments give the same lineups on every machine.
+        max_orders: largest number of lineups of one set of networks, at least 1.
+        max_lineups: largest number of lineups, at least 1.
+        seed: seed of the draw, at least 0. The same arguments give the same lineups on every machine.
 
     Returns:
         The lineups; there are none if some stage has no network left to run.
@@ -80,19 +80,19 @@ def draw(stages: Sequence[Sequence[int]], max_orders: int, max_lineups: int, see
     sets = min(all_sets, max_lineups)
     orders = min(all_orders, max_orders, max(1, max_lineups // max(all_sets, 1)))
     rng = np.random.Generator(np.random.PCG64(seed))
-    members = _draw_sets(groups, sets, all_sets, rng)
-    leading = [[network for network in stages[0] if network in those] for those in members]
+    network_sets = _draw_sets(groups, sets, all_sets, rng)
+    leading = [[network for network in stages[0] if network in network_set] for network_set in network_sets]
     favoured = _draw_firsts(leading, orders, rng)
     chosen = [
         lineup
-        for those, firsts in zip(members, favoured, strict=True)
-        for lineup in _draw_orders(groups, those, firsts, orders, all_orders, rng)
+        for network_set, firsts in zip(network_sets, favoured, strict=True)
+        for lineup in _draw_orders(groups, network_set, firsts, orders, all_orders, rng)
     ]
     return LineupDraw(sorted(chosen), sets, orders, all_sets, all_orders)
 
 
 def _draw_sets(groups: Groups, count: int, total: int, rng: np.random.Generator) -> list[frozenset[int]]:
-    """Different sets of networks, each network of a group in equally many of them, to within one."""
+    """Draw different sets of networks, with each network of a group in equally many sets, to within one."""
 
     def every() -> Iterator[frozenset[int]]:
         parts = (itertools.combinations(networks, len(places)) for networks, places in groups.items())
@@ -110,7 +110,7 @@ def _draw_sets(groups: Groups, count: int, total: int, rng: np.random.Generator)
             most, least = max(networks, key=lambda n: used[n]), min(networks, key=lambda n: used[n])
             if used[most] - used[least] <= 1:
                 break
-            # `most` is in more sets than `least`, so in some set it can make room for `least` without repeating another.
+            # `most` is in more sets than `least`, so `least` can replace it in some set without repeating another set.
             for k, members in enumerate(drawn):
                 changed = members - {most} | {least}
                 if most in members and least not in members and changed not in present:
@@ -123,22 +123,24 @@ def _draw_sets(groups: Groups, count: int, total: int, rng: np.random.Generator)
 
 
 def _draw_firsts(leading: Sequence[Sequence[int]], orders: int, rng: np.random.Generator) -> list[set[int]]:
-    """The networks of each set that run first once more than its others, where not all can run first equally often.
+    """Choose the networks that run first one more time than the others of their set.
+
+    This is needed if the number of lineups of a set is not a multiple of the number of networks that can run first.
 
     Args:
         leading: the networks of each set that can run first.
-        orders: how many lineups each set has.
+        orders: number of lineups of each set.
         rng: source of random numbers.
 
     Returns:
-        Those networks, each equally often over all sets, to within one.
+        The chosen networks of each set. Over all sets, each network is chosen equally often, to within one.
     """
     favoured = [set(_shuffled(networks, rng)[: orders % len(networks)]) for networks in leading]
     counts = Counter(dict.fromkeys(itertools.chain(*leading), 0))
     counts.update(itertools.chain(*favoured))
     while True:
-        # Breadth-first from the most frequent networks: in some set, each can make room for another. The path ends at a
-        # network that is less frequent by two or more, and moves one from its start to its end.
+        # Breadth-first search from the most frequent networks; on each step, one network can replace another in some set. The
+        # path ends at a network that is less frequent by two or more. Following it moves one choice from its start to its end.
         most = max(counts.values(), default=0)
         before: dict[int, tuple[int, int] | None] = {n: None for n, count in counts.items() if count == most}
         queue = list(before)
@@ -163,14 +165,14 @@ def _draw_firsts(leading: Sequence[Sequence[int]], orders: int, rng: np.random.G
 def _draw_orders(
     groups: Groups, members: frozenset[int], favoured: set[int], count: int, total: int, rng: np.random.Generator
 ) -> list[Places]:
-    """Different lineups of one set of networks.
+    """Draw different lineups of one set of networks.
 
     Args:
         groups: networks that may run at the same stages.
-        members: the set.
-        favoured: those that run first once more than others.
-        count: how many lineups to draw.
-        total: how many there are.
+        members: the set of networks.
+        favoured: the networks that run first once more than the others.
+        count: number of lineups to draw.
+        total: number of lineups that exist.
         rng: source of random numbers.
     """
     leading, *others = ([network for network in networks if network in members] for networks in groups)
@@ -187,25 +189,25 @@ def _draw_orders(
 
 
 def _all_orders(parts: Sequence[Sequence[int]]) -> Iterator[Places]:
-    """Every order of the networks of each part, one part after the other."""
+    """Iterate over every order of the networks within each part, with the parts joined one after the other."""
     return (tuple(itertools.chain(*order)) for order in itertools.product(*map(itertools.permutations, parts)))
 
 
 def _random_order(parts: Sequence[Sequence[int]], rng: np.random.Generator) -> Places:
-    """One of these orders."""
+    """Return a random order of the networks within each part, with the parts joined one after the other."""
     return tuple(itertools.chain(*(_shuffled(part, rng) for part in parts)))
 
 
 def _sample(
     count: int, total: int, every: Callable[[], Iterable[T]], random: Callable[[], T], rng: np.random.Generator
 ) -> list[T]:
-    """Different things in random order: picked from all of them, or made one by one where few of many are wanted.
+    """Draw different items in random order: picked from all items, or generated one by one if few of many are needed.
 
     Args:
-        count: how many.
-        total: how many there are.
-        every: lists all of them.
-        random: makes one.
+        count: number of items to draw.
+        total: number of items that exist.
+        every: returns all items.
+        random: generates a random item.
         rng: source of random numbers.
     """
     if 2 * count > total:
@@ -216,6 +218,9 @@ def _sample(
     return list(drawn)
 
 
-def _shuffled(things: Sequence[T], rng: np.random.Generator) -> list[T]:
-    """Things in random order, by raw random numbers alone: numpy promises no more to be the same in later versions."""
-    return [things[k] for k in np.argsort(rng.random(len(things)), kind="stable")]
+def _shuffled(items: Sequence[T], rng: np.random.Generator) -> list[T]:
+    """Return items in random order.
+
+    Sorts uniform random numbers, because the results of NumPy's own permutations may change between its versions.
+    """
+    return [items[k] for k in np.argsort(rng.random(len(items)), kind="stable")]

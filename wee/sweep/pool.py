@@ -1,4 +1,4 @@
-"""What a sweep reads of the store: the networks that cascades are made of, checked, and about the same samples."""
+"""Read the networks of a sweep from the store, and check that all of them were evaluated on the same samples."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from wee.sweep.rows import FAMILIES, SCALES
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something that can be a stage: a member, or one exit of a multi-exit member.
+    """A network that can be a stage of a cascade: a member, or one exit of a multi-exit member.
 
     Attributes:
-        family, scale, member: the member.
-        exit: counted from 1; None where the member has one output.
-        cost: of one sample, by the pool's cost; of an exit, up to that exit.
-        logits: [N, classes] by split, mapped.
-        entries: of the store that they come from, by split.
+        family, scale, member: family, scale and number of the member.
+        exit: number of the exit, counted from 1; None for a member with one output.
+        cost: cost of one sample, in the unit of the pool's cost; for an exit, the cost up to that exit.
+        logits: logits of each split [N, classes], memory-mapped.
+        entries: the store entry of each split that the logits are read from.
     """
 
     family: str
@@ -49,17 +49,18 @@ class Samples:
 
 @dataclass(frozen=True)
 class Pool:
-    """Networks that cascades are made of, and the samples that all of them have seen.
+    """The networks that cascades are built from, and the samples that all of them were evaluated on.
 
     Attributes:
-        dataset: the ID data.
-        families: of the stages, each once.
-        scales: of the stages, in their order; "family/scale" where a scale is given with its family.
-        networks: in the order of scales, members and exits.
-        samples: by split.
-        entries: the entries that were read.
-        stages: for cascades across scales, the places of the networks that may run at each stage; nothing within one scale.
-        cost: the name of the cost that networks are priced by.
+        dataset: name of the ID data set.
+        families: families of the stages, without repeats.
+        scales: scales of the stages, in order; "family/scale" where a scale is given with its family.
+        networks: the networks, ordered by scale, member and exit.
+        samples: the samples of each split.
+        entries: all entries that were read.
+        stages: for cascades across scales, the networks that may run at each stage, as indices into `networks`; empty for
+            cascades within one scale.
+        cost: name of the cost that networks are priced by.
     """
 
     dataset: str
@@ -73,37 +74,37 @@ class Pool:
 
     @property
     def family(self) -> str:
-        """The families as they stand in tables."""
+        """The families as one string, as written in tables."""
         return str(FAMILIES.write(self.families))
 
     @property
     def scale(self) -> str:
-        """The scales as they stand in tables."""
+        """The scales joined into one string, as in tables: "small>large"."""
         return str(SCALES.write(self.scales))
 
     @property
     def multi_exit(self) -> bool:
-        """Whether the networks are exits."""
+        """Whether the networks are exits of multi-exit members."""
         return self.networks[0].exit is not None
 
 
 class Unpriced(WeeError):
-    """Members whose cost is not known.
+    """Raised for members whose cost is not known.
 
     Args:
-        cost: the name of the cost.
-        conditions: under which it is wanted.
-        entries: an entry of each member.
+        cost: name of the cost.
+        conditions: conditions that the cost is requested for.
+        entries: one entry of each member without that cost.
     """
 
     def __init__(self, cost: str, conditions: Mapping[str, Any], entries: Sequence[Entry]) -> None:
-        known = [found for entry in entries for found in entry.costs]
-        others = sorted({json.dumps(found.conditions) for found in known if found.name == cost})
-        known_as = ", ".join(others or dict.fromkeys(found.name for found in known)) or "none"
+        known_costs = [known for entry in entries for known in entry.costs]
+        other_conditions = sorted({json.dumps(known.conditions) for known in known_costs if known.name == cost})
+        listed = ", ".join(other_conditions or dict.fromkeys(known.name for known in known_costs)) or "none"
         members = ", ".join(entry.member for entry in entries[:4]) + (", .." if len(entries) > 4 else "")
-        under = f" under the conditions {json.dumps(dict(conditions))}" if others else ""
+        under = f" under the conditions {json.dumps(dict(conditions))}" if other_conditions else ""
         have = "1 member has" if len(entries) == 1 else f"{len(entries)} members have"
-        super().__init__(f"{have} no cost {cost}{under}: {members} (known: {known_as})")
+        super().__init__(f"{have} no cost {cost}{under}: {members} (known: {listed})")
         self.entries = entries
 
 
@@ -119,66 +120,66 @@ def read_pool(
     cost: str = MACS,
     conditions: Mapping[str, Any] | None = None,
 ) -> tuple[Pool | None, list[Address]]:
-    """Find and compare the entries that cascades over some scales need, and verify all but their logits.
+    """Read the entries that cascades over some scales need, and verify everything but their logits.
 
     Args:
-        store: where to look.
-        dataset: the ID data.
-        family: of scales that do not name their own.
-        scales: one, or several for cascades across scales; "scale" or "family/scale".
-        members: their numbers.
-        splits: on which samples.
-        pick: which to take where several entries have one name; see `LogitStore.pick`.
-        expected: parts of the identity that an entry must have.
-        cost: the name of the cost that networks are priced by.
-        conditions: where members have that cost under several conditions, those that are meant.
+        store: the store to read from.
+        dataset: name of the ID data set.
+        family: family of the scales that do not name one.
+        scales: one scale, or several for cascades across scales; each is "scale" or "family/scale".
+        members: numbers of the members.
+        splits: splits to read.
+        pick: which entry to take if several have the same address; see `LogitStore.pick`.
+        expected: returns the parts of the identity that the entry at an address must have.
+        cost: name of the cost that networks are priced by.
+        conditions: conditions of the cost, for members that have it under several conditions.
 
     Returns:
-        The pool, and no address; or None, and the addresses of what is missing.
+        The pool and an empty list; or None and the addresses of the missing entries.
 
     Raises:
-        Unpriced: members have no such cost.
-        WeeError: an entry is damaged, or several fit, or networks have not seen the same samples.
+        Unpriced: members lack the cost.
+        WeeError: an entry is damaged, several entries fit, or networks were evaluated on different samples.
     """
-    found: dict[Address, Entry] = {}
+    entries: dict[Address, Entry] = {}
     missing = []
-    staged = [tuple(scale.split("/", 1)) if "/" in scale else (family, scale) for scale in scales]
-    owners = list(dict.fromkeys(staged))
-    for owner, own_scale in owners:
+    stage_scales = [tuple(scale.split("/", 1)) if "/" in scale else (family, scale) for scale in scales]
+    distinct_scales = list(dict.fromkeys(stage_scales))
+    for scale_family, scale in distinct_scales:
         for member in members:
             for split in splits:
-                address = Address(dataset, owner, own_scale, member, split)
+                address = Address(dataset, scale_family, scale, member, split)
                 entry = store.pick(address, pick, expected(address))
                 if entry is None:
                     missing.append(address)
                 else:
-                    found[address] = entry
+                    entries[address] = entry
     if missing:
         return None, missing
     samples = {
-        split: _samples([entry for address, entry in found.items() if address.split == split]) for split in splits
+        split: _samples([entry for address, entry in entries.items() if address.split == split]) for split in splits
     }
     networks: list[Candidate] = []
     unpriced: list[Entry] = []
-    for owner, own_scale in owners:
+    for scale_family, scale in distinct_scales:
         for member in members:
-            entries = {split: found[Address(dataset, owner, own_scale, member, split)] for split in splits}
-            _same_network(list(entries.values()))
-            costs = _costs(list(entries.values()), cost, conditions or {})
-            unpriced += [] if costs else list(entries.values())[:1]
-            networks += _networks(owner, own_scale, member, entries, costs) if costs else []
+            by_split = {split: entries[Address(dataset, scale_family, scale, member, split)] for split in splits}
+            _check_same_network(list(by_split.values()))
+            costs = _costs(list(by_split.values()), cost, conditions or {})
+            unpriced += [] if costs else list(by_split.values())[:1]
+            networks += _networks(scale_family, scale, member, by_split, costs) if costs else []
     if unpriced:
         raise Unpriced(cost, conditions or {}, unpriced)
-    families = tuple(dict.fromkeys(owner for owner, _ in owners))
-    fitting = [
-        [k for k, network in enumerate(networks) if (network.family, network.scale) == stage] for stage in staged
+    families = tuple(dict.fromkeys(scale_family for scale_family, _ in distinct_scales))
+    candidates = [
+        [k for k, network in enumerate(networks) if (network.family, network.scale) == stage] for stage in stage_scales
     ]
-    stages = fitting if len(scales) > 1 else []
-    return Pool(dataset, families, tuple(scales), networks, samples, list(found.values()), stages, cost), []
+    stages = candidates if len(scales) > 1 else []
+    return Pool(dataset, families, tuple(scales), networks, samples, list(entries.values()), stages, cost), []
 
 
 def check_same_samples(pools: Sequence[Pool]) -> None:
-    """Refuse scales that were evaluated on different samples: a sweep compares them sample by sample.
+    """Check that all pools were evaluated on the same samples, because a sweep compares them sample by sample.
 
     Raises:
         WeeError: ids, labels or groups of some split differ between two pools.
@@ -188,16 +189,16 @@ def check_same_samples(pools: Sequence[Pool]) -> None:
         for split, samples in pool.samples.items():
             difference = _difference(first.samples[split], samples)
             if difference:
-                apart = " and then ".join(_alone(one) for one in (first, pool))
+                overrides = " and then ".join(_override(single_pool) for single_pool in (first, pool))
                 raise WeeError(
                     f"{first.family}/{first.scale} and {pool.family}/{pool.scale} are not about the same {split} samples: "
                     f"{difference}. Fronts and differences compare scales on the same samples: evaluate both on the same "
-                    f"samples, or sweep them separately, with {apart}"
+                    f"samples, or sweep them separately, with {overrides}"
                 )
 
 
 def _difference(first: Samples, second: Samples) -> str | None:
-    """How two sets of samples differ; None where they do not."""
+    """Describe how two sets of samples differ; return None if they do not."""
     if len(first.ids) != len(second.ids):
         return f"they have {len(first.ids):,} and {len(second.ids):,} samples"
     for name in ("ids", "labels", "groups"):
@@ -207,15 +208,15 @@ def _difference(first: Samples, second: Samples) -> str | None:
     return None
 
 
-def _alone(pool: Pool) -> str:
-    """The override that chooses one pool of a sweep."""
+def _override(pool: Pool) -> str:
+    """Return the command line override that selects one pool of a sweep."""
     return f"'ensemble.scales=[{','.join(pool.scales)}]'" if pool.stages else f"scale={pool.scale}"
 
 
 def _networks(
     family: str, scale: str, member: int, entries: Mapping[SplitName, Entry], costs: Sequence[float]
 ) -> list[Candidate]:
-    """A member as one network, or as one for each exit."""
+    """Return a member as one network, or as one network for each exit."""
     logits = {split: entry.logits for split, entry in entries.items()}
     if next(iter(logits.values())).ndim == 2:
         return [Candidate(family, scale, member, None, costs[0], logits, entries)]
@@ -226,16 +227,16 @@ def _networks(
 
 
 def _costs(entries: Sequence[Entry], name: str, conditions: Mapping[str, Any]) -> Sequence[float]:
-    """What a member costs, from the first of its entries that knows it; empty where none does."""
-    known = (entry.cost(name, conditions) for entry in entries)
-    return next((cost.values for cost in known if cost is not None), [])
+    """Return a member's costs from the first of its entries that has them; an empty list if none has."""
+    costs = (entry.cost(name, conditions) for entry in entries)
+    return next((cost.values for cost in costs if cost is not None), [])
 
 
-def _same_network(entries: Sequence[Entry]) -> None:
-    """A threshold set with one network says nothing about another: all splits must be of the same."""
+def _check_same_network(entries: Sequence[Entry]) -> None:
+    """Check that the entries of all splits come from the same network: a threshold set with one does not fit another."""
     first = entries[0]
     for entry in entries[1:]:
-        identities = [one.manifest["identity"] for one in (first, entry)]
+        identities = [compared.manifest["identity"] for compared in (first, entry)]
         names = ("weights", "architecture", "transform", "precision", "dtype")
         different = [name for name in names if identities[0].get(name) != identities[1].get(name)]
         if not different:
@@ -253,6 +254,7 @@ def _same_network(entries: Sequence[Entry]) -> None:
 
 
 def _samples(entries: Sequence[Entry]) -> Samples:
+    """Verify that entries have the same samples and classes, and return the samples."""
     first = entries[0]
     for entry in entries:
         entry.verify("labels", "ids", "groups")

@@ -1,7 +1,7 @@
-"""Prices in tables: the average of the cost that a sweep is priced by, under a name that fits any cost, and under that of MACs.
+"""Price columns of tables: average costs in a column for any cost, and in a second column that is for MACs only.
 
-A column `price` (`price_id`, `ref_price`, ..) holds numbers of the cost that the column `cost` names. Beside it, a column
-with "macs" in the place of "price" holds the same numbers where that cost is MACs, and is empty elsewhere.
+A column `price` (`price_id`, `ref_price`, ..) holds amounts of the cost that the column `cost` names. Before it, a column
+with "macs" in place of "price" holds the same numbers if that cost is MACs, and is empty otherwise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PRICE = "price"
 
 
 def with_macs(table: pd.DataFrame) -> pd.DataFrame:
-    """Fill the columns of a table that are named after MACs, each before its price; add those that it lacks.
+    """Fill the MACs columns of a table, and add those that are missing, each before its price column.
 
     Example:
         >>> table = pd.DataFrame({"cost": ["macs", "mine:Energy"], "price_id": [1e6, 0.5]})
@@ -29,7 +29,7 @@ def with_macs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def columns_with_macs(columns: Sequence[str]) -> list[str]:
-    """Names of columns, with those that are named after MACs, each before its price.
+    """Return column names with the MACs columns added, each before its price column.
 
     Example:
         >>> columns_with_macs(["cost", "price", "value"])
@@ -40,9 +40,9 @@ def columns_with_macs(columns: Sequence[str]) -> list[str]:
 
 
 def completed(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the prices to a table that has MACs alone, of an earlier version of wee, and the MACs to one that has prices alone.
+    """Add the missing columns to a table that has only MACs columns or only price columns.
 
-    A table that says nothing of its cost stays as it is.
+    Tables of earlier versions of wee have only MACs columns. A table with no information on its cost is returned unchanged.
     """
     if "cost" not in table and _named(table, MACS) and not _named(table, _PRICE):
         table = table.assign(cost=MACS, **{_renamed(name, MACS, _PRICE): table[name] for name in _named(table, MACS)})

@@ -1,4 +1,7 @@
-"""Sweeps on disk: a folder a sweep, keyed by its settings and the entries it read; never overwritten."""
+"""Results of sweeps on disk: one folder for each sweep, keyed by its settings and the store entries that it read.
+
+A folder is never overwritten.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,9 @@ TABLE, AVERAGES, STORAGE, VALIDATION, RULES, ABOUT = (
 )  # fmt: skip
 
 AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
-"""The columns of `averages.csv`. A point's means, price and value; the ends of the interval of its mean value, lower and
-upper; the least and the greatest of the values averaged, low and high; how many they are, count; and the number of members
-whose seed noise is in the interval, seeds (0: the sampling error of the test set alone)."""
+"""The columns of `averages.csv`: those that name a point; its mean price and value; lower and upper, the ends of the interval
+of its mean value; low and high, the lowest and the highest of the averaged values; count, their number; and seeds, the number
+of members whose seed noise the interval includes (0 if it includes only the sampling error of the test set)."""
 
 
 def save(
@@ -40,12 +43,12 @@ def save(
     about: Mapping[str, Any],
     rules: Iterable[SavedRule] | None = None,
 ) -> None:
-    """Keep a sweep: all of it appears in one rename.
+    """Write a sweep to a folder, which appears in a single rename.
 
     Args:
-        folder: of the sweep; nothing in an existing one is touched.
-        tables: by file name.
-        about: what made them.
+        folder: the folder to create; if it exists, it is left unchanged.
+        tables: the tables, by file name.
+        about: the description of the sweep that is written to `sweep.json`.
         rules: the fitted rules; None for none.
     """
     temporary = temporary_folder(folder)
@@ -61,10 +64,10 @@ def save(
 
 
 def read_rules(folder: Path) -> list[SavedRule]:
-    """The fitted rules of a sweep, one for each setting, in the order of the table.
+    """Read the fitted rules of a sweep, one for each setting, in the order of the table.
 
     Raises:
-        WeeError: the sweep has none, or a record cannot be read.
+        WeeError: the sweep has no fitted rules, or a record cannot be read.
     """
     path = folder / RULES
     try:
@@ -81,7 +84,7 @@ def read_rules(folder: Path) -> list[SavedRule]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder holds a sweep whose tables are what was written; a damaged one is set aside, and said so."""
+    """Return whether a folder holds a sweep with undamaged tables; a damaged sweep is renamed, with a warning."""
     if not is_sweep(folder):
         return False
     try:
@@ -97,7 +100,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def touch(folder: Path, labels: Mapping[str, Mapping[str, str]]) -> None:
-    """Make a sweep the newest one, and its labels those of today's configs: they are no part of what it is."""
+    """Mark a sweep as the newest one, and update its labels, which are not part of its identity."""
     about = json.loads((folder / ABOUT).read_text())
     if about.get("labels") != labels:
         write_json(folder / ABOUT, {**about, "labels": labels})
@@ -105,40 +108,40 @@ def touch(folder: Path, labels: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def read_labels(path: Path) -> dict[str, dict[str, str]]:
-    """What things in a sweep are called on figures, by kind and name; nothing for a table of elsewhere."""
+    """Read the labels that figures use for the things in a sweep, by kind and name; empty for a table outside a sweep."""
     about = (path if path.is_dir() else path.parent) / ABOUT
     if not about.is_file():
         return {}
-    found: dict[str, dict[str, str]] = json.loads(about.read_text()).get("labels", {})
-    return found
+    labels: dict[str, dict[str, str]] = json.loads(about.read_text()).get("labels", {})
+    return labels
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder holds a whole sweep."""
+    """Return whether a folder holds a complete sweep."""
     return (folder / ABOUT).is_file()
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The tidy table in a file, or in a sweep's folder.
+    """Read the tidy table from a file or from a sweep's folder.
 
     Raises:
-        WeeError: there is none, or its columns are not those of a table.
+        WeeError: there is no table, or it lacks columns of a tidy table.
     """
     return _read(path / TABLE if path.is_dir() else path, "a table of a sweep", COLUMNS)
 
 
 def read_averages(paths: list[Path]) -> pd.DataFrame:
-    """The points of several sweeps with the intervals of their means, of those sweeps that have them.
+    """Read the averages of several sweeps: points with the intervals of their means.
 
     Args:
         paths: folders of sweeps, or their tables.
 
     Returns:
-        The rows of every `averages.csv` that lies beside a table, with the `level` of its sweep's intervals, a share in
-        (0, 1). The same point of two sweeps has two rows. Empty where no sweep has intervals.
+        The rows of every `averages.csv` beside a table, with the `level` of the intervals, a share in (0, 1). A point that is
+        in two sweeps has two rows. The table is empty if no sweep has intervals.
 
     Raises:
-        WeeError: a file is there, and its columns are not those of averages.
+        WeeError: a file lacks columns of averages.
     """
     folders = [path if path.is_dir() else path.parent for path in paths if path.is_dir() or path.name == TABLE]
     parts = [
@@ -164,29 +167,29 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
 
 
 def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with the column `parameters`, which tables of older versions do not have."""
+    """Add the column `parameters` if a table lacks it, as tables of older versions do."""
     return table if PARAMETERS in table else table.assign(**{PARAMETERS: None})
 
 
 def _level(folder: Path) -> float:
-    """The level of a sweep's intervals."""
+    """Return the level of a sweep's intervals."""
     about = json.loads((folder / ABOUT).read_text()) if is_sweep(folder) else {}
     return float(about.get("bootstrap", {}).get("level", BootstrapConfig.level))
 
 
 def read_effects(folder: Path) -> pd.DataFrame:
-    """What rounded logits change, of a sweep that was asked for it."""
+    """Read the effects of rounded logits from a sweep that computed them."""
     return pd.read_csv(folder / STORAGE)
 
 
 def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
-    """The study of the validation set's size of a sweep that was asked for one.
+    """Read the study of the validation set's size from a sweep that made one.
 
     Args:
-        paths: of one sweep.
+        paths: the folder of one sweep, or the file of one study, as the only item of a list.
 
     Raises:
-        WeeError: there is none, or there are several sweeps.
+        WeeError: there is no study, or there are several paths.
     """
     if len(paths) != 1:
         raise WeeError(
@@ -207,17 +210,17 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 def read_tables(paths: list[Path]) -> pd.DataFrame:
-    """Several tables as one. The same number in two of them counts once.
+    """Read several tables as one. Rows that appear in more than one table are kept once.
 
     Raises:
         WeeError: two tables give different values for the same setting.
     """
     table = pd.concat([read_table(path).assign(source=str(path)) for path in paths], ignore_index=True)
     table["_value"] = table["value"].round(9)
-    rivals = table.drop_duplicates([*KEYS, "_value"]).duplicated(KEYS, keep=False)
-    different = table.loc[rivals[rivals].index, "source"].unique() if rivals.any() else []
+    conflicts = table.drop_duplicates([*KEYS, "_value"]).duplicated(KEYS, keep=False)
+    different = table.loc[conflicts[conflicts].index, "source"].unique() if conflicts.any() else []
     if len(different):
-        row = table.loc[rivals[rivals].index[0]]
+        row = table.loc[conflicts[conflicts].index[0]]
         raise WeeError(
             f"{' and '.join(different[:2])} give different values for {row.metric} of {row.scale}, {row.policy}: "
             f"they are not sweeps over the same logits; give one of them: sweeps=[{different[0]}]"
@@ -226,38 +229,39 @@ def read_tables(paths: list[Path]) -> pd.DataFrame:
 
 
 def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:
-    """The sweeps that a `sweeps` field means, each a folder or a table's file.
+    """Find the sweeps that a config field `sweeps` selects, each as a folder or as the file of a table.
 
     Args:
-        root: the folder of sweeps.
-        wanted: names of sweeps (the newest of each name), paths, patterns of paths, or "newest".
+        root: the folder of all sweeps.
+        wanted: names of sweeps (for the newest sweep of each name), paths, patterns of paths, or "newest".
 
     Raises:
-        WeeError: one of them does not exist.
+        WeeError: there is no sweep for one of them.
     """
-    found = []
-    for one in wanted:
-        if one == "newest":
-            everything = [folder for folder in root.glob("*/*") if is_sweep(folder)]
-            if not everything:
+    paths = []
+    for name in wanted:
+        if name == "newest":
+            all_sweeps = [folder for folder in root.glob("*/*") if is_sweep(folder)]
+            if not all_sweeps:
                 raise WeeError(f"there is no sweep in {root} yet; make one: wee sweep")
-            found.append(max(everything, key=_age))
+            paths.append(max(all_sweeps, key=_modified))
             continue
-        if (root / one).is_dir() and not is_sweep(root / one):
-            runs = [folder for folder in (root / one).iterdir() if is_sweep(folder)]
+        if (root / name).is_dir() and not is_sweep(root / name):
+            runs = [folder for folder in (root / name).iterdir() if is_sweep(folder)]
             if runs:
-                found.append(max(runs, key=_age))
+                paths.append(max(runs, key=_modified))
                 continue
-        matches = [Path(one)] if Path(one).exists() else [Path(match) for match in sorted(glob.glob(one))]
+        matches = [Path(name)] if Path(name).exists() else [Path(match) for match in sorted(glob.glob(name))]
         if not matches:
             names = sorted(folder.name for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
             known = f" Known: {', '.join(names)}." if names else ""
             raise WeeError(
-                f"there is no sweep '{one}' in {root}, and no such file.{known} Make one: wee sweep name={one}"
+                f"there is no sweep '{name}' in {root}, and no such file.{known} Make one: wee sweep name={name}"
             )
-        found += matches
-    return found
+        paths += matches
+    return paths
 
 
-def _age(folder: Path) -> float:
+def _modified(folder: Path) -> float:
+    """Return the time at which a sweep was written or marked as the newest."""
     return (folder / ABOUT).stat().st_mtime

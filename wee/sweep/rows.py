@@ -1,7 +1,7 @@
-"""The rows of the tidy table: typed columns, what they are keys of, and how values are written in a file.
+"""The rows of the tidy table: typed columns, their part in identifying a row, and how values are written to a file.
 
-Fronts, differences, averages and figures take their lists of columns from here, so that a new column is declared once. A value
-that consists of several (the scales of a cascade, its members, the widths of its windows) is a tuple inside, and joined text in
+Fronts, differences, averages and figures take their lists of columns from here, so that a new column is declared once. A cell
+with several values (the scales of a cascade, its members, the widths of its windows) is a tuple in `Row`, and joined text in
 a table; `SCALES`, `FAMILIES`, `NUMBERS` and `write_width` with `read_width` are the only places that know the separators.
 """
 
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 class Part(Enum):
-    """What a column that tells two rows apart says.
+    """The part that a column has in identifying a row.
 
-    A panel is what was measured on what: points are compared within a panel. A setting is a policy with its parameters and the
-    lineup that it runs on, up to the choice of members, over which settings are averaged.
+    A panel is a metric on some data; points are compared within a panel. A setting is a policy with its parameters on a kind
+    of lineup, without the choice of members. A choice is that of the members, over which settings are averaged.
     """
 
     PANEL = "panel"
@@ -36,11 +36,11 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class Joined(Generic[T]):
-    """Values of one column that are joined in a table.
+    """The text format of a column whose cells hold several values.
 
     Attributes:
-        separator: stands between two values.
-        parse: makes a value of its text.
+        separator: the text between two values.
+        parse: converts the text of a value to the value.
 
     Example:
         >>> NUMBERS.write((0, 1)), SCALES.read("small>large")
@@ -51,11 +51,11 @@ class Joined(Generic[T]):
     parse: Callable[[str], T]
 
     def write(self, values: Sequence[T] | None) -> str | None:
-        """The values as text; None for none."""
+        """Return the values as text; None for None."""
         return None if values is None else self.separator.join(map(str, values))
 
     def read(self, text: str) -> tuple[T, ...]:
-        """The values in a text."""
+        """Return the values in a text."""
         return tuple(self.parse(value) for value in str(text).split(self.separator))
 
 
@@ -72,14 +72,14 @@ _WIDTHS: Joined[Any] = Joined("+", lambda text: read_width(text))
 
 
 def write_width(width: Width | tuple[Width, ...] | None) -> Width | str | None:
-    """A width as it stands in tables: a number, "all", or one for each stage but the last, "0.7+0.2"."""
+    """Return a width as written in tables: a number, "all", or a width for each stage but the last, such as "0.7+0.2"."""
     if isinstance(width, tuple):
         return _WIDTHS.write([f"{value:g}" if isinstance(value, float) else value for value in width])
     return width
 
 
 def read_width(cell: Any) -> Any:
-    """A width of a table: a number, "all", a tuple with one for each stage but the last, or nothing (None)."""
+    """Return the width in a cell: a number, "all", a tuple with a width for each stage but the last, or None if empty."""
     if not isinstance(cell, str):
         return None if pd.isna(cell) else float(cell)
     if _WIDTHS.separator in cell:
@@ -91,7 +91,7 @@ def read_width(cell: Any) -> Any:
 
 
 def width_cells(column: pd.Series) -> pd.Series:
-    """The widths of a file as they stood in the table that was written: numbers are numbers, and all else is text."""
+    """Convert the widths read from a file to those of the table that was written: numbers, and text for all else."""
 
     def cell(text: Any) -> Any:
         width = read_width(text)
@@ -101,11 +101,11 @@ def width_cells(column: pd.Series) -> pd.Series:
 
 
 def _key(part: Part, write: Callable[[Any], Any] | None = None, number: bool = False) -> dict[str, Any]:
-    """What is to be known of a column that tells two rows apart.
+    """Return the metadata of a column that identifies rows.
 
     Args:
-        part: what the column says.
-        write: makes the value in the table of the value in a row; None if they are the same.
+        part: the part of the column in identifying a row.
+        write: converts the value in a row to the value in a table; None if they are the same.
         number: whether the column holds numbers; it is read as text otherwise.
     """
     return {"part": part, "write": write, "number": number}
@@ -120,16 +120,16 @@ class SettingColumns:
     """The columns that name one setting of one cascade.
 
     Attributes:
-        dataset: the ID data.
-        family, scale: the families and scales of the stages; one where all are the same.
-        members: in the order in which they run; of a multi-exit member, its number once.
-        exits: in the order in which they run, counted from 1; None for members with one output.
-        size: how many members or exits run.
-        cascades: how many cascades of that size there are at that scale, whether they were run or not.
-        policy: the policy.
-        width, fraction, parameters: its parameters: the width of windows, the quantile or probability of the policies that
-            have one, and those of a plug-in as text ("share=0.3"). None for those that it does not have.
-        score, task: the confidence that decides, and the task that it is set for; None for policies that have none.
+        dataset: name of the ID data set.
+        family, scale: the families and scales of the stages; a single one if all stages have the same.
+        members: numbers of the members, in the order in which they run; a multi-exit member is listed once.
+        exits: numbers of the exits, counted from 1, in the order in which they run; None for members with one output.
+        size: number of members or exits that run.
+        cascades: number of cascades of that size that exist at that scale, whether they were run or not.
+        policy: name of the policy.
+        width, fraction, parameters: parameters of the policy: the width of windows, the quantile or probability, and those of
+            a plug-in as text ("share=0.3"). None for parameters that the policy does not have.
+        score, task: the score that decides exits, and the task that the policy is set for; None for policies without one.
     """
 
     dataset: str = field(metadata=_key(Part.PANEL))
@@ -147,7 +147,7 @@ class SettingColumns:
     task: Task | None = field(metadata=_key(Part.SETTING, _text))
 
     def written(self) -> dict[str, Any]:
-        """The values as they stand in a table, by column."""
+        """Return the values as written in a table, by column."""
         written = {}
         for name, column in self.__dataclass_fields__.items():
             write, value = column.metadata.get("write"), getattr(self, name)
@@ -157,22 +157,22 @@ class SettingColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class Row(SettingColumns):
-    """One number of the tidy table, with all that says what it is of.
+    """One number of the tidy table, with the columns that describe it.
 
     Attributes:
-        tau, low, high: the operating threshold and the ends of the window of the first stage; None where there is no window.
+        tau, low, high: the operating threshold and the ends of the window of the first stage; None if there is no window.
         clamped: whether that window was clamped at the lowest or the highest validation score (then it is a single threshold).
-        ood: the OOD set; None for ID data alone.
-        adjusted: whether the windows were moved to the unlabelled stream.
+        ood: name of the OOD set; None for ID data alone.
+        adjusted: whether the windows were adjusted to the unlabelled stream.
         split: the labelled samples: validation, test, or a shifted test set.
-        samples, groups: how many samples, and how many groups of dependent samples.
-        cost: the name of the cost that the row is priced by.
-        price: its average over the samples; with an OOD set, ID and OOD samples count one half each.
-        price_id, price_ood: its averages over the ID and over the OOD samples.
-        metric: what was measured.
-        eval_score: the score that it ranks by; None for a metric of the predictions alone.
+        samples, groups: number of samples, and number of groups of dependent samples.
+        cost: name of the cost that the row is priced by.
+        price: average cost of a sample; with an OOD set, ID and OOD samples count one half each.
+        price_id, price_ood: average cost of an ID sample and of an OOD sample.
+        metric: the metric that was measured.
+        eval_score: the score that the metric ranks by; None for a metric of the predictions alone.
         acceptance: the acceptance threshold of a deployed metric.
-        value, lower, upper: the value, and the ends of its bootstrap interval.
+        value, lower, upper: the value of the metric, and the ends of its bootstrap interval.
     """
 
     tau: float | None
@@ -197,28 +197,28 @@ class Row(SettingColumns):
 
 
 def _columns(*parts: Part, first: Iterable[str] = ()) -> list[str]:
-    """The columns of some parts, in the order of the table but for those that come first."""
+    """Return the columns with some parts: those in `first`, then the others in the order of the table."""
     names = [column.name for column in fields(Row) if column.metadata.get("part") in parts]
     return [*first, *(name for name in names if name not in first)]
 
 
 COLUMNS = columns_with_macs([column.name for column in fields(Row)])
-"""The columns of a table: those of `Row`, and each price once more under the name of MACs (see `wee.sweep.prices`)."""
+"""The columns of a table: those of `Row`, and a MACs column for each price (see `wee.sweep.prices`)."""
 
 NAMES = [column.name for column in fields(SettingColumns)]
-"""The columns that name a setting, of which a table has those of `Row` besides."""
+"""The columns of `SettingColumns`, which name a setting of a cascade."""
 
 KEYS = _columns(*Part)
-"""The columns that tell two rows apart."""
+"""The columns that together identify a row."""
 
 POINT = _columns(Part.PANEL, Part.SETTING)
-"""What names a point in a panel: a setting, averaged over orders and choices of members."""
+"""The columns that identify a panel and a point in it: a setting, averaged over orders and choices of members."""
 
 PANEL = _columns(Part.PANEL, first=["dataset", "family", "split"])
-"""The columns that say what was measured, and on what: points are compared within a panel."""
+"""The columns that identify a panel: what was measured, and on which data. Points are compared within a panel."""
 
 SETTING = _columns(Part.SETTING, first=["policy"])
-"""The columns that tell the points of a panel apart."""
+"""The columns that identify a point within a panel."""
 
 FRONT = [
     name
@@ -227,7 +227,7 @@ FRONT = [
     )
     if name not in ("split", "ood", "adjusted")
 ]
-"""What names a point of a front: fronts are of ID data, chosen on validation and reported on test."""
+"""The columns that identify a point of a front. Fronts are of ID data, chosen on validation and reported on test."""
 
 TEXT = [column.name for column in fields(Row) if column.metadata and not column.metadata["number"]]
-"""The columns that are read as text, whatever they look like: a scale or a member may be called "100"."""
+"""The columns that are read as text even if they look like numbers: a scale or a member may be called "100"."""

@@ -1,7 +1,7 @@
-"""The fitted rules of a sweep: what a setting decides by, so that what was swept can be run.
+"""The fitted rules of a sweep, saved so that its settings can be run later.
 
-A sweep writes a line of JSON for each setting (`RULES`), and `wee.sweep.results.read_rules` reads it back to rules of the same
-decisions.
+A sweep writes one line of JSON for each setting to the file `wee.sweep.results.RULES`. `wee.sweep.results.read_rules` reads
+the lines back as rules that make the same decisions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wee.method.policies import Role
 from wee.method.policies.rules import number_to_json
 
 VERSION = 1
-"""Version of the records."""
+"""Version of the format of the records."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,9 @@ class LineupMember:
     """A member, or an exit of a member, that runs in a lineup.
 
     Attributes:
-        family, scale: which architecture.
-        member: its number.
-        exit: the number of its exit, counted from 1; None for a network with one output.
-        temperature: what its logits are divided by; None if temperatures are not fitted.
+        family, scale, member: family, scale and number of the member.
+        exit: number of the exit, counted from 1; None for a member with one output.
+        temperature: temperature that the logits are divided by; None if temperatures are not fitted.
     """
 
     family: str
@@ -40,12 +39,12 @@ class LineupMember:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The threshold of a deployed system.
+    """The acceptance threshold of a deployed system.
 
     Attributes:
-        task: the task that it is set for on the validation set.
-        eval_score: the final confidence that is compared with it.
-        least: the least final confidence that is accepted; it may be infinite.
+        task: the task that the threshold is set for, on the validation set.
+        eval_score: name of the score that is the final confidence.
+        least: the lowest final confidence that is accepted; it may be infinite.
     """
 
     task: str
@@ -55,17 +54,17 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class SavedRule:
-    """A fitted rule of one setting.
+    """The fitted rule of one setting.
 
     Attributes:
         setting: the columns of the table that name the setting, such as `members`, `policy`, `width` and `task`.
-        lineup: what runs, in order.
-        role: how it works together, one of `wee.method.policies.Role`. Unless it is a cascade, there is one stage.
-        combine: how outputs are combined: "average" over what has run, or "replace" by the latest.
-        rule: the rule; None where a plug-in's rule cannot be saved.
-        acceptance: the acceptance thresholds by task and evaluation score.
-        adjusted: the rule moved to an unlabelled stream, by the OOD set in the stream.
-        not_saved: why there is no rule; None where there is one.
+        lineup: the members or exits that run, in order.
+        role: how they work together. For all roles but `Role.CASCADE`, there is one stage.
+        combine: how outputs are combined: "average" over those that have run, or "replace" by the latest.
+        rule: the fitted rule; None if it is the rule of a plug-in that cannot be saved.
+        acceptance: the acceptance threshold for each task and evaluation score.
+        adjusted: the rules adjusted to an unlabelled stream, by the OOD set in the stream.
+        not_saved: why the rule is not saved; None if it is.
     """
 
     setting: Mapping[str, Any]
@@ -78,11 +77,11 @@ class SavedRule:
     not_saved: str | None = None
 
     def with_adjusted(self, ood: str, rule: Rule) -> SavedRule:
-        """The same with a rule moved to the stream that has an OOD set."""
+        """Return a copy with the rule adjusted to the stream that contains an OOD set."""
         return replace(self, adjusted={**self.adjusted, ood: rule})
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as strict JSON data."""
+        """Return the record as strict JSON data."""
         reason = self.not_saved
         rules: dict[str | None, Any] = {}
         for ood, rule in ((None, self.rule), *self.adjusted.items()):
@@ -104,7 +103,7 @@ class SavedRule:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> SavedRule:
-        """Read what `to_dict` gives.
+        """Make a saved rule from a record, as returned by `to_dict`.
 
         Raises:
             WeeError: the record has another version or lacks a field, or a rule cannot be read.
@@ -130,7 +129,7 @@ class SavedRule:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a column as JSON has it; anything that is no text and no finite number as a text."""
+    """Convert a value of a column to JSON data; anything but text, booleans and finite numbers becomes text."""
     if value is None or isinstance(value, (str, bool, int)):
         return value
     return float(value) if isinstance(value, float) and isfinite(value) else str(value)

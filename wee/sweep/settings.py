@@ -1,4 +1,4 @@
-"""The settings of a sweep: which networks run in which order, under every policy with every value of its parameters."""
+"""The settings of a sweep: the lineups of networks, and every policy with every value of its parameters."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Setting:
     """One policy with its parameters.
 
     Attributes:
-        policy: the policy.
+        policy: the policy, with a value for each parameter.
     """
 
     policy: Policy
 
     @property
     def score(self) -> str | None:
-        """The confidence that decides; None for a policy that looks at none."""
+        """The score that decides exits; None for a policy that uses no score."""
         return getattr(self.policy, "score", None)
 
     @property
     def task(self) -> Task | None:
-        """The task that the policy is set for; None for a policy that is set for none."""
+        """The task that the policy is set for; None for a policy that needs no task."""
         return getattr(self.policy, "task", None)
 
     @property
@@ -48,18 +48,18 @@ class Lineup:
     """Networks in the order in which they run.
 
     Attributes:
-        nodes: their places in the pool.
+        places: their indices in the pool.
         role: how they work together.
-        cascades: how many cascades of as many networks there are in all, run or not.
+        cascades: number of cascades of the same size that exist, whether they are run or not.
     """
 
-    nodes: tuple[int, ...]
+    places: Places
     role: Role
     cascades: int
 
     @property
     def fixed(self) -> bool:
-        """Whether all networks always run, so that there is one output, at one cost."""
+        """Whether all networks always run, so that there is a single output at a fixed cost."""
         return self.role in (Role.TOGETHER, Role.LAST)
 
 
@@ -72,33 +72,37 @@ def settings(
     tasks: Sequence[Task],
     convention: Convention,
 ) -> Iterator[Setting]:
-    """Every setting of the policies for networks in a role: built-in policies in the order of the catalogue, then plug-ins.
+    """Yield every setting of the policies for a role: built-in policies in the order of the catalogue, then plug-ins.
 
     Args:
         role: how the networks work together.
         stages: number of networks.
-        policy, window, score: of the sweep.
+        policy, window, score: the configs of the sweep.
         tasks: the tasks that a policy may be set for.
         convention: how curves are read.
 
     Raises:
         WeeError: a policy refuses the value of a parameter.
     """
-    places = {name: place for place, name in enumerate(POLICIES)}
-    for name in sorted(policy.names, key=lambda name: places.get(name, len(places))):
+    positions = {name: position for position, name in enumerate(POLICIES)}
+    for name in sorted(policy.names, key=lambda name: positions.get(name, len(positions))):
         kind = POLICIES.find(name)
         if kind.role is role:
             context = Context(stages, score.exit, tasks, convention, policy.values(name, window.width))
             yield from map(Setting, kind.settings(context))
 
 
-def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
-    """Refuse widths for a number of stages that no cascade has.
+def check_widths(window: WindowConfig, lineups: Sequence[Lineup]) -> None:
+    """Check that each width given as one value per stage has as many values as some cascade needs.
+
+    Args:
+        window: the widths.
+        lineups: the lineups of the sweep.
 
     Raises:
-        WeeError: there is such a width.
+        WeeError: no cascade has as many stages as a width has values for.
     """
-    lengths = sorted({len(order.nodes) for order in orders if order.role is Role.CASCADE})
+    lengths = sorted({len(lineup.places) for lineup in lineups if lineup.role is Role.CASCADE})
     for width in window.width:
         if isinstance(width, tuple) and len(width) + 1 not in lengths:
             raise WeeError(
@@ -107,11 +111,11 @@ def check_widths(window: WindowConfig, orders: Sequence[Lineup]) -> None:
             )
 
 
-def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
-    """Every order in which a pool's networks are run.
+def all_lineups(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
+    """Return the lineups in which a pool's networks are run.
 
     Raises:
-        WeeError: exits are asked for that the network does not have, or of networks that have none.
+        WeeError: the config asks for exits that a network does not have, or for exits of networks with one output.
     """
     if pool.multi_exit:
         return _exit_orders(pool, ensemble)
@@ -128,18 +132,18 @@ def orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
     else:
         lineups = _draw(pool, ensemble)
         chosen, total = lineups.chosen, lineups.total
-    fixed = [Lineup(nodes, Role.TOGETHER, total) for nodes in dict.fromkeys(map(_sorted, chosen))]
+    fixed = [Lineup(places, Role.TOGETHER, total) for places in dict.fromkeys(map(_sorted, chosen))]
     if ensemble.combine == "replace":
-        # The output is that of the last network, and the cost does not depend on the order of those before it.
-        last = dict.fromkeys((*_sorted(nodes[:-1]), nodes[-1]) for nodes in chosen)
-        fixed += [Lineup(nodes, Role.LAST, total) for nodes in last]
-    return [*alone, *fixed, *(Lineup(nodes, Role.CASCADE, total) for nodes in chosen)]
+        # The output is that of the last network, and the cost does not depend on the order of the others.
+        last = dict.fromkeys((*_sorted(places[:-1]), places[-1]) for places in chosen)
+        fixed += [Lineup(places, Role.LAST, total) for places in last]
+    return [*alone, *fixed, *(Lineup(places, Role.CASCADE, total) for places in chosen)]
 
 
 def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
-    """A sentence on the cascades that a sweep leaves out because there are too many; None where it leaves out none.
+    """Describe, in a sentence, the cascades that are left out because there are too many; return None if there are none.
 
-    Those that `ensemble.orders` does not ask for ("given", or a list of orders) are not left out.
+    Cascades that `ensemble.orders` does not ask for ("given", or a list of orders) do not count as left out.
     """
     if pool.multi_exit or (not pool.stages and (ensemble.size == 1 or isinstance(ensemble.orders, list))):
         return None
@@ -158,7 +162,9 @@ def left_out(pool: Pool, ensemble: EnsembleConfig) -> str | None:
 
 
 def _draw(pool: Pool, ensemble: EnsembleConfig) -> LineupDraw:
-    """The lineups of a pool's cascades: of members of one scale, or of one member of each stage's scale, none twice.
+    """Draw the lineups of a pool's cascades.
+
+    The stages are members of one scale, or, across scales, one member of each stage's scale. No member is in a lineup twice.
 
     Raises:
         WeeError: there are fewer members than stages of the same scale.
@@ -173,17 +179,17 @@ def _draw(pool: Pool, ensemble: EnsembleConfig) -> LineupDraw:
 
 
 def _given(pool: Pool, ensemble: EnsembleConfig) -> bool:
-    """Whether members run in the order of their numbers alone; across scales, the scales have an order and members none."""
+    """Return whether members run in the order of their numbers only; False across scales, where the scales set the order."""
     return ensemble.orders == "given" and not pool.stages
 
 
-def _sorted(nodes: Places) -> Places:
-    return tuple(sorted(nodes))
+def _sorted(places: Places) -> Places:
+    return tuple(sorted(places))
 
 
 def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
-    """Of multi-exit members: every exit alone, and cascades of the exits asked for, in each member."""
-    found = []
+    """Return the lineups of multi-exit members: every exit alone, and the requested cascades of exits, for each member."""
+    lineups = []
     members = list(dict.fromkeys(network.member for network in pool.networks))
     for member in members:
         place = {network.exit: k for k, network in enumerate(pool.networks) if network.member == member}
@@ -193,16 +199,16 @@ def _exit_orders(pool: Pool, ensemble: EnsembleConfig) -> list[Lineup]:
             if exits[-1] > last:
                 raise WeeError(f"ensemble.exits has {exits}, but {pool.family}/{pool.scale} has exits 1 to {last}")
         counts = {size: len(members) * comb(last, size) for size in range(1, last + 1)}
-        found += [Lineup((k,), Role.ALONE, counts[1]) for k in place.values()]
-        found += [Lineup(tuple(place[e] for e in exits), Role.CASCADE, counts[len(exits)]) for exits in wanted]
-    return found
+        lineups += [Lineup((k,), Role.ALONE, counts[1]) for k in place.values()]
+        lineups += [Lineup(tuple(place[e] for e in exits), Role.CASCADE, counts[len(exits)]) for exits in wanted]
+    return lineups
 
 
 def members_of(networks: Sequence[Candidate]) -> tuple[int, ...]:
-    """The members that networks are, in their order; of exits of one multi-exit member, its number once."""
+    """Return the member numbers of networks, in order; for the exits of a multi-exit member, its number once."""
     return tuple(network.member for network in (networks[:1] if networks[0].exit is not None else networks))
 
 
 def exits_of(networks: Sequence[Candidate]) -> tuple[int, ...] | None:
-    """The exits that networks are, in their order; None for members with one output."""
+    """Return the exit numbers of networks, in order; None for members with one output."""
     return tuple(network.exit for network in networks if network.exit is not None) or None

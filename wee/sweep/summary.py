@@ -1,4 +1,4 @@
-"""The short tables that a sweep prints: what matters, for each scale."""
+"""The short tables that a sweep prints: the main results of each scale."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MOST_SPLITS = 3
 
 
 def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[SplitName] = (TEST,)) -> Table:
-    """Single model, ensemble and window cascade of each scale: average cost and every task.
+    """Return a table of the policies of each scale, with their average cost and their value of every task.
 
     Args:
-        table: of a sweep.
-        tasks: the columns; a task of OOD data has one for each OOD set.
+        table: the table of a sweep.
+        tasks: the metrics of the columns; a task of OOD data has a column for each OOD set.
         splits: the splits over which means are taken.
     """
     shown = _Shown(table, splits)
@@ -35,20 +35,20 @@ def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[Split
         for policy, price, rows in lines:
             display.add_row(scale, policy, price, *(_mean(rows, metric.name, ood) for metric, ood in columns))
         display.add_section()
-    about = [f"{shown.cost.label}: of an ID sample, mean over tasks"]
-    about += ["with OOD data in the stream, each task's own are in table.csv"] if shown.oods else []
-    about += [f"also in table.csv: {', '.join(shown.hidden)}"] if shown.hidden else []
-    display.caption = "\n".join(about)
+    caption = [f"{shown.cost.label}: of an ID sample, mean over tasks"]
+    caption += ["with OOD data in the stream, each task's own are in table.csv"] if shown.oods else []
+    caption += [f"also in table.csv: {', '.join(shown.hidden)}"] if shown.hidden else []
+    display.caption = "\n".join(caption)
     display.caption_justify = "left"
     return display
 
 
 def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequence[SplitName] = (TEST,)) -> Table:
-    """The same lines, with what a system does whose acceptance threshold was fixed on the validation set.
+    """Return a table of the same policies as deployed systems, with acceptance thresholds fixed on the validation set.
 
     Args:
-        table: of a sweep.
-        tasks: the columns, each with coverage and risk (or true and false positive rate) at the task's threshold.
+        table: the table of a sweep.
+        tasks: the tasks of the columns, each with coverage and risk (or true and false positive rate) at its threshold.
         splits: the splits over which means are taken.
     """
     shown = _Shown(table, splits)
@@ -59,8 +59,8 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
         title_justify="left",
         header_style="bold",
     )
-    words = {str(task): " / ".join(kind.quantity for kind in task.kind.deployed) for task in tasks}
-    heads = [f"{metric.name}: {words[metric.name]}" for metric, _ in columns]
+    quantities = {str(task): " / ".join(kind.quantity for kind in task.kind.deployed) for task in tasks}
+    heads = [f"{metric.name}: {quantities[metric.name]}" for metric, _ in columns]
     _head(display, shown, heads, columns)
     for scale, lines in shown.scales():
         for policy, price, rows in lines:
@@ -73,10 +73,10 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
 
 
 class _Shown:
-    """The rows of a table that are shown: one evaluation score, one exit score, a few widths.
+    """The rows of a table that are shown: those of one evaluation score, one exit score and a few widths.
 
     Args:
-        table: of a sweep.
+        table: the table of a sweep.
         splits: the splits over which means are taken.
     """
 
@@ -105,19 +105,19 @@ class _Shown:
         self.hidden += sorted(policy.name for policy in self._policies if not policy.summarised)
 
     def scales(self) -> Iterator[tuple[str, list[tuple[str, str, pd.DataFrame]]]]:
-        """Each scale, or exit, with its lines: the policy, its average cost, and its rows."""
+        """Yield each scale, or exit of a scale, with its lines: the policy, its average cost, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
             for policy in self._policies:
-                for name, picked in self._lines(policy, rows):
-                    # One value for every setting: the same whatever else was measured of it.
-                    prices = picked.drop_duplicates(["members", "task", "split"]).price_id
-                    lines.append((name, si(prices.mean()), picked))
+                for name, line_rows in self._lines(policy, rows):
+                    # One price for every setting: all metrics of a setting have the same.
+                    prices = line_rows.drop_duplicates(["members", "task", "split"]).price_id
+                    lines.append((name, si(prices.mean()), line_rows))
             if lines:
                 yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
 
     def _lines(self, policy: type[Policy], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-        """The name and the rows of each line of a policy: a line for each value of its parameters."""
+        """Yield the name and the rows of each line of a policy: one line for each value of its parameter."""
         rows = rows[rows.policy == policy.name]
         if not policy.summarised or rows.empty:
             return
@@ -132,7 +132,7 @@ class _Shown:
 
 
 def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str | None]]:
-    """The columns of numbers: each task on ID data, then with each OOD set, unless those are too many."""
+    """Return the columns of numbers: each task on ID data, then with each OOD set unless there are too many columns."""
     columns: list[tuple[Metric, str | None]] = [(task, None) for task in tasks if task.on_id]
     with_ood: list[tuple[Metric, str | None]] = [(task, ood) for task in tasks if task.on_ood for ood in shown.oods]
     if len(columns) + len(with_ood) <= _WIDEST:

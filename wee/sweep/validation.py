@@ -1,15 +1,15 @@
-"""How much the size of the validation set matters: everything that is set on it, set anew on resampled validation sets.
+"""The study of the validation set's size: whatever is set on the validation set is set again on resampled validation sets.
 
-A validation set sets tau, the windows, and the acceptance threshold of a deployed system. Here, validation sets of several
-sizes are drawn from the one that there is, everything is set on each of them, and measured on the whole test set, which stays
-the same.
+Tau, the windows, and the acceptance threshold of a deployed system are set on the validation set. In this study, validation
+sets of several sizes are drawn from the available one. All of these quantities are set on each drawn set, and measured on the
+whole test set, which stays the same.
 
 Validation sets are drawn with replacement and by group, as in a bootstrap: samples that depend on each other are drawn
-together. A set of m samples drawn from N stands for *another* validation set of m samples of the same kind. So m = N is
-another set of the size of the one that there is, not that set itself, and the spread over the draws tells what a new
-validation set of that size would change. The draws do not tell what no resample contains: whether this validation set is
-typical, which shifts all draws alike. A set of m > N samples can be drawn, too, but its variety is that of N samples: it
-understates what remains uncertain.
+together. A set of m samples drawn from N stands for *another* validation set of m samples of the same kind. So m = N gives
+other sets of the size of the available one, not that set itself, and the spread over the draws shows what a new validation
+set of that size would change. The draws do not show whether the available validation set is typical, because that shifts all
+draws alike. Sets of m > N samples can be drawn, too, but they have the variety of N samples only, and so understate the
+remaining uncertainty.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ from wee.method.metrics.deployed import DEPLOYED_COVERAGE, DEPLOYED_RISK
 from wee.method.policies import Role
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import ScoringConfig, TaskConfig, ValidationStudyConfig
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.rows import NAMES
+from wee.sweep.run import cascades, name_columns
 from wee.sweep.settings import Lineup, Setting
-from wee.sweep.table import Plan, cascades, name_columns
 
 WINDOW = ["tau", "rank", "low", "high"]
 DEPLOYED = (DEPLOYED_COVERAGE.name, DEPLOYED_RISK.name)
@@ -44,61 +45,63 @@ QUANTITIES = [*WINDOW, "threshold", "price", "value", *DEPLOYED]
 COLUMNS = columns_with_macs([
     *NAMES, "cost", "eval_score", "val_size", "val_groups", "draw", *QUANTITIES,
 ])  # fmt: skip
-"""What a row says. One setting of one cascade, as in a sweep's table, but `task` is what the acceptance threshold and any
-window are set for, and `eval_score` what is accepted by. The validation set: val_size, the samples asked for; val_groups, the
-groups of dependent samples drawn for them; draw, its number, empty for the validation set itself. What was set on it: tau, the
-operating threshold of the first stage, and its percentile rank in [0, 1]; low, high, the first window's ends; threshold, the
-least final score that is accepted. What that gives on the test set: price, the average over the samples of the cost that the
-column cost names, and macs, the same where that is MACs; value, the metric that is the task, in per cent; deployed_cov and
-deployed_risk, the coverage and the risk at the threshold, in per cent."""
+"""The columns of a study. The first ones name a setting of a cascade, as in a sweep's table, but `task` is the task that the
+acceptance threshold and any window are set for, and `eval_score` the final score that is compared with the threshold.
+
+The validation set: val_size, the requested number of samples; val_groups, the number of groups of dependent samples drawn for
+them; draw, the number of the draw, empty for the original validation set. What was set on it: tau, the operating threshold of
+the first stage; rank, its percentile rank in [0, 1]; low and high, the ends of the first window; threshold, the lowest final
+score that is accepted. The results on the test set: price, the average over the samples of the cost that the column cost
+names; macs, the same if that cost is MACs; value, the task as a metric, in per cent; deployed_cov and deployed_risk, the
+coverage and the risk at the threshold, in per cent."""
 
 
 def validation_sets(groups: Ints, size: int, draws: int, seed: int) -> Iterator[Ints]:
-    """Draw validation sets of a size from one, with replacement and by group.
+    """Draw validation sets of one size from a validation set, with replacement and by group.
 
-    A fixed number of groups is drawn: size / (mean size of a group), rounded. Where every group is one sample, each set has
-    `size` samples exactly. The same arguments give the same sets, and more draws begin with the same ones.
+    A fixed number of groups is drawn: size / (mean size of a group), rounded. If every group is one sample, each set has
+    exactly `size` samples. The same arguments give the same sets, and more draws begin with the same sets.
 
     Args:
         groups: the group of each sample [N], numbered from 0.
-        size: samples wanted.
-        draws: sets to draw.
-        seed: of the draws.
+        size: number of samples to draw.
+        draws: number of sets to draw.
+        seed: seed of the draws.
 
     Yields:
         How often each sample is drawn [N], once for each set.
     """
     rng = np.random.Generator(np.random.PCG64([seed, size]))
-    total, wanted = int(groups.max()) + 1, groups_for(groups, size)
+    total, count = int(groups.max()) + 1, groups_for(groups, size)
     for _ in range(draws):
-        yield np.bincount(rng.integers(total, size=wanted), minlength=total)[groups]
+        yield np.bincount(rng.integers(total, size=count), minlength=total)[groups]
 
 
 def groups_for(groups: Ints, size: int) -> int:
-    """How many groups make a validation set of about so many samples.
+    """Return the number of groups that make a validation set of about a number of samples.
 
     Args:
         groups: the group of each sample [N], numbered from 0.
-        size: samples wanted.
+        size: number of samples.
 
     Raises:
-        WeeError: not even one.
+        WeeError: the number of groups is rounded to 0.
     """
     mean = len(groups) / (int(groups.max()) + 1)
-    wanted = round(size / mean)
-    if wanted < 1:
+    count = round(size / mean)
+    if count < 1:
         raise WeeError(
             f"validation.sizes has {size}, but the validation set has {mean:.3g} samples in each group of dependent samples "
             f"on average, and whole groups are drawn: ask for {np.ceil(mean):.0f} samples or more"
         )
-    return wanted
+    return count
 
 
 def check(pools: Sequence[Pool], tasks: Sequence[Task], config: ValidationStudyConfig) -> None:
-    """Refuse a study that cannot be made, before anything is computed.
+    """Check that a study can be made, before anything is computed.
 
     Raises:
-        WeeError: a size is less than a group, or a task needs OOD data.
+        WeeError: a size is too small for a single group, or a task needs OOD data.
     """
     for task in tasks:
         if config.sizes and not task.kind.on_id:
@@ -119,17 +122,17 @@ def study(
     scorer: SummaryCache | None = None,
     done: Callable[[int], None] = lambda points: None,
 ) -> pd.DataFrame:
-    """Set everything on each drawn validation set, and measure it on the test set.
+    """Fit every setting on each drawn validation set, and measure it on the test set.
 
-    All networks, orders and policies see the same draws. OOD and shifted sets have no part in it. Temperatures, where the plan
-    has them, are those of the whole validation set.
+    All lineups and policies use the same draws. OOD and shifted sets are not used. Temperatures, if the plan has them, are
+    fitted on the whole validation set.
 
     Args:
-        pool: its networks' logits.
-        plan: which settings.
-        config: how many validation sets of which sizes.
-        scorer: gives what networks say; None for one that keeps nothing.
-        done: called with the number of settings that are finished since.
+        pool: the networks and their logits.
+        plan: the settings.
+        config: the numbers and the sizes of the validation sets.
+        scorer: computes the summaries of networks; None for a cache that keeps nothing.
+        done: called with the number of settings finished since the last call.
 
     Returns:
         A row per setting, task and validation set, with `COLUMNS`.
@@ -137,8 +140,8 @@ def study(
     plan = replace(plan, task=TaskConfig(plan.task.names, [], plan.task.convention), ood=(), shift=())
     groups = group_numbers(pool.samples[VAL].groups)
     rows: list[dict[str, Any]] = []
-    for order, settings, stages in cascades(pool, plan, scorer or SummaryCache(ScoringConfig())):
-        systems = [_System(pool, order, setting, stages, plan) for setting in settings]
+    for lineup, settings, stages in cascades(pool, plan, scorer or SummaryCache(ScoringConfig())):
+        systems = [_System(pool, lineup, setting, stages, plan) for setting in settings]
         for name, times in _all_sets(groups, config):
             drawn = stages[VAL] if times is None else stages[VAL].repeat(times)
             for system in systems:
@@ -148,18 +151,18 @@ def study(
 
 
 def spreads(table: pd.DataFrame) -> pd.DataFrame:
-    """How the quantities vary over the validation sets of each size, averaged over members and orders.
+    """Summarise how thresholds and metrics vary between random validation sets of each size.
 
-    Each statistic is of one system (a member, an ensemble or a cascade in one order) over the draws, and then the mean over
-    systems. So the spread is that of one system, not of an average.
+    Statistics are computed over the draws for each system (a member, an ensemble, or a cascade in one order of its members),
+    and then averaged over systems: they describe the variation of a typical system.
 
     Args:
-        table: of studies, with `COLUMNS`.
+        table: the results of a study of the size of the validation set, with `COLUMNS`.
 
     Returns:
-        A row per setting, size of the validation set and quantity: the columns that name it, `val_size`, `quantity`; over the
-        draws its `mean`, standard deviation `sd`, median `q50`, and the quantiles `q05` and `q95`; `whole`, its value with
-        the validation set that was drawn from; `draws`, and how many `systems` were averaged.
+        One row for each setting, `val_size` and `quantity` (one of `QUANTITIES`). Over the draws: `mean`, the standard
+        deviation `sd`, the median `q50` and the quantiles `q05` and `q95`. Besides: `whole`, the value with the original
+        validation set; `draws`, the number of draws; `systems`, the number of systems averaged.
     """
     names = [name for name in COLUMNS[: COLUMNS.index("val_size")] if name != "members"]
     system = [*names, "members", "quantity"]
@@ -179,7 +182,10 @@ def spreads(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _all_sets(groups: Ints, config: ValidationStudyConfig) -> Iterator[tuple[dict[str, Any], Ints | None]]:
-    """The columns that name each validation set, and how often it has each sample; the set itself, which is first, has None."""
+    """Yield the columns that name each validation set, and how often each sample is in it.
+
+    The original validation set comes first, with None for once each.
+    """
     yield {"val_size": len(groups), "val_groups": int(groups.max()) + 1, "draw": None}, None
     for size in config.sizes:
         name = {"val_size": size, "val_groups": groups_for(groups, size)}
@@ -188,30 +194,30 @@ def _all_sets(groups: Ints, config: ValidationStudyConfig) -> Iterator[tuple[dic
 
 
 class _System:
-    """One setting of one cascade, which is fitted on several validation sets and measured on one test set."""
+    """One setting of one lineup, fitted on several validation sets and measured on one test set."""
 
     def __init__(
-        self, pool: Pool, order: Lineup, setting: Setting, stages: Mapping[SplitName, Stages], plan: Plan
+        self, pool: Pool, lineup: Lineup, setting: Setting, stages: Mapping[SplitName, Stages], plan: Plan
     ) -> None:
-        self._name, self._policy, self._stages = name_columns(pool, order, setting).written(), setting.policy, stages
+        self._name, self._policy, self._stages = name_columns(pool, lineup, setting).written(), setting.policy, stages
         self._tasks = plan.tasks if setting.task is None else [setting.task]
-        self._scores = plan.score.evaluations(setting.score, ensemble=order.role is Role.TOGETHER)
+        self._scores = plan.score.evaluations(setting.score, ensemble=lineup.role is Role.TOGETHER)
         self._convention, self._cost = plan.convention, pool.cost
         self._latest: tuple[Rule, Outcome, Outcome] | None = None
 
     def measure(self, drawn: Stages, times: Ints | None) -> Iterator[dict[str, Any]]:
-        """A row for each task and evaluation score, without the columns that name the validation set.
+        """Yield a row for each task and evaluation score, without the columns that name the validation set.
 
         Args:
-            drawn: the validation set.
-            times: how often each sample of the one that it was drawn from is in it [N]; None for once.
+            drawn: the stages on the drawn validation set.
+            times: how often each sample of the original validation set is in the drawn set [N]; None for once each.
         """
         rule = self._policy.fit(drawn)
         validation, test = self._outcomes(rule)
         first = rule.intervals[0] if isinstance(rule, IntervalRule) else None
         window = {key: None if first is None else getattr(first, key) for key in WINDOW}
         for task, score in itertools.product(self._tasks, self._scores):
-            # A resample of sorted samples is sorted: final scores are sorted once for all sets.
+            # A resample of sorted samples is sorted, so final scores are sorted once for all drawn sets.
             ranked = validation.ranked(score)
             threshold = task.acceptance_threshold(ranked if times is None else ranked.repeat(times))
             ranking = RankedOutcome(test, score, thresholds={task: threshold})
@@ -221,13 +227,16 @@ class _System:
             yield {**row, **dict(zip(DEPLOYED, (coverage, risk), strict=True))}
 
     def _outcomes(self, rule: Rule) -> tuple[Outcome, Outcome]:
-        """On the whole validation set and on the test set; kept for the same rule, as that of a single model always is."""
+        """Return the outcomes on the whole validation set and on the test set.
+
+        They are kept while the rule stays the same, as that of a single model always does.
+        """
         if self._latest is None or self._latest[0] != rule:
             validation, test = (self._stages[split].at(rule(self._stages[split])) for split in (VAL, TEST))
             self._latest = rule, validation, test
         return self._latest[1:]
 
     def _value(self, outcome: Outcome, task: Task, score: str) -> float:
-        """The task as a metric."""
+        """Return the value of the task as a metric."""
         ranking = RankedOutcome(outcome, score, convention=self._convention)
         return outcome.once(("value", task, score), lambda: task.metric.of_ranking(ranking))

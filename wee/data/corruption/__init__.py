@@ -1,1 +1,1 @@
-"""Corrupted draws of small grey images: what the embedded data sets are made of."""
+"""Corrupted draws of small grey images, which make up the embedded data sets."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from wee.errors import WeeError
 
 VERSION = 1
-"""Part of the identity of corrupted images: raised when the same config would give other images."""
+"""Version of the corruption, part of the identity of images; it increases when the same config gives other images."""
 
 
 @dataclass
 class CorruptionConfig:
-    """How strongly each draw of an image is corrupted. Magnitudes are drawn uniformly unless it says otherwise.
+    """The strength of the corruption of each draw of an image. Magnitudes are drawn uniformly unless stated otherwise.
 
     Attributes:
         size: The side of the square result in pixels.
@@ -21,7 +21,7 @@ class CorruptionConfig:
         shear: The largest horizontal shear in either direction.
         shift: The largest shift in either direction, in half-widths of the image.
         contrast: The smallest and the largest factor on pixel values.
-        occluder: The largest side of the grey square laid over the image, as a share of its width.
+        occluder: The largest side of the grey square that covers part of the image, as a share of the image's width.
         noise: The smallest and the largest standard deviation of Gaussian noise; one is drawn for each image.
     """
 
@@ -36,6 +36,6 @@ class CorruptionConfig:
 
     def __post_init__(self) -> None:
         for name in ("scale", "contrast", "noise"):
-            ends = getattr(self, name)
-            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
-                raise WeeError(f"corruption.{name} is {ends}: give its smallest and its largest value, both positive")
+            limits = getattr(self, name)
+            if len(limits) != 2 or not 0 < limits[0] <= limits[1]:
+                raise WeeError(f"corruption.{name} is {limits}: give its smallest and its largest value, both positive")

@@ -1,7 +1,7 @@
-"""Corrupted draws of small grey images, the same on every machine.
+"""Corrupted draws of small grey images, which are the same on every machine.
 
-Random numbers come from numpy's `RandomState`, whose streams are frozen for good, and results are rounded
-to bytes, so that the last bit of a sine does not matter.
+Random numbers come from numpy's `RandomState`, whose streams are frozen, and results are rounded to bytes, so that
+rounding errors of `sin` and `cos` do not matter.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from wee.data.corruption.config import CorruptionConfig
 
-_AT_ONCE = 512  # images resampled together: what fits the processor's cache
+_AT_ONCE = 512  # number of images that are resampled together; they fit the processor's cache
 
 
 def corrupt(images: NDArray[np.float64], seed: list[int], config: CorruptionConfig) -> NDArray[np.uint8]:
     """Draw one corrupted image from each image.
 
-    In this order: a rotation, magnification, shear and shift in a single bilinear resampling, black outside; a
-    factor on the contrast; a square of random grey somewhere; Gaussian noise.
+    The steps are, in this order: rotation, magnification, shear and shift in a single bilinear resampling, with black
+    outside the image; a factor on the contrast; a square of random grey at a random position; Gaussian noise.
 
     Args:
         images: grey values in [0, 1], [N, side, side].
-        seed: of the draws.
-        config: how far each corruption goes.
+        seed: seed of the random numbers.
+        config: the strength of each corruption.
 
     Returns:
-        [N, 1, size, size].
+        Grey values in 0..255, [N, 1, size, size].
     """
     rng = np.random.RandomState(seed)
     count, size = len(images), config.size
@@ -62,7 +62,7 @@ def corrupt(images: NDArray[np.float64], seed: list[int], config: CorruptionConf
 def _inverse(
     angle: NDArray[np.float64], magnification: NDArray[np.float64], shear: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The maps from the result's coordinates to the image's, [N, 2, 2]: undo the rotation, then the shear, then the scale."""
+    """Return the inverse maps [N, 2, 2] from the result's coordinates to the image's: of rotation, then shear, then scale."""
     cos, sin = np.cos(angle), np.sin(angle)
     rows = [[cos + shear * sin, sin - shear * cos], [-sin, cos]]
     return np.moveaxis(np.array(rows), -1, 0) / magnification[:, None, None]
@@ -71,7 +71,7 @@ def _inverse(
 def _resample(
     images: NDArray[np.float64], maps: NDArray[np.float64], shift: list[NDArray[np.float64]], size: int
 ) -> NDArray[np.float64]:
-    """Bilinear resampling [N, side, side] -> [N, size, size]; coordinates run from -1 to 1, black outside."""
+    """Resample images bilinearly, [N, side, side] -> [N, size, size]; coordinates are in [-1, 1], and outside is black."""
     count, side = images.shape[:2]
     centres = (2 * np.arange(size) + 1) / size - 1
     x, y = np.meshgrid(centres, centres)

@@ -1,4 +1,4 @@
-"""A split of corrupted draws."""
+"""A split of corrupted draws of original images."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from wee.method import NO_LABEL
 
 
 class CorruptedDraws(Split):
-    """Corrupted draws of original images, the same number of each; drawn when first asked for.
+    """Corrupted draws of original images, the same number of each; they are drawn when they are first used.
 
     Args:
-        identity: what fixes the draws.
-        originals: reads the original images, grey in [0, 1], [n, side, side].
+        identity: plain data that determines the draws.
+        originals: function that returns the original images, grey in [0, 1], [n, side, side].
         names: the id of each original [n].
-        labels: the class of each original [n]; None if they are of no class.
-        draws: how many draws of each original.
-        seed: of the draws.
-        corruption: how strongly each draw is corrupted.
+        labels: the class of each original [n]; None if they have no classes.
+        draws: number of draws of each original.
+        seed: seed of the draws.
+        corruption: the strength of the corruption.
     """
 
     place = "embedded"
@@ -49,9 +49,9 @@ class CorruptedDraws(Split):
 
     @cached_property
     def images(self) -> NDArray[np.uint8]:
-        """The draws, [N, 1, size, size]."""
+        """The draws, uint8 [N, 1, size, size]."""
         return corrupt(np.repeat(self._originals(), self._draws, axis=0), self._seed, self._corruption)
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
-        """The draws as a torch data set."""
+        """Return the draws as a torch data set."""
         return ArrayImages(self.images, self.labels, transform)

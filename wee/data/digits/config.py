@@ -25,11 +25,11 @@ class DigitsConfig(LabelledConfig):
     """Scanned digits (scikit-learn's `load_digits`), made hard by corruption.
 
     Attributes:
-        digits: Which of 0 to 9 there are; they become classes 0, 1, .. in this order.
-        base_images: How many of the 8x8 originals go to each split; no original is in two splits.
+        digits: The digits among 0 to 9 that are used; they become classes 0, 1, .. in this order.
+        base_images: The number of 8x8 originals in each split; no original is in two splits.
         draws: The number of corrupted draws of each original, by split.
         seed: The seed of the assignment to splits and of the draws.
-        corruption: How strongly each draw is corrupted.
+        corruption: The strength of the corruption.
     """
 
     kind: str = "digits"
@@ -47,20 +47,20 @@ class DigitsConfig(LabelledConfig):
             raise WeeError(f"digits are {self.digits}: choose one or more of 0 to 9")
 
     def class_names(self) -> list[str]:
-        """The digits."""
+        """Return the digits as text."""
         return [str(digit) for digit in self.digits]
 
     def identity(self, split: Part) -> dict[str, Any]:
-        """What fixes the samples of a split."""
+        """Return plain data that determines the samples of a split."""
         parts = {"kind": self.kind, "digits": self.digits, "split": split, "dealt": list(self._dealt(split))}
         drawing = {"draws": self.draws[split], "seed": self.seed, "corruption": asdict(self.corruption)}
         return {**parts, **drawing, "version": VERSION}
 
     def split(self, name: Part) -> Split:
-        """One split; it is drawn when its images are asked for.
+        """Return one split. Its images are generated on first use.
 
         Raises:
-            WeeError: there is no such split, or there are fewer originals than the splits want.
+            WeeError: there is no such split, or there are fewer originals than the splits need.
         """
         from wee.data.corruption.split import CorruptedDraws
         from wee.data.digits.originals import Originals
@@ -78,7 +78,7 @@ class DigitsConfig(LabelledConfig):
         )
 
     def _dealt(self, split: str) -> tuple[int, int]:
-        """Where a split's originals begin in the shuffled deck, and how many there are."""
+        """Return the start of a split's originals in the shuffled sequence of all originals, and their number."""
         if split not in self.base_images or split not in self.draws:
             raise unknown("split", split, self.base_images, of=f"data set {self.name}")
         rank: dict[str, int] = {name: place for place, name in enumerate(PARTS)}

@@ -1,4 +1,4 @@
-"""The scanned digits of scikit-learn, which the draws are made from. Nothing is downloaded."""
+"""The scanned digits of scikit-learn, from which corrupted images are drawn. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _COUNT = 1797
 
 @dataclass(frozen=True)
 class Originals:
-    """Some of the scanned digits.
+    """A subset of the scanned digits.
 
     Attributes:
-        digits: The digits that are classes 0, 1, .. here.
-        places: The places of the originals among all that scikit-learn has [n].
+        digits: The digits of classes 0, 1, ..
+        places: The indices of the originals in scikit-learn's data set [n].
     """
 
     digits: Sequence[int]
@@ -26,19 +26,19 @@ class Originals:
 
     @classmethod
     def of(cls, digits: Sequence[int]) -> Originals:
-        """Every original of some digits."""
+        """Return all originals of some digits."""
         return cls(digits, np.flatnonzero(np.isin(_targets(), digits)))
 
     def __len__(self) -> int:
         return len(self.places)
 
     def deal(self, seed: int, first: int, count: int) -> Originals:
-        """A run of the originals as the seed shuffles them, in ascending order.
+        """Shuffle the originals and return a contiguous part of them, in ascending order.
 
         Args:
-            seed: of the shuffling.
-            first: the place of the first one in the shuffled deck.
-            count: how many.
+            seed: seed of the shuffling.
+            first: the position of the first original of the part in the shuffled sequence.
+            count: the number of originals in the part.
         """
         order = np.random.RandomState([seed, 0]).permutation(len(self))
         return Originals(self.digits, np.sort(self.places[order[first : first + count]]))
@@ -56,7 +56,7 @@ class Originals:
         return classes[_targets()[self.places]]
 
     def images(self) -> NDArray[np.float64]:
-        """Grey values in [0, 1], [n, 8, 8]."""
+        """Return the images as grey values in [0, 1], [n, 8, 8]."""
         return _images()[self.places]
 
 

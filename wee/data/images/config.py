@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class HeldOutConfig:
-    """Where the validation set comes from, on which thresholds and windows are set.
+    """The source of the validation set, on which thresholds and windows are set.
 
     Attributes:
-        source: "train" or "test": `count` images are drawn from there, and taken out of it. Otherwise a place of their own.
-        count: How many images are drawn.
+        source: "train" or "test" to hold out `count` images of that part; otherwise a separate place below the root.
+        count: The number of images that are held out.
         seed: The seed of the draw; the images are the same for every member.
     """
 
@@ -39,13 +39,13 @@ class ImagesConfig(LabelledConfig):
 
     Attributes:
         root: The folder of the data set.
-        train, test: Places below it: a folder of class folders, a plain folder, a folder of tar shards, a file list, or one of
-            `TORCHVISION`. Of a list of places, the first that exists is used.
+        train, test: Places below the root: a folder of class folders, a plain folder, a folder of tar shards, a file list, or
+            one of `TORCHVISION`. Of a list of places, the first that exists is used.
         validation: Where the validation set comes from.
         classes: The number of classes; 0 to count the class folders.
         channels: 3 for colour, 1 for grey.
-        group: A regular expression with one (group). What the group matches in an image's path is shared by images that depend
-            on each other, for instance the photograph they were cut from. Empty if images are independent.
+        group: A regular expression with one (group). Images with the same match of the group in their paths depend on each
+            other, for instance because they were cut from the same photograph. Empty if images are independent.
         memory: Whether images are kept in memory: true, false, or "auto" to keep them if they are small.
     """
 
@@ -67,7 +67,7 @@ class ImagesConfig(LabelledConfig):
             raise WeeError(f"{self.name}.group is {self.group}: it must have exactly one (group) in it")
 
     def places(self, source: str) -> list[str]:
-        """The places below the root where images may lie.
+        """Return the places below the root that may contain the images.
 
         Args:
             source: "train", "test", or a place.
@@ -75,15 +75,15 @@ class ImagesConfig(LabelledConfig):
         return [str(place) for place in as_list({"train": self.train, "test": self.test}.get(source, source))]
 
     def resolve(self) -> Self:
-        """The same data set with its class folders counted, unless the config says how many classes there are."""
+        """Return the same data set with the number of class folders as `classes`, unless the config gives `classes`."""
         return self if self.classes else replace(self, classes=len(self._class_folders()))
 
     def beside(self, dataset: LabelledConfig) -> Self:
-        """The same images in as many channels as members see."""
+        """Return the same images with the channels of the ID data."""
         return replace(self, channels=dataset.channels)
 
     def check_learnable(self) -> None:
-        """Refuse to train on images of which nobody knows how many classes they have.
+        """Check that the number of classes is known.
 
         Raises:
             WeeError: there are no class folders to count, or no images.
@@ -95,21 +95,21 @@ class ImagesConfig(LabelledConfig):
             )
 
     def class_names(self) -> list[str]:
-        """The names of the class folders, or of the classes in tar shards, or torchvision's; otherwise numbers."""
+        """Return the names of the class folders, of the classes in tar shards, or of torchvision's classes; else numbers."""
         return self._class_folders() or self._listed_classes() or super().class_names()
 
     def identity(self, split: Part) -> dict[str, Any]:
-        """What fixes the samples of a split, but for the files themselves: those have a fingerprint of their own."""
+        """Return plain data that determines the samples of a split, without the content of files (see `Split.files`)."""
         if split not in PARTS:
             raise unknown("split", split, PARTS, of=f"data set {self.name}")
         held_out = {"validation": asdict(self.validation)} if split in ("val", self._cut) else {}
         return {"kind": self.kind, "split": split, **held_out}
 
     def split(self, name: Part) -> Split:
-        """One split; its images are read when they are asked for.
+        """Return one split; its images are read when they are used.
 
         Raises:
-            WeeError: the place where it should lie does not exist, or the validation set cannot be cut.
+            WeeError: the place of the split does not exist, or the validation set cannot be held out.
         """
         from wee.data.images.listing import list_images
         from wee.data.images.split import ImageFiles, ReadOptions, held_out_places
@@ -124,7 +124,7 @@ class ImagesConfig(LabelledConfig):
 
     @property
     def _cut(self) -> str | None:
-        """The part that the validation set is cut out of; None if it has a place of its own."""
+        """The part that the validation set is held out of; None if it has a separate place."""
         return self.validation.source if self.validation.source in ("train", "test") else None
 
     def _class_folders(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What images lie in a place: a folder of classes, a plain folder, a file list, tar shards, or torchvision's own files."""
+"""Listings of the images in a folder of classes, a plain folder, a file list, tar shards, or torchvision's files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wee.errors import WeeError
 from wee.method import NO_LABEL
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
-"""What counts as an image."""
+"""Extensions of image files."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Listing:
     """The images in one place.
 
     Attributes:
-        place: where they are.
-        names: of each image, as paths below the place.
-        labels: class of each, `NO_LABEL` where there is none.
-        classes: their names, in the order of the labels; empty where there are none, or only numbers.
-        sizes: of the files in bytes.
-        read: gives the bytes of one, or the image.
+        place: path of the folder or file list.
+        names: path of each image below the place [n].
+        labels: class of each image [n]; `NO_LABEL` if it has none.
+        classes: names of the classes, in the order of the labels; empty if there are no classes, or only numbers.
+        sizes: size of each file in bytes [n].
+        read: function that returns the content of the file with an index, or the image.
     """
 
     place: Path
@@ -46,7 +46,7 @@ class Listing:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of names, labels and sizes."""
+        """The fingerprint of names, labels and sizes."""
         digest = hashlib.sha256()
         for name, label, size in zip(self.names, self.labels.tolist(), self.sizes, strict=True):
             digest.update(f"{name}\0{label}\0{size}\n".encode())
@@ -59,13 +59,13 @@ class Listing:
 
 
 def list_images(place: Path) -> Listing:
-    """The images in a folder of class folders, a plain folder, a file list, or a folder of tar shards.
+    """Return the images in a folder of class folders, a plain folder, a file list, or a folder of tar shards.
 
-    Classes are numbered in the order of their names. A file list has a line for each image: a path relative to the list's
-    own folder, and a class number if it has one.
+    Classes are numbered in the order of their names. A file list has a line for each image: a path relative to the folder
+    of the list, and optionally a class number.
 
     Raises:
-        WeeError: there is no such place, or no image in it.
+        WeeError: the place does not exist, or has no images.
     """
     if f"{place.parent.name}/{place.name}" in TORCHVISION:
         listing = _list_torchvision(place)
@@ -75,7 +75,7 @@ def list_images(place: Path) -> Listing:
         raise WeeError(
             f"there is no {place}: it should be a folder of images, of class folders or of tar shards, or a list"
         )
-    elif any(one.suffix == ".tar" for one in place.iterdir()):
+    elif any(entry.suffix == ".tar" for entry in place.iterdir()):
         listing = _list_shards(place)
     else:
         listing = _list_folder(place)
@@ -86,27 +86,27 @@ def list_images(place: Path) -> Listing:
 
 def _list_folder(place: Path) -> Listing:
     classes = sorted(entry.name for entry in os.scandir(place) if entry.is_dir() and not entry.name.startswith("."))
-    found: list[tuple[str, int, int]] = []
+    files: list[tuple[str, int, int]] = []
     for label, name in enumerate(classes):
-        found += [(path, label, size) for path, size in _walk(place / name, f"{name}/")]
-    if not found:
+        files += [(path, label, size) for path, size in _walk(place / name, f"{name}/")]
+    if not files:
         classes = []
-        found = [(path, NO_LABEL, size) for path, size in _walk(place, "")]
-    names = [name for name, _, _ in found]
-    labels = np.array([label for _, label, _ in found], dtype=np.int64)
+        files = [(path, NO_LABEL, size) for path, size in _walk(place, "")]
+    names = [name for name, _, _ in files]
+    labels = np.array([label for _, label, _ in files], dtype=np.int64)
     return Listing(
-        place, names, labels, classes, [size for _, _, size in found], lambda i: (place / names[i]).read_bytes()
+        place, names, labels, classes, [size for _, _, size in files], lambda i: (place / names[i]).read_bytes()
     )
 
 
 def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
-    found = []
+    files = []
     for entry in os.scandir(folder):
         if entry.is_dir():
-            found += _walk(Path(entry.path), f"{prefix}{entry.name}/")
+            files += _walk(Path(entry.path), f"{prefix}{entry.name}/")
         elif entry.name.lower().endswith(EXTENSIONS):
-            found.append((prefix + entry.name, entry.stat().st_size))
-    return sorted(found)
+            files.append((prefix + entry.name, entry.stat().st_size))
+    return sorted(files)
 
 
 def _list_file(place: Path) -> Listing:
@@ -128,21 +128,19 @@ def _list_file(place: Path) -> Listing:
 
 
 def _list_shards(place: Path) -> Listing:
-    """Through timm's reader of tar files: a file for each class, or files with class folders in them."""
+    """List images with timm's reader of tar files: one file for each class, or files that contain class folders."""
     from timm.data.readers.reader_image_in_tar import ReaderImageInTar
 
-    # No cache of open files: processes that load data must not share one's position.
+    # No cache of open files, because processes that load data must not share a file's position.
     reader: Any = ReaderImageInTar(str(place), cache_tarfiles=False, cache_tarinfo=False)  # type: ignore[no-untyped-call]
     classes = sorted(reader.class_name_to_idx)
-    own = [reader.class_idx_to_name[label] for label in reader.targets]
-    named = [f"{label}/{reader.filename(i, basename=True)}" for i, label in enumerate(own)]
-    order = sorted(range(len(named)), key=lambda i: named[i])  # timm's own order is that of the folder's listing
+    class_names = [reader.class_idx_to_name[label] for label in reader.targets]
+    named = [f"{label}/{reader.filename(i, basename=True)}" for i, label in enumerate(class_names)]
+    order = sorted(range(len(named)), key=lambda i: named[i])  # timm's order is that of the folder's listing
     names = [named[i] for i in order]
     if len(set(names)) < len(names):
-        raise WeeError(
-            f"some images of one class in the shards in {place} have the same name; a name must tell them apart"
-        )
-    labels = np.array([classes.index(own[i]) for i in order], dtype=np.int64)
+        raise WeeError(f"some images of one class in the shards in {place} have the same name; names must be unique")
+    labels = np.array([classes.index(class_names[i]) for i in order], dtype=np.int64)
     sizes = [int(reader.samples[i][0].size) for i in order]
 
     def read(index: int) -> bytes:
@@ -153,27 +151,29 @@ def _list_shards(place: Path) -> Listing:
 
 
 def _list_torchvision(place: Path) -> Listing:
-    """The files of CIFAR and SVHN as their authors give them, which torchvision reads and checks."""
+    """List the images in the original files of CIFAR and SVHN, which torchvision reads and checks."""
     import torchvision  # type: ignore[import-untyped]
 
     name, part = place.parent.name.partition(":")[2], place.name
     root = place.parents[1]
-    how: dict[str, Any] = {"split": part} if name == "SVHN" else {"train": part == "train"}
+    options: dict[str, Any] = {"split": part} if name == "SVHN" else {"train": part == "train"}
     try:
-        found = getattr(torchvision.datasets, name)(str(root), **how)
+        dataset = getattr(torchvision.datasets, name)(str(root), **options)
     except (RuntimeError, OSError) as error:
         raise WeeError(f"the files of {name} in {root} are not whole: {error}") from None
-    labels = np.asarray(found.labels if name == "SVHN" else found.targets, dtype=np.int64)
+    labels = np.asarray(dataset.labels if name == "SVHN" else dataset.targets, dtype=np.int64)
     names = [f"{part}-{k:05d}" for k in range(len(labels))]
-    # Files of fixed content: torchvision has compared their checksums.
-    return Listing(place, names, labels, list(getattr(found, "classes", [])), [0] * len(names), lambda k: found[k][0])
+    # The content of the files is fixed: torchvision has compared their checksums, so that sizes are not needed.
+    return Listing(
+        place, names, labels, list(getattr(dataset, "classes", [])), [0] * len(names), lambda k: dataset[k][0]
+    )
 
 
 def open_image(listing: Listing, index: int) -> Image.Image:
-    """One image, read whole.
+    """Read and decode one image.
 
     Raises:
-        WeeError: it cannot be read.
+        WeeError: the image cannot be read.
     """
     content = listing.read(index)
     if isinstance(content, Image.Image):

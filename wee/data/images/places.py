@@ -1,4 +1,4 @@
-"""Where image files lie on disk. Imports no torch."""
+"""Locations of image files on disk. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ TORCHVISION = {
     "torchvision:SVHN/train": "train_32x32.mat",
     "torchvision:SVHN/test": "test_32x32.mat",
 }
-"""Places that torchvision reads, each with one of the data set's own files, whose existence tells that the data are there."""
+"""Places that torchvision reads, each with one of the data set's files; the data exist if this file does."""
 
 
 def find_place(dataset: str, root: str, places: Sequence[str]) -> Path:
-    """The first place that exists.
+    """Return the first place that exists.
 
     Args:
         dataset: the name of the data set, for messages.
         root: the folder of the data set.
-        places: below the root.
+        places: places below the root.
 
     Raises:
-        WeeError: none exists.
+        WeeError: none of them exists.
     """
     files = [Path(root) / TORCHVISION.get(place, place) for place in places]
     for place, file in zip(places, files, strict=True):
@@ -40,7 +40,7 @@ def find_place(dataset: str, root: str, places: Sequence[str]) -> Path:
 
 
 def class_folders(root: str, places: Sequence[str]) -> list[str]:
-    """The names of the class folders in the first place that has any, sorted; empty if none has."""
+    """Return the names of the class folders in the first place that has any, sorted; empty if none has."""
     for place in places:
         folder = Path(root) / place
         folders = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []

@@ -1,7 +1,7 @@
-"""Image files as a split: read one by one, or kept in memory if they are small.
+"""A split of image files, which are read individually, or kept in memory if they are small.
 
-Images are resized and cropped by timm's evaluation transform, as 8-bit pixels, and normalised afterwards; so it makes no
-difference to a number whether they are read each time or kept in memory.
+Images are resized and cropped by timm's evaluation transform, as 8-bit pixels, and normalised afterwards. Results
+therefore do not depend on whether images are read each time or kept in memory.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from wee.data.images.listing import Listing, open_image
 from wee.errors import WeeError
 
 MEMORY_BYTES = 2**30
-"""Splits are kept in memory if their transformed pixels take no more than this."""
+"""The largest size of the transformed pixels of a split that is kept in memory, in bytes."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How image files are read.
+    """Options for reading image files.
 
     Attributes:
         channels: 3 for colour, 1 for grey.
         memory: whether images are kept in memory: True, False, or "auto" to keep them if they are small.
-        group: a pattern with one (group), which matches in the path of an image what it depends on together with others; empty
-            if images are independent.
+        group: a regular expression with one (group). Images with the same match of the group in their paths depend on each
+            other; empty if images are independent.
     """
 
     channels: int
@@ -41,7 +41,7 @@ class ReadOptions:
     group: str = ""
 
     def group_of(self, name: str) -> str:
-        """The group of the image with that path.
+        """Return the group of the image with path `name`.
 
         Raises:
             WeeError: the pattern does not match.
@@ -57,11 +57,11 @@ class ReadOptions:
 
 
 class ImageFiles(Split):
-    """Some of the images in one place, or all of them.
+    """A split that consists of some or all images in one place.
 
     Args:
-        identity: what fixes the samples, from the config.
-        listing: the place.
+        identity: plain data from the config that determines the samples.
+        listing: the images in the place.
         options: how files are read.
         chosen: the indices of the split's images in the listing, ascending; None for all.
     """
@@ -79,16 +79,16 @@ class ImageFiles(Split):
         self.groups = np.array([options.group_of(name).encode() for name in names], dtype=np.bytes_)
 
     def check_classes(self, expected: int, name: str) -> None:
-        """Compare the classes in the place with the config.
+        """Check the classes of all images in the place against the config.
 
-        All images in the place count, not those of this split alone: a small split need not have images of every class.
+        Images outside this split count too, because a small split need not have images of every class.
 
         Args:
-            expected: how many classes there are, by the config.
-            name: of the data set, for messages.
+            expected: number of classes in the config.
+            name: name of the data set, for messages.
 
         Raises:
-            WeeError: there are more class folders or fewer, one of them is empty, or a class number is too large.
+            WeeError: the number of class folders differs, one of them is empty, or a class number is too large.
         """
         listing = self._listing
         if listing.classes and len(listing.classes) != expected:
@@ -102,19 +102,19 @@ class ImageFiles(Split):
         check_class_numbers(listing.labels, expected, name, self.place)
 
     def image(self, place: int) -> Image.Image:
-        """One image as it is in its file, in colour or in grey.
+        """Return one image at its original size, in colour or grey.
 
         Args:
-            place: of the sample in the split.
+            place: place of the sample in the split.
 
         Raises:
-            WeeError: it cannot be read.
+            WeeError: the image cannot be read.
         """
         mode = "RGB" if self._options.channels == 3 else "L"
         return open_image(self._listing, int(self._chosen[place])).convert(mode)
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
-        """The images as a torch data set: kept in memory if they are small, or if the config says so."""
+        """Return the images as a torch data set, which keeps them in memory if they are small or if the config says so."""
         pixels = Pixels(self, self._options.channels, transform)
         size = len(self) * self._options.channels * transform.size**2
         if self._options.memory is True or (self._options.memory == "auto" and size <= MEMORY_BYTES):
@@ -123,31 +123,31 @@ class ImageFiles(Split):
 
 
 def held_out_places(count: int, held_out: int, seed: int, place: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw a validation set out of a place's images.
+    """Draw a validation set from the images in a place.
 
     Args:
-        count: images in the place.
-        held_out: images to draw.
-        seed: of the draw.
-        place: for messages.
+        count: number of images in the place.
+        held_out: number of images to draw.
+        seed: seed of the draw.
+        place: the place, for messages.
 
     Returns:
-        The indices of the images that are drawn, and of those that are left, ascending.
+        (indices of the drawn images, indices of the remaining images), both ascending.
 
     Raises:
-        WeeError: no image would be left on one side.
+        WeeError: one of both sets would be empty.
     """
     if not 0 < held_out < count:
         raise WeeError(
-            f"dataset.validation.count is {held_out}, but {place} has {count:,} images; some must be left on either side"
+            f"dataset.validation.count is {held_out}, but {place} has {count:,} images; both parts must have at least one"
         )
-    # numpy promises that this generator's streams never change.
+    # numpy guarantees that the streams of this generator never change.
     drawn = np.sort(np.random.RandomState(seed).permutation(count)[:held_out])
     return drawn, np.setdiff1d(np.arange(count), drawn)
 
 
 class Pixels:
-    """Transformed 8-bit pixels of images, which are read when they are asked for.
+    """Transformed 8-bit pixels of images, which are read when they are used.
 
     Args:
         split: the images.
@@ -162,16 +162,20 @@ class Pixels:
         self._transform: Any = create_transform(
             input_size=self._shape,
             is_training=False,
-            use_prefetcher=True,  # 8-bit pixels; normalised by us
+            use_prefetcher=True,  # returns 8-bit pixels without normalisation
             interpolation=transform.interpolation,
             crop_pct=transform.crop_pct,
         )
 
     def __getitem__(self, place: int) -> NDArray[np.uint8]:
-        return np.asarray(self._transform(self._split.image(place)), dtype=np.uint8).reshape(self._shape)
+        return self.of(self._split.image(place))
+
+    def of(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Return the pixels of an image that has been read, [channels, size, size]."""
+        return np.asarray(self._transform(image), dtype=np.uint8).reshape(self._shape)
 
     def all(self) -> NDArray[np.uint8]:
-        """The pixels of every image, [N, channels, size, size]."""
+        """Return the pixels of all images, [N, channels, size, size]."""
         pixels = np.empty((len(self._split), *self._shape), dtype=np.uint8)
         for place in range(len(pixels)):
             pixels[place] = self[place]
@@ -179,7 +183,7 @@ class Pixels:
 
 
 class ReadImages(Dataset[Any]):
-    """Images that are read each time."""
+    """A data set of images that are read from their files each time."""
 
     def __init__(self, pixels: Pixels, labels: NDArray[np.int64], transform: Transform) -> None:
         self._pixels, self._labels = pixels, torch.from_numpy(labels)

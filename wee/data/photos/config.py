@@ -21,13 +21,13 @@ class PhotosConfig(DatasetConfig):
     """Grey patches of scikit-learn's two sample photographs, under the same corruption as the digits.
 
     A group is one region of a photograph (320 of them at the default size), but only the two photographs are independent.
-    Bootstrap intervals over these groups cover the choice of regions and not that of photographs, so they are too narrow.
+    Bootstrap intervals over these groups cover the choice of regions but not of photographs, so they are too narrow.
 
     Attributes:
         region: The side in pixels of the square regions that the photographs are cut into.
         draws: The number of corrupted draws of each region.
         seed: The seed of the draws.
-        corruption: How strongly each draw is corrupted.
+        corruption: The strength of the corruption.
     """
 
     kind: str = "photos"
@@ -41,14 +41,14 @@ class PhotosConfig(DatasetConfig):
             raise WeeError(f"{self.name}.region is {self.region}: it must be a multiple of 8, from 8 to 424")
 
     def identity(self, split: Part) -> dict[str, Any]:
-        """What fixes the samples of the test split; there is no other."""
+        """Return plain data that determines the samples of the test split, the only split."""
         if split != "test":
             raise unknown("split", split, ["test"], of=f"data set {self.name}")
         drawing = {"region": self.region, "draws": self.draws, "seed": self.seed, "corruption": asdict(self.corruption)}
         return {"kind": self.kind, "split": split, **drawing, "version": VERSION}
 
     def split(self, name: Part) -> Split:
-        """The test split; there is no other."""
+        """Return the test split, the only split."""
         from wee.data.corruption.split import CorruptedDraws
         from wee.data.photos.patches import patch_names, patches
 

@@ -9,7 +9,7 @@ import copy
 import inspect
 from typing import Any
 
-from wee.catalogue import Catalogue
+from wee.catalogue import Catalogue, first_line
 from wee.errors import WeeError, unknown
 from wee.figures.kinds.base import AVERAGES, REFERENCE, STUDY, TABLE, FigureKind
 from wee.figures.kinds.curves import Curves
@@ -21,7 +21,7 @@ from wee.figures.kinds.widths import Widths
 
 
 def _plugin(name: str, plugin: Any) -> FigureKind:
-    """Make a kind of figure from a plug-in: a class derived from `FigureKind`, or an instance of one."""
+    """Make a kind of figure from a plug-in: a class derived from `FigureKind`, or an instance of such a class."""
     cls = plugin if isinstance(plugin, type) else type(plugin)
     if not issubclass(cls, FigureKind):
         raise WeeError(f"{name} is no kind of figure: derive its class from wee.figures.kinds.FigureKind")
@@ -33,7 +33,7 @@ def _plugin(name: str, plugin: Any) -> FigureKind:
         if table not in (TABLE, AVERAGES, STUDY):
             raise unknown("table", table, (TABLE, AVERAGES, STUDY), f"The kind of figure {name} reads it.")
     kind.name, kind.label = name, kind.label or name.partition(":")[2]
-    kind.help = kind.help or (inspect.getdoc(cls) or "").partition("\n")[0]
+    kind.help = kind.help or first_line(cls)
     return kind
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from wee.figures.labels import Labels
 
 TABLE, AVERAGES, STUDY, REFERENCE = "table", "averages", "study", "reference"
-"""The tables that a kind of figure can be given: the tidy table of the sweeps, the intervals of its means, the study of the
-validation set's size, and, if the config names one, the reference points of hypervolumes."""
+"""The tables that a kind of figure can get: the tidy table of the sweeps, its averages with their intervals, the study of the
+validation set's size, and, if the config names a reference, the reference points of hypervolumes."""
 
 
 class FigureKind(ABC):
@@ -24,13 +24,12 @@ class FigureKind(ABC):
     Derive a class from this one to add a kind; `figure.kind=module:Name` then draws it.
 
     Attributes:
-        name: What users type. A plug-in is called "module:Name", whatever it sets here.
-        label: What pages and messages call it.
+        name: Name of the kind in a config. The name of a plug-in is "module:Name", whatever it sets here.
+        label: Name of the kind on pages and in messages.
         help: One line for `--help`.
-        reads: The tables it needs, some of `TABLE`, `AVERAGES`, `STUDY`.
-        fields: The fields of `FigureConfig` that not every kind has and this one has; see
-            `wee.figures.config.SELECTIVE_FIELDS`.
-        lists: The fields of `FigureConfig` ("width", "size") that hold a list for this kind; for others they hold one value.
+        reads: The tables that the kind needs, some of `TABLE`, `AVERAGES`, `STUDY`.
+        fields: The fields in `wee.figures.config.SELECTIVE_FIELDS` that this kind uses.
+        lists: The fields of `FigureConfig` ("width", "size") that hold a list for this kind, and one value for other kinds.
         extra_policies: Names that `figure.policies` may contain besides the policies of a sweep.
     """
 
@@ -43,7 +42,7 @@ class FigureKind(ABC):
     extra_policies: ClassVar[tuple[str, ...]] = ()
 
     def check(self, config: FigureConfig) -> None:  # noqa: B027
-        """Check what only this kind requires of a config; called before anything is read.
+        """Check the requirements of this kind on a config. Called before anything is read.
 
         Raises:
             WeeError: the config does not fit this kind of figure.
@@ -54,14 +53,14 @@ class FigureKind(ABC):
         """Compute the numbers that the figure shows.
 
         Args:
-            tables: The tables named in `reads`; `REFERENCE` too, where the config names one.
-            config: What is drawn.
+            tables: The tables named in `reads`, and `REFERENCE` if the config names a reference.
+            config: The config of the figure.
 
         Returns:
-            One row for each point or bar. They are written beside the figure as a CSV file.
+            One row for each point or bar. The rows are written to a CSV file beside the figure.
 
         Raises:
-            WeeError: the tables lack something that is to be drawn; the message says what to sweep.
+            WeeError: the tables lack data for the figure; the message says what to sweep.
         """
 
     @abstractmethod
@@ -69,7 +68,7 @@ class FigureKind(ABC):
         """Draw the figure.
 
         Args:
-            points: What `points` returned for the same config.
-            config: What is drawn.
-            labels: What families, scales, OOD sets and costs are called.
+            points: The result of `points` for the same config.
+            config: The config of the figure.
+            labels: The labels of families, scales, OOD sets and costs.
         """

@@ -23,12 +23,12 @@ class Curves(Lines):
     fields = (*Lines.fields, "adjusted")
 
     def lines(self, rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-        """Yield a line for each policy, and one for adjusted windows where the config asks for them."""
+        """Yield a line for each policy, and one for its adjusted rules if the config asks for them."""
         from wee.figures.points import curve, line
         from wee.figures.style import ADJUSTED, label, look
         from wee.method import POLICIES
 
-        # Scales are named along the first of the curves that are drawn over others.
+        # Scales are named along the curve that is drawn on top of the others; the first of them, if there are several.
         noted = max(config.policies, key=lambda policy: look(policy).order)
         for policy in config.policies:
             yield line(curve(rows, policy, panel, config), label(policy), policy, note=policy == noted)

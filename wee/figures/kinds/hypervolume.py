@@ -28,7 +28,11 @@ class Hypervolumes(FigureKind):
     extra_policies = (BASELINE,)
 
     def check(self, config: FigureConfig) -> None:
-        """Refuse other splits than the test set, of which fronts are made."""
+        """Check that the split is the test set, because fronts are reported on it.
+
+        Raises:
+            WeeError: the config has another split.
+        """
         if config.split != "test":
             raise WeeError("fronts are of the test set: figure.split is for other kinds of figures")
 
@@ -37,8 +41,8 @@ class Hypervolumes(FigureKind):
 
         Returns:
             One row for each metric, family and policy: `panel`, `metric`, `dataset`, `family`, `cost`, `line`, `look`,
-            `value`, and the reference point, `ref_price` and `ref_value`. Families have panels of their own, as their
-            reference points differ.
+            `value`, and the reference point, `ref_price` and `ref_value`. Each family has its own panels, because reference
+            points differ between families.
         """
         import pandas as pd
 
@@ -58,14 +62,14 @@ class Hypervolumes(FigureKind):
         rows: list[dict[str, Any]] = []
         for metric in map(Metric.parse, config.panels):
             for dataset, family in groups.itertuples(index=False):
-                of_panel = every_front[
+                panel_fronts = every_front[
                     (every_front.metric == metric.name)
                     & (every_front.dataset == dataset)
                     & (every_front.family == family)
                 ]
                 name = metric.name if len(groups) == 1 else f"{metric.name} {dataset} {family}"
                 for policy in config.policies:
-                    front = of_panel[of_panel.policy == policy]
+                    front = panel_fronts[panel_fronts.policy == policy]
                     if front.empty:
                         raise WeeError(
                             f"these sweeps have no front of {name} for policy {policy}; sweep it: wee sweep policy=all"

@@ -1,4 +1,4 @@
-"""What the kinds of figures made of lines share: a panel for each metric and OOD set, with lines of points."""
+"""The base class of figures made of lines: one panel for each metric and OOD set, with lines of points."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Lines(FigureKind):
     """A figure of lines: metrics against the average cost.
 
     Attributes:
-        through_scales: Whether lines run through the scales of a family. If not, they run through a parameter at one scale:
-            the axis of costs is linear, and intervals are bands.
-        graded: Whether lines are a sequence, told apart by their lightness.
+        through_scales: Whether lines run through the scales of a family. If not, they run through the values of a parameter
+            at one scale: the axis of costs is linear, and intervals are drawn as bands.
+        graded: Whether lines are a sequence, distinguished by their lightness.
     """
 
     reads = (TABLE, AVERAGES)
@@ -38,7 +38,7 @@ class Lines(FigureKind):
         Args:
             rows: The rows of the table that belong to the panel.
             panel: The panel.
-            config: What is drawn.
+            config: The config of the figure.
         """
 
     def points(self, tables: Mapping[str, pd.DataFrame], config: FigureConfig) -> pd.DataFrame:

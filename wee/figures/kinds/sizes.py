@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Sizes(Lines):
-    """One curve for each number of members, from light (one) to dark, on the scales that have the largest number."""
+    """One curve for each number of members, from light (one) to dark (most); all curves join the same scales."""
 
     name = "sizes"
     label = "ensemble sizes"

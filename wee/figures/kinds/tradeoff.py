@@ -1,4 +1,4 @@
-"""Tradeoff: one scale, with lines through the widths of the window and the thresholds."""
+"""Tradeoff: a single scale, with lines through the widths of the window and through the thresholds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Tradeoff(Lines):
-    """One line for each policy at one scale, through the policy's parameter."""
+    """One line for each policy at one scale, through the values of the policy's parameter."""
 
     name = "tradeoff"
     label = "trade-off"
@@ -24,7 +24,7 @@ class Tradeoff(Lines):
     through_scales = False
 
     def lines(self, rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-        """Yield a line for each policy; of multi-exit members, one for each policy and choice of exits."""
+        """Yield a line for each policy; for multi-exit members, a line for each policy and choice of exits."""
         from wee.figures.points import line, need, of_policy, one_scale, one_size
         from wee.figures.style import label
         from wee.method import POLICIES
@@ -42,10 +42,10 @@ class Tradeoff(Lines):
                 yield line(drawn, label(policy), policy, note=True)
                 continue
             for exits, of_exits in drawn.groupby(drawn.exits.astype(str), sort=True):
-                # Cascades of three exits or more are drawn where each stage has its own width; pairs always.
-                several_widths = of_exits.width.map(lambda width: isinstance(read_width(width), tuple))
-                widening = several_widths.any()
-                of_exits = of_exits[several_widths] if widening else of_exits[of_exits["size"] == 2]
+                # Cascades of three exits or more are drawn only if each stage has its own width; pairs of exits always.
+                stage_widths = of_exits.width.map(lambda width: isinstance(read_width(width), tuple))
+                any_stage_widths = stage_widths.any()
+                of_exits = of_exits[stage_widths] if any_stage_widths else of_exits[of_exits["size"] == 2]
                 if len(of_exits):
                     name = f"{label(policy)} {{{', '.join(map(str, NUMBERS.read(exits)))}}}"
-                    yield line(of_exits, name, policy, shade=1.0 if widening else None)
+                    yield line(of_exits, name, policy, shade=1.0 if any_stage_widths else None)

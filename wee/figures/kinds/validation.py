@@ -1,4 +1,4 @@
-"""Validation sizes: what a deployed system does on the test set, against the size of its validation set."""
+"""Validation sizes: results of a deployed system on the test set, against the size of its validation set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PRICE = "price"
 
 PANELS = (DEPLOYED_RISK.name, DEPLOYED_COVERAGE.name, "value", PRICE)
-"""The quantities that are drawn of each task, a panel each; the price as multiples of a single model's."""
+"""The quantities that are drawn for each task, each in its own panel; the price as a multiple of that of a single model."""
 
 STATISTICS = ["mean", "sd", "q05", "q50", "q95", "whole"]
 
@@ -37,7 +37,7 @@ LEGEND_COLUMNS = 3
 
 
 class ValidationSizes(FigureKind):
-    """Medians over the validation sets of each size as lines, and the middle 90 % of them as bands."""
+    """A line through the medians over validation sets of each size, with a band from their 5 % to their 95 % quantile."""
 
     name = "validation"
     label = "validation set sizes"
@@ -50,12 +50,12 @@ class ValidationSizes(FigureKind):
 
         Returns:
             A row per panel, policy and size of the validation set, with `COLUMNS`: `cost`, the name of the cost; `line`, the
-            policy's name on the figure, and `look`, the policy; over the draws the median `value`, `low` and `high`, the
-            quantiles of 5 and 95 %, the `mean` and the standard deviation `sd`; `whole`, the value with the validation set
-            that was drawn from; `systems`, how many members or orders were averaged.
+            policy's name on the figure, and `look`, the policy; over the draws, the median `value`, the 5 % and 95 % quantiles
+            `low` and `high`, the `mean` and the standard deviation `sd`; `whole`, the value with the original validation set;
+            `draws`, the number of draws; `systems`, the number of members or orders averaged.
 
         Raises:
-            WeeError: the study lacks something that is to be drawn, or it has several costs.
+            WeeError: the study lacks data for the figure, or it has several costs.
         """
         import pandas as pd
 
@@ -117,16 +117,16 @@ class ValidationSizes(FigureKind):
             scale = labels.scale(str(points.family.iloc[0]), str(points.scale.iloc[0]))
             for axis in axes[-columns:]:
                 axis.set_xlabel(f"validation samples ({scale})")
-            handles, words = axes[0].get_legend_handles_labels()
+            handles, names = axes[0].get_legend_handles_labels()
             figure.legend(
-                handles, words, loc="outside upper center", ncols=LEGEND_COLUMNS, frameon=False, handlelength=2.0,
+                handles, names, loc="outside upper center", ncols=LEGEND_COLUMNS, frameon=False, handlelength=2.0,
                 columnspacing=1.2,
             )  # fmt: skip
         return figure
 
 
 def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
-    """Medians as lines, and the middle 90 % of the draws as a band, where the draws differ."""
+    """Draw the medians as lines, and the middle 90 % of the draws as bands."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -147,8 +147,8 @@ def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
         level: dict[str, Any] = {"color": INK, "linewidth": 0.8, "linestyle": (0, (1, 1.5)), "zorder": 1.5}
         axis.axhline(task.at, **level)
         handles = [Patch(facecolor=INK, alpha=BAND), Line2D([], [], **level)]
-        words = [f"middle 90 % of {points.draws.max()} draws", "asked for"]
-        axis.legend(handles, words, loc="upper right", fontsize=6, frameon=False, borderaxespad=0)
+        names = [f"middle 90 % of {points.draws.max()} draws", "asked for"]
+        axis.legend(handles, names, loc="upper right", fontsize=6, frameon=False, borderaxespad=0)
     axis.set_title(_title(quantity, task, labels.cost(str(points.cost.iloc[0]))), loc="left", pad=3)
     axis.set_xscale("log")
     sizes = sorted(points.val_size.unique())

@@ -1,6 +1,6 @@
-"""Kinds of metrics and tasks: what an entry of the catalogue carries.
+"""Base classes of the kinds of metrics and tasks in the catalogue.
 
-A kind is what stands in front of the `@`; a kind at a parameter is a metric (`wee.method.metrics.names.Metric`).
+The name of a kind is the part before the `@`; a kind with a parameter is a metric (`wee.method.metrics.names.Metric`).
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 Terms = tuple[NDArray[Any], Ints | None]
 """The values whose mean over the samples is a metric [N], and the bin of each sample [N], if there are bins.
 
-With bins, the metric is the sum over the bins of the absolute value of the sum in each, divided by the number of samples.
+With bins, the metric is the sum over bins of the absolute value of the sum in the bin, divided by the number of samples.
 """
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MetricKind:
-    """A kind of metric. Subclasses say how its value is computed.
+    """A kind of metric. Subclasses compute its value.
 
     Attributes:
-        name: what users type and tables contain, without a parameter: "cov", "aurc".
-        label: what figures and pages call it: "Cov", "AURC".
-        help: one line: what it is, and its unit or range.
-        higher_is_better: the direction that is good.
+        name: the name that users type and that tables contain, without a parameter: "cov", "aurc".
+        label: the name on figures and pages: "Cov", "AURC".
+        help: a description of one line, with the unit or range.
+        higher_is_better: whether high values are good.
         percent: whether values are in per cent.
-        parameter: what the number behind the `@` means; None if the kind has no parameter.
-        ranks: whether it depends on an evaluation score, or on the predictions alone.
-        on_id: whether it is measured on ID data alone.
-        on_ood: whether it is measured on ID and OOD data together: OOD detection or SCOD.
-        readings: how compiled code reads it off a ranking in the paper's and in the strict convention; None if it cannot.
+        parameter: the meaning of the number after the `@`; None if the kind has no parameter.
+        ranks: whether the metric depends on an evaluation score; otherwise it depends only on the predictions.
+        on_id: whether the metric is measured on ID data alone.
+        on_ood: whether the metric is measured on ID and OOD data together, for OOD detection or SCOD.
+        readings: the kinds of compiled code for the paper's and the strict convention; None if there are none.
     """
 
     name: str
@@ -62,26 +62,26 @@ class MetricKind:
 
     @property
     def form(self) -> str:
-        """How users write a metric of this kind: "aurc", "cov@<per cent>"."""
+        """The form in which users write a metric of this kind: "aurc", "cov@<per cent>"."""
         return self.name if self.parameter is None else f"{self.name}@<per cent>"
 
     def label_at(self, at: float | None) -> str:
-        """The label with a parameter in per cent: "Cov@5"."""
+        """Return the label with a parameter in per cent: "Cov@5"."""
         return self.label if at is None else f"{self.label}@{at:g}"
 
     def reading(self, convention: Convention) -> Kind | None:
-        """How compiled code reads the metric in a convention; None if it cannot."""
+        """Return the kind of compiled code for the metric in a convention; None if there is none."""
         if self.readings is None:
             return None
         paper, strict = self.readings
         return strict if convention == "strict" else paper
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The value of a metric that ranks, in its unit.
+        """Return the value of a metric that depends on a ranking, in its unit.
 
         Args:
-            ranking: with OOD data if the metric is to be measured on ID and OOD data together.
-            parameter: what it is read at: a task's share in [0, 1], or the acceptance threshold of a deployed metric.
+            ranking: the ranked outcome, with OOD data to measure the metric on ID and OOD data together.
+            parameter: the share of a task, in [0, 1], or the acceptance threshold of a deployed metric.
 
         Raises:
             WeeError: the metric is not defined on this data.
@@ -89,28 +89,27 @@ class MetricKind:
         raise NotImplementedError
 
     def of_outcome(self, outcome: Outcome, times: Ints | None) -> float:
-        """The value of a metric of the predictions alone, in its unit.
+        """Return the value of a metric of the predictions alone, in its unit.
 
         Args:
-            outcome: on ID data.
-            times: how often each sample counts [N]; None for once.
+            outcome: the outcome on ID data.
+            times: how often each sample counts [N]; None for once each.
         """
         raise NotImplementedError
 
     def terms(self, outcome: Outcome) -> Terms | None:
-        """What compiled code sums up for a metric of the predictions alone; None if the metric is no such sum."""
+        """Return the terms that compiled code sums for a metric of the predictions alone; None if the metric is not a sum."""
         return None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TaskKind(MetricKind):
-    """A kind of metric that a system can be operated for: it sets an operating threshold.
+    """A kind of metric that a system can be operated for, and that determines an operating threshold.
 
     Attributes:
-        parameter: what the number behind the `@` means.
-        deployed: the two kinds of deployed metrics that tell how a system does whose acceptance threshold is set for a task of
-            this kind.
-        asked: the one of them that the parameter asks for: of "cov" the risk, of "risk" the coverage.
+        parameter: the meaning of the number after the `@`.
+        deployed: the two kinds of deployed metrics for a system whose acceptance threshold is set for a task of this kind.
+        asked: the one of `deployed` that the parameter prescribes: the risk for "cov", the coverage for "risk".
     """
 
     parameter: str
@@ -118,10 +117,10 @@ class TaskKind(MetricKind):
     asked: DeployedKind
 
     def read(self, curve: RiskCoverage, share: float) -> tuple[float, int]:
-        """The value of a task of selective classification, a share in [0, 1], and the point of the curve it is read at.
+        """Return the value of a task of selective classification, a share in [0, 1], and its point on the curve.
 
         Args:
-            curve: of ID samples.
+            curve: the curve of ID samples.
             share: the parameter, in [0, 1].
 
         Raises:
@@ -130,11 +129,11 @@ class TaskKind(MetricKind):
         raise WeeError(f"{self.form} is about OOD data; a curve of ID samples alone does not have it")
 
     def threshold(self, curve: RiskCoverage, share: float) -> float:
-        """The operating threshold of the task on a curve of ID samples, in the curve's convention."""
+        """Return the operating threshold of the task on a curve of ID samples, in the curve's convention."""
         return curve.threshold(self.read(curve, share)[1])
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The value on ID data, in the unit of the metric."""
+        """Return the value on ID data, in the unit of the metric."""
         if ranking.ood is not None:
             raise WeeError(f"{self.form} is about ID data; with OOD data in the stream ask for risk@<per cent> or aurc")
         return self.scale * self.read(ranking.curve, parameter)[0]

@@ -15,14 +15,14 @@ METRICS: Catalogue[MetricKind] = Catalogue(
     [*PREDICTIONS, *AREAS, ERROR_DETECTION, *DETECTION, COVERAGE, RISK, FALSE_POSITIVES, *DEPLOYED],
     kind_from_plugin,
 )
-"""The kinds of metrics. Those that are tasks come with a parameter and set an operating threshold."""
+"""The kinds of metrics. Tasks have a parameter and determine an operating threshold."""
 
 
 def task_help() -> dict[str, str]:
-    """How each kind of task is written, and what it is."""
+    """Return the description of each kind of task, by the form in which it is written."""
     return {kind.form: kind.help for kind in METRICS.values() if isinstance(kind, TaskKind)}
 
 
 def metric_help() -> dict[str, str]:
-    """How each kind of metric that can be asked for by name is written, and what it is."""
+    """Return the description of each kind of metric that users can name, by the form in which it is written."""
     return {kind.form: kind.help for kind in METRICS.values() if not isinstance(kind, DeployedKind)}

@@ -1,4 +1,4 @@
-"""Metrics of a system in use: what is measured at an acceptance threshold that was fixed on the validation set."""
+"""Metrics of a deployed system, measured at an acceptance threshold that was fixed on the validation set."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from wee.method.metrics.ranked import RankedOutcome
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DeployedKind(MetricKind):
-    """A share of samples at a fixed acceptance threshold. A task decides which threshold, and its parameter is the `@`.
+    """A share of samples at a fixed acceptance threshold, which is set for a task. The task's parameter follows the `@`.
 
     Attributes:
-        quantity: what is measured, in a word: "coverage".
-        share: computes it, in [0, 1], given a ranking and the threshold.
+        quantity: the quantity in a word: "coverage".
+        share: function of a ranking and the threshold that returns the share, in [0, 1].
     """
 
     quantity: str
@@ -26,26 +26,26 @@ class DeployedKind(MetricKind):
     parameter: str | None = "the parameter of the task that the threshold is set for"
 
     def label_at(self, at: float | None) -> str:
-        """The label with the parameter of the task: "deployed risk @5"."""
+        """Return the label with the parameter of the task: "deployed risk @5"."""
         return self.label if at is None else f"{self.label} @{at:g}"
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The value at an acceptance threshold."""
+        """Return the value at an acceptance threshold."""
         return self.scale * self.share(ranking, parameter)
 
 
 def _id_share(ranking: RankedOutcome, threshold: float) -> float:
-    """The share of ID samples that are accepted."""
+    """Return the share of ID samples that are accepted."""
     return ranking.ranked.above(threshold, inclusive=True) / len(ranking.ranked)
 
 
 def _ood_share(ranking: RankedOutcome, threshold: float) -> float:
-    """The share of OOD samples that are accepted."""
+    """Return the share of OOD samples that are accepted."""
     return float((ranking.ood_scores >= threshold).mean())
 
 
 def _risk(ranking: RankedOutcome, threshold: float) -> float:
-    """The share of errors among the accepted, in the mixture if there is OOD data; 0 if nothing is accepted."""
+    """Return the share of errors among the accepted, in the mixture if there is OOD data; 0 if nothing is accepted."""
     count, accepted = len(ranking.ranked), ranking.ranked.above(threshold, inclusive=True)
     errors = int(np.count_nonzero(ranking.ranked.wrong[:accepted]))
     if ranking.ood is None:
@@ -94,4 +94,4 @@ DEPLOYED_FPR = DeployedKind(
 )
 
 DEPLOYED = [DEPLOYED_COVERAGE, DEPLOYED_RISK, DEPLOYED_TPR, DEPLOYED_FPR]
-"""The deployed metrics. They are measured for every task, and cannot be asked for by name."""
+"""The deployed metrics. They are measured for every task, and cannot be selected by name."""

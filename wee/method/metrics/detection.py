@@ -1,4 +1,4 @@
-"""Metrics of OOD detection: ID samples are to have higher confidences than OOD samples."""
+"""Metrics of OOD detection. ID samples should have higher confidences than OOD samples."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from wee.method.metrics.ranked import RankedOutcome
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FalsePositiveKind(TaskKind):
-    """The share of OOD samples that are accepted where a share of the ID samples is."""
+    """The share of OOD samples that are accepted when a share of the ID samples is accepted."""
 
     def threshold(self, curve: RiskCoverage, share: float) -> float:
-        """The threshold at which a share of the ID samples is accepted."""
+        """Return the threshold at which a share of the ID samples is accepted."""
         return recall_threshold(curve.ranked.ascending, share, curve.convention)
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The share of OOD samples accepted."""
+        """Return the share of OOD samples accepted."""
         return self.scale * ranked_fpr_at(ranking.ranked, ranking.ood_scores, parameter, ranking.convention)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DetectionKind(MetricKind):
-    """An area that tells how well ID and OOD samples are separated.
+    """A kind of metric: an area under a curve, such as AUROC, that measures how well a score separates ID from OOD samples.
 
     Attributes:
-        area: computes it, in [0, 1].
+        area: function that computes the area, in [0, 1].
     """
 
     area: Callable[[RankedOutcome], float]
@@ -41,7 +41,7 @@ class DetectionKind(MetricKind):
     on_ood: bool = True
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The area, over ID and OOD samples together."""
+        """Return the area, over ID and OOD samples together."""
         return self.scale * self.area(ranking)
 
 

@@ -1,4 +1,4 @@
-"""Tasks and metrics as users name them: `cov@5`, `risk@80`, `aurc`."""
+"""Tasks and metrics, and the names that users give them: `cov@5`, `risk@80`, `aurc`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from wee.catalogue import Catalogue
 from wee.errors import WeeError, unknown
 from wee.method.arrays import Ints
 from wee.method.cascades import Outcome
@@ -28,8 +29,8 @@ class Task:
     """An operating point: a kind of task at a parameter.
 
     Attributes:
-        kind: of the catalogue.
-        at: its parameter in per cent, in [0, 100]; `kind.parameter` says what it means.
+        kind: the kind of the task, from the catalogue.
+        at: the parameter in per cent, in [0, 100]; `kind.parameter` describes its meaning.
 
     Example:
         >>> Task.parse("cov@5").at
@@ -43,10 +44,10 @@ class Task:
 
     @classmethod
     def parse(cls, name: str) -> Task:
-        """Read a task's name.
+        """Parse the name of a task.
 
         Raises:
-            WeeError: the name has no such form, or its parameter is not a percentage.
+            WeeError: there is no such kind of task, or its parameter is not a percentage.
         """
         kind, at = _parse(str(name))
         if not isinstance(kind, TaskKind) or at is None:
@@ -65,7 +66,7 @@ class Task:
 
     @cached_property
     def share(self) -> float:
-        """The parameter as a share, in [0, 1]: the float that is nearest to it, as 99.9 / 100 is not to 0.999."""
+        """The parameter as a share, in [0, 1], correctly rounded (unlike `99.9 / 100`, which differs from 0.999)."""
         return float(Fraction(str(self.at)) / 100)
 
     @property
@@ -74,7 +75,7 @@ class Task:
         return self.kind.higher_is_better
 
     def read(self, curve: RiskCoverage) -> tuple[float, int]:
-        """The value of a task of selective classification, in per cent, and the point of the curve it is read at.
+        """Return the value of a task of selective classification, in per cent, and its point on the curve.
 
         Raises:
             WeeError: the task is about OOD data.
@@ -83,26 +84,26 @@ class Task:
         return self.kind.scale * value, point
 
     def tau(self, validation: Summary, score: str, convention: Convention = "paper") -> float:
-        """The operating threshold on the validation set (ID samples alone).
+        """Return the operating threshold on the validation set (ID samples alone).
 
         Args:
-            validation: what is known of the validation samples.
-            score: the confidence to threshold.
-            convention: how curves are read.
+            validation: the summary of the validation samples.
+            score: the name of the confidence score.
+            convention: the convention of the curve.
         """
         return validation.once(("tau", self, score, convention), lambda: self._tau(validation, score, convention))
 
     def acceptance_threshold(self, ranked: Ranking) -> float:
-        """The threshold t that a deployed system uses: it accepts a prediction iff its score is at least t.
+        """Return the threshold t that a deployed system uses: it accepts a prediction iff its score is at least t.
 
-        Read off in the strict convention whatever the convention of the metrics: the paper convention's tau is the score of
-        the first *rejected* sample.
+        It is always computed in the strict convention, because tau in the paper's convention is the score of the first
+        *rejected* sample.
 
         Args:
             ranked: the final scores of the system on the validation set (ID samples alone).
 
         Returns:
-            One of the scores; infinite if nothing can be accepted.
+            One of the scores; infinity if no sample can be accepted.
         """
         return self.kind.threshold(RiskCoverage(ranked, "strict"), self.share)
 
@@ -114,13 +115,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number about an outcome: a kind of the catalogue, at a parameter if the kind has one.
+    """A metric of an outcome: a kind from the catalogue, with a parameter if the kind has one.
 
     Attributes:
-        kind: of the catalogue.
+        kind: the kind of the metric, from the catalogue.
         at: the parameter in per cent; None if the kind has none.
-        operated_for: of a deployed metric, the task that its acceptance threshold is set for; None if the metric was
-            parsed from its name alone, which does not tell "cov@20" from "risk@20".
+        operated_for: for a deployed metric, the task that its acceptance threshold is set for; None if the metric was parsed
+            from its name, which does not distinguish the tasks "cov@20" and "risk@20".
 
     Example:
         >>> metric = Metric.parse("deployed_risk@5")
@@ -134,10 +135,10 @@ class Metric:
 
     @classmethod
     def parse(cls, name: str) -> Metric:
-        """Read a metric's name.
+        """Parse the name of a metric.
 
         Raises:
-            WeeError: there is none of that name.
+            WeeError: there is no such metric.
         """
         kind, at = _parse(str(name))
         if kind is None:
@@ -146,7 +147,7 @@ class Metric:
 
     @classmethod
     def deployed_for(cls, task: Task) -> tuple[Metric, Metric]:
-        """The two metrics of a system whose acceptance threshold is set for a task on the validation set.
+        """Return the two metrics of a system whose acceptance threshold is set for a task on the validation set.
 
         Coverage and risk; for a task of OOD detection, the true and the false positive rate.
         """
@@ -155,12 +156,12 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """The name that stands in tables: "cov@5", "aurc" or "deployed_risk@5"."""
+        """The name in tables: "cov@5", "aurc" or "deployed_risk@5"."""
         return self.kind.name if self.at is None else f"{self.kind.name}@{self.at:g}"
 
     @property
     def label(self) -> str:
-        """What figures and pages call it: "Cov@5"."""
+        """The display name, in figures and reports: "Cov@5"."""
         return self.kind.label_at(self.at)
 
     @property
@@ -185,12 +186,12 @@ class Metric:
 
     @property
     def higher_is_better(self) -> bool:
-        """The direction that is good."""
+        """Whether a high value of the metric is good."""
         return self.kind.higher_is_better
 
     @property
     def ranks(self) -> bool:
-        """Whether the metric depends on an evaluation score, or on the predictions alone."""
+        """Whether the metric depends on an evaluation score; otherwise it depends only on the predictions."""
         return self.kind.ranks
 
     @property
@@ -200,18 +201,22 @@ class Metric:
 
     @property
     def on_id(self) -> bool:
-        """Whether the metric is about ID data alone."""
+        """Whether the metric is measured on ID data alone."""
         return self.kind.on_id
 
     @property
     def on_ood(self) -> bool:
-        """Whether the metric is about ID and OOD data together; a deployed metric is if its task is."""
+        """Whether the metric is measured on ID and OOD data together; for a deployed metric, whether its task is."""
         return (self.kind if self.operated_for is None else self.operated_for.kind).on_ood
 
     def of_ranking(self, ranking: RankedOutcome) -> float:
-        """The value of a metric that ranks: of SCOD or OOD detection where the ranking has OOD data, else of ID data.
+        """Return the value of a metric that depends on a ranking, in its unit.
 
-        NaN where it is not defined: the AUROC of errors where there is none, or nothing else.
+        If the ranking has OOD data, it is the value for SCOD or OOD detection. It is NaN if the metric is not defined, such as
+        the AUROC of errors if there are only errors or none.
+
+        Raises:
+            WeeError: the metric is not defined on this data, or a deployed metric has no acceptance threshold.
         """
         parameter = self._parameter(ranking)
         if parameter is None:
@@ -219,36 +224,39 @@ class Metric:
         return self.kind.of_ranking(ranking, parameter)
 
     def reading(self, ranking: RankedOutcome) -> Reading | None:
-        """How compiled code reads the metric off resamples of a ranking; None if it cannot, and `of_ranking` has to.
+        """Return the kind and parameter of compiled code for the metric; None if there is none and `of_ranking` is needed.
 
-        What is read is a share or an area; it is multiplied by 100 if the metric is in per cent.
+        Compiled code computes a share or an area, which the caller multiplies by 100 if the metric is in per cent.
         """
         kind, parameter = self.kind.reading(ranking.convention), self._parameter(ranking)
         applies = self.deployed is not None or (self.on_id if ranking.ood is None else self.on_ood)
         return Reading(kind, parameter) if kind is not None and parameter is not None and applies else None
 
     def of_outcome(self, outcome: Outcome, times: Ints | None = None) -> float:
-        """The value of a metric of the predictions alone.
+        """Return the value of a metric of the predictions alone.
 
         Args:
-            outcome: on ID data.
-            times: how often each sample counts [N]; None for once.
+            outcome: the outcome on ID data.
+            times: how often each sample counts [N]; None for once each.
         """
         return self.kind.of_outcome(outcome, times)
 
     def terms(self, outcome: Outcome) -> Terms | None:
-        """What compiled code sums up for a metric of the predictions alone, without its scale; None if it cannot."""
+        """Return the terms that compiled code sums for a metric of the predictions alone; None if the metric is not a sum."""
         return self.kind.terms(outcome)
 
     def _parameter(self, ranking: RankedOutcome) -> float | None:
-        """What the metric is read at: a share, an acceptance threshold (None if it is not known), or 0 if it has none."""
+        """Return the parameter: a share, an acceptance threshold (None if unknown), or 0 for a metric without a parameter."""
         if self.deployed is not None:
             return None if self.operated_for is None else ranking.thresholds.get(self.operated_for)
         return 0.0 if self.task is None else self.task.share
 
 
 def _parse(name: str) -> tuple[MetricKind | None, float | None]:
-    """The kind and the parameter that a name means; no kind if there is none, or if the parameter is missing or too much."""
+    """Return the kind and the parameter of a name.
+
+    The kind is None if there is no such kind, or if a parameter is missing or not allowed.
+    """
     match = _AT.fullmatch(name)
     kind_name, at = (name, None) if match is None else (match["kind"], float(match["at"]))
     if kind_name not in METRICS and ":" not in kind_name:
@@ -260,3 +268,42 @@ def _parse(name: str) -> tuple[MetricKind | None, float | None]:
 def _unknown(what: str, name: str, known: Mapping[str, str], hint: str) -> WeeError:
     lines = "".join(f"\n  {form:<18} {line}" for form, line in known.items())
     return unknown(what, name, known, f"{hint}{lines}")
+
+
+@dataclass(frozen=True)
+class TaskChoice:
+    """A task as a choice of a config group.
+
+    Attributes:
+        name: the name, with its parameter: "cov@5".
+    """
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The label of the task on figures."""
+        return Task.parse(self.name).metric.label
+
+    @property
+    def help(self) -> str:
+        """A line on its kind."""
+        return Task.parse(self.name).kind.help
+
+
+class TaskChoices(Catalogue[TaskChoice]):
+    """The tasks of the paper by name; `find` takes every other one too."""
+
+    def find(self, name: str) -> TaskChoice:
+        """The task of that name.
+
+        Raises:
+            WeeError: there is no such kind of task, or its parameter is missing or out of range.
+        """
+        return TaskChoice(str(Task.parse(str(name))))
+
+
+_PAPER = [TaskChoice(name) for name in ("cov@5", "cov@10", "risk@50", "risk@80", "fpr@80", "fpr@95")]
+
+TASKS = TaskChoices("task", _PAPER, lambda name, plugin: TaskChoice(name))
+"""Tasks as choices of the config group `task`; any number of per cent is one."""

@@ -1,4 +1,4 @@
-"""Metrics and tasks of a user's own, named as "module:Name"."""
+"""Metrics and tasks that plug-ins define, named as "module:Name"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wee.catalogue import check_attributes
+from wee.catalogue import check_attributes, first_line
 from wee.errors import WeeError
 from wee.method.arrays import Ints
 from wee.method.cascades import Outcome
@@ -18,24 +18,26 @@ from wee.method.metrics.ranked import RankedOutcome
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OwnKind(MetricKind):
-    """A metric of a user's own. The bootstrap measures it on one resample after the other.
+    """A metric that a plug-in defines. The bootstrap measures it on each resample separately.
 
     Attributes:
-        rank: computes the value from a ranked outcome, in the unit of the metric; None for a metric of the predictions alone.
-        predict: computes the value from an outcome and how often each sample counts; None for a metric that ranks.
+        rank: function of a ranked outcome that returns the value, in the unit of the metric; None for a metric of the
+            predictions alone.
+        predict: function of an outcome and of how often each sample counts that returns the value; None for a metric that
+            depends on a ranking.
     """
 
     rank: Callable[[RankedOutcome], float] | None
     predict: Callable[[Outcome, Ints | None], float] | None
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The value of the user's own function."""
+        """Return the value that the plug-in's function computes."""
         if self.rank is None:
             raise WeeError(f"the metric {self.name} is about predictions alone: it has no of_ranking")
         return float(self.rank(ranking))
 
     def of_outcome(self, outcome: Outcome, times: Ints | None) -> float:
-        """The value of the user's own function."""
+        """Return the value that the plug-in's function computes."""
         if self.predict is None:
             raise WeeError(f"the metric {self.name} is about a ranking: it has no of_outcome")
         return float(self.predict(outcome, times))
@@ -43,47 +45,47 @@ class OwnKind(MetricKind):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OwnTaskKind(TaskKind):
-    """A task of a user's own: a point of the risk-coverage curve of the ID samples.
+    """A task that a plug-in defines: a point of the risk-coverage curve of the ID samples.
 
     Attributes:
-        reads: maps a curve and the parameter as a share in [0, 1] to a value in [0, 1] and the point it is read at.
+        reads: function of a curve and the parameter, as a share in [0, 1], that returns a value in [0, 1] and its point.
     """
 
     reads: Callable[[RiskCoverage, float], tuple[float, int]]
 
     def read(self, curve: RiskCoverage, share: float) -> tuple[float, int]:
-        """The value of the user's own function, and its point."""
+        """Return the value and the point that the plug-in's function computes."""
         value, point = self.reads(curve, share)
         return float(value), int(point)
 
 
 def kind_from_plugin(name: str, plugin: Any) -> MetricKind:
-    """Make a kind of metric of a plug-in's object.
+    """Return the kind of metric that a plug-in's object defines.
 
     Args:
-        name: by which it was asked for, "module:Name".
+        name: "module:Name".
         plugin: a `MetricKind`; or an object, or a class that needs no arguments, with `higher_is_better` and one of
             `of_ranking(ranked_outcome)`, `of_outcome(outcome, times)` and, for a task, `read(curve, share)`. It may have
             `label`, `percent`, and, with `of_ranking`, `on_id` and `on_ood`.
 
     Raises:
-        WeeError: something is missing.
+        WeeError: the object lacks a required attribute.
     """
     if isinstance(plugin, MetricKind):
         return replace(plugin, name=name)
-    words = (plugin.__doc__ or "a metric of your own").strip().splitlines()[0]
+    description = first_line(plugin) or "A metric of your own."
     thing = plugin() if isinstance(plugin, type) else plugin
     check_attributes("metric", name, thing, ["higher_is_better"])
-    label, better = getattr(thing, "label", name.rpartition(":")[2]), bool(thing.higher_is_better)
+    label, higher_is_better = getattr(thing, "label", name.rpartition(":")[2]), bool(thing.higher_is_better)
     if hasattr(thing, "read"):
         return OwnTaskKind(
             name=name,
             label=label,
-            help=words,
-            higher_is_better=better,
+            help=description,
+            higher_is_better=higher_is_better,
             parameter="the parameter of the task",
             deployed=(DEPLOYED_COVERAGE, DEPLOYED_RISK),
-            asked=getattr(thing, "asked", DEPLOYED_RISK if better else DEPLOYED_COVERAGE),
+            asked=getattr(thing, "asked", DEPLOYED_RISK if higher_is_better else DEPLOYED_COVERAGE),
             reads=thing.read,
         )
     rank, predict = getattr(thing, "of_ranking", None), getattr(thing, "of_outcome", None)
@@ -96,8 +98,8 @@ def kind_from_plugin(name: str, plugin: Any) -> MetricKind:
     return OwnKind(
         name=name,
         label=label,
-        help=words,
-        higher_is_better=better,
+        help=description,
+        higher_is_better=higher_is_better,
         percent=bool(getattr(thing, "percent", False)),
         ranks=ranks,
         on_id=bool(getattr(thing, "on_id", True)),

@@ -22,19 +22,19 @@ class MeanKind(MetricKind):
     """A metric that is the mean of one value for each sample.
 
     Attributes:
-        values: maps an outcome to these values [N].
+        values: function of an outcome that returns these values [N].
     """
 
     values: Callable[[Outcome], NDArray[Any]]
     ranks: bool = False
 
     def of_outcome(self, outcome: Outcome, times: Ints | None) -> float:
-        """The weighted mean of the values."""
+        """Return the weighted mean of the values."""
         values = self.values(outcome)
         return self.scale * float(values.mean() if times is None else (values * times).sum() / times.sum())
 
     def terms(self, outcome: Outcome) -> Terms:
-        """The values, in no bins."""
+        """Return the values, without bins."""
         return self.values(outcome), None
 
 
@@ -45,28 +45,29 @@ class CalibrationKind(MetricKind):
     ranks: bool = False
 
     def of_outcome(self, outcome: Outcome, times: Ints | None) -> float:
-        """The calibration error of the predictions."""
+        """Return the calibration error of the predictions."""
         return self.scale * calibration_error(outcome, times)
 
     def terms(self, outcome: Outcome) -> Terms:
-        """The gap of each prediction, and its bin."""
+        """Return the gap of each prediction, and its bin."""
         return calibration_gaps(outcome)
 
 
 def calibration_gaps(outcome: Outcome) -> tuple[Floats, Ints]:
-    """How far the confidence in each prediction exceeds its correctness [N], and the bin that each confidence is in [N]."""
+    """Return the confidence minus the correctness of each prediction [N], and the bin of each confidence [N]."""
     bins = np.clip(np.ceil(outcome.confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
     return outcome.confidence - outcome.correct, bins
 
 
 def calibration_error(outcome: Outcome, times: Ints | None = None) -> float:
-    """Expected calibration error over bins of equal width, in [0, 1]: how far confidence and accuracy are apart.
+    """Return the expected calibration error over bins of equal width, in [0, 1].
 
-    Confidence is the probability of the predicted class (Guo et al., ICML 2017).
+    It is the absolute difference of mean confidence and accuracy in each bin, averaged over samples. Confidence
+    is the probability of the predicted class (Guo et al., ICML 2017).
 
     Args:
-        outcome: on ID data.
-        times: how often each sample counts [N]; None for once.
+        outcome: the outcome on ID data.
+        times: how often each sample counts [N]; None for once each.
     """
     gaps, bins = calibration_gaps(outcome)
     gap = np.bincount(bins, gaps if times is None else gaps * times, minlength=CALIBRATION_BINS)

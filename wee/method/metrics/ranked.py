@@ -1,4 +1,4 @@
-"""An outcome ranked by a confidence: what metrics are read off."""
+"""Outcomes ranked by a confidence, from which metrics are computed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class RankedOutcome:
-    """An outcome ranked by one confidence, alone or beside the outcome on an OOD set; shared by all metrics read off it.
+    """An outcome ranked by a confidence, alone or together with the outcome on an OOD set. All its metrics share it.
 
     Args:
-        outcome: on ID data.
-        score: the confidence.
-        ood: on OOD data, if there is any.
-        convention: how curves are read.
-        times: how often each ID sample counts [N]; None for once. See `wee.method.bootstrap`.
-        ood_times: the same of the OOD samples [n].
+        outcome: the outcome on ID data.
+        score: the name of the confidence score.
+        ood: the outcome on OOD data; None if there is none.
+        convention: the convention of curves.
+        times: how often each ID sample counts [N]; None for once each. See `wee.method.bootstrap`.
+        ood_times: how often each OOD sample counts [n]; None for once each.
         thresholds: the acceptance threshold of each task, fixed on the validation set; needed by deployed metrics.
     """
 
@@ -47,7 +47,7 @@ class RankedOutcome:
 
     @cached_property
     def ranked(self) -> Ranking:
-        """The ID samples."""
+        """The ranking of the ID samples."""
         ranked = self.outcome.ranked(self.score)
         return ranked if self._times is None else ranked.repeat(self._times)
 
@@ -56,14 +56,14 @@ class RankedOutcome:
         """Confidences of the OOD samples [n], in any order.
 
         Raises:
-            WeeError: there are none.
+            WeeError: there is no OOD data.
         """
         scores = self._other.scores[self.score]
         return scores if self._ood_times is None else np.repeat(scores, self._ood_times)
 
     @cached_property
     def beside(self) -> Ranking:
-        """The ID and the OOD samples together, OOD samples numbered after the others.
+        """The ranking of the ID and the OOD samples together; OOD samples are numbered after the ID samples.
 
         Raises:
             WeeError: there is no OOD data.
@@ -75,17 +75,17 @@ class RankedOutcome:
 
     @cached_property
     def is_ood(self) -> Bools:
-        """Whether each of the samples `beside` is an OOD one."""
+        """Whether each sample of `beside` is an OOD sample."""
         return self.beside.samples >= len(self.outcome)
 
     @cached_property
     def curve(self) -> RiskCoverage:
-        """Of the ID samples."""
+        """The risk-coverage curve of the ID samples."""
         return RiskCoverage(self.ranked, self.convention)
 
     @cached_property
     def mixture(self) -> Mixture:
-        """Of ID and OOD samples, half and half."""
+        """The risk-coverage curve of ID and OOD samples together; each of the two sets has a total weight of one half."""
         return Mixture(lambda: (self.beside, self.is_ood), self.curve, self.ood_scores)
 
     @property
@@ -95,7 +95,7 @@ class RankedOutcome:
         return self.ood
 
     def with_ood(self, ood: Outcome) -> RankedOutcome:
-        """The same ID outcome beside OOD data; what is known of the ID samples is kept."""
+        """Return the same ID outcome together with OOD data; the ranking and the curve of the ID samples are reused."""
         ranking = RankedOutcome(self.outcome, self.score, ood, self.convention, thresholds=self.thresholds)
         ranking.ranked, ranking.curve = self.ranked, self.curve
         return ranking

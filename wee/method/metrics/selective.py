@@ -21,7 +21,7 @@ class CoverageKind(TaskKind):
     """The largest coverage at a risk."""
 
     def read(self, curve: RiskCoverage, share: float) -> tuple[float, int]:
-        """The coverage at a risk in [0, 1], and its point."""
+        """Return the coverage at a risk in [0, 1], and its point."""
         return curve.coverage_at(share)
 
 
@@ -30,11 +30,11 @@ class RiskKind(TaskKind):
     """The risk at a coverage of the ID samples, alone or in the mixture with OOD samples."""
 
     def read(self, curve: RiskCoverage, share: float) -> tuple[float, int]:
-        """The risk at a coverage in [0, 1], and its point."""
+        """Return the risk at a coverage in [0, 1], and its point."""
         return curve.risk_at(share)
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The risk of selective classification, or with OOD data that of SCOD."""
+        """Return the risk of selective classification, or of SCOD if there is OOD data."""
         if ranking.ood is None:
             return super().of_ranking(ranking, parameter)
         return self.scale * ranking.mixture.risk_at(parameter)
@@ -45,7 +45,7 @@ class AreaKind(MetricKind):
     """An area under a risk-coverage curve.
 
     Attributes:
-        area: reads it off the curve of ID samples, or off that of the mixture.
+        area: function of the curve of ID samples, or of that of the mixture, that returns the area.
     """
 
     area: Callable[[RiskCoverage | Mixture], float]
@@ -53,16 +53,16 @@ class AreaKind(MetricKind):
     on_ood: bool = True
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The area of selective classification, or with OOD data that of SCOD."""
+        """Return the area of selective classification, or of SCOD if there is OOD data."""
         return self.scale * float(self.area(ranking.curve if ranking.ood is None else ranking.mixture))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ErrorDetectionKind(MetricKind):
-    """The AUROC of correct predictions against errors; NaN if there is no error, or nothing else."""
+    """The AUROC of correct predictions against errors; NaN if there are no errors or only errors."""
 
     def of_ranking(self, ranking: RankedOutcome, parameter: float) -> float:
-        """The AUROC of the ID samples."""
+        """Return the AUROC of the ID samples."""
         right = ~ranking.ranked.wrong
         return self.scale * (
             ranked_auroc(right, ranking.ranked.ends) if right.any() and not right.all() else float("nan")

@@ -1,7 +1,7 @@
-"""Policies: who goes on to the next stage of a cascade, one file for each.
+"""Policies, which decide which samples go on to the next stage of a cascade. Each is in a separate file.
 
-A policy is fitted on the validation set, once, and becomes a rule. A rule sends samples through the stages of any data set,
-and never sees a label. Scores are confidences throughout, so a window is an interval of confidence.
+A policy is fitted once, on the validation set, which gives a rule. A rule decides for any data set at which stage each sample
+leaves, and does not use labels. All scores are confidences, so a window is an interval of confidence.
 
 Sources: Xia and Bouganis, ICCV 2023, section 3.2 (window); Wang et al., ICLR 2022 (single threshold).
 """
@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from wee.catalogue import Catalogue, check_attributes
+from wee.catalogue import Catalogue, check_attributes, first_line
 from wee.errors import WeeError
 from wee.method.policies import rules
 from wee.method.policies.base import GIVEN, PALETTE, PARAMETERS, Context, Look, Policy, Role
@@ -20,7 +20,7 @@ from wee.method.policies.ensemble import Ensemble
 from wee.method.policies.last import Last
 from wee.method.policies.quantiles import check_fraction, percentile_rank, quantile
 from wee.method.policies.random import Random
-from wee.method.policies.rules import FixedRule, Interval, IntervalRule, Rule
+from wee.method.policies.rules import FixedRule, Interval, IntervalRule, Rule, StageRule
 from wee.method.policies.single import Single
 from wee.method.policies.threshold import SingleThreshold, is_threshold, matched_threshold
 from wee.method.policies.window import Stream, Width, Window, check_width, stream_window, window
@@ -29,19 +29,18 @@ _looks = itertools.cycle(PALETTE)
 
 
 def _from_plugin(name: str, plugin: Any) -> type[Policy]:
-    """Make a policy of a plug-in: a class with `fit`, which is a dataclass if it has parameters.
+    """Return the policy that a plug-in defines: a class with `fit`, which is a dataclass if it has parameters.
 
-    Attributes of a policy that the class does not define have defaults.
+    Attributes of a policy that the class does not define get defaults.
     """
     if not isinstance(plugin, type):
         raise WeeError(f"the policy {name} is a {type(plugin).__name__}; a policy is a class with fit(validation)")
     check_attributes("policy", name, plugin, ["fit"])
     bases = (plugin,) if issubclass(plugin, Policy) else (plugin, Policy)
-    words = (plugin.__doc__ or "").strip().splitlines()
     attributes = {
         "name": name,
         "label": _attribute(plugin, "label") or name.partition(":")[2],
-        "help": _attribute(plugin, "help") or (words[0] if words else "A policy of your own."),
+        "help": _attribute(plugin, "help") or first_line(plugin) or "A policy of your own.",
         "look": _attribute(plugin, "look") or next(_looks),
         "__doc__": plugin.__doc__,
         "__module__": plugin.__module__,
@@ -64,7 +63,7 @@ def _from_plugin(name: str, plugin: Any) -> type[Policy]:
 
 
 def _attribute(plugin: type, attribute: str) -> Any:
-    """An attribute that the class of a plug-in defines itself; None if it only inherits it from a built-in policy."""
+    """Return an attribute that a plug-in's class defines; None if the class inherits it from a built-in policy."""
     classes = (base for base in plugin.__mro__ if not base.__module__.startswith(__name__))
     return next((vars(base)[attribute] for base in classes if attribute in vars(base)), None)
 
@@ -75,17 +74,17 @@ POLICIES: Catalogue[type[Policy]] = Catalogue(
 """The policies. `Single`, `Ensemble` and `Window` are those of the paper's main figures."""
 
 BASELINES = tuple(name for name, policy in POLICIES.items() if policy.baseline)
-"""The built-in policies whose curves others are compared with."""
+"""The built-in policies whose curves other policies are compared with."""
 
 RULES: Mapping[str, type[Any]] = {kind.form: kind for kind in (FixedRule, IntervalRule, Random)}
 """The classes of rules that can be read back, by the name of their form."""
 
 
 def rule_to_dict(rule: Rule) -> dict[str, Any]:
-    """A rule as strict JSON data, from which `rule_from_dict` makes a rule of the same decisions.
+    """Return a rule as strict JSON data, from which `rule_from_dict` creates a rule with the same decisions.
 
     Raises:
-        WeeError: the rule of a plug-in cannot be saved: it needs `to_dict()`, and its class `from_dict(fields)`.
+        WeeError: the rule comes from a plug-in that does not define both `to_dict()` and the class method `from_dict(fields)`.
 
     Example:
         >>> rule_to_dict(FixedRule(1))
@@ -95,7 +94,7 @@ def rule_to_dict(rule: Rule) -> dict[str, Any]:
 
 
 def rule_from_dict(record: Mapping[str, Any]) -> Rule:
-    """Read what `rule_to_dict` gives.
+    """Create a rule from the data that `rule_to_dict` returns.
 
     Raises:
         WeeError: the record has another version, or its form does not exist or lacks fields.
@@ -122,6 +121,7 @@ __all__ = [
     "Rule",
     "Single",
     "SingleThreshold",
+    "StageRule",
     "Stream",
     "Width",
     "Window",

@@ -1,4 +1,4 @@
-"""What every policy is: something that is fitted on the validation set, and carries all that others need to know of it."""
+"""The base class of policies, with the attributes that sweeps and figures need."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ GIVEN = ("score", "task", "convention")
 
 
 PARAMETERS = "parameters"
-"""The column of tables that names the parameters of a policy that has no column of its own for them."""
+"""The column of tables for the parameters of a policy that has no other column for them."""
 
 
 class Role(StrEnum):
-    """How networks work together, and so which policies apply to them."""
+    """How networks are combined, which determines the policies that apply to them."""
 
     ALONE = auto()
     """A single network."""
     TOGETHER = auto()
-    """A set of networks that all always run, and whose outputs are averaged."""
+    """A set of networks that run on every sample, and whose outputs are averaged."""
     LAST = auto()
-    """A set of networks that all always run, for the output of the last."""
+    """A set of networks that run on every sample, with the output of the last."""
     CASCADE = auto()
-    """Networks that run one after the other, as far as a sample needs them."""
+    """Networks that run in sequence until a sample leaves."""
 
     @property
     def needs(self) -> str:
-        """What a sweep needs for policies of this role, as it reads in a message."""
+        """The settings that a sweep needs for policies of this role, for messages."""
         return {
             Role.ALONE: "networks of one scale",
             Role.TOGETHER: "ensemble.size of 2 or more",
@@ -49,16 +49,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """How the line of a policy is drawn.
+    """The style of the line of a policy on figures.
 
-    Colours of built-in policies are those of Okabe and Ito (2008), and every policy has a marker and a dash of its own, so
-    that figures can be read without colour.
+    Colours of built-in policies are those of Okabe and Ito (2008). Every policy has a different marker and line style, so
+    that figures are readable without colour.
 
     Attributes:
-        colour: of its line and markers.
-        marker: as matplotlib names it.
-        dash: the line style.
-        order: lines of a higher order are drawn over others.
+        colour: the colour of the line and its markers.
+        marker: the marker, as matplotlib names it.
+        dash: the line style of matplotlib.
+        order: the drawing order; lines with a higher order are drawn over others.
     """
 
     colour: str
@@ -74,20 +74,20 @@ PALETTE = (
     Look("#117733", ">", (0, (3, 2))),
     Look("#661100", "*", (0, (1, 2))),
 )
-"""The looks of plug-ins that have none of their own, in the order in which they are found (colours of Tol, 2021)."""
+"""The looks of plug-ins that define none, in the order in which plug-ins are loaded (colours of Tol, 2021)."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a sweep offers to a policy that enumerates its settings.
+    """The scores, tasks and parameters of a sweep, from which a policy enumerates its settings.
 
     Attributes:
-        stages: number of networks that run one after the other.
-        scores: the confidences that may decide.
-        tasks: the tasks that a policy may be set for.
-        convention: how curves are read.
-        parameters: the values of each parameter, by the name of the policy's field. A parameter that is not a field of the
-            policy is for others; a field that is not among them keeps its default.
+        stages: number of stages of the cascade.
+        scores: names of the confidences that can decide.
+        tasks: the tasks that a policy can be set for.
+        convention: the convention of curves.
+        parameters: the values of each parameter, by the name of the policy's field. Parameters that are not fields of the
+            policy are ignored; fields without a parameter keep their defaults.
     """
 
     stages: int
@@ -98,22 +98,22 @@ class Context:
 
 
 class Policy(ABC):
-    """Something that decides who goes on to the next stage, before it is fitted.
+    """A method of deciding which samples go on to the next stage, to be fitted on the validation set.
 
-    A policy is a frozen dataclass. The fields `score`, `task` and `convention`, where it has them, are filled in by a sweep;
-    all other fields are its parameters, and must be given in the config unless they have defaults.
+    A policy is a frozen dataclass. A sweep fills in the fields `score`, `task` and `convention` if the policy has them; all
+    other fields are parameters, and must be given in the config unless they have defaults.
 
     Attributes:
-        name: what users type and tables contain.
-        label: what figures call it.
-        help: one line for `--help`.
-        look: how its line is drawn; that of a plug-in which has none is the next one of `PALETTE`.
-        role: the networks that it applies to.
-        baseline: whether its points make a curve through the scales that all other policies are compared with.
-        adjustable: whether a rule can be moved to an unlabelled stream; see `adjust`.
-        adjusted_label, adjusted_look: how the line of its adjusted rules is called and drawn.
+        name: the name that users type and that tables contain.
+        label: the name on figures.
+        help: a description of one line, for `--help`.
+        look: the style of its line; a plug-in without one gets the next of `PALETTE`.
+        role: the role of the networks that it applies to.
+        baseline: whether its points form a curve over the scales that other policies are compared with.
+        adjustable: whether a rule can be adjusted to an unlabelled stream; see `adjust`.
+        adjusted_label, adjusted_look: the label and the style of the line of its adjusted rules.
         summarised: whether the short tables that a sweep prints have a line for it.
-        column: the column of the table by which its parameters are told apart; None if it has none.
+        column: the column of the table that distinguishes its parameters; None if it has no parameters.
     """
 
     name: ClassVar[str]
@@ -130,43 +130,44 @@ class Policy(ABC):
 
     @abstractmethod
     def fit(self, validation: Stages) -> Rule:
-        """The rule for any data set, from the stages on the validation set."""
+        """Fit the policy to the stages on the validation set, and return its rule."""
 
     def adjust(self, rule: Rule, id_stream: Stages, ood_stream: Stages) -> Rule:
-        """The rule moved to an unlabelled stream that is half ID and half OOD; for policies that are `adjustable`.
+        """Adjust a rule to an unlabelled stream that is half ID and half OOD; only for policies that are `adjustable`.
 
         Args:
-            rule: as fitted on the validation set.
-            id_stream, ood_stream: the stages on the stream; labels are not looked at, the sets may differ in size.
+            rule: the rule fitted on the validation set.
+            id_stream, ood_stream: the stages on the ID and OOD samples of the stream, which may differ in number. Labels are
+                not used.
         """
         raise NotImplementedError(f"the policy {self.name} is adjustable, and has no adjust()")
 
     def counterpart(self, rule: Rule, validation: Stages) -> Rule | None:
-        """The single threshold that a rule of this policy is compared with; None for no such comparison."""
+        """Return the single threshold that a rule of this policy is compared with; None if there is no such comparison."""
         return None
 
     def fits(self, stages: int) -> bool:
-        """Whether the parameters are for cascades of that number of stages."""
+        """Return whether the parameters are valid for a cascade with a number of stages."""
         return True
 
     def columns(self) -> dict[str, Any]:
-        """The columns of the table that tell the settings of this policy apart, as far as it has them.
+        """Return the values of the columns of the table that distinguish the settings of this policy.
 
-        These are `width` (the width of a window: a number, a text), `fraction` (a number) and `parameters` (a text); by
-        default, the parameters that are given in the config, such as "share=0.3".
+        The columns are `width` (of a window: a number, a tuple or "all"), `fraction` (a number) and `parameters` (a text). By
+        default it is the text of the parameters, such as "share=0.3".
         """
         pairs = ((name, getattr(self, name)) for name in self.parameters())
-        text = ", ".join(
-            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in pairs
-        )
+        text = ", ".join(f"{name}={value}" for name, value in pairs)
         return {PARAMETERS: text} if text else {}
 
     @classmethod
     def settings(cls, context: Context) -> Iterator[Policy]:
-        """Every combination of scores, tasks and parameters: the first field of `fields` varies slowest.
+        """Yield the policy with every combination of scores, tasks and parameters that fits the number of stages.
+
+        The score varies slowest, then the task, then the parameters in the order of the fields.
 
         Raises:
-            WeeError: a parameter that has no default is not given, or a value is refused by the policy.
+            WeeError: the policy does not accept a value.
         """
         values: dict[str, Sequence[Any]] = {
             "score": context.scores, "task": context.tasks, "convention": [context.convention],
@@ -180,22 +181,22 @@ class Policy(ABC):
 
     @classmethod
     def fields(cls) -> list[str]:
-        """The names of the fields of the dataclass."""
+        """Return the names of the fields of the dataclass."""
         return [entry.name for entry in dataclasses.fields(cls) if entry.init] if dataclasses.is_dataclass(cls) else []
 
     @classmethod
     def parameters(cls) -> list[str]:
-        """The names of the fields that are set in the config."""
+        """Return the names of the fields that are set in the config."""
         return [name for name in cls.fields() if name not in GIVEN]
 
     @classmethod
     def by_score(cls) -> bool:
-        """Whether a confidence decides, so that each confidence is a setting."""
+        """Return whether the policy has a score, so that each score is a setting."""
         return "score" in cls.fields()
 
     @classmethod
     def by_task(cls) -> bool:
-        """Whether it is set for a task, so that each task is a setting."""
+        """Return whether the policy is set for a task; each task of a sweep is then a separate setting."""
         return "task" in cls.fields()
 
     @classmethod
@@ -204,11 +205,11 @@ class Policy(ABC):
 
         Args:
             given: the names of the parameters that are given for this policy.
-            known: the names of those that are given for all policies.
+            known: the names of the parameters that are given for all policies.
 
         Raises:
-            WeeError: the policy has no such parameter, the parameter is filled in by the sweep, or one without a default is
-                missing.
+            WeeError: the policy has no such parameter, the parameter is filled in by the sweep, or a parameter without a
+                default is missing.
         """
         for name in given:
             if name in GIVEN:

@@ -1,4 +1,4 @@
-"""The policy of an ensemble: everything goes on."""
+"""The policy of an ensemble: all samples go on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wee.method.policies.rules import FixedRule
 
 @dataclass(frozen=True)
 class Ensemble(Policy):
-    """Everything goes on: the whole ensemble."""
+    """All samples go on to the last stage, so that the whole ensemble runs."""
 
     name: ClassVar[str] = "ensemble"
     label: ClassVar[str] = "ensembles"
@@ -22,5 +22,5 @@ class Ensemble(Policy):
     baseline: ClassVar[bool] = True
 
     def fit(self, validation: Stages) -> FixedRule:
-        """The rule for any data set."""
+        """Return the rule with which all samples leave at the last stage."""
         return FixedRule(len(validation) - 1)

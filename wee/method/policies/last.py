@@ -1,4 +1,4 @@
-"""The policy of a cascade whose stages replace each other's output, if all always run."""
+"""The policy in which all networks run and the last one gives the output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wee.method.policies.rules import FixedRule
 
 @dataclass(frozen=True)
 class Last(Policy):
-    """Everything goes on, and the output is that of the last network alone."""
+    """All samples go on to the last stage, and the output is that of the last network alone."""
 
     name: ClassVar[str] = "last"
     label: ClassVar[str] = "last stage alone, all run"
@@ -21,5 +21,5 @@ class Last(Policy):
     role: ClassVar[Role] = Role.LAST
 
     def fit(self, validation: Stages) -> FixedRule:
-        """The rule for any data set."""
+        """Return the rule with which all samples leave at the last stage."""
         return FixedRule(len(validation) - 1)

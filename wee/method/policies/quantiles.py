@@ -9,9 +9,9 @@ from wee.method.arrays import Floats
 
 
 def percentile_rank(ascending: Floats, value: float) -> float:
-    """The share of sorted numbers below a value, in [0, 1], the value itself counted half where it occurs.
+    """Return the share of sorted numbers below a value, in [0, 1]; numbers equal to the value count one half.
 
-    (#(s < value) + #(s <= value) + [value occurs]) / 2N, as scipy's `percentileofscore(kind="rank")`.
+    It is (#(s < value) + #(s <= value) + [value occurs]) / 2N, as scipy's `percentileofscore(kind="rank")`.
     """
     below = int(np.searchsorted(ascending, value, "left"))
     up_to = int(np.searchsorted(ascending, value, "right"))
@@ -19,7 +19,7 @@ def percentile_rank(ascending: Floats, value: float) -> float:
 
 
 def quantile(ascending: Floats, q: float) -> float:
-    """The q-quantile of sorted numbers, linearly interpolated, as `numpy.quantile` does by default (to the last bit or two)."""
+    """Return the q-quantile of sorted numbers with linear interpolation, as `numpy.quantile` does, up to rounding."""
     position = q * (len(ascending) - 1)
     below = int(position)
     above = min(below + 1, len(ascending) - 1)
@@ -29,7 +29,7 @@ def quantile(ascending: Floats, q: float) -> float:
 
 
 def check_fraction(what: str, value: object) -> None:
-    """Refuse a value that is not a share of something.
+    """Check that a value is a share in [0, 1].
 
     Raises:
         WeeError: the value is not a number in [0, 1].

@@ -1,4 +1,4 @@
-"""The policy of a single network: nothing goes on."""
+"""The policy of a single network: no sample goes on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wee.method.policies.rules import FixedRule
 
 @dataclass(frozen=True)
 class Single(Policy):
-    """Nothing goes on: the first network alone."""
+    """No sample goes on, so that only the first network runs."""
 
     name: ClassVar[str] = "single"
     label: ClassVar[str] = "single models"
@@ -22,5 +22,5 @@ class Single(Policy):
     baseline: ClassVar[bool] = True
 
     def fit(self, validation: Stages) -> FixedRule:
-        """The rule for any data set."""
+        """Return the rule with which all samples leave at the first stage."""
         return FixedRule(0)

@@ -19,11 +19,11 @@ from wee.method.scores import DEFAULT_SCORE
 
 @dataclass(frozen=True)
 class SingleThreshold(Policy):
-    """Samples below one threshold go on: the usual early exit, the least confident share of them.
+    """The samples with confidences up to a threshold go on, as in the usual early exit.
 
     Attributes:
-        quantile: the quantile of the validation confidences that is the threshold, in [0, 1]: about the share of samples
-            that goes on.
+        quantile: the quantile of the validation confidences that is used as the threshold, in [0, 1]. It is about the share
+            of samples that go on.
         score: the confidence that decides.
     """
 
@@ -41,30 +41,30 @@ class SingleThreshold(Policy):
         check_fraction("quantile of a single threshold", self.quantile)
 
     def columns(self) -> dict[str, Any]:
-        """The quantile, as `fraction`."""
+        """Return the quantile, as `fraction`."""
         return {"fraction": self.quantile}
 
     def fit(self, validation: Stages) -> IntervalRule:
-        """The rule for any data set."""
+        """Return the rule with the thresholds that are the quantiles of the validation confidences."""
         ordered = (summary.ranked(self.score).ascending for summary in validation.summaries[:-1])
         return IntervalRule(self.score, [Interval(-np.inf, quantile(s, self.quantile)) for s in ordered])
 
 
 def matched_threshold(rule: IntervalRule, validation: Stages) -> IntervalRule:
-    """The single threshold that sends on as many validation samples as a window does, at each stage.
+    """Return single thresholds with which as many validation samples go on from each stage as with windows.
 
-    It is what a window is to be compared with: the same networks in the same order at the same cost on validation, but the
-    least confident samples go on instead of those near the operating threshold (the comparison of Xia and Bouganis, ICCV
-    2023, section 4.3).
+    Windows are compared with this rule: the networks, their order and the cost on validation are the same, but the least
+    confident samples go on instead of those near the operating threshold (the comparison of Xia and Bouganis, ICCV 2023,
+    section 4.3).
 
     Args:
         rule: the windows.
         validation: the stages on the validation set.
 
     Returns:
-        A rule whose interval at each stage reaches from minus infinity to the n-th smallest confidence among the samples
-        that reach that stage, where n is the number of samples that the windows send on from it. Samples whose confidence is
-        equal to the threshold go on together.
+        A rule whose interval at each stage ranges from minus infinity to the n-th smallest confidence among the samples that
+        reach the stage, where n is the number of samples that go on from it with the windows. All samples whose confidence
+        equals the threshold go on.
     """
     inside = np.ones(len(validation.ids), dtype=np.bool_)
     below = np.ones(len(validation.ids), dtype=np.bool_)
@@ -85,7 +85,7 @@ def matched_threshold(rule: IntervalRule, validation: Stages) -> IntervalRule:
 
 
 def is_threshold(rule: IntervalRule, validation: Stages) -> bool:
-    """Whether windows are single thresholds: at every stage, no validation sample has a confidence below the window.
+    """Return whether windows are single thresholds: no validation sample has a confidence below the window at any stage.
 
     Args:
         rule: the windows.

@@ -24,22 +24,22 @@ from wee.method.scores import DEFAULT_SCORE
 from wee.method.summaries import Summary
 
 Width = float | Literal["all"]
-"""The width of a window: the share of validation samples inside, in [0, 1], or "all" for every sample there is."""
+"""The width of a window: the share of validation samples inside, in [0, 1], or "all" for every sample."""
 
 
 @dataclass(frozen=True)
 class Window(Policy):
-    """Samples near the operating threshold go on: the paper's policy.
+    """Samples with confidences near the operating threshold go on: the paper's policy.
 
-    Every stage but the last has its own threshold and window, from the confidence and the correctness of
-    what has run so far, over the whole validation set.
+    Every stage but the last has a separate threshold and window, which are computed from the confidence and the correctness
+    of the outputs of the stage on the whole validation set.
 
     Attributes:
-        task: the task whose operating threshold the window lies around.
-        width: the share of validation samples inside, one number for all stages or one for each but the
-            last. Two widths are names rather than quantiles: with 0 nothing goes on, with "all" everything.
-        score: the confidence that decides.
-        convention: how the threshold is read off the validation curve.
+        task: the task whose operating threshold is the centre of the window.
+        width: the share of validation samples inside: one number for all stages, or one for each stage but the last. With 0 no
+            sample goes on; with "all" every sample goes on.
+        score: the name of the confidence that decides.
+        convention: the convention of the validation curve, from which the threshold is computed.
     """
 
     name: ClassVar[str] = "window"
@@ -61,19 +61,19 @@ class Window(Policy):
             check_width(width)
 
     def widths(self, count: int) -> list[Width]:
-        """The width for each of a number of stages."""
+        """Return the width for each of `count` stages."""
         return list(self.width) if isinstance(self.width, (list, tuple)) else [cast("Width", self.width)] * count
 
     def fits(self, stages: int) -> bool:
-        """Whether there is a width for each stage but the last."""
+        """Return whether there is a width for each stage but the last."""
         return len(self.widths(stages - 1)) == stages - 1
 
     def columns(self) -> dict[str, Any]:
-        """The width, as `width`; a tuple where each stage has its own."""
+        """Return the width, as `width`; a tuple if there is one for each stage."""
         return {"width": tuple(self.width) if isinstance(self.width, (list, tuple)) else self.width}
 
     def fit(self, validation: Stages) -> IntervalRule:
-        """The rule for any data set."""
+        """Return the rule with the windows around the operating thresholds of the validation set."""
         widths = self.widths(len(validation) - 1)
         check_length(len(validation), widths)
         intervals = []
@@ -83,11 +83,12 @@ class Window(Policy):
         return IntervalRule(self.score, intervals)
 
     def adjust(self, rule: Rule, id_stream: Stages, ood_stream: Stages) -> IntervalRule:
-        """The rule moved to an unlabelled stream that is half ID and half OOD: the same thresholds, other windows.
+        """Adjust a rule to an unlabelled stream that is half ID and half OOD: keep the thresholds, and recompute the windows.
 
         Args:
-            rule: as fitted on the validation set.
-            id_stream, ood_stream: the stages on the stream; labels are not looked at, the sets may differ in size.
+            rule: the rule fitted on the validation set.
+            id_stream, ood_stream: the stages on the ID and OOD samples of the stream, which may differ in number. Labels are
+                not used.
         """
         assert isinstance(rule, IntervalRule)
         intervals = []
@@ -98,13 +99,13 @@ class Window(Policy):
         return IntervalRule(self.score, intervals)
 
     def counterpart(self, rule: Rule, validation: Stages) -> IntervalRule:
-        """The single threshold that sends on as many validation samples; see `matched_threshold`."""
+        """Return single thresholds with which as many validation samples go on; see `matched_threshold`."""
         assert isinstance(rule, IntervalRule)
         return matched_threshold(rule, validation)
 
 
 def window(ascending: Floats, tau: float, width: Width) -> Interval:
-    """The window of a width around a threshold.
+    """Return the window with a given width around a threshold.
 
     Args:
         ascending: validation confidences in ascending order [N].
@@ -112,8 +113,8 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
         width: the share of the confidences inside, in [0, 1], or "all".
 
     Returns:
-        The quantiles half a width either side of tau's percentile rank, clamped to those of 0 and 1; empty for
-        width 0, boundless for "all".
+        The interval between the quantiles at tau's percentile rank minus and plus half the width, clamped to [0, 1]. It is
+        empty for width 0 and unbounded for "all".
 
     Example:
         >>> window(np.arange(10.0), tau=4.0, width=0.5)
@@ -123,9 +124,9 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
 
 
 def stream_window(id_scores: Floats, ood_scores: Floats, tau: float, width: Width) -> Interval:
-    """The window of a width around a threshold in a stream that is half ID and half OOD, by weights.
+    """Return the window with a given width around a threshold in a stream that is half ID and half OOD.
 
-    Each set counts one half, whatever its size; with sets of equal size this is `window` over all their scores.
+    Each set has a weight of one half, whatever its size. For sets of equal size this is `window` over all their scores.
 
     Args:
         id_scores: confidences [n], in any order.
@@ -149,20 +150,20 @@ class Stream:
 
     @classmethod
     def beside(cls, id_summary: Summary, ood_summary: Summary, score: str) -> Stream:
-        """The stream of what a set of members says about both sets."""
-        key = ("stream", id(ood_summary), score)  # the OOD summary is kept, so that its id stays its own
+        """Return the stream of two summaries of the same members."""
+        key = ("stream", id(ood_summary), score)  # the memo keeps the OOD summary, so that its id stays unique
         make = lambda: (ood_summary, cls(id_summary.scores[score], ood_summary.scores[score]))  # noqa: E731
         return id_summary.once(key, make)[1]
 
     def window(self, tau: float, width: Width) -> Interval:
-        """The window of a width around a threshold."""
+        """Return the window with a given width around a threshold."""
         left, right = (int(np.searchsorted(self._ascending, tau, side)) for side in ("left", "right"))
         rank = float(self._before[left] + self._before[right]) / 2 + (right > left) / (2 * len(self._ascending))
         return _around(tau, rank, width, lambda q: float(np.interp(q, self._positions, self._ascending)))
 
 
 def _around(tau: float, rank: float, width: Width, quantile_of: Callable[[float], float]) -> Interval:
-    """The quantiles half a width either side of a percentile rank, clamped to those of 0 and 1; see `window`."""
+    """Return the interval between the quantiles half a width below and above a percentile rank; see `window`."""
     check_width(width)
     if width == "all":
         return Interval(-np.inf, np.inf, tau, rank)
@@ -173,7 +174,7 @@ def _around(tau: float, rank: float, width: Width, quantile_of: Callable[[float]
 
 
 def check_width(width: object) -> None:
-    """Refuse a value that is not a width.
+    """Check that a value is a width.
 
     Raises:
         WeeError: the width is neither a number in [0, 1] nor "all".

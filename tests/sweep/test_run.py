@@ -20,8 +20,8 @@ from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
 from wee.sweep.pool import read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
 from wee.sweep.rows import COLUMNS, KEYS
+from wee.sweep.run import compute
 from wee.sweep.summary import si, summary
-from wee.sweep.table import compute
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,16 @@
-"""The tidy table: every setting on every split, a row per number."""
+"""Runs a plan: every setting on every split, with one row of the tidy table for each number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from wee.data.splits import TEST, VAL, SplitName
-from wee.errors import WeeError
-from wee.members.config import EnsembleConfig
 from wee.method import (
-    Convention,
     IntervalRule,
     Metric,
     Outcome,
@@ -21,7 +18,6 @@ from wee.method import (
     Rule,
     Stages,
     Summary,
-    Task,
     Window,
     interval,
 )
@@ -30,101 +26,24 @@ from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
 from wee.method.policies import Role, is_threshold
 from wee.sweep.cache import SummaryCache
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BootstrapConfig, ScoringConfig
+from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.prices import with_macs
 from wee.sweep.rows import COLUMNS, Row, SettingColumns
 from wee.sweep.rules import Acceptance, LineupMember, SavedRule
-from wee.sweep.settings import Lineup, Setting, check_widths, exits_of, members_of, orders, settings
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep is to compute.
-
-    Raises:
-        WeeError: a task or metric does not exist, or one needs OOD data and there is none.
-    """
-
-    ensemble: EnsembleConfig
-    policy: PolicyConfig
-    window: WindowConfig
-    score: ScoreConfig
-    task: TaskConfig
-    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
-    ood: Sequence[str] = ()
-    shift: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        for role in Role:  # a policy refuses the values of its parameters when it is made
-            list(settings(role, self.ensemble.size, self.policy, self.window, self.score, self.tasks, self.convention))
-        measured_for: dict[str, Task] = {}
-        for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
-            other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
-            if other != metric.operated_for:
-                raise WeeError(
-                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
-                    "apart by name: sweep these tasks one by one"
-                )
-        for metric in self.metrics:
-            if not metric.on_id and not self.ood:
-                raise WeeError(
-                    f"{metric.name} is about OOD data, and ood is empty: choose OOD sets, for instance ood=[photos]"
-                )
-
-    @property
-    def tasks(self) -> list[Task]:
-        """The tasks that windows are set for."""
-        return [Task.parse(name) for name in self.task.names]
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """What is measured: the tasks and other metrics asked for, each once, and the deployed metrics of every task."""
-        named = [Metric.parse(name) for name in [*self.task.names, *self.task.metrics]]
-        deployed = [metric for task in self.tasks for metric in Metric.deployed_for(task)]
-        metrics = {metric.name: metric for metric in [*named, *deployed]}
-        for metric in metrics.values():
-            if metric.deployed is not None and metric.operated_for is None:
-                raise WeeError(
-                    f"task.metrics has {metric.name}: deployed metrics are measured for every task in task.names; "
-                    "name the task there instead"
-                )
-        return list(metrics.values())
-
-    @property
-    def splits(self) -> list[SplitName]:
-        """The splits of the store that are read."""
-        return [VAL, TEST, *(SplitName.ood(name) for name in self.ood), *self.shifted]
-
-    @property
-    def shifted(self) -> list[SplitName]:
-        """The splits that are shifted test sets."""
-        return [SplitName.shifted(name) for name in self.shift]
-
-    @property
-    def convention(self) -> Convention:
-        """How curves are read."""
-        return cast("Convention", self.task.convention)
-
-    def settings(self, order: Lineup) -> list[Setting]:
-        """What is done with networks in an order."""
-        parts = (self.policy, self.window, self.score, self.tasks, self.convention)
-        return list(settings(order.role, len(order.nodes), *parts))
-
-    def points(self, pool: Pool) -> int:
-        """Settings to run on a pool."""
-        return sum(len(self.settings(order)) for order in orders(pool, self.ensemble))
+from wee.sweep.settings import Lineup, Setting, all_lineups, check_widths, exits_of, members_of
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A measured setting, as it is averaged and compared: a row's own, or the single threshold that a window is compared with.
+    """A measured setting, as used in averages and comparisons: that of a row, or the single threshold for a window.
 
     Attributes:
-        price: its average cost.
-        value: its value of the row's metric.
-        draws: its resampled values [resamples].
-        is_window: of a single threshold, whether the window that it is compared with is one itself.
+        price: average cost of the setting.
+        value: value of the row's metric.
+        draws: resampled values of the metric [resamples].
+        is_window: for a single threshold, whether the window that it is compared with acts as a single threshold, too.
     """
 
     price: float
@@ -135,12 +54,12 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Result:
-    """Rows of a table, and what intervals and differences are computed from.
+    """The rows of a table, and the data that intervals and differences are computed from.
 
     Attributes:
-        rows: of the table.
-        draws: the resampled values of each row [resamples]; None if no intervals are asked for, and on validation.
-        thresholds: the single threshold that each row of a window is compared with; None for all other rows.
+        rows: rows of the table.
+        draws: resampled values of each row [resamples]; None without intervals, and on validation.
+        thresholds: for each row of a window, the single threshold that it is compared with; None for other rows.
         rules: the fitted rule of each setting.
     """
 
@@ -150,7 +69,7 @@ class Result:
     rules: list[SavedRule] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
-        """The rows as a table."""
+        """Return the rows as a table."""
         return with_macs(pd.DataFrame([row.written() for row in self.rows], columns=COLUMNS))
 
     def extend(self, other: Result) -> None:
@@ -164,21 +83,21 @@ class Result:
 def compute(
     pool: Pool, plan: Plan, scorer: SummaryCache | None = None, done: Callable[[int], None] = lambda points: None
 ) -> Result:
-    """The rows of one pool.
+    """Compute the rows of one pool.
 
     Args:
-        pool: the logits of its networks.
+        pool: the networks and their logits.
         plan: what to compute.
-        scorer: gives what networks say; None for one that keeps nothing.
-        done: called with the number of settings that have been finished since the last call.
+        scorer: computes the summaries of networks; None for a cache that keeps nothing.
+        done: called with the number of settings finished since the last call.
     """
     scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     result = Result()
-    for order, chosen, stages in cascades(pool, plan, scorer):
-        for setting in chosen:
-            cascade = _Cascade(pool, order, setting, stages, groups, plan)
+    for lineup, lineup_settings, stages in cascades(pool, plan, scorer):
+        for setting in lineup_settings:
+            cascade = _Cascade(pool, lineup, setting, stages, groups, plan)
             for run in cascade.runs():
                 result.extend(cascade.measure(run))
                 if run.split == VAL:
@@ -192,27 +111,32 @@ def compute(
 def cascades(
     pool: Pool, plan: Plan, scorer: SummaryCache
 ) -> Iterator[tuple[Lineup, list[Setting], dict[SplitName, Stages]]]:
-    """Every order of a pool's networks that a plan has settings for.
+    """Yield every lineup of a pool's networks that a plan has settings for.
 
     Args:
-        pool: its networks' logits.
+        pool: the networks and their logits.
         plan: what to compute.
-        scorer: gives what networks say.
+        scorer: computes the summaries of networks.
 
     Yields:
-        (order, its settings, its stages on each split of the plan). What has been sorted for an order goes with its stages.
+        The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so
+        that dropping the stages frees the scores too.
     """
-    found_orders = orders(pool, plan.ensemble)
-    check_widths(plan.window, found_orders)
-    ordered = [(order, plan.settings(order)) for order in found_orders]
-    ordered = [(order, found) for order, found in ordered if found]
+    lineups = all_lineups(pool, plan.ensemble)
+    check_widths(plan.window, lineups)
+    pairs = [(lineup, plan.settings(lineup)) for lineup in lineups]
+    pairs = [(lineup, lineup_settings) for lineup, lineup_settings in pairs if lineup_settings]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
-    sets = sorted({members for order, _ in ordered for members in _sets(order, replaces)})
+    sets = sorted({members for lineup, _ in pairs for members in _sets(lineup, replaces)})
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     scores = plan.score.needed()
     summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in plan.splits}
-    for order, found in ordered:
-        yield order, found, {split: _stages(pool, split, order, replaces, summaries[split]) for split in plan.splits}
+    for lineup, lineup_settings in pairs:
+        yield (
+            lineup,
+            lineup_settings,
+            {split: _stages(pool, split, lineup, replaces, summaries[split]) for split in plan.splits},
+        )
 
 
 @dataclass(frozen=True)
@@ -223,8 +147,8 @@ class _Run:
         rule: the rule.
         split: the labelled split.
         ood: the name of the OOD set; None for ID data alone.
-        adjusted: whether the rule's windows were moved to the unlabelled stream.
-        outcome: what came of it.
+        adjusted: whether the rule's windows were adjusted to the unlabelled stream.
+        outcome: the outcome of the rule.
     """
 
     rule: Rule
@@ -236,12 +160,12 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """What comes of a rule on a split.
+    """The outcome of a rule on a split, ranked by each evaluation score.
 
     Attributes:
         on_id: the outcome on ID data.
         on_ood: the outcome on an OOD set; None for ID data alone.
-        rankings: both ranked by each evaluation score; empty if no score applies.
+        rankings: the outcomes ranked by each evaluation score; empty if no score applies.
     """
 
     on_id: Outcome
@@ -249,7 +173,7 @@ class _Ranked:
     rankings: Mapping[str, RankedOutcome]
 
     def beside(self, ood: Outcome) -> _Ranked:
-        """The same ID outcome beside that of an OOD set."""
+        """Return the same ID outcome together with the outcome on an OOD set."""
         return _Ranked(self.on_id, ood, {score: ranking.with_ood(ood) for score, ranking in self.rankings.items()})
 
     @property
@@ -261,23 +185,23 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class _Cascade:
-    """One setting of networks in one order.
+    """One setting of one lineup.
 
     Attributes:
-        pool, order, setting, plan: of the sweep.
-        stages: what is known after each stage, by split.
-        groups: the group of each sample, by split.
+        pool, lineup, setting, plan: the pool, the lineup, the setting and the plan.
+        stages: the stages of the lineup on each split.
+        groups: the group of each sample on each split.
     """
 
     pool: Pool
-    order: Lineup
+    lineup: Lineup
     setting: Setting
     stages: Mapping[SplitName, Stages]
     groups: Mapping[SplitName, Ints]
     plan: Plan
 
     def runs(self) -> Iterator[_Run]:
-        """The setting on every labelled split, and on the test set beside every OOD set."""
+        """Yield the runs of the setting: on every labelled split, and on the test set together with every OOD set."""
         rule = self.setting.policy.fit(self.stages[VAL])
         outcomes = {VAL: self._apply(rule, VAL)}
         outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
@@ -286,20 +210,20 @@ class _Cascade:
         for ood in self.plan.ood:
             yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
             if self.setting.policy.adjustable:
-                moved = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
+                adjusted = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
                 # An adjusted window keeps the acceptance thresholds of the unadjusted one.
-                outcome = self._apply(moved, TEST, outcomes[VAL])
-                yield _Run(moved, TEST, ood, True, self._beside(outcome, moved, ood))
+                outcome = self._apply(adjusted, TEST, outcomes[VAL])
+                yield _Run(adjusted, TEST, ood, True, self._beside(outcome, adjusted, ood))
 
     def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
-        """The rule of the run on the validation set, with all that is needed to run it.
+        """Return the rule of the run on the validation set, with everything that is needed to run it later.
 
         Args:
             run: the run.
-            temperatures: the temperature of each network of the pool; None if they are not fitted.
+            temperatures: the temperature of each network of the pool; None if temperatures are not fitted.
         """
         lineup = []
-        for place in self.order.nodes:
+        for place in self.lineup.places:
             candidate = self.pool.networks[place]
             temperature = None if temperatures is None else temperatures[place]
             lineup.append(
@@ -312,15 +236,15 @@ class _Cascade:
             if self.setting.task in (None, task)
         ]
         combine = "replace" if self.pool.multi_exit else self.plan.ensemble.combine
-        setting = name_columns(self.pool, self.order, self.setting).written()
-        return SavedRule(setting, lineup, self.order.role, combine, run.rule, acceptance)
+        setting = name_columns(self.pool, self.lineup, self.setting).written()
+        return SavedRule(setting, lineup, self.lineup.role, combine, run.rule, acceptance)
 
     def measure(self, run: _Run) -> Result:
-        """The rows of a run."""
+        """Return the rows of a run."""
         splits = [run.split] if run.ood is None else [run.split, SplitName.ood(run.ood)]
         on_ood = run.outcome.on_ood
         about: dict[str, Any] = {
-            **vars(name_columns(self.pool, self.order, self.setting)),
+            **vars(name_columns(self.pool, self.lineup, self.setting)),
             **_place(run.rule, self.setting),
             "ood": run.ood,
             "adjusted": run.adjusted,
@@ -358,12 +282,12 @@ class _Cascade:
 
     @property
     def _metrics(self) -> list[Metric]:
-        """What is measured: the deployed metrics of a window only for the task that the window is set for."""
+        """The metrics that are measured. A window has deployed metrics only for the task that it is set for."""
         tasks = (None, self.setting.task)
         return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
 
     def _apply(self, rule: Rule, split: SplitName, validation: _Ranked | None = None) -> _Ranked:
-        """What comes of a rule on a split, with acceptance thresholds that are set on the validation set.
+        """Return the outcome of a rule on a split, with acceptance thresholds that are set on the validation set.
 
         Args:
             rule: the rule.
@@ -372,7 +296,7 @@ class _Cascade:
         """
         outcome = self.stages[split].at(rule(self.stages[split]))
         rankings = {}
-        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.order.role is Role.TOGETHER):
+        for score in self.plan.score.evaluations(self.setting.score, ensemble=self.lineup.role is Role.TOGETHER):
             ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
             ranking.thresholds = (
                 {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
@@ -387,7 +311,7 @@ class _Cascade:
         return outcome.beside(stages.at(rule(stages)))
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
-        """The single threshold that a window is compared with, by metric and evaluation score."""
+        """Return the single threshold that a window is compared with, by metric and evaluation score."""
         rule = self.setting.policy.counterpart(run.rule, self.stages[VAL])
         if rule is None:
             return {}
@@ -410,7 +334,7 @@ class Number:
         metric: the metric.
         score: the evaluation score that it ranks by; None for metrics of the predictions alone.
         value: the value.
-        draws: the resampled values [resamples]; None if no intervals are asked for.
+        draws: the resampled values [resamples]; None without intervals.
     """
 
     metric: Metric
@@ -422,68 +346,71 @@ class Number:
 def measure(
     outcome: _Ranked, metrics: Sequence[Metric], groups: Sequence[Ints], resampling: BootstrapConfig
 ) -> Iterator[Number]:
-    """Every metric of an outcome: those of the predictions alone, then those that rank, by each score.
+    """Measure the metrics of an outcome: those of the predictions alone, then those that rank, by each score.
 
     Args:
-        outcome: what came of a rule.
-        metrics: what to measure, as far as the data allows.
-        groups: the groups of the ID samples, and of the OOD samples if any, to be resampled by; nothing for no intervals.
-        resampling: how many resamples, from which seed.
+        outcome: the outcome of a rule.
+        metrics: the metrics; those that do not apply to the data are skipped.
+        groups: the groups of the ID samples and, if there are any, of the OOD samples, by which samples are resampled; empty
+            for no intervals.
+        resampling: the number of resamples, and their seed.
     """
-    wanted = [metric for metric in metrics if (metric.on_id if outcome.on_ood is None else metric.on_ood)]
+    applicable = [metric for metric in metrics if (metric.on_id if outcome.on_ood is None else metric.on_ood)]
     unranked = RankedOutcome(outcome.on_id, next(iter(outcome.on_id.scores)))
-    jobs: list[tuple[str | None, RankedOutcome, list[Metric]]] = [(None, unranked, [m for m in wanted if not m.ranks])]
-    jobs += [(score, ranking, [m for m in wanted if m.ranks]) for score, ranking in outcome.rankings.items()]
-    for score, ranking, named in jobs:
-        if not named:
+    jobs: list[tuple[str | None, RankedOutcome, list[Metric]]] = [
+        (None, unranked, [m for m in applicable if not m.ranks])
+    ]
+    jobs += [(score, ranking, [m for m in applicable if m.ranks]) for score, ranking in outcome.rankings.items()]
+    for score, ranking, job_metrics in jobs:
+        if not job_metrics:
             continue
-        values = [m.of_ranking(ranking) if m.ranks else m.of_outcome(outcome.on_id) for m in named]
-        draws: Sequence[Floats | None] = [None] * len(named)
+        values = [m.of_ranking(ranking) if m.ranks else m.of_outcome(outcome.on_id) for m in job_metrics]
+        draws: Sequence[Floats | None] = [None] * len(job_metrics)
         if groups:
             ood_groups = groups[1] if score is not None and groups[1:] else None
-            draws = list(resample(ranking, named, groups[0], ood_groups, resampling.resamples, resampling.seed))
-        for metric, value, resampled in zip(named, values, draws, strict=True):
+            draws = list(resample(ranking, job_metrics, groups[0], ood_groups, resampling.resamples, resampling.seed))
+        for metric, value, resampled in zip(job_metrics, values, draws, strict=True):
             yield Number(metric, score, value, resampled)
 
 
-def _sets(order: Lineup, replaces: bool) -> list[tuple[int, ...]]:
-    """The networks whose outputs are mixed, for every stage at which samples may leave."""
-    nodes = order.nodes
-    if order.fixed:
-        return [nodes[-1:] if order.role is Role.LAST else nodes]
-    return [(nodes[k],) if replaces else tuple(sorted(nodes[: k + 1])) for k in range(len(nodes))]
+def _sets(lineup: Lineup, replaces: bool) -> list[tuple[int, ...]]:
+    """Return the networks whose outputs are combined at each stage at which samples can exit."""
+    places = lineup.places
+    if lineup.fixed:
+        return [places[-1:] if lineup.role is Role.LAST else places]
+    return [(places[k],) if replaces else tuple(sorted(places[: k + 1])) for k in range(len(places))]
 
 
 def _stages(
     pool: Pool,
     split: SplitName,
-    order: Lineup,
+    lineup: Lineup,
     replaces: bool,
     summaries: Mapping[tuple[int, ...], Summary],
 ) -> Stages:
-    costs = [pool.networks[node].cost for node in order.nodes]
+    costs = [pool.networks[place].cost for place in lineup.places]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
-    chosen = [summaries[members] for members in _sets(order, replaces)]
-    return Stages(chosen, cost[-1:] if order.fixed else cost, pool.samples[split].ids)
+    chosen = [summaries[members] for members in _sets(lineup, replaces)]
+    return Stages(chosen, cost[-1:] if lineup.fixed else cost, pool.samples[split].ids)
 
 
-def name_columns(pool: Pool, order: Lineup, setting: Setting) -> SettingColumns:
-    """The columns that name a setting."""
-    networks = [pool.networks[node] for node in order.nodes]
+def name_columns(pool: Pool, lineup: Lineup, setting: Setting) -> SettingColumns:
+    """Return the columns that name a setting of a lineup."""
+    networks = [pool.networks[place] for place in lineup.places]
     return SettingColumns(
         dataset=pool.dataset,
         family=pool.families,
         scale=pool.scales,
         members=members_of(networks),
         exits=exits_of(networks),
-        size=len(order.nodes),
-        cascades=order.cascades,
+        size=len(lineup.places),
+        cascades=lineup.cascades,
         **setting.columns,
     )
 
 
 def _place(rule: Rule, setting: Setting) -> dict[str, Any]:
-    """Where the window of the first stage lies, and whether it was clamped at the lowest or the highest score."""
+    """Return the window of the first stage, and whether it was clamped at the lowest or the highest score, as columns."""
     if not isinstance(rule, IntervalRule):
         return dict.fromkeys(("tau", "low", "high", "clamped"))
     first, clamped = rule.intervals[0], None

@@ -1,0 +1,131 @@
+"""`wee predict`: folders, lists, unreadable images, a killed run, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
+from tests.helpers.configs import composed
+from wee.cascade.module import Cascade
+from wee.commands.evaluate import EvaluateConfig
+from wee.data.corruption.split import CorruptedDraws
+
+CASCADE = Path("outputs", "cascades", "c")
+
+
+@pytest.fixture(scope="module")
+def folder(trained: Path, tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
+    """A folder with a cascade, and 40 test images in class folders. Copy it; do not write into it."""
+    place = tmp_path_factory.mktemp("predicted")
+    shutil.copytree(trained / "outputs", place / "outputs")
+    wee("calibrate", *SMALL, *QUICK, "scale=[s1,s2]", "task=risk@50", "target=100", "name=c", cwd=place)
+    evaluated = composed("evaluate", *SMALL)
+    assert isinstance(evaluated, EvaluateConfig)
+    split = evaluated.dataset.split("test")
+    assert isinstance(split, CorruptedDraws)
+    for number in range(40):
+        file = place / "images" / str(split.labels[number]) / f"{number:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(split.images[number, 0]).save(file)
+    return place
+
+
+@pytest.fixture
+def work(folder: Path, tmp_path: Path) -> Path:
+    for name in ("outputs", "images"):
+        shutil.copytree(folder / name, tmp_path / name)
+    return tmp_path
+
+
+def test_predictions_are_those_of_the_cascade_on_the_pixels(work: Path, wee: Wee) -> None:
+    shown = wee("predict", f"cascade={CASCADE}", "images=images", "batch_size=16", cwd=work).stdout
+    table = pd.read_csv(work / "outputs" / "predictions" / "predictions.csv", dtype={"class": str})
+    assert list(table.columns) == ["file", "label", "class", "confidence", "stage", "accepted"]
+    assert len(table) == 40
+    cascade = Cascade.load(work / CASCADE)
+    pixels = np.stack([np.asarray(Image.open(work / "images" / name)) for name in table.file])[:, None]
+    expected = cascade(torch.from_numpy(pixels))
+    assert (table["class"] == table.label.astype(str)).all()
+    close = (
+        np.abs(expected.confidence.numpy() - table.confidence) < 0.02
+    )  # files are resized as 8-bit pixels, tensors are not
+    assert close.mean() > 0.9
+    assert (table.label == expected.label.numpy())[close].mean() > 0.9
+    assert "risk of what is accepted" in shown
+    assert last_report(work, "predict") == {"predictions": 40, "unreadable": 0, "accepted": int(table.accepted.sum())}
+    failed = wee("predict", f"cascade={CASCADE}", "images=images", cwd=work, code=1).stderr
+    assert "exists: give another output=FILE, or replace it with overwrite=true" in failed
+
+
+def test_unreadable_images_are_listed_and_skipped(work: Path, wee: Wee) -> None:
+    (work / "images" / "0" / "broken.png").write_bytes(b"no image")
+    whole = next((work / "images" / "1").iterdir())
+    (work / "images" / "1" / "cut.png").write_bytes(whole.read_bytes()[:60])
+    done = wee("predict", f"cascade={CASCADE}", "images=images", cwd=work)
+    text = done.stdout + done.stderr
+    assert "skipped: 0/broken.png" in text
+    assert "skipped: 1/cut.png" in text
+    assert "40 predictions; 2 images could not be read" in text
+
+
+def test_a_killed_run_goes_on(work: Path, wee: Wee) -> None:
+    overrides = ("predict", f"cascade={CASCADE}", "images=images")
+    wee(*overrides, cwd=work)
+    table = work / "outputs" / "predictions" / "predictions.csv"
+    complete = table.read_text()
+    cascade = Cascade.load(work / CASCADE)
+    assert cascade.description is not None
+    from wee.data.images.listing import list_images
+
+    key = f"{cascade.description.calibrated_on['key'][:8]}{list_images(work / 'images').fingerprint[:8]}"
+    lines = complete.splitlines(keepends=True)
+    marked = [
+        line.replace(line.split(",")[3], "0.125") for line in lines[1:11]
+    ]  # so that a second prediction would show
+    (table.parent / f".predictions.csv.{key}.part").write_text("".join([lines[0], *marked, lines[11][:9]]))
+    table.unlink()
+    wee(*overrides, cwd=work)
+    resumed = pd.read_csv(table)
+    assert len(resumed) == 40
+    assert (resumed.confidence == 0.125).sum() == 10
+    assert resumed.file.tolist() == pd.read_csv(work / "outputs" / "predictions" / "predictions.csv").file.tolist()
+
+
+def test_a_list_without_classes(work: Path, wee: Wee) -> None:
+    names = [str(path.relative_to(work)) for path in sorted((work / "images").rglob("*.png"))[:5]]
+    (work / "list.txt").write_text("\n".join(names) + "\n")
+    shown = wee("predict", f"cascade={CASCADE}", "images=list.txt", "output=here.csv", cwd=work).stdout
+    assert pd.read_csv(work / "here.csv").file.tolist() == names
+    assert "risk of what is accepted" not in shown
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("cascade=images", "images=images"), "images is not the folder of a cascade: it has no cascade.json"),
+        ((f"cascade={CASCADE}", "images=nowhere"), "there is no nowhere"),
+        ((f"cascade={CASCADE}", "images=empty"), "there are no images in empty"),
+        ((f"cascade={CASCADE}", "images=strange"), "has class folders that the cascade does not know: cat"),
+        ((f"cascade={CASCADE}",), "images is not set"),
+        ((f"cascade={CASCADE}", "images=images", "batch_size=0"), "batch_size is 0"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(
+    overrides: tuple[str, ...], message: str, folder: Path, tmp_path: Path, wee: Wee
+) -> None:
+    for name in ("outputs", "images"):
+        (tmp_path / name).symlink_to(folder / name)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "strange" / "cat").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(tmp_path / "strange" / "cat" / "a.png")
+    failed = wee("predict", *overrides, "output=x.csv", "hydra.run.dir=runs", cwd=tmp_path, code=1).stderr
+    assert message in failed
+    assert "Traceback" not in failed
+    assert not (tmp_path / "x.csv").exists()

@@ -1,0 +1,1 @@
+"""Live cascades: calibrated on the store, saved to a folder, run on images."""

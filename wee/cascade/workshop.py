@@ -1,0 +1,237 @@
+"""Where a cascade is made: the validation set in its parts, the search, and what becomes of the chosen setting."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wee.cascade.calibrate import Calibrated, calibrate, certified, expected, parts
+from wee.cascade.card import write_card
+from wee.cascade.config import CascadePlan
+from wee.cascade.description import CascadeDescription, StageDescription, checksum
+from wee.cascade.search import Choice, Material, Network, Places, search
+from wee.data.splits import TEST, VAL, SplitName
+from wee.errors import WeeError
+from wee.files import commit_folder, temporary_folder
+from wee.method import Outcome, Stages, Summary
+from wee.method.arrays import Floats, Ints
+from wee.method.metrics import Task
+from wee.sweep.cache import SummaryCache
+
+if TYPE_CHECKING:
+    from wee.members.origins import Origin
+    from wee.sweep.pool import Pool
+
+
+class Workshop:
+    """Makes a cascade of the networks of a pool.
+
+    Args:
+        plan: how the cascade is to be made.
+        pool: the networks, with their logits on the validation and the test set.
+        cache: gives the summaries of networks.
+        done: called with the number of settings that have been evaluated since the last call.
+    """
+
+    def __init__(
+        self, plan: CascadePlan, pool: Pool, cache: SummaryCache, done: Callable[[int], None] = lambda number: None
+    ) -> None:
+        self._plan, self._pool, self._cache, self._done = plan, pool, cache, done
+        self.task, self.score = Task.parse(plan.task), plan.score
+        self._summaries: dict[tuple[SplitName, Places], Summary] = {}
+        self.parts = parts(pool.samples[VAL].groups, plan.guarantee, plan.seed)
+
+    @property
+    def _replaces(self) -> bool:
+        return self._pool.multi_exit or self._plan.replaces
+
+    @cached_property
+    def _temperatures(self) -> list[float] | None:
+        """The temperature of each network, fitted on the tuning samples."""
+        if not self._plan.temperature:
+            return None
+        from wee.method import fit_temperature
+
+        for network in self._pool.networks:
+            if VAL in network.entries:
+                network.entries[VAL].verify("logits")
+        labels = self._pool.samples[VAL].labels[self.parts.tuning]
+        return [fit_temperature(network.logits[VAL][self.parts.tuning], labels) for network in self._pool.networks]
+
+    def _summary(self, split: SplitName, members: Places) -> Summary:
+        """The summary of a set of networks on all samples of a split."""
+        if (split, members) not in self._summaries:
+            computed = self._cache.summaries(self._pool, split, [members], [self.score], self._temperatures)
+            self._summaries[split, members] = computed[members]
+        return self._summaries[split, members]
+
+    def stages(self, lineup: Places, split: SplitName, samples: Ints | None = None) -> Stages:
+        """The stages of a lineup on a split, or on some of its samples."""
+        every = np.arange(len(self._pool.samples[split].ids)) if samples is None else samples
+        return self._material(split, every).stages(lineup)
+
+    def _material(self, split: SplitName, samples: Ints) -> Material:
+        networks = [
+            Network(
+                network.cost,
+                (network.family, network.scale, network.member),
+                f"{network.family}/{network.scale} member {network.member}",
+            )
+            for network in self._pool.networks
+        ]
+        taken: dict[Places, Summary] = {}
+
+        def summary(members: Places) -> Summary:
+            if members not in taken:
+                taken[members] = self._summary(split, members).take(samples)
+            return taken[members]
+
+        return Material(
+            networks, self._pool.multi_exit, self._replaces, summary, self._pool.samples[split].ids[samples]
+        )
+
+    def front(self) -> list[Choice]:
+        """The non-dominated settings on the tuning samples; see `wee.cascade.search.search`."""
+        return search(self._material(VAL, self.parts.tuning), self.task, self.score, self._plan.sizes, self._done)
+
+    def outcome(self, choice: Choice, split: SplitName, samples: Ints | None = None) -> Outcome:
+        """The outcome of a setting."""
+        stages = self.stages(choice.lineup, split, samples)
+        return stages.at(choice.rule(stages))
+
+    def calibrated(self, choice: Choice) -> Calibrated:
+        """The acceptance threshold of a setting, and what is certified."""
+        tuning = self.stages(choice.lineup, VAL, self.parts.tuning)
+        certification = (
+            self.stages(choice.lineup, VAL, self.parts.certification) if self._plan.guarantee.count else tuning
+        )
+        return calibrate(tuning, certification, choice.rule, self.task, self._plan.guarantee)
+
+    def describe(
+        self,
+        choice: Choice,
+        origins: Mapping[tuple[str, int], Origin],
+        classes: Sequence[str],
+        identity: Mapping[str, Any],
+    ) -> CascadeDescription:
+        """The description of the calibrated cascade, without the checksums of its weights."""
+        plan, calibrated = self._plan, self.calibrated(choice)
+        certification = len(self.parts.certification)
+        intervals = (plan.bootstrap.resamples, plan.bootstrap.level, plan.bootstrap.seed)
+        numbers = {
+            str(split): expected(
+                self.outcome(choice, split),
+                self.score,
+                calibrated.threshold,
+                self._pool.samples[split].groups,
+                *intervals,
+            )
+            for split in (TEST,)
+        }
+        tuned = self.outcome(choice, VAL, self.parts.tuning)
+        tuning = expected(
+            tuned, self.score, calibrated.threshold, self._pool.samples[VAL].groups[self.parts.tuning], *intervals
+        )
+        how = {"budget": dict(plan.budget)} if plan.budget else {"target": plan.target}
+        return CascadeDescription(
+            dataset=self._pool.dataset,
+            classes=classes,
+            task=str(self.task),
+            score=self.score,
+            combine="replace" if self._replaces else "average",
+            stages=[self._stage(place, origins) for place in choice.lineup],
+            summing_order=choice.lineup,
+            rule=choice.rule,
+            acceptance=calibrated.threshold,
+            chosen={
+                **how,
+                "cost": self._pool.cost,
+                "value": choice.value,
+                "average_cost": choice.cost,
+            },
+            tuning=tuning,
+            calibrated_on={
+                **identity,
+                "wee": version("wee"),
+                "split_seed": plan.seed,
+                "tuning_samples": len(self.parts.tuning),
+                "tuning_groups": self.parts.groups,
+                "certification_samples": certification,
+            },
+            expected=numbers,
+            certified=certified(calibrated, plan.guarantee, certification),
+        )
+
+    def _stage(self, place: int, origins: Mapping[tuple[str, int], Origin]) -> StageDescription:
+        network = self._pool.networks[place]
+        origin = origins[network.scale, network.member]
+        temperatures = self._temperatures
+        return StageDescription(
+            family=network.family,
+            scale=network.scale,
+            member=network.member,
+            exit=network.exit,
+            weights=f"{network.scale}-{network.member}.safetensors",
+            sha256="",
+            architecture=origin.architecture.identity(),
+            transform=origin.transform.describe(),
+            channels=origin.dataset.channels,
+            temperature=None if temperatures is None else temperatures[place],
+            costs={self._pool.cost: network.cost},
+        )
+
+    def save(
+        self,
+        description: CascadeDescription,
+        origins: Mapping[tuple[str, int], Origin],
+        folder: Path,
+        overwrite: bool,
+        curves: Mapping[str, tuple[Floats, Floats]],
+    ) -> CascadeDescription:
+        """Write the weights, the description and its card into a folder, which appears in one step.
+
+        Returns:
+            The description with the checksums of the weights.
+        """
+        from dataclasses import replace
+
+        from safetensors.torch import save_file
+
+        temporary = temporary_folder(folder)
+        stages = []
+        for stage in description.stages:
+            file = temporary / stage.weights
+            if not file.exists():
+                module = origins[stage.scale, stage.member].network().module
+                state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+                save_file(state, file)
+            stages.append(replace(stage, sha256=checksum(file)))
+        complete = replace(description, stages=stages)
+        complete.save(temporary)
+        write_card(temporary, complete, curves)
+        replaced = temporary_folder(folder)
+        if overwrite and folder.exists():
+            folder.rename(replaced / folder.name)
+        committed = commit_folder(temporary, folder)
+        shutil.rmtree(replaced)
+        if not committed:
+            raise WeeError(f"{folder} was made by another process meanwhile; choose another name=NAME")
+        return complete
+
+    def curves(self, choice: Choice) -> dict[str, tuple[Floats, Floats]]:
+        """Coverage and risk on the test set, both in [0, 1], of the cascade, its first stage and the full ensemble."""
+        stages = self.stages(choice.lineup, TEST)
+        exits = {"cascade": choice.rule(stages), "first stage": np.zeros(len(stages.ids), np.int64)}
+        exits["all stages"] = np.full(len(stages.ids), len(stages) - 1)
+        curves = {}
+        for name, places in exits.items():
+            ranked = stages.at(places).ranked(self.score)
+            accepted = np.arange(1, len(ranked) + 1)
+            curves[name] = accepted / len(ranked), np.cumsum(ranked.wrong) / accepted
+        return curves

@@ -1,0 +1,276 @@
+"""`wee calibrate`: from the logits in the store to a cascade that runs, in a folder of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import MISSING
+
+from wee.app.command import Command, command
+from wee.app.console import progress, show
+from wee.app.failures import report
+from wee.app.fields import Checked, as_list, check_name, choice, written
+from wee.app.groups import Group
+from wee.cascade.config import CascadePlan, GuaranteeConfig, check_choice
+from wee.catalogue import Catalogue
+from wee.commands import find_command, modules
+from wee.commands.members import MembersConfig, recipes, resolve_dataset
+from wee.costs import COSTS, MACS, source_conditions
+from wee.costs.config import CostConfig
+from wee.data.config import LabelledConfig
+from wee.data.kinds import sample_identity
+from wee.data.splits import TEST, VAL
+from wee.errors import WeeError
+from wee.identity import key_of
+from wee.method.metrics import METRICS, TASKS, Task
+from wee.method.scores import SCORES
+from wee.method.summaries import SCORING
+from wee.sweep.config import SAME, BootstrapConfig, ScoreConfig, ScoringConfig, TaskConfig
+
+if TYPE_CHECKING:
+    from wee.cascade.search import Choice
+    from wee.cascade.workshop import Workshop
+    from wee.members.origins import Origin
+    from wee.store import Address
+    from wee.sweep.pool import Pool
+
+log = logging.getLogger("wee")
+
+
+@dataclass
+class CalibrateConfig(MembersConfig):
+    """The config of `wee calibrate`.
+
+    Attributes:
+        name: The name of the cascade, and of its folder; by default made of the data set, the family and the task.
+        score: The confidence that decides, and that predictions are accepted by.
+        task: What the cascade is for.
+        cost: The cost that settings are chosen by.
+        budget: The largest average cost on the tuning samples, by the name of the cost: {macs: 1e6}.
+        target: The value of the task to reach on the tuning samples, in per cent; the cheapest setting that does is chosen.
+        stages: The largest number of stages.
+        guarantee: What is guaranteed.
+        bootstrap: The intervals of the expected numbers.
+        scoring: How logits are scored, where no sweep has done it before.
+        pick: Where several entries have one name, which to take; see `wee sweep`.
+        seed: The seed of the split of the validation set.
+        overwrite: Whether to replace a cascade of the same name that was calibrated otherwise.
+    """
+
+    name: str = ""
+    score: ScoreConfig = MISSING
+    task: TaskConfig = MISSING
+    cost: CostConfig = MISSING
+    budget: Checked[dict[str, float]] = written({})
+    target: float | None = None
+    stages: int = 3
+    guarantee: GuaranteeConfig = field(default_factory=GuaranteeConfig)
+    bootstrap: BootstrapConfig = field(default_factory=lambda: BootstrapConfig(1000))
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    pick: Checked[list[str]] = written(None)
+    seed: int = 0
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.name = self.name or f"{self.dataset.name}-{self.family.name}-{self.task.names[0].replace('@', '')}"
+        check_name("name", self.name)
+        self.pick = [] if self.pick is None else [str(beginning) for beginning in as_list(self.pick)]
+        for key, names in (("task", self.task.names), ("score", self.score.exit)):
+            if len(names) > 1:
+                raise WeeError(
+                    f"a cascade is calibrated for one {key}, and {' and '.join(names)} are chosen; choose one"
+                )
+        if not Task.parse(self.task.names[0]).metric.on_id:
+            raise WeeError(
+                f"task={self.task.names[0]} is about OOD data, and a setting is chosen on ID data alone: choose cov@.. or "
+                "risk@.."
+            )
+        others = [name for name in self.score.evaluation if name not in (SAME, self.score.exit[0])]
+        if others:
+            raise WeeError(
+                f"a cascade decides and accepts by one score, and {others[0]} cannot decide an exit, or is another one: choose "
+                f"one of {', '.join(name for name, score in SCORES.items() if not score.several)}"
+            )
+        if self.ensemble.scales or self.ensemble.exits:
+            raise WeeError(
+                "calibrate searches scales and exits by itself: leave out ensemble.scales and ensemble.exits"
+            )
+        if self.seed < 0:
+            raise WeeError(f"seed is {self.seed}: it is a whole number that is not negative")
+        self.budget = {name: float(value) for name, value in self.budget.items() if value is not None}
+        check_choice(self.budget, self.target, self.stages, self.cost.measure)
+        if self.guarantee.macs is not None and self.cost.measure != MACS:
+            raise WeeError(f"guarantee.macs is about MACs, and cost={self.cost.measure}: choose cost={MACS}")
+        if self.bootstrap.resamples < 1:
+            raise WeeError("bootstrap.resamples is 0: the expected numbers of a cascade come with intervals")
+
+
+def calibrate(cfg: CalibrateConfig) -> None:
+    """Choose a setting, fix its thresholds, certify what is asked for, and save the cascade."""
+    from wee.cascade.card import summary
+    from wee.cascade.description import FILE, CascadeDescription
+    from wee.cascade.workshop import Workshop
+    from wee.store.derived import Derived
+    from wee.sweep.cache import SummaryCache
+
+    dataset = resolve_dataset(cfg)
+    origins = _origins(cfg, dataset)
+    pool = _read(cfg, dataset, origins)
+    folder = Path(cfg.paths.outputs, "cascades", cfg.name)
+    plan = _plan(cfg)
+    identity = _identity(cfg, plan, pool)
+    if _is_there(folder / FILE, identity, cfg.overwrite):
+        log.info(f"this cascade is there already: {folder}")
+        description = CascadeDescription.load(folder)
+    else:
+        with progress("settings") as bar:
+            bar_task = bar.add_task("searching", total=None)
+            cache = SummaryCache(cfg.scoring, Derived(cfg.paths.store))
+            workshop = Workshop(plan, pool, cache, lambda number: bar.advance(bar_task, number))
+            chosen = _choose(cfg, workshop)
+        description = workshop.describe(chosen, origins, dataset.class_names(), identity)
+        description = workshop.save(description, origins, folder, cfg.overwrite, workshop.curves(chosen))
+    show(summary(description))
+    certified = description.certified
+    if certified is not None and certified.refusal is not None:
+        log.warning(f"not certified: {certified.refusal}")
+    log.info(f"{folder}: {', '.join(path.name for path in sorted(folder.iterdir()))}")
+    report(folder=str(folder), certified=None if certified is None else asdict(certified))
+
+
+def _choose(cfg: CalibrateConfig, workshop: Workshop) -> Choice:
+    """The setting within the budget, or that reaches the target.
+
+    Raises:
+        WeeError: there is none; the message names the nearest.
+    """
+    from wee.cascade.search import reaching, within_budget
+
+    front = workshop.front()
+    if cfg.target is not None:
+        return reaching(front, workshop.task, cfg.target)
+    (budget,) = cfg.budget.values()
+    return within_budget(front, workshop.task, budget, COSTS.find(cfg.cost.measure).label)
+
+
+def _origins(cfg: CalibrateConfig, dataset: LabelledConfig) -> dict[tuple[str, int], Origin]:
+    """Where the weights of each member come from, by scale and number."""
+    from wee.members.origins import source
+
+    return {
+        (recipe.scale, recipe.member): source(
+            dataset, cfg.family, recipe.scale, recipe.member, recipe, cfg.paths.checkpoints
+        )
+        for recipe in recipes(cfg, dataset)
+    }
+
+
+def _read(cfg: CalibrateConfig, dataset: LabelledConfig, origins: Mapping[tuple[str, int], Origin]) -> Pool:
+    """The networks that the search chooses from.
+
+    Raises:
+        WeeError: weights, logits or costs are missing; the message has the command that makes them.
+    """
+    from wee.store import LogitStore
+    from wee.sweep.pool import Unpriced, read_pool
+
+    weights = {}
+    for key, origin in origins.items():
+        try:
+            weights[key] = origin.weights
+        except WeeError as error:
+            raise WeeError(f"{origin.name}: {error}") from None
+
+    def expected(address: Address) -> Mapping[str, Any]:
+        samples = sample_identity(dataset, address.split.part)
+        identity: dict[str, Any] = {} if samples is None else {"samples": samples}
+        return {**identity, "weights": weights[address.scale, address.member]}
+
+    names = dataset.name, cfg.family.name, cfg.scale, cfg.member, [VAL, TEST], cfg.pick
+    conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
+    try:
+        pool, missing = read_pool(LogitStore(cfg.paths.store), *names, expected, cfg.cost.measure, conditions)
+    except Unpriced as error:
+        raise WeeError(f"{error}. Measure it: {command('evaluate', cost=cfg.cost.measure)}") from None
+    if pool is None:
+        entries = ", ".join(str(address) for address in missing[:3]) + (", .." if len(missing) > 3 else "")
+        raise WeeError(f"the store has no logits of {entries}. Evaluate: {command('evaluate')}")
+    return pool
+
+
+def _plan(cfg: CalibrateConfig) -> CascadePlan:
+    """How the cascade is to be made."""
+    return CascadePlan(
+        task=cfg.task.names[0],
+        score=cfg.score.exit[0],
+        sizes=cfg.stages,
+        budget=cfg.budget,
+        target=cfg.target,
+        guarantee=cfg.guarantee,
+        replaces=cfg.ensemble.combine == "replace",
+        temperature=cfg.ensemble.temperature,
+        bootstrap=cfg.bootstrap,
+        seed=cfg.seed,
+    )
+
+
+def _identity(cfg: CalibrateConfig, plan: CascadePlan, pool: Pool) -> dict[str, Any]:
+    """What fixes a calibrated cascade: how it is made, and the entries it is made from."""
+    kind = Task.parse(plan.task).kind.name
+    plugins = {
+        name: catalogue.source(name)
+        for name, catalogue in ((plan.score, SCORES), (kind, METRICS))
+        if catalogue.source(name) is not None
+    }
+    networks = [[one.family, one.scale, one.member, one.exit, one.cost] for one in pool.networks]
+    cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": networks}
+    entries = sorted(f"{entry.address} {entry.key} {entry.checksum}" for entry in pool.entries)
+    settings = {**plan.describe(), "cost": cost, "plugins": plugins, "scoring": SCORING, "wee": version("wee")}
+    return {"settings": settings, "entries": entries, "key": key_of({"settings": settings, "entries": entries})}
+
+
+def _is_there(path: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
+    """Whether the cascade is there already.
+
+    Raises:
+        WeeError: another cascade has the same name.
+    """
+    from wee.cascade.description import CascadeDescription
+
+    if not path.parent.exists():
+        return False
+    try:
+        key = CascadeDescription.load(path.parent).calibrated_on.get("key")
+    except WeeError:
+        key = None
+    if key == identity["key"]:
+        return True
+    if not overwrite:
+        raise WeeError(
+            f"{path.parent} holds a cascade that was calibrated otherwise: choose another name=NAME, or replace it with "
+            "overwrite=true"
+        )
+    return False
+
+
+GROUPS: Mapping[str, Catalogue[Any]] = {"task": TASKS, "score": SCORES, "cost": COSTS}
+"""The config groups whose choices come from catalogues."""
+
+COMMAND = Command(
+    "calibrate",
+    CalibrateConfig,
+    calibrate,
+    modules(),
+    {name: Group(catalogue, choice) for name, catalogue in GROUPS.items()},
+)
+
+
+if __name__ == "__main__":
+    # Not this module's own COMMAND: what is pickled for other processes must not live in __main__.
+    find_command("calibrate").main()

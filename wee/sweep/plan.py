@@ -1,0 +1,94 @@
+"""The plan of a sweep: what is computed, as one typed object that has been checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from wee.data.splits import TEST, VAL, SplitName
+from wee.errors import WeeError
+from wee.members.config import EnsembleConfig
+from wee.method import Convention, Metric, Task
+from wee.method.policies import Role
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.pool import Pool
+from wee.sweep.settings import Lineup, Setting, all_lineups, settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep computes: the configs of its parts, and the names of its OOD and shifted sets.
+
+    Raises:
+        WeeError: a task or metric does not exist, or one needs OOD data and there is none.
+    """
+
+    ensemble: EnsembleConfig
+    policy: PolicyConfig
+    window: WindowConfig
+    score: ScoreConfig
+    task: TaskConfig
+    bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
+    ood: Sequence[str] = ()
+    shift: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for role in Role:  # making a policy checks the values of its parameters
+            list(settings(role, self.ensemble.size, self.policy, self.window, self.score, self.tasks, self.convention))
+        measured_for: dict[str, Task] = {}
+        for metric in (metric for task in self.tasks for metric in Metric.deployed_for(task)):
+            other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
+            if other != metric.operated_for:
+                raise WeeError(
+                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
+                    "apart by name: sweep these tasks one by one"
+                )
+        for metric in self.metrics:
+            if not metric.on_id and not self.ood:
+                raise WeeError(
+                    f"{metric.name} is about OOD data, and ood is empty: choose OOD sets, for instance ood=[photos]"
+                )
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks that windows are set for."""
+        return [Task.parse(name) for name in self.task.names]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that are measured: all tasks and other metrics of the config, and the deployed metrics of every task."""
+        named = [Metric.parse(name) for name in [*self.task.names, *self.task.metrics]]
+        deployed = [metric for task in self.tasks for metric in Metric.deployed_for(task)]
+        metrics = {metric.name: metric for metric in [*named, *deployed]}
+        for metric in metrics.values():
+            if metric.deployed is not None and metric.operated_for is None:
+                raise WeeError(
+                    f"task.metrics has {metric.name}: deployed metrics are measured for every task in task.names; "
+                    "name the task there instead"
+                )
+        return list(metrics.values())
+
+    @property
+    def splits(self) -> list[SplitName]:
+        """The splits of the store that are read."""
+        return [VAL, TEST, *(SplitName.ood(name) for name in self.ood), *self.shifted]
+
+    @property
+    def shifted(self) -> list[SplitName]:
+        """The splits that are shifted test sets."""
+        return [SplitName.shifted(name) for name in self.shift]
+
+    @property
+    def convention(self) -> Convention:
+        """How curves are read."""
+        return cast("Convention", self.task.convention)
+
+    def settings(self, lineup: Lineup) -> list[Setting]:
+        """Return the settings of a lineup."""
+        configs = (self.policy, self.window, self.score, self.tasks, self.convention)
+        return list(settings(lineup.role, len(lineup.places), *configs))
+
+    def points(self, pool: Pool) -> int:
+        """Return the number of settings to run on a pool."""
+        return sum(len(self.settings(lineup)) for lineup in all_lineups(pool, self.ensemble))
