@@ -196,6 +196,15 @@ class Row(SettingColumns):
     upper: float | None
 
 
+def table_of(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return rows as a table, with the columns of `Row`, as they are written."""
+    columns = {}
+    for column in fields(Row):
+        values, write = [getattr(row, column.name) for row in rows], column.metadata.get("write")
+        columns[column.name] = values if write is None else [write(value) for value in values]
+    return pd.DataFrame(columns)
+
+
 def _columns(*parts: Part, first: Iterable[str] = ()) -> list[str]:
     """Return the columns with some parts: those in `first`, then the others in the order of the table."""
     names = [column.name for column in fields(Row) if column.metadata.get("part") in parts]

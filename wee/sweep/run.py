@@ -30,7 +30,7 @@ from wee.sweep.config import BootstrapConfig, ScoringConfig
 from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.prices import with_macs
-from wee.sweep.rows import COLUMNS, Row, SettingColumns
+from wee.sweep.rows import Row, SettingColumns, table_of
 from wee.sweep.rules import Acceptance, LineupMember, SavedRule
 from wee.sweep.settings import Lineup, Setting, all_lineups, check_widths, exits_of, members_of
 
@@ -70,7 +70,7 @@ class Result:
 
     def table(self) -> pd.DataFrame:
         """Return the rows as a table."""
-        return with_macs(pd.DataFrame([row.written() for row in self.rows], columns=COLUMNS))
+        return with_macs(table_of(self.rows))
 
     def extend(self, other: Result) -> None:
         """Append the rows and the rules of another result."""
