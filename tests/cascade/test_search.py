@@ -21,7 +21,7 @@ def material() -> Material:
     logits = [(noise[k] + (1.0 + 0.5 * k) * np.eye(4)[labels]).astype(np.float32) for k in range(3)]
     sets = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
     summaries = summarise(logits, labels, sets, ["msp"])
-    networks = [Network(float(4**k), ("made", f"s{k}", 0), f"made/s{k} member 0") for k in range(3)]
+    networks = [Network(float(4**k), ("made", f"s{k}", 0)) for k in range(3)]
     ids = np.array([str(k) for k in range(400)], dtype=np.bytes_)
 
     def summary(members: tuple[int, ...]) -> Summary:
@@ -56,7 +56,7 @@ def test_the_numbers_of_a_choice_are_those_of_its_rule(material: Material) -> No
 def test_followers(material: Material) -> None:
     assert list(material.followers((0,))) == [1, 2]
     assert list(material.followers((1,))) == [2]  # a cheaper network does not run after a more expensive one
-    exits = [Network(float(k + 1), ("made", "m", k // 2), "") for k in range(4)]
+    exits = [Network(float(k + 1), ("made", "m", k // 2)) for k in range(4)]
     multi_exit = Material(exits, exits=True, replaces=True, summary=material.summary, ids=material.ids)
     assert list(multi_exit.followers((0,))) == [1]
     assert list(multi_exit.followers((1,))) == []

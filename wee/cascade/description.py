@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -176,6 +177,11 @@ class CascadeDescription:
     tuning: Expectation
     expected: Mapping[str, Expectation]
     certified: Certification | None = None
+
+    def cost_of_leaving(self, cost: str) -> list[float]:
+        """Return the cost of a sample that leaves at each stage: that of an exit, or the sum over the networks so far."""
+        costs = [stage.costs[cost] for stage in self.stages]
+        return costs if self.stages[0].exit is not None else list(itertools.accumulate(costs))
 
     def to_dict(self) -> dict[str, Any]:
         """The description as strict JSON data."""

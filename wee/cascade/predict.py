@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+import io
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,20 +127,20 @@ def predict(
         done: called with the number of images that have been finished since the last call.
 
     Returns:
-        The rows in the order of the listing, and the images that could not be read.
+        The rows of the table, and the images that could not be read.
     """
     key = f"{predictor.description.calibrated_on['key'][:8]}{listing.fingerprint[:8]}"
     part = output.with_name(f".{output.name}.{key}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    rows = list(_read_rows(part)) if part.exists() else []
+    rows = _resumed(part)
     known = {row.file for row in rows}
     remaining = [place for place, name in enumerate(listing.names) if name not in known]
     done(len(known))
     unreadable = Unreadable()
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with part.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(row.cells() for row in rows)
+        if not file.tell():
+            writer.writerow(COLUMNS)
         for start in range(0, len(remaining), batch_size):
             places = remaining[start : start + batch_size]
             batch = predictor.rows(places, unreadable)
@@ -146,28 +148,24 @@ def predict(
             file.flush()
             rows += batch
             done(len(places))
-    order = {name: place for place, name in enumerate(listing.names)}
-    rows.sort(key=lambda row: order[row.file])
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(row.cells() for row in rows)
     part.replace(output)
     return rows, unreadable
 
 
-def _read_rows(part: Path) -> Iterator[PredictedImage]:
-    """Read the complete rows of an unfinished table; the last line of a killed run may be cut off."""
-    with part.open(newline="", encoding="utf-8") as file:
-        text = file.read()
-    complete = text[: text.rfind("\n") + 1]
-    for cells in csv.DictReader(complete.splitlines()):
-        if None in cells.values() or set(cells) != set(COLUMNS):
-            continue
-        yield PredictedImage(
+def _resumed(part: Path) -> list[PredictedImage]:
+    """Return the rows of an unfinished table, and cut off the last line if a killed run has not completed it."""
+    if not part.exists():
+        return []
+    content = part.read_bytes()
+    complete = content[: content.rfind(b"\n") + 1]
+    os.truncate(part, len(complete))
+    return [
+        PredictedImage(
             cells["file"], int(cells["label"]), cells["class"], float(cells["confidence"]), int(cells["stage"]),
             cells["accepted"] == "true",
-        )  # fmt: skip
+        )
+        for cells in csv.DictReader(io.StringIO(complete.decode(), newline=""))
+    ]  # fmt: skip
 
 
 def true_labels(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64] | None:

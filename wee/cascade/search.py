@@ -29,12 +29,10 @@ class Network:
     Attributes:
         cost: the cost of one sample; of an exit, up to that exit.
         member: what two stages cannot share; for exits, what all stages must share.
-        name: how messages name it: "s1 member 0".
     """
 
     cost: float
     member: tuple[str, str, int]
-    name: str
 
 
 @dataclass(frozen=True)

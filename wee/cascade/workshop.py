@@ -78,12 +78,7 @@ class Workshop:
 
     def _material(self, split: SplitName, samples: Ints) -> Material:
         networks = [
-            Network(
-                network.cost,
-                (network.family, network.scale, network.member),
-                f"{network.family}/{network.scale} member {network.member}",
-            )
-            for network in self._pool.networks
+            Network(network.cost, (network.family, network.scale, network.member)) for network in self._pool.networks
         ]
         taken: dict[Places, Summary] = {}
 

@@ -114,7 +114,7 @@ class CalibrateConfig(MembersConfig):
 def calibrate(cfg: CalibrateConfig) -> None:
     """Choose a setting, fix its thresholds, certify what is asked for, and save the cascade."""
     from wee.cascade.card import summary
-    from wee.cascade.description import FILE, CascadeDescription
+    from wee.cascade.description import CascadeDescription
     from wee.cascade.workshop import Workshop
     from wee.store.derived import Derived
     from wee.sweep.cache import SummaryCache
@@ -125,7 +125,7 @@ def calibrate(cfg: CalibrateConfig) -> None:
     folder = Path(cfg.paths.outputs, "cascades", cfg.name)
     plan = _plan(cfg)
     identity = _identity(cfg, plan, pool)
-    if _is_there(folder / FILE, identity, cfg.overwrite):
+    if _is_there(folder, identity, cfg.overwrite):
         log.info(f"this cascade is there already: {folder}")
         description = CascadeDescription.load(folder)
     else:
@@ -235,7 +235,7 @@ def _identity(cfg: CalibrateConfig, plan: CascadePlan, pool: Pool) -> dict[str, 
     return {"settings": settings, "entries": entries, "key": key_of({"settings": settings, "entries": entries})}
 
 
-def _is_there(path: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
+def _is_there(folder: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     """Whether the cascade is there already.
 
     Raises:
@@ -243,17 +243,17 @@ def _is_there(path: Path, identity: Mapping[str, Any], overwrite: bool) -> bool:
     """
     from wee.cascade.description import CascadeDescription
 
-    if not path.parent.exists():
+    if not folder.exists():
         return False
     try:
-        key = CascadeDescription.load(path.parent).calibrated_on.get("key")
+        key = CascadeDescription.load(folder).calibrated_on.get("key")
     except WeeError:
         key = None
     if key == identity["key"]:
         return True
     if not overwrite:
         raise WeeError(
-            f"{path.parent} holds a cascade that was calibrated otherwise: choose another name=NAME, or replace it with "
+            f"{folder} holds a cascade that was calibrated otherwise: choose another name=NAME, or replace it with "
             "overwrite=true"
         )
     return False

@@ -15,6 +15,7 @@ from wee.app.console import progress, show
 from wee.app.failures import report
 from wee.app.paths import Common
 from wee.commands import find_command, modules
+from wee.costs import COSTS
 from wee.errors import WeeError
 from wee.units import si
 
@@ -59,17 +60,17 @@ def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
     import torch
 
-    from wee.cascade.description import CascadeDescription
     from wee.cascade.module import Cascade, RunOptions
     from wee.cascade.predict import Predictor, true_labels
     from wee.cascade.predict import predict as classify
     from wee.data.images.listing import list_images
 
-    description = CascadeDescription.load(Path(cfg.cascade))  # a wrong folder fails before images are listed
-    listing = list_images(Path(cfg.images))
-    labels = true_labels(listing, description.classes)
     device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = Predictor(Cascade.load(cfg.cascade, RunOptions(device)), listing)
+    cascade = Cascade.load(cfg.cascade, RunOptions(device))  # a wrong folder fails before images are listed
+    listing = list_images(Path(cfg.images))
+    predictor = Predictor(cascade, listing)
+    description = predictor.description
+    labels = true_labels(listing, description.classes)
     with progress("images") as bar:
         task = bar.add_task("predicting", total=len(listing.names), unit="images")
         rows, unreadable = classify(
@@ -107,10 +108,9 @@ def _summary(rows: Sequence[PredictedImage], description: CascadeDescription, co
         share = sum(row.stage >= stage for row in rows) / count
         shown.add_row(f"reaches stage {stage}", f"{share:.2%}", f"{expected.reaching[stage - 1].value:.2%}")
     name = str(description.chosen["cost"])
-    costs = [stage.costs[name] for stage in description.stages]
-    totals = costs if description.stages[0].exit is not None else [sum(costs[: k + 1]) for k in range(len(costs))]
+    totals = description.cost_of_leaving(name)
     average = sum(totals[row.stage - 1] for row in rows) / count
-    shown.add_row(f"average {name}", si(average), si(expected.cost.value))
+    shown.add_row(f"average {COSTS.find(name).label}", si(average), si(expected.cost.value))
     for guarantee in description.certified.guarantees if description.certified is not None else []:
         if guarantee.holds:
             limit = f"{100 * guarantee.limit:.5g} %" if guarantee.samples is not None else si(guarantee.limit)
