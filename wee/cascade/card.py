@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from wee.cascade.config import TESTED
+from wee.cascade.config import TESTED, SettingConfig
 from wee.cascade.description import CascadeDescription, Estimate, Expectation
 from wee.costs import COSTS
 from wee.data.splits import TEST
@@ -102,7 +102,7 @@ def _how(description: CascadeDescription) -> list[str]:
     label = COSTS.find(str(chosen["cost"])).label
     rule = []
     if "sweep" in chosen:
-        columns = ("scale", "members", "exits", "policy", "width", "fraction", "parameters", "task")
+        columns = [*SettingConfig.names(), "task"]
         named = [f"{name} {chosen['setting'][name]}" for name in columns if chosen["setting"].get(name) is not None]
         how = f"The setting is one of the sweep {chosen['sweep']}: {', '.join(named)}."
         rule = _saved_and_fitted(description)

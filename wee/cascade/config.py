@@ -103,8 +103,12 @@ class SettingConfig:
     @property
     def columns(self) -> dict[str, Any]:
         """The columns that are compared, with their values as they are written in a table."""
-        names = [entry.name for entry in fields(self) if entry.name != "sweep"]
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in self.names() if getattr(self, name) is not None}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of the columns."""
+        return [entry.name for entry in fields(cls) if entry.name != "sweep"]
 
 
 def check_choice(

@@ -144,7 +144,7 @@ def _ambiguous(rules: Sequence[SavedRule], sweep: str) -> str:
     parts = []
     for name in NAMES:
         values = list(dict.fromkeys(str(rule.setting[name]) for rule in rules))
-        if len(values) > 1 and name in SettingConfig.__dataclass_fields__:
+        if len(values) > 1 and name in SettingConfig.names():
             parts.append(f"setting.{name} ({_listed(values)})")
     return f"{len(rules)} settings of the sweep {sweep} fit; name one of them by {' and '.join(parts)}"
 
