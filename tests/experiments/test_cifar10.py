@@ -70,3 +70,14 @@ def test_the_logits_are_small_enough_to_live_in_a_repository() -> None:
     assert sum(path.stat().st_size for path in files) <= 15_000_000
     for manifest in (path for path in files if path.suffix == ".json"):
         assert "/tmp" not in manifest.read_text()
+
+
+def test_live_cascades_decide_as_the_stored_logits_say() -> None:
+    """A part of what `live.py` compares; the page has the numbers for all images."""
+    images = ROOT / "data" / "cifar10" / "test"
+    if not images.is_dir():
+        pytest.skip(f"the test images of CIFAR-10 are not in {images.relative_to(ROOT)}")
+    command = [sys.executable, str(PAGES / "live.py"), "--images", str(images), "--count", "60", "--batch-size", "30"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("in all: ")
