@@ -17,37 +17,22 @@ from wee.cascade.config import TESTED, GuaranteeConfig
 from wee.cascade.description import Certification, Estimate, Expectation, Guarantee
 from wee.costs import MACS
 from wee.method import IntervalRule, Outcome, Stages, Task
-from wee.method.arrays import Floats, Ints
+from wee.method.arrays import Floats
 from wee.method.bootstrap import draws as group_draws
 from wee.method.bootstrap import group_numbers
 from wee.method.guarantees import (
     Certificate,
     Evidence,
+    Parts,
     accepted_errors,
     certify,
     cost_bound,
     disagreements,
-    one_of_each_group,
-    split_groups,
+    split_parts,
     threshold_candidates,
 )
 from wee.method.intervals import interval
 from wee.method.kernels import LANES
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of the validation set, as places of samples.
-
-    Attributes:
-        tuning: the tuning samples.
-        certification: independent certification samples, one of each group; empty if nothing is to be certified.
-        groups: the number of groups of dependent samples in the tuning part.
-    """
-
-    tuning: Ints
-    certification: Ints
-    groups: int
 
 
 def parts(groups: NDArray[np.bytes_], guarantee: GuaranteeConfig, seed: int) -> Parts:
@@ -58,12 +43,10 @@ def parts(groups: NDArray[np.bytes_], guarantee: GuaranteeConfig, seed: int) -> 
         guarantee: what is to be guaranteed.
         seed: of the split and of the draw of one sample of each group.
     """
+    if guarantee.count:
+        return split_parts(groups, seed, guarantee.share)
     everything = np.arange(len(groups))
-    if not guarantee.count:
-        return Parts(everything, everything[:0], len(np.unique(groups)))
-    certifies = split_groups(groups, seed, guarantee.share)
-    tuning, others = everything[~certifies], everything[certifies]
-    return Parts(tuning, others[one_of_each_group(groups[others], seed)], len(np.unique(groups[tuning])))
+    return Parts(everything, everything[:0], len(np.unique(groups)))
 
 
 @dataclass(frozen=True)
@@ -133,8 +116,7 @@ def calibrate(
         return tests
 
     certificate = certify(evidence(tuned), evidence(certifying), level * len(names))
-    threshold = np.inf if certificate.index is None else float(candidates[certificate.index])
-    return Calibrated(threshold, certificate, names, bound, full_threshold)
+    return Calibrated(certificate.threshold(candidates), certificate, names, bound, full_threshold)
 
 
 def _full(stages: Stages) -> Outcome:

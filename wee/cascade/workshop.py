@@ -54,15 +54,7 @@ class Workshop:
     @cached_property
     def _temperatures(self) -> list[float] | None:
         """The temperature of each network, fitted on the tuning samples."""
-        if not self._plan.temperature:
-            return None
-        from wee.method import fit_temperature
-
-        for network in self._pool.networks:
-            if VAL in network.entries:
-                network.entries[VAL].verify("logits")
-        labels = self._pool.samples[VAL].labels[self.parts.tuning]
-        return [fit_temperature(network.logits[VAL][self.parts.tuning], labels) for network in self._pool.networks]
+        return self._cache.temperatures(self._pool, self.parts.tuning) if self._plan.temperature else None
 
     def _summary(self, split: SplitName, members: Places) -> Summary:
         """The summary of a set of networks on all samples of a split."""
