@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from wee.data.splits import VAL
+from wee.data.splits import VAL, SplitName
 from wee.errors import WeeError
 from wee.method import POLICIES, Outcome, Stages, Summary, Task
 from wee.method.arrays import Floats, Ints
@@ -58,15 +58,16 @@ class Certifier:
             ) from None
         return cls(config, parts, group_numbers(groups[parts.tuning]))
 
-    def tuning(self, validation: Stages) -> Stages:
-        """Return the stages on the tuning samples."""
-        return _take(validation, self.parts.tuning)
+    def parted(self, stages: Mapping[SplitName, Stages]) -> Parted:
+        """Return stages with the validation set in its parts.
 
-    def certifying(self, validation: Stages) -> Stages:
-        """Return the stages on the certification samples."""
-        return _take(validation, self.parts.certification)
+        Args:
+            stages: the stages of a lineup on each split, with temperatures that the tuning part fixes.
+        """
+        tuning, certifying = (_take(stages[VAL], part) for part in (self.parts.tuning, self.parts.certification))
+        return Parted({**stages, VAL: tuning}, certifying)
 
-    def tuned(self, tuning: Tested) -> dict[Task, float]:
+    def tuned(self, tuning: TunedSystem) -> dict[Task, float]:
         """Return the threshold of each task by which points are compared on the tuning part.
 
         It is the laxest candidate whose upper bound on the tuning samples is at most the risk; infinite if there is none.
@@ -74,7 +75,7 @@ class Certifier:
         """
         return {task: tuning.laxest(task.share, self.config.delta) for task in tuning.tasks}
 
-    def certified(self, tuning: Tested, certifying: Outcome) -> dict[Task, float]:
+    def certified(self, tuning: TunedSystem, certifying: Outcome) -> dict[Task, float]:
         """Return the certified threshold of each task; infinite if nothing is certified.
 
         Args:
@@ -85,7 +86,20 @@ class Certifier:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Parted:
+    """The stages of a lineup with the validation set in its parts. All settings of the lineup share them.
+
+    Attributes:
+        stages: the stages on each split; those on the validation set are the stages on the tuning part.
+        certifying: the stages on the certification samples.
+    """
+
+    stages: Mapping[SplitName, Stages]
+    certifying: Stages
+
+
+@dataclass(frozen=True)
+class TunedSystem:
     """A system on the tuning samples, and the risks that it is tested for.
 
     Attributes:

@@ -28,7 +28,7 @@ from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
 from wee.method.policies import Role, is_threshold
 from wee.sweep.cache import SummaryCache
-from wee.sweep.certification import Certifier, Tested
+from wee.sweep.certification import Certifier, Parted, TunedSystem
 from wee.sweep.config import BootstrapConfig, ScoringConfig
 from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
@@ -99,10 +99,13 @@ def compute(
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
     certifier = Certifier.of(pool, plan.guarantee) if plan.certifies else None
     again: Iterable[_LineupStages | None] = itertools.repeat(None)
+    tuned_temperatures: list[float] | None = None
     if certifier is not None and plan.ensemble.temperature:  # the temperatures are fitted again, too
         again = cascades(pool, plan, scorer, certifier.parts.tuning)
+        tuned_temperatures = scorer.temperatures(pool, certifier.parts.tuning)
     result = Result()
     for (lineup, lineup_settings, stages), scaled in zip(cascades(pool, plan, scorer), again, strict=False):
+        parted = None if certifier is None else certifier.parted(stages if scaled is None else scaled[2])
         for setting in lineup_settings:
             cascade = _Cascade(pool, lineup, setting, stages, groups, plan)
             for run in cascade.runs():
@@ -111,10 +114,12 @@ def compute(
                     result.rules.append(cascade.saved(run, temperatures))
                 elif run.adjusted and run.ood is not None:
                     result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
-            if certifier is not None and plan.measured(setting.task, certified=True):
-                refitted = cascade.refitted(certifier, stages if scaled is None else scaled[2])
+            if certifier is not None and parted is not None and plan.certified_for(setting.task):
+                refitted = cascade.refitted(certifier, parted)
                 for run in refitted.runs():
                     result.extend(refitted.measure(run))
+                    if run.split == TEST:
+                        result.rules[-1] = result.rules[-1].with_certified(refitted.saved(run, tuned_temperatures))
             done(1)
     return result
 
@@ -232,10 +237,10 @@ class _Cascade:
                 yield _Run(adjusted, TEST, ood, True, self._beside(outcome, adjusted, ood))
 
     def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
-        """Return the rule of the run on the validation set, with everything that is needed to run it later.
+        """Return the rule of a run, with everything that is needed to run it later.
 
         Args:
-            run: the run.
+            run: the run on the validation set; for a certified system, the run on the test set, which has its thresholds.
             temperatures: the temperature of each network of the pool; None if temperatures are not fitted.
         """
         lineup = []
@@ -296,17 +301,16 @@ class _Cascade:
             result.thresholds.append(baselines.get((number.metric.name, number.score)))
         return result
 
-    def refitted(self, certifier: Certifier, stages: Mapping[SplitName, Stages]) -> _Certified:
+    def refitted(self, certifier: Certifier, parted: Parted) -> _Certified:
         """Return the same setting, to be fitted on the tuning part of the validation set and certified.
 
         Args:
             certifier: how it is certified.
-            stages: the stages of the lineup on each labelled split, with temperatures that the tuning part fixes.
+            parted: the stages of the lineup, with the validation set in its parts.
         """
-        parts = {**stages, VAL: certifier.tuning(stages[VAL])}
         groups = {**self.groups, VAL: certifier.groups}
-        certifying = certifier.certifying(stages[VAL])
-        return _Certified(self.pool, self.lineup, self.setting, parts, groups, self.plan, certifier, certifying)
+        about = (self.pool, self.lineup, self.setting, parted.stages, groups, self.plan)
+        return _Certified(*about, certifier, parted.certifying)
 
     @property
     def _metrics(self) -> list[Metric]:
@@ -379,7 +383,7 @@ class _Certified(_Cascade):
         certifying: the stages of the lineup on the certification samples.
     """
 
-    certifier: Certification
+    certifier: Certifier
     certifying: Stages
 
     @property
@@ -390,8 +394,8 @@ class _Certified(_Cascade):
     def _oods(self) -> Sequence[str]:
         return ()
 
-    def _tested(self, outcome: Outcome, score: str) -> Tested:
-        return Tested(outcome, score, self.plan.certified_for(self.setting.task))
+    def _tested(self, outcome: Outcome, score: str) -> TunedSystem:
+        return TunedSystem(outcome, score, self.plan.certified_for(self.setting.task))
 
     def _set(self, ranking: RankedOutcome) -> Mapping[Task, float]:
         return self.certifier.tuned(self._tested(ranking.outcome, ranking.score))
