@@ -46,8 +46,7 @@ CERTIFIED_COVERAGE = CertifiedKind(
     name="certified",
     label="certified coverage",
     quantity=DEPLOYED_COVERAGE.quantity,
-    help="coverage at a threshold that is certified for a risk of so many per cent (guarantee.delta), in per cent; choosing "
-    "rows by it voids the guarantee",
+    help="coverage at a threshold certified for a risk of so many per cent; choosing rows by it voids the guarantee",
     higher_is_better=True,
     readings=(Kind.COVERAGE_AT_THRESHOLD, Kind.COVERAGE_AT_THRESHOLD),
     share=DEPLOYED_COVERAGE.share,

@@ -276,7 +276,8 @@ def _parse(name: str) -> tuple[MetricKind | None, float | None]:
 
 
 def _unknown(what: str, name: str, known: Mapping[str, str], hint: str) -> WeeError:
-    lines = "".join(f"\n  {form:<18} {line}" for form, line in known.items())
+    width = max(map(len, known))
+    lines = "".join(f"\n  {form:<{width}} {line}" for form, line in known.items())
     return unknown(what, name, known, f"{hint}{lines}")
 
 
