@@ -113,6 +113,61 @@ def test_metrics_and_tasks_of_ones_own_are_in_every_table(tmp_path: Path, monkey
     assert len(list(folder.parent.iterdir())) == 2
 
 
+def test_certified_metrics_are_measured_where_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill_store(tmp_path / "outputs" / "store", scales=("s2", "s3"), count=1200)
+    metrics = "task.metrics=[certified@20,certified_risk@20]"
+    sweep(config(metrics, "bootstrap.resamples=20"))
+    told = capsys.readouterr().out
+    assert "certified with probability 0.9; test, msp" in told
+    (folder,) = (tmp_path / "outputs" / "sweeps" / "t").iterdir()
+    table = read_table(folder)
+    names = {"certified@20", "certified_risk@20"}
+    rows = table[table.metric.isin(names)]
+    assert rows.groupby("policy").metric.nunique().to_dict() == {"single": 2, "ensemble": 2, "window": 2}
+    for name in ("averages", "differences"):
+        assert names <= set(pd.read_csv(folder / f"{name}.csv").metric), name
+    assert set(pd.read_csv(folder / "fronts.csv").metric) & names == {"certified@20"}
+    assert not set(pd.read_csv(folder / "equal_quality.csv").metric) & names
+    assert all(rule.certified is not None for rule in read_rules(folder))
+    drawn = points(table, FigureConfig("f", panels=["certified@20"]), read_averages([folder]))
+    assert set(drawn.look) == {"single", "ensemble", "window"}
+    sweep(config("task.metrics=[]", "guarantee.delta=0.3"))
+    sweep(config("task.metrics=[]", "guarantee.seed=3"))
+    (plain,) = (other for other in folder.parent.iterdir() if other != folder)  # no number depends on the guarantee
+    sweep(config(metrics, "guarantee.delta=0.3", f"fronts.reference={plain}", "name=u"))
+    (other,) = (tmp_path / "outputs" / "sweeps" / "u").iterdir()
+    volumes = pd.read_csv(other / "fronts.csv").groupby("metric").hypervolume.first()
+    assert volumes.isna().to_dict() == {"cov@20": False, "deployed_cov@20": False, "certified@20": True}
+    sweep(config(metrics, f"fronts.reference={other}", "name=v"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["task.metrics=[certified@0]"], "a certified risk is greater than 0 and less than 100 per cent"),
+        (["task.metrics=[certified_fpr@5]"], "no metric 'certified_fpr@5'"),
+        (["task.metrics=[certified@20]"], "the split val of toy is too small for certified metrics"),
+        (["task.metrics=[certified@5]", "policy.names=window"], "for windows that are set for cov@5 alone"),
+    ],
+)
+def test_what_cannot_be_certified_is_refused_before_anything_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=30, group=30)
+    with pytest.raises(WeeError, match=message):
+        sweep(config(*overrides))
+    assert not (tmp_path / "outputs" / "store" / ".scores").exists()
+
+
+def test_a_guarantee_out_of_range_is_refused() -> None:
+    with pytest.raises(WeeError, match="guarantee.delta is 1: it is the probability that a guarantee fails"):
+        config("guarantee.delta=1")
+
+
 PLUGIN = '''
 from dataclasses import dataclass
 

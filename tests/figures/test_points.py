@@ -46,6 +46,11 @@ def test_points_are_test_means_with_their_spread(table: pd.DataFrame) -> None:
     assert 3e6 < point.macs < 6e6
 
 
+def test_what_is_missing_of_a_certified_metric_names_its_task(table: pd.DataFrame) -> None:
+    with pytest.raises(WeeError, match=r"task.names=\[cov@20\] task.metrics=\[certified@20\]"):
+        points(table, FigureConfig("f", panels=["certified@20"], policies=["window"]))
+
+
 def test_metrics_without_a_threshold_show_the_windows_of_the_figures_first_task(table: pd.DataFrame) -> None:
     for panels in (["aurc"], ["aurc", "risk@50"], ["risk@50", "aurc"]):
         task = "risk@50" if "risk@50" in panels else "cov@20"

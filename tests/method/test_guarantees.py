@@ -24,6 +24,7 @@ from wee.method.guarantees import (
     lower_bound,
     one_of_each_group,
     split_groups,
+    split_parts,
     threshold_candidates,
     upper_bound,
 )
@@ -165,6 +166,38 @@ def test_groups_are_not_torn_apart() -> None:
     assert len({int(place) % 5 for place in places}) == 5
     with pytest.raises(WeeError, match="1 independent samples cannot be split"):
         split_groups(np.zeros(9), 0)
+
+
+def test_parts_are_tuning_samples_and_one_certification_sample_of_each_other_group() -> None:
+    groups = np.repeat(np.arange(50), 3).astype(np.bytes_)
+    parts = split_parts(groups, seed=1, share=0.4)
+    certifies = split_groups(groups, 1, 0.4)
+    assert parts.tuning.tolist() == np.flatnonzero(~certifies).tolist()
+    assert (parts.groups, len(parts.certification)) == (30, 20)
+    assert set(groups[parts.certification]) == set(groups[certifies])
+    chosen = one_of_each_group(groups[certifies], 1)
+    assert groups[parts.certification].tolist() == groups[certifies][chosen].tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60)), min_size=1, max_size=8), st.sampled_from([0.05, 0.3]))
+def test_the_laxest_candidate_is_the_last_whose_bound_is_low_enough(
+    counts: list[tuple[int, int]], delta: float
+) -> None:
+    losses, accepted = (np.array(numbers) for numbers in zip(*((k, k + more) for k, more in counts), strict=True))
+    low = [
+        place
+        for place, (k, n) in enumerate(zip(losses.tolist(), accepted.tolist(), strict=True))
+        if n and upper_bound(k, n, delta) <= 0.1
+    ]
+    assert Evidence(losses, accepted, 0.1).laxest(delta) == (low[-1] if low else None)
+
+
+def test_the_certified_threshold_is_a_candidate_or_infinite() -> None:
+    candidates = np.array([0.9, 0.5, 0.1])
+    good = Evidence(np.array([0, 0, 50]), np.array([60, 80, 100]), 0.05)
+    bad = Evidence(np.array([9, 9, 50]), np.array([60, 80, 100]), 0.05)
+    assert certify([good], [good], 0.1).threshold(candidates) == 0.5
+    assert certify([good], [bad], 0.1).threshold(candidates) == np.inf
 
 
 def test_candidates_go_from_strict_to_lax() -> None:

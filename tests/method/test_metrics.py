@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wee.errors import WeeError
-from wee.method import METRICS, Metric, RankedOutcome, Ranking, RiskCoverage, Stages, Summary, Task, bootstrap
+from wee.method import METRICS, Metric, Outcome, RankedOutcome, Ranking, RiskCoverage, Stages, Summary, Task, bootstrap
 from wee.method.metrics import metric_help, task_help
 
 
@@ -37,6 +37,41 @@ def test_more_than_everything_is_refused() -> None:
 def test_what_is_no_metric_is_refused() -> None:
     with pytest.raises(WeeError, match="no metric 'aurcc'; did you mean 'aurc'"):
         Metric.parse("aurcc")
+
+
+@pytest.mark.parametrize("name", ["certified@0", "certified@100", "certified_risk@0.0", "certified_risk@250"])
+def test_a_risk_that_cannot_be_certified_is_refused(name: str) -> None:
+    with pytest.raises(WeeError, match="a certified risk is greater than 0 and less than 100 per cent"):
+        Metric.parse(name)
+
+
+@pytest.mark.parametrize("name", ["certified", "certified@", "certified_fpr@80", "certified@-1", "certified_risk"])
+def test_what_is_no_certified_metric_is_refused(name: str) -> None:
+    with pytest.raises(WeeError, match=f"there is no metric '{name}'"):
+        Metric.parse(name)
+    with pytest.raises(WeeError, match="there is no task 'certified@5'"):
+        Task.parse("certified@5")
+
+
+def test_certified_metrics_are_for_the_task_of_the_same_risk() -> None:
+    coverage, risk = Metric.parse("certified@2.5"), Metric.parse("certified_risk@2.5")
+    assert coverage.operated_for == risk.operated_for == Task.parse("cov@2.5")
+    assert (coverage.label, risk.higher_is_better, coverage.higher_is_better) == (
+        "certified coverage @2.5",
+        False,
+        True,
+    )
+    assert not coverage.on_ood
+    assert "voids the guarantee" in metric_help()["certified@<per cent>"]
+    assert not set(metric_help()) & {"deployed_cov@<per cent>"}
+    with pytest.raises(WeeError, match="needs an acceptance threshold"):
+        coverage.of_ranking(RankedOutcome(_flat(), "msp"))
+
+
+def _flat() -> Outcome:
+    flat, right = np.zeros(4), np.ones(4, bool)
+    summary = Summary({"msp": flat}, flat, flat.astype(int), right, right, flat, flat)
+    return Stages([summary], [1.0], np.arange(4).astype("S")).at(np.zeros(4, int))
 
 
 def test_directions() -> None:

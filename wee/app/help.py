@@ -67,7 +67,8 @@ def _values(values: Mapping[str, Mapping[str, str]]) -> str:
     text = ""
     for key, lines in values.items():
         every = {**lines, "module:Name": "one of your own, in a module on the PYTHONPATH"}
-        text += f"  {key}\n" + "".join(f"     {value:<18} {line}\n" for value, line in every.items()) + "\n"
+        width = max([18, *map(len, every)])
+        text += f"  {key}\n" + "".join(f"     {value:<{width}} {line}\n" for value, line in every.items()) + "\n"
     return f"What some keys take (one name or a list of names):\n\n{text}" if text else ""
 
 

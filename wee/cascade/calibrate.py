@@ -18,19 +18,19 @@ from wee.cascade.description import Certification, Estimate, Expectation, Guaran
 from wee.costs import MACS
 from wee.errors import WeeError
 from wee.method import Interval, IntervalRule, Outcome, Rule, Stages, Task
-from wee.method.arrays import Floats, Ints
+from wee.method.arrays import Floats
 from wee.method.bootstrap import draws as group_draws
 from wee.method.bootstrap import group_numbers
 from wee.method.guarantees import (
     Certificate,
     Evidence,
+    Parts,
     accepted_errors,
     certify,
     cost_bound,
     disagreements,
     fixed_sequence,
-    one_of_each_group,
-    split_groups,
+    split_parts,
     threshold_candidates,
     upper_bound,
 )
@@ -42,21 +42,6 @@ WIDTHS = 50
 """The number of steps from the full ensemble down to the windows of a setting; see `narrowing`."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The parts of the validation set, as places of samples.
-
-    Attributes:
-        tuning: the tuning samples.
-        certification: independent certification samples, one of each group; empty if nothing is to be certified.
-        groups: the number of groups of dependent samples in the tuning part.
-    """
-
-    tuning: Ints
-    certification: Ints
-    groups: int
-
-
 def parts(groups: NDArray[np.bytes_], guarantee: GuaranteeConfig, seed: int) -> Parts:
     """Split the validation set by group; without guarantees, all of it tunes.
 
@@ -65,12 +50,10 @@ def parts(groups: NDArray[np.bytes_], guarantee: GuaranteeConfig, seed: int) -> 
         guarantee: what is to be guaranteed.
         seed: of the split and of the draw of one sample of each group.
     """
+    if guarantee.count:
+        return split_parts(groups, seed, guarantee.share)
     everything = np.arange(len(groups))
-    if not guarantee.count:
-        return Parts(everything, everything[:0], len(np.unique(groups)))
-    certifies = split_groups(groups, seed, guarantee.share)
-    tuning, others = everything[~certifies], everything[certifies]
-    return Parts(tuning, others[one_of_each_group(groups[others], seed)], len(np.unique(groups[tuning])))
+    return Parts(everything, everything[:0], len(np.unique(groups)))
 
 
 @dataclass(frozen=True)
@@ -154,8 +137,7 @@ def _by_thresholds(
 
     tests = evidence(tuned), evidence(certification.at(rule(certification)))
     certificate = certify(*tests, guarantee.delta * len(names) / guarantee.count)
-    threshold = np.inf if certificate.index is None else float(candidates[certificate.index])
-    return Calibrated(rule, threshold, certificate, names, None, full_threshold)
+    return Calibrated(rule, certificate.threshold(candidates), certificate, names, None, full_threshold)
 
 
 def _by_widths(

@@ -9,12 +9,12 @@ from typing import Any
 from wee.app.fields import Checked, as_list, written
 from wee.errors import WeeError
 from wee.method.policies import Width
-from wee.sweep.config import BootstrapConfig
+from wee.sweep.config import BootstrapConfig, CertificationConfig
 from wee.sweep.rows import NUMBERS, SCALES, read_width, write_width
 
 
-@dataclass
-class GuaranteeConfig:
+@dataclass(kw_only=True)
+class GuaranteeConfig(CertificationConfig):
     """What is guaranteed of the calibrated cascade, with probability 1 - delta over the draw of the certification samples.
 
     Attributes:
@@ -29,24 +29,15 @@ class GuaranteeConfig:
     risk: float | None = None
     disagreement: float | None = None
     macs: float | None = None
-    delta: float = 0.1
-    share: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in TESTED:
             value = getattr(self, name)
             if value is not None and not 0 < value < 1:
                 raise WeeError(f"guarantee.{name} is {value:g}: it is a share between 0 and 1, such as 0.05 for 5 %")
         if self.macs is not None and self.macs <= 0:
             raise WeeError(f"guarantee.macs is {self.macs:g}: it is an average number of MACs a sample, more than 0")
-        if not 0 < self.delta < 1:
-            raise WeeError(
-                f"guarantee.delta is {self.delta:g}: it is the probability that a guarantee fails, between 0 and 1"
-            )
-        if not 0 < self.share < 1:
-            raise WeeError(
-                f"guarantee.share is {self.share:g}: it is the share of samples that certify, between 0 and 1"
-            )
 
     @property
     def count(self) -> int:
@@ -54,7 +45,7 @@ class GuaranteeConfig:
         return sum(value is not None for value in (self.risk, self.disagreement, self.macs))
 
 
-TESTED = tuple(entry.name for entry in fields(GuaranteeConfig)[:2])
+TESTED = tuple(entry.name for entry in fields(GuaranteeConfig)[len(fields(CertificationConfig)) :][:2])
 """The guarantees that are tested at every candidate for the acceptance threshold: risk and disagreement."""
 
 

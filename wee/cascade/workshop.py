@@ -75,13 +75,7 @@ class Workshop:
                 for stage in self._keeps.saved.lineup
             }
             return [saved.get((one.family, one.scale, one.member, one.exit)) or 1.0 for one in self._pool.networks]
-        from wee.method import fit_temperature
-
-        for network in self._pool.networks:
-            if VAL in network.entries:
-                network.entries[VAL].verify("logits")
-        labels = self._pool.samples[VAL].labels[self.parts.tuning]
-        return [fit_temperature(network.logits[VAL][self.parts.tuning], labels) for network in self._pool.networks]
+        return self._cache.temperatures(self._pool, self.parts.tuning)
 
     def _summary(self, split: SplitName, members: Places) -> Summary:
         """The summary of a set of networks on all samples of a split."""

@@ -24,6 +24,7 @@ from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.from_store import StoredConfig
 from wee.data.kinds import sample_identity
 from wee.data.roles import labelled, ood_sets, shifted_sets
+from wee.data.splits import TEST
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
 from wee.method.metrics import TASKS, metric_help, task_help
@@ -32,6 +33,7 @@ from wee.method.scores import SCORES
 from wee.models.config import FamilyConfig, ScaleConfig
 from wee.sweep.config import (
     BootstrapConfig,
+    CertifiedConfig,
     FrontsConfig,
     PolicyConfig,
     ScoreConfig,
@@ -68,6 +70,7 @@ class SweepConfig(Common):
         cost: the cost by which cascades are priced.
         bootstrap: intervals around every number.
         fronts: the reference point of hypervolumes.
+        guarantee: the certified metrics, such as certified@5: the probability of error, and the split of the validation set.
         validation: a study of the size of the validation set, in validation.csv.
         runtime: the threads and device that score logits, if no earlier sweep has scored them.
         rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and write the effect on every
@@ -88,6 +91,7 @@ class SweepConfig(Common):
     cost: CostConfig = MISSING
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     fronts: FrontsConfig = field(default_factory=FrontsConfig)
+    guarantee: CertifiedConfig = field(default_factory=CertifiedConfig)
     validation: ValidationStudyConfig = field(default_factory=ValidationStudyConfig)
     runtime: ScoringConfig = field(default_factory=ScoringConfig)
     name: str = MISSING
@@ -177,16 +181,18 @@ def _choose_scales(cfg: SweepConfig, family: FamilyConfig) -> list[str]:
 
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries exists already."""
+    from wee.sweep import certification
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
     from wee.sweep.results import is_whole, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
-    from wee.sweep.summary import deployed_summary, summary
+    from wee.sweep.summary import certified_summary, deployed_summary, summary
     from wee.sweep.validation import check
 
     job = resolve(cfg)
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
-    plan = Plan(*parts, ood=list(job.ood), shift=list(job.shift))  # bad names fail before any reading
+    oods, shifts = list(job.ood), list(job.shift)
+    plan = Plan(*parts, ood=oods, shift=shifts, guarantee=cfg.guarantee)  # bad names fail before any reading
     reference = None
     if cfg.fronts.reference is not None:
         reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps), cfg.cost.measure)
@@ -194,6 +200,7 @@ def sweep(cfg: SweepConfig) -> None:
     pools = _read(job, plan)
     _check_points(pools, plan)
     check(pools, plan.tasks, cfg.validation)
+    certification.check(pools, plan)
     cascades = any(POLICIES.find(name).role is not Role.ALONE for name in cfg.policy.names)
     for note in (left_out(pool, cfg.ensemble) for pool in pools if cascades):
         if note is not None:
@@ -214,6 +221,9 @@ def sweep(cfg: SweepConfig) -> None:
     if job.shift and any(task.on_id for task in tasks):
         show(summary(table, tasks, plan.shifted))
         show(deployed_summary(table, plan.tasks, plan.shifted))
+    for splits in ((TEST,), plan.shifted):
+        if plan.certifies and splits:
+            show(certified_summary(table, plan.certified, plan.guarantee.delta, splits))
     if cfg.rounding is not None:
         from wee.sweep.rounding import effect_summary
 
@@ -375,6 +385,8 @@ def _compute(
     times = 1 if cfg.rounding is None else 2
     with progress("points") as bar:
         samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
+        if plan.certifies and plan.ensemble.temperature:  # scored again, with temperatures of the tuning part
+            samples += sum(len(pool.samples[split].labels) for pool in pools for split in plan.labelled)
         scoring = bar.add_task("scoring", total=times * samples, unit="samples")
         task = bar.add_task("sweeping", total=times * sum(plan.points(pool) for pool in pools))
         # Start with the computation that may fail.
@@ -407,6 +419,8 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
 
     cfg = job.cfg
     parts = {entry.name: getattr(cfg, entry.name) for entry in fields(Plan)}
+    if not plan.certifies:  # no number depends on it
+        del parts["guarantee"]
     settings = {name: asdict(part) for name, part in parts.items() if is_dataclass(part) and not isinstance(part, type)}
     entries = [[str(entry.address), entry.key, entry.checksum] for pool in pools for entry in pool.entries]
     sources = {name: SCORES.source(name) for name in cfg.score.needed() if name not in SCORES}

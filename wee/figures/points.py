@@ -311,6 +311,8 @@ def need(rows: pd.DataFrame, policy: str, panel: Panel, config: FigureConfig, wi
     # A deployed metric is measured for a task, but its name does not say of which kind the task is.
     task = f"TASK@{metric.partition('@')[2]}" if panel.metric.deployed else metric if panel.metric.task else None
     needed = f" task.metrics=[{metric}]" if task is None else f" task.names=[{task}]"
+    if panel.metric.certified is not None:
+        needed = f" task.names=[{panel.metric.operated_for}] task.metrics=[{metric}]"
     needed += f" window.width={width}" if column == "width" else ""
     needed += f" ood=[{panel.ood}]" if panel.ood else ""
     raise WeeError(

@@ -166,6 +166,18 @@ class Evidence:
         """The p-value at each candidate [candidates]; see `p_values`."""
         return p_values(self.losses, self.counts, self.limit)
 
+    def laxest(self, delta: float) -> int | None:
+        """Return the position of the laxest candidate whose upper bound is at most the limit; None if there is none.
+
+        It certifies nothing, because the candidate is chosen by the samples that bound its risk.
+
+        Args:
+            delta: the probability of error of each bound.
+        """
+        _check_delta(delta)
+        passing = np.flatnonzero(self.p_values <= delta)
+        return int(passing[-1]) if len(passing) else None
+
 
 def accepted_errors(scores: Floats, wrong: Bools, candidates: Floats, risk: float) -> Evidence:
     """The evidence for "the risk of accepted samples is at most `risk`"; a sample is accepted if its score is at least t.
@@ -250,6 +262,10 @@ class Certificate:
     counts: tuple[int, ...]
     enough: tuple[int | None, ...]
     delta: float
+
+    def threshold(self, candidates: Floats) -> float:
+        """Return the certified one of the candidates [candidates]; infinity if nothing is certified."""
+        return float("inf") if self.index is None else float(candidates[self.index])
 
 
 def certify(tuning: Sequence[Evidence], certification: Sequence[Evidence], delta: float) -> Certificate:
@@ -353,6 +369,38 @@ def one_of_each_group(groups: NDArray[Any], seed: int) -> Ints:
     _, first = np.unique(np.asarray(groups)[order], return_index=True)
     places: Ints = np.sort(order[first])
     return places
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a validation set, as places of samples.
+
+    Attributes:
+        tuning: the tuning samples.
+        certification: independent certification samples, one of each group; empty if nothing is to be certified.
+        groups: the number of groups of dependent samples in the tuning part.
+    """
+
+    tuning: Ints
+    certification: Ints
+    groups: int
+
+
+def split_parts(groups: NDArray[Any], seed: int, share: float = 0.5) -> Parts:
+    """Split a validation set by group, and draw one sample of each group of the certification part.
+
+    Args:
+        groups: the group of each sample [N].
+        seed: seed of the split and of the draw.
+        share: the share of the groups in the certification part, in (0, 1).
+
+    Raises:
+        WeeError: one of the parts would be empty.
+    """
+    certifies = split_groups(groups, seed, share)
+    tuning, others = np.flatnonzero(~certifies), np.flatnonzero(certifies)
+    certification = others[one_of_each_group(groups[others], seed)]
+    return Parts(tuning, certification, len(np.unique(groups[tuning])))
 
 
 def _check(losses: int, count: int, delta: float) -> None:

@@ -11,7 +11,9 @@ import numpy as np
 
 from wee.data.splits import VAL, SplitName
 from wee.errors import WeeError
+from wee.identity import key_of
 from wee.method import Summary
+from wee.method.arrays import Ints
 from wee.method.scores import SCORES
 from wee.method.summaries import JUDGED, SCORING
 from wee.store.derived import Arrays, Derived
@@ -81,9 +83,15 @@ class SummaryCache:
             self.done(len(pool.samples[split].labels))
         return _join(parts, sets, scores)
 
-    def temperatures(self, pool: Pool) -> list[float]:
-        """Return the temperature of each of a pool's networks, fitted on the validation set."""
-        return [self._temperature(_Job(pool, VAL, None, self.rounding), place) for place in range(len(pool.networks))]
+    def temperatures(self, pool: Pool, samples: Ints | None = None) -> list[float]:
+        """Return the temperature of each of a pool's networks, fitted on the validation set.
+
+        Args:
+            pool: the pool.
+            samples: the places of the validation samples that temperatures are fitted on; None for all.
+        """
+        job = _Job(pool, VAL, None, self.rounding, samples)
+        return [self._temperature(job, place) for place in range(len(pool.networks))]
 
     def _temperature(self, job: _Job, place: int) -> float:
         arrays = self._get(job, (place,), _TEMPERATURE, ["cpu"])
@@ -93,8 +101,10 @@ class SummaryCache:
             network = job.pool.networks[place]
             if job.split in network.entries:
                 network.entries[job.split].verify("logits")
-            labels = job.pool.samples[job.split].labels
-            arrays = {"temperature": np.array(fit_temperature(network.logits[job.split], labels, self.rounding))}
+            logits, labels = network.logits[job.split], job.pool.samples[job.split].labels
+            if job.samples is not None:
+                logits, labels = logits[job.samples], labels[job.samples]
+            arrays = {"temperature": np.array(fit_temperature(logits, labels, self.rounding))}
             self._keep(job, (place,), _TEMPERATURE, arrays, "cpu")
         return float(arrays["temperature"])
 
@@ -145,12 +155,16 @@ class SummaryCache:
 
 @dataclass(frozen=True)
 class _Job:
-    """The logits to score: those of a pool's networks on a split, scaled by temperatures and rounded if requested."""
+    """The logits to score: those of a pool's networks on a split, scaled by temperatures and rounded if requested.
+
+    `samples` are the places of the samples that are used; None for all.
+    """
 
     pool: Pool
     split: SplitName
     temperatures: Sequence[float] | None
     rounding: str | None
+    samples: Ints | None = None
 
     @property
     def name(self) -> str:
@@ -168,7 +182,8 @@ class _Job:
         scaled = None if self.temperatures is None else [self.temperatures[place] for place in members]
         options = {"temperatures": scaled, "rounding": self.rounding, "device": device, "scoring": SCORING}
         code = None if part in (_JUDGED, _TEMPERATURE) else SCORES.source(part)
-        return {"part": part, "networks": sources, **options, **({} if code is None else {"code": code})}
+        identity = {"part": part, "networks": sources, **options, **({} if code is None else {"code": code})}
+        return identity if self.samples is None else {**identity, "samples": key_of({"places": self.samples.tolist()})}
 
 
 def _missing(

@@ -242,6 +242,50 @@ class BootstrapConfig:
 
 
 @dataclass
+class CertificationConfig:
+    """Configuration of what a guarantee rests on.
+
+    Attributes:
+        delta: the probability that a guarantee fails, in (0, 1).
+        share: the share of the independent validation samples that certify; the others tune.
+    """
+
+    delta: float = 0.1
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < 1:
+            raise WeeError(
+                f"guarantee.delta is {self.delta:g}: it is the probability that a guarantee fails, between 0 and 1"
+            )
+        if not 0 < self.share < 1:
+            raise WeeError(
+                f"guarantee.share is {self.share:g}: it is the share of samples that certify, between 0 and 1"
+            )
+
+
+@dataclass
+class CertifiedConfig(CertificationConfig):
+    """Configuration of the certified metrics, such as certified@5. Without such a metric, nothing depends on it.
+
+    Each setting is fitted again on the tuning part of the validation set, and its acceptance threshold is certified on the
+    other part. The guarantee of a row is about that row alone: choosing among rows by their certified values voids it.
+
+    Attributes:
+        delta: the probability that the guarantee of a row fails, in (0, 1).
+        share: the share of the independent validation samples that certify; the others tune.
+        seed: seed of the split of the validation set, and of the draw of one certification sample of each group.
+    """
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seed < 0:
+            raise WeeError(f"guarantee.seed is {self.seed}: a seed is a whole number that is not negative")
+
+
+@dataclass
 class FrontsConfig:
     """Configuration of how fronts are summarised.
 

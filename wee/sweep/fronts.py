@@ -12,8 +12,9 @@ import pandas as pd
 from wee.costs import MACS
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
-from wee.method import Metric
+from wee.method import METRICS, Metric
 from wee.method.fronts import concave_hull, hypervolume, nondominated
+from wee.method.metrics import DeployedKind
 from wee.method.policies import BASELINES
 from wee.sweep.config import BASELINE
 from wee.sweep.prices import columns_with_macs, completed, with_macs
@@ -22,6 +23,9 @@ from wee.sweep.rows import FRONT, PANEL, POINT
 
 _PANELS = [name for name in PANEL if name in FRONT]
 """The columns within which fronts are drawn."""
+
+_MAY_LACK = tuple(f"{kind.name}@" for kind in METRICS.values() if isinstance(kind, DeployedKind))
+"""How the names of the metrics begin that may lack a reference point: deployed ones, certified ones included."""
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +56,8 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
 
     A window that is set for a task is compared in that task only; metrics that are not tasks compare the windows of all tasks.
     The validation set fixes one of the deployed metrics of each task (the risk of `cov@5`, the coverage of `risk@80`). That
-    metric has no front, because it has the same value on validation for every point.
+    metric has no front, because it has the same value on validation for every point. Nor does the risk of certified systems
+    have a front, because what is certified fixes it.
 
     The hypervolume is the area under the curve that joins the test values of the points on the policy's concave hull on
     validation, in decades of the cost times the unit of the metric, up to the reference point; see `wee.method.fronts`. The
@@ -151,7 +156,7 @@ def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
         rows = rows[rows.cost == cost]
     for column in ("ref_price", "ref_value"):
         numbers = pd.to_numeric(rows[column], errors="coerce")
-        wrong = rows[~np.isfinite(numbers) & (rows[column].notna() | ~rows.metric.str.startswith("deployed_"))]
+        wrong = rows[~np.isfinite(numbers) & (rows[column].notna() | ~rows.metric.str.startswith(_MAY_LACK))]
         wrong = rows[numbers <= 0] if wrong.empty and column == "ref_price" else wrong
         if len(wrong):
             kind = "a positive number" if column == "ref_price" else "a number"
@@ -183,10 +188,11 @@ def check_reference(reference: pd.DataFrame, metrics: Iterable[Metric], scores: 
 
 
 def _pinned(metrics: Sequence[Metric]) -> set[str]:
-    """Return the names of the deployed metrics whose value is fixed by their task on the validation set."""
+    """Return the names of the deployed metrics whose value their task, or what is certified, fixes on the validation set."""
     tasks = [metric.task for metric in metrics if metric.task is not None]
     asked = {(task.kind.asked, task.at) for task in tasks}
-    return {metric.name for metric in metrics if (metric.kind, metric.at) in asked}
+    given = {metric.name for metric in metrics if metric.certified is not None and metric.certified.given}
+    return given | {metric.name for metric in metrics if (metric.kind, metric.at) in asked}
 
 
 def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[float, float]:

@@ -9,9 +9,9 @@ from typing import cast
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
-from wee.method import Convention, Metric, Task
+from wee.method import POLICIES, Convention, Metric, Task
 from wee.method.policies import Role
-from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BootstrapConfig, CertifiedConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
 from wee.sweep.settings import Lineup, Setting, all_lineups, settings
 
@@ -19,6 +19,8 @@ from wee.sweep.settings import Lineup, Setting, all_lineups, settings
 @dataclass(frozen=True)
 class Plan:
     """What a sweep computes: the configs of its parts, and the names of its OOD and shifted sets.
+
+    `guarantee` is about certified metrics; without any, no number depends on it.
 
     Raises:
         WeeError: a task or metric does not exist, or one needs OOD data and there is none.
@@ -32,6 +34,7 @@ class Plan:
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     ood: Sequence[str] = ()
     shift: Sequence[str] = ()
+    guarantee: CertifiedConfig = field(default_factory=CertifiedConfig)
 
     def __post_init__(self) -> None:
         for role in Role:  # making a policy checks the values of its parameters
@@ -44,6 +47,13 @@ class Plan:
                     f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
                     "apart by name: sweep these tasks one by one"
                 )
+        if all(policy.by_task() for policy in map(POLICIES.find, self.policy.names)):
+            for metric in self.certified:
+                if metric.operated_for not in self.tasks:
+                    raise WeeError(
+                        f"{metric.name} is measured for windows that are set for {metric.operated_for} alone, and task.names "
+                        f"has {', '.join(map(str, self.tasks))}: name {metric.operated_for} there, or add other policies"
+                    )
         for metric in self.metrics:
             if not metric.on_id and not self.ood:
                 raise WeeError(
@@ -70,9 +80,43 @@ class Plan:
         return list(metrics.values())
 
     @property
+    def certified(self) -> list[Metric]:
+        """The certified metrics that are measured."""
+        return [metric for metric in self.metrics if metric.certified is not None]
+
+    @property
+    def certifies(self) -> bool:
+        """Whether certified metrics are measured."""
+        return bool(self.certified)
+
+    def certified_for(self, task: Task | None = None) -> list[Task]:
+        """Return the tasks whose risks are certified for a setting.
+
+        Args:
+            task: the task that the setting is for; None for any task.
+        """
+        tasks = [metric.operated_for for metric in self.measured(task, certified=True)]
+        return [task for task in dict.fromkeys(tasks) if task is not None]
+
+    def measured(self, task: Task | None, certified: bool = False) -> list[Metric]:
+        """Return the metrics that are measured for a setting: without certified ones, or these alone.
+
+        Args:
+            task: the task that the setting is for, whose deployed and certified metrics alone are measured; None for any task.
+            certified: whether to return the certified metrics.
+        """
+        metrics = [metric for metric in self.metrics if (metric.certified is not None) == certified]
+        return [metric for metric in metrics if task is None or metric.operated_for in (None, task)]
+
+    @property
     def splits(self) -> list[SplitName]:
         """The splits of the store that are read."""
         return [VAL, TEST, *(SplitName.ood(name) for name in self.ood), *self.shifted]
+
+    @property
+    def labelled(self) -> list[SplitName]:
+        """The splits that are not OOD sets."""
+        return [VAL, TEST, *self.shifted]
 
     @property
     def shifted(self) -> list[SplitName]:

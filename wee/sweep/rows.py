@@ -165,13 +165,14 @@ class Row(SettingColumns):
         ood: name of the OOD set; None for ID data alone.
         adjusted: whether the windows were adjusted to the unlabelled stream.
         split: the labelled samples: validation, test, or a shifted test set.
-        samples, groups: number of samples, and number of groups of dependent samples.
+        samples, groups: number of samples, and number of groups of dependent samples; for a certified metric on validation,
+            those of the tuning part.
         cost: name of the cost that the row is priced by.
         price: average cost of a sample; with an OOD set, ID and OOD samples count one half each.
         price_id, price_ood: average cost of an ID sample and of an OOD sample.
         metric: the metric that was measured.
         eval_score: the score that the metric ranks by; None for a metric of the predictions alone.
-        acceptance: the acceptance threshold of a deployed metric.
+        acceptance: the acceptance threshold of a deployed or certified metric; infinite if nothing is accepted.
         value, lower, upper: the value of the metric, and the ends of its bootstrap interval.
     """
 

@@ -19,6 +19,8 @@ from wee.method.policies.rules import number_to_json
 VERSION = 1
 """Version of the format of the records."""
 
+_CERTIFIED = "certified_system"
+
 
 @dataclass(frozen=True)
 class LineupMember:
@@ -42,7 +44,8 @@ class Acceptance:
     """The acceptance threshold of a deployed system.
 
     Attributes:
-        task: the task that the threshold is set for, on the validation set.
+        task: the task that the threshold is set for, on the validation set. For a certified system, the task with the risk that
+            is certified.
         eval_score: name of the score that is the final confidence.
         least: the lowest final confidence that is accepted; it may be infinite.
     """
@@ -65,6 +68,8 @@ class SavedRule:
         acceptance: the acceptance threshold for each task and evaluation score.
         adjusted: the rules adjusted to an unlabelled stream, by the OOD set in the stream.
         not_saved: why the rule is not saved; None if it is.
+        certified: the same setting as fitted on the tuning part of the validation set, with its own temperatures and certified
+            acceptance thresholds; None if no certified metric is measured for it.
     """
 
     setting: Mapping[str, Any]
@@ -75,10 +80,15 @@ class SavedRule:
     acceptance: Sequence[Acceptance] = ()
     adjusted: Mapping[str, Rule] = field(default_factory=dict)
     not_saved: str | None = None
+    certified: SavedRule | None = None
 
     def with_adjusted(self, ood: str, rule: Rule) -> SavedRule:
         """Return a copy with the rule adjusted to the stream that contains an OOD set."""
         return replace(self, adjusted={**self.adjusted, ood: rule})
+
+    def with_certified(self, certified: SavedRule) -> SavedRule:
+        """Return a copy with the certified system of the same setting."""
+        return replace(self, certified=certified)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as strict JSON data."""
@@ -89,6 +99,7 @@ class SavedRule:
                 rules[ood] = None if rule is None else rule_to_dict(rule)
             except WeeError as error:
                 reason = str(error)
+        certified = {} if self.certified is None else {_CERTIFIED: self.certified.to_dict()}
         return {
             "version": VERSION,
             "setting": {name: _plain(value) for name, value in self.setting.items()},
@@ -99,6 +110,7 @@ class SavedRule:
             "adjusted": rules,
             "acceptance": [{**vars(entry), "least": number_to_json(entry.least)} for entry in self.acceptance],
             "not_saved": reason,
+            **certified,
         }
 
     @classmethod
@@ -123,6 +135,7 @@ class SavedRule:
                 ],
                 {ood: rule_from_dict(rule) for ood, rule in record["adjusted"].items()},
                 record["not_saved"],
+                cls.from_dict(record[_CERTIFIED]) if _CERTIFIED in record else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeeError(f"the record cannot be read: {type(error).__name__}: {error}") from None

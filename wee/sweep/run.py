@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from wee.method import (
     Rule,
     Stages,
     Summary,
+    Task,
     Window,
     interval,
 )
@@ -26,6 +28,7 @@ from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import group_numbers
 from wee.method.policies import Role, is_threshold
 from wee.sweep.cache import SummaryCache
+from wee.sweep.certification import Certifier, Parted, TunedSystem
 from wee.sweep.config import BootstrapConfig, ScoringConfig
 from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
@@ -94,8 +97,15 @@ def compute(
     scorer = scorer or SummaryCache(ScoringConfig())
     groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
     temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
+    certifier = Certifier.of(pool, plan.guarantee) if plan.certifies else None
+    again: Iterable[_LineupStages | None] = itertools.repeat(None)
+    tuned_temperatures: list[float] | None = None
+    if certifier is not None and plan.ensemble.temperature:  # the temperatures are fitted again, too
+        again = cascades(pool, plan, scorer, certifier.parts.tuning)
+        tuned_temperatures = scorer.temperatures(pool, certifier.parts.tuning)
     result = Result()
-    for lineup, lineup_settings, stages in cascades(pool, plan, scorer):
+    for (lineup, lineup_settings, stages), scaled in zip(cascades(pool, plan, scorer), again, strict=False):
+        parted = None if certifier is None else certifier.parted(stages if scaled is None else scaled[2])
         for setting in lineup_settings:
             cascade = _Cascade(pool, lineup, setting, stages, groups, plan)
             for run in cascade.runs():
@@ -104,19 +114,29 @@ def compute(
                     result.rules.append(cascade.saved(run, temperatures))
                 elif run.adjusted and run.ood is not None:
                     result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
+            if certifier is not None and parted is not None and plan.certified_for(setting.task):
+                refitted = cascade.refitted(certifier, parted)
+                for run in refitted.runs():
+                    result.extend(refitted.measure(run))
+                    if run.split == TEST:
+                        result.rules[-1] = result.rules[-1].with_certified(refitted.saved(run, tuned_temperatures))
             done(1)
     return result
 
 
-def cascades(
-    pool: Pool, plan: Plan, scorer: SummaryCache
-) -> Iterator[tuple[Lineup, list[Setting], dict[SplitName, Stages]]]:
+_LineupStages: TypeAlias = tuple[Lineup, list[Setting], dict[SplitName, Stages]]
+"""A lineup, its settings, and its stages on each split."""
+
+
+def cascades(pool: Pool, plan: Plan, scorer: SummaryCache, tuning: Ints | None = None) -> Iterator[_LineupStages]:
     """Yield every lineup of a pool's networks that a plan has settings for.
 
     Args:
         pool: the networks and their logits.
         plan: what to compute.
         scorer: computes the summaries of networks.
+        tuning: the places of the validation samples that temperatures are fitted on, if the plan has temperatures; there are
+            then no stages on OOD sets. None for all validation samples and all splits.
 
     Yields:
         The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so
@@ -128,14 +148,15 @@ def cascades(
     pairs = [(lineup, lineup_settings) for lineup, lineup_settings in pairs if lineup_settings]
     replaces = pool.multi_exit or plan.ensemble.combine == "replace"
     sets = sorted({members for lineup, _ in pairs for members in _sets(lineup, replaces)})
-    temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
+    temperatures = scorer.temperatures(pool, tuning) if plan.ensemble.temperature else None
     scores = plan.score.needed()
-    summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in plan.splits}
+    splits = plan.splits if tuning is None else plan.labelled
+    summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in splits}
     for lineup, lineup_settings in pairs:
         yield (
             lineup,
             lineup_settings,
-            {split: _stages(pool, split, lineup, replaces, summaries[split]) for split in plan.splits},
+            {split: _stages(pool, split, lineup, replaces, summaries[split]) for split in splits},
         )
 
 
@@ -207,7 +228,7 @@ class _Cascade:
         outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
-        for ood in self.plan.ood:
+        for ood in self._oods:
             yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
             if self.setting.policy.adjustable:
                 adjusted = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
@@ -216,10 +237,10 @@ class _Cascade:
                 yield _Run(adjusted, TEST, ood, True, self._beside(outcome, adjusted, ood))
 
     def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
-        """Return the rule of the run on the validation set, with everything that is needed to run it later.
+        """Return the rule of a run, with everything that is needed to run it later.
 
         Args:
-            run: the run.
+            run: the run on the validation set; for a certified system, the run on the test set, which has its thresholds.
             temperatures: the temperature of each network of the pool; None if temperatures are not fitted.
         """
         lineup = []
@@ -280,11 +301,40 @@ class _Cascade:
             result.thresholds.append(baselines.get((number.metric.name, number.score)))
         return result
 
+    def refitted(self, certifier: Certifier, parted: Parted) -> _Certified:
+        """Return the same setting, to be fitted on the tuning part of the validation set and certified.
+
+        Args:
+            certifier: how it is certified.
+            parted: the stages of the lineup, with the validation set in its parts.
+        """
+        groups = {**self.groups, VAL: certifier.groups}
+        about = (self.pool, self.lineup, self.setting, parted.stages, groups, self.plan)
+        return _Certified(*about, certifier, parted.certifying)
+
     @property
     def _metrics(self) -> list[Metric]:
         """The metrics that are measured. A window has deployed metrics only for the task that it is set for."""
-        tasks = (None, self.setting.task)
-        return [metric for metric in self.plan.metrics if self.setting.task is None or metric.operated_for in tasks]
+        return self.plan.measured(self.setting.task)
+
+    @property
+    def _oods(self) -> Sequence[str]:
+        """The names of the OOD sets that the setting is run on."""
+        return self.plan.ood
+
+    def _set(self, ranking: RankedOutcome) -> Mapping[Task, float]:
+        """Return the acceptance thresholds that the validation set is measured at, given its ranking."""
+        return {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
+
+    def _fixed(self, rule: Rule, validation: _Ranked, score: str) -> Mapping[Task, float]:
+        """Return the acceptance thresholds that all other splits are measured at.
+
+        Args:
+            rule: the rule that gave the outcome on the validation set, or one that was adjusted to a stream.
+            validation: the outcome on the validation set.
+            score: the evaluation score.
+        """
+        return validation.rankings[score].thresholds
 
     def _apply(self, rule: Rule, split: SplitName, validation: _Ranked | None = None) -> _Ranked:
         """Return the outcome of a rule on a split, with acceptance thresholds that are set on the validation set.
@@ -298,11 +348,7 @@ class _Cascade:
         rankings = {}
         for score in self.plan.score.evaluations(self.setting.score, ensemble=self.lineup.role is Role.TOGETHER):
             ranking = RankedOutcome(outcome, score, convention=self.plan.convention)
-            ranking.thresholds = (
-                {task: task.acceptance_threshold(ranking.ranked) for task in self.plan.tasks}
-                if validation is None
-                else validation.rankings[score].thresholds
-            )
+            ranking.thresholds = self._set(ranking) if validation is None else self._fixed(rule, validation, score)
             rankings[score] = ranking
         return _Ranked(outcome, None, rankings)
 
@@ -324,6 +370,42 @@ class _Cascade:
             for number in measure(outcome, self._metrics, groups, self.plan.bootstrap)
             if number.draws is not None
         }
+
+
+@dataclass(frozen=True)
+class _Certified(_Cascade):
+    """One setting of one lineup, fitted on the tuning part of the validation set, with certified acceptance thresholds.
+
+    Its stages and groups of the validation set are those of the tuning part. It is not run on OOD sets.
+
+    Attributes:
+        certifier: how it is certified.
+        certifying: the stages of the lineup on the certification samples.
+    """
+
+    certifier: Certifier
+    certifying: Stages
+
+    @property
+    def _metrics(self) -> list[Metric]:
+        return self.plan.measured(self.setting.task, certified=True)
+
+    @property
+    def _oods(self) -> Sequence[str]:
+        return ()
+
+    def _tested(self, outcome: Outcome, score: str) -> TunedSystem:
+        return TunedSystem(outcome, score, self.plan.certified_for(self.setting.task))
+
+    def _set(self, ranking: RankedOutcome) -> Mapping[Task, float]:
+        return self.certifier.tuned(self._tested(ranking.outcome, ranking.score))
+
+    def _fixed(self, rule: Rule, validation: _Ranked, score: str) -> Mapping[Task, float]:
+        def certified() -> Mapping[Task, float]:
+            certifying = self.certifying.at(rule(self.certifying))
+            return self.certifier.certified(self._tested(validation.on_id, score), certifying)
+
+        return validation.on_id.once(("fixed", score), certified)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,45 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
     return display
 
 
+def certified_summary(
+    table: pd.DataFrame, metrics: Sequence[Metric], delta: float, splits: Sequence[SplitName] = (TEST,)
+) -> Table:
+    """Return a table of the same policies as certified systems, each with coverage and realised risk.
+
+    Args:
+        table: the table of a sweep with certified metrics.
+        metrics: the certified metrics of the sweep.
+        delta: the probability that the guarantee of a row fails.
+        splits: the splits over which means are taken; the guarantee is about new data like the test set alone.
+    """
+    pairs: dict[Task, list[Metric]] = {}
+    for metric in metrics:
+        if metric.operated_for is not None:
+            pairs.setdefault(metric.operated_for, []).append(metric)
+    shown = _Shown(table[table.metric.isin([metric.name for metric in metrics])], splits)
+    promise = f"with probability {1 - delta:g}" if splits == (TEST,) else "realised on shifted data, without guarantee"
+    display = Table(title=f"certified {promise}; {shown.title}", title_justify="left", header_style="bold")
+    heads = [f"risk <= {task.at:g} %: {' / '.join(_quantity(m) for m in found)}" for task, found in pairs.items()]
+    _head(display, shown, heads, [(found[0], None) for found in pairs.values()])
+    for scale, lines in shown.scales():
+        for policy, price, rows in lines:
+            cells = [" / ".join(_mean(rows, m.name, None) for m in found) for found in pairs.values()]
+            display.add_row(scale, policy, price, *cells)
+        display.add_section()
+    display.caption = (
+        "per cent, means over members and orders; a cascade of which nothing is certified counts as 0. Rules are fitted on the "
+        "tuning part of validation.\n"
+        f"{shown.cost.label}: mean over tasks. A guarantee is about one row that was fixed beforehand: choosing among rows "
+        "by these values voids it."
+    )
+    display.caption_justify = "left"
+    return display
+
+
+def _quantity(metric: Metric) -> str:
+    return "" if metric.certified is None else metric.certified.quantity
+
+
 class _Shown:
     """The rows of a table that are shown: those of one evaluation score, one exit score and a few widths.
 

@@ -7,7 +7,8 @@ On data that contains OOD samples, Risk@c and the areas are those of SCOD.
 
 A task as a metric describes a *ranking*: its threshold comes from the labels of the data on which it is measured. A deployed
 system must fix its acceptance threshold beforehand. For each task there are therefore two *deployed* metrics
-(`Metric.deployed_for`), which are measured at the threshold that the validation set gives for the task.
+(`Metric.deployed_for`), which are measured at the threshold that the validation set gives for the task. The *certified*
+metrics are measured at a threshold whose risk on new data is guaranteed with a given probability.
 
 Values are in per cent, except for the areas `aurc` and `augrc`, `nll` and `brier`.
 """

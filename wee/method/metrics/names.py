@@ -16,6 +16,7 @@ from wee.method.curves import Convention, RiskCoverage
 from wee.method.kernels import Reading
 from wee.method.metrics.base import MetricKind, TaskKind, Terms
 from wee.method.metrics.catalogue import METRICS, metric_help, task_help
+from wee.method.metrics.certified import CertifiedKind
 from wee.method.metrics.deployed import DeployedKind
 from wee.method.metrics.ranked import RankedOutcome
 from wee.method.rankings import Ranking
@@ -121,7 +122,8 @@ class Metric:
         kind: the kind of the metric, from the catalogue.
         at: the parameter in per cent; None if the kind has none.
         operated_for: for a deployed metric, the task that its acceptance threshold is set for; None if the metric was parsed
-            from its name, which does not distinguish the tasks "cov@20" and "risk@20".
+            from its name, which does not distinguish the tasks "cov@20" and "risk@20". For a certified metric, the task with
+            the same risk, "cov@20".
 
     Example:
         >>> metric = Metric.parse("deployed_risk@5")
@@ -138,11 +140,14 @@ class Metric:
         """Parse the name of a metric.
 
         Raises:
-            WeeError: there is no such metric.
+            WeeError: there is no such metric, or its parameter is out of range.
         """
         kind, at = _parse(str(name))
         if kind is None:
             raise _unknown("metric", name, metric_help(), "A metric of your own is named as module:Name.")
+        if isinstance(kind, CertifiedKind) and at is not None:
+            kind.check(at)
+            return cls(kind, at, Task(kind.task, at))
         return Task.parse(name).metric if isinstance(kind, TaskKind) else cls(kind, at)
 
     @classmethod
@@ -181,8 +186,13 @@ class Metric:
 
     @property
     def deployed(self) -> DeployedKind | None:
-        """The kind of a deployed metric; None for any other metric."""
+        """The kind of a deployed metric, certified ones included; None for any other metric."""
         return self.kind if isinstance(self.kind, DeployedKind) else None
+
+    @property
+    def certified(self) -> CertifiedKind | None:
+        """The kind of a certified metric; None for any other metric."""
+        return self.kind if isinstance(self.kind, CertifiedKind) else None
 
     @property
     def higher_is_better(self) -> bool:
@@ -266,7 +276,8 @@ def _parse(name: str) -> tuple[MetricKind | None, float | None]:
 
 
 def _unknown(what: str, name: str, known: Mapping[str, str], hint: str) -> WeeError:
-    lines = "".join(f"\n  {form:<18} {line}" for form, line in known.items())
+    width = max(map(len, known))
+    lines = "".join(f"\n  {form:<{width}} {line}" for form, line in known.items())
     return unknown(what, name, known, f"{hint}{lines}")
 
 
