@@ -11,11 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
+import deployment
 import readme
 import validation
 from words import fill
 
-PAGES = {"README": readme.places, "validation_size": validation.places}
+PAGES = {"README": readme.places, "validation_size": validation.places, "deployment": deployment.places}
 
 
 if __name__ == "__main__":
