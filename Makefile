@@ -10,7 +10,7 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
@@ -31,7 +31,7 @@ DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo figures bench test lint format clean logits
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size tables
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
@@ -53,7 +53,7 @@ demo: install  ## the whole path on embedded images: train, evaluate, sweep, dra
 figures: install  ## every figure, from the embedded images; DATASET=cifar10: from photographs' logits, without images
 	$(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),-O) $(FIGURES)
 
-teaser policy window: logits  ## one figure: teaser, sc, scod, ood, policy, window, hypervolume or validation_size
+teaser policy window: logits  ## one figure: teaser, sc, scod, ood, policy, window, hypervolume, validation_size or certified
 	$(SWEEP)
 	$(DRAW)
 
@@ -73,9 +73,15 @@ validation_size: logits
 	$(SWEEP)
 	$(DRAW)
 
-tables: sc scod ood validation_size
+certified: logits
+	$(SWEEP) $(INTERVALS)
+	$(SWEEP) -m guarantee.seed=0,1,2,3,4,5,6,7,8,9 name=certified_splits-$(NAME)
+	$(DRAW)
+
+tables: sc scod ood validation_size certified
 	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py validation_size > outputs/figures/validation_size-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py deployment > outputs/figures/deployment-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

@@ -97,7 +97,16 @@ class Certified:
             (self.of_splits(scale, "window", "certified") - self.of_splits(scale, "single", "certified"))
             for scale in self.scales
         ]
+        deployed = [
+            self.mean(scale, policy, "deployed_risk").value for scale, policy in itertools.product(self.scales, POLICIES)
+        ]
+        prices = [
+            self.mean(scale, "window", "certified").price / self.mean(scale, "single", "certified").price
+            for scale in self.scales
+        ]
         places = {
+            "deployed_above": str(sum(value > limit for value in deployed)),
+            "price_ratio": span(prices),
             "systems": f"{len(certified)}",
             "nothing": f"{int((~accepted).sum())}",
             "realised": span(realised, 2),
@@ -137,6 +146,7 @@ def places(sweeps: Path) -> dict[str, str]:
         for path in find_sweeps(sweeps, [str(sweeps / NAME.format(kind="certified_splits") / "*")])
     ]
     filled = {"splits": str(len(splits))}
+    filled["rows"] = str(len(POLICIES) * _systems(folder).scale.nunique())
     tables = []
     for risk in RISKS:
         kept = averages[averages.task.isna() | (averages.task == f"cov@{risk}")]

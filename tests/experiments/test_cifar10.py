@@ -18,7 +18,7 @@ from tests.helpers.command_line import Wee
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "experiments" / "cifar10"
-SWEEPS = ("sc", "scod", "ood", "validation_size")
+SWEEPS = ("sc", "scod", "ood", "validation_size", "certified")
 
 
 def makefile_sweeps() -> list[list[str]]:
@@ -39,13 +39,13 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
     store = (PAGES / "store").relative_to(ROOT)  # where the Makefile's arguments say that it is
     shutil.copytree(ROOT / store, folder / store, ignore=shutil.ignore_patterns(".scores"))
     arguments = makefile_sweeps()
-    assert [sweep[:2] for sweep in arguments] == [["sweep", f"+experiment={name}"] for name in SWEEPS]
+    assert [sweep[:2] for sweep in arguments] == [["sweep", f"+experiment={name}"] for name in (*SWEEPS, SWEEPS[-1])]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda sweep: wee(*sweep, cwd=folder), arguments))
     return folder / "outputs" / "sweeps"
 
 
-@pytest.mark.parametrize("page", ["README", "validation_size"])
+@pytest.mark.parametrize("page", ["README", "validation_size", "deployment"])
 def test_a_page_is_what_its_command_prints(page: str, sweeps: Path) -> None:
     command = [sys.executable, str(PAGES / "tables.py"), page, "--sweeps", str(sweeps)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
