@@ -220,14 +220,14 @@ class Preprocessing:
 
 
 def _triangle(x: Array) -> Array:
-    return np.maximum(1 - np.abs(x), 0)
+    return np.asarray(np.maximum(1 - np.abs(x), 0))
 
 
 def _cubic(x: Array) -> Array:
     """The cubic convolution kernel with a = -0.5 (Keys, 1981), as Pillow and torch use it with antialiasing."""
     x, a = np.abs(x), -0.5
     near = ((a + 2) * x - (a + 3)) * x * x + 1
-    return np.where(x < 1, near, np.where(x < 2, (((x - 5) * x + 8) * x - 4) * a, 0))
+    return np.asarray(np.where(x < 1, near, np.where(x < 2, (((x - 5) * x + 8) * x - 4) * a, 0)))
 
 
 KERNELS: dict[str, tuple[Callable[[Array], Array], float]] = {"bilinear": (_triangle, 1.0), "bicubic": (_cubic, 2.0)}

@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "write a calibrated cascade in a format that runs without torch",
     "figure": "draw figures from the tables of one or many sweeps",
     "families": "show the costs of the networks of families",
-    "data": "check that a data set exists and is complete (wee data check)",
+    "data": "check that a data set exists and is complete (wee data check), or write images of it as files",
 }
 """A description of each command, by name."""
 
