@@ -31,13 +31,17 @@ class ExportFormat(ABC):
     packages: ClassVar[Sequence[str]] = ()
     extra: ClassVar[str] = ""
 
+    def missing(self) -> list[str]:
+        """Return the packages of the format that are not installed."""
+        return [package for package in self.packages if importlib.util.find_spec(package) is None]
+
     def check_packages(self) -> None:
         """Check that the packages of the format are installed.
 
         Raises:
             WeeError: a package is missing; the message has the command that installs it.
         """
-        missing = [package for package in self.packages if importlib.util.find_spec(package) is None]
+        missing = self.missing()
         if missing:
             needed = f"'wee[{self.extra}]'" if self.extra else " ".join(missing)
             raise WeeError(f"format={self.name} needs {' and '.join(missing)}: pip install {needed}")
