@@ -13,14 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.cascades import Made, cascade_folder
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
-from wee.cascade.formats import EXPORT_FORMATS, ExportFormat
+from wee.cascade.formats import EXPORT_FORMATS
 from wee.cascade.formats.onnx import Onnx
 from wee.cascade.module import Cascade
 from wee.cascade.predict import Predictor, predict
+from wee.commands.export import ExportConfig, export
 from wee.data.images.listing import list_images
 from wee.errors import WeeError
+from wee.method import IntervalRule
 
 CASCADE, EXPORTED = Path("outputs", "cascades", "c"), Path("outputs", "exports", "c-onnx")
 needs_onnx = pytest.mark.skipif(
@@ -120,31 +123,55 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         composed("export", "cascade=c")
 
 
+PLUGIN = '''
+from wee.cascade.formats import ExportFormat
+
 class Notes(ExportFormat):
-    """A format of a plug-in."""
+    """The number of stages."""
 
-    def check(self, cascade: Cascade) -> None: ...
+    def check(self, cascade):
+        pass
 
-    def write(self, cascade: Cascade, folder: Path, done: Any) -> dict[str, Any]:
+    def write(self, cascade, folder, done):
         (folder / "notes.txt").write_text(str(len(cascade)))
-        done(len(cascade))
         return {}
+'''
 
 
-def test_a_format_of_ones_own(folder: Path, tmp_path: Path, wee: Wee) -> None:
-    source = Path(__file__).read_text()
-    start = source.index("class Notes"), source.index("def test_a_format_of_ones_own")
-    plugin = "from typing import Any\nfrom wee.cascade.formats import ExportFormat\nfrom pathlib import Path\n"
-    plugin += "from wee.cascade.module import Cascade\n" + source[start[0] : start[1]]
-    (tmp_path / "notes.py").write_text(plugin)
-    overrides = (f"cascade={folder / CASCADE}", "'format=notes:Notes'".strip("'"))
-    script = "import sys; sys.path.insert(0, ''); from wee.cli import main; main()"
-    wee("export", *overrides, cwd=tmp_path, script=script)
-    assert {file.name for file in (tmp_path / "outputs/exports/c-Notes").iterdir()} == {
-        "notes.txt",
-        "card.md",
-        "card.png",
-    }
-    failed = wee("export", "cascade=nowhere", *overrides[1:], cwd=tmp_path, script=script, code=1).stderr
-    assert "nowhere is not the folder of a cascade: it has no cascade.json" in failed
-    assert not (tmp_path / "outputs/exports/nowhere-Notes").exists()
+def test_a_format_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("my_formats.py").write_text(PLUGIN)
+    cascade_folder(tmp_path / "c", [Made(8, 0)], IntervalRule("msp", []))
+
+    def run(*overrides: str) -> None:
+        cfg = composed("export", "format='my_formats:Notes'", *overrides)
+        assert isinstance(cfg, ExportConfig)
+        export(cfg)
+
+    run("cascade=c")
+    (written,) = (tmp_path / "outputs" / "exports" / "c-Notes").iterdir()
+    assert written.read_text() == "1"
+    assert EXPORT_FORMATS.find("my_formats:Notes").help == "The number of stages."
+    written.write_text("older")
+    run("cascade=c", "overwrite=true")
+    assert written.read_text() == "1"
+    with pytest.raises(WeeError, match="nowhere is not the folder of a cascade: it has no cascade.json"):
+        run("cascade=nowhere")
+    assert [path.name for path in (tmp_path / "outputs" / "exports").iterdir()] == ["c-Notes"]
+
+
+def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cascade_folder(tmp_path / "c", [Made(8, 0)], IntervalRule("msp", []))
+
+    def fail(*arguments: Any) -> Any:
+        raise WeeError("it differs")
+
+    monkeypatch.setattr(Onnx, "packages", ())
+    monkeypatch.setattr(Onnx, "write", fail)
+    cfg = composed("export", "cascade=c")
+    assert isinstance(cfg, ExportConfig)
+    with pytest.raises(WeeError, match="it differs"):
+        export(cfg)
+    assert not list((tmp_path / "outputs" / "exports").iterdir())

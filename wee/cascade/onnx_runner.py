@@ -108,11 +108,11 @@ class OutputArrays:
     @cached_property
     def probs(self) -> Array:
         """The mean of the members' softmax outputs [n, classes]."""
-        return self.mean("probs")
+        return self.mean(lambda member: member.probs)
 
-    def mean(self, attribute: str) -> Array:
-        """Return the mean of an attribute over the members, summed in their order."""
-        values = [getattr(member, attribute) for member in self.members]
+    def mean(self, value: Callable[[MemberArrays], Array]) -> Array:
+        """Return the mean of a value over the members, summed in their order."""
+        values = [value(member) for member in self.members]
         return np.asarray(functools.reduce(np.add, values) / len(values)) if len(values) > 1 else values[0]
 
 
@@ -121,24 +121,64 @@ def _negative_entropy(probs: Array) -> Array:
     return np.asarray((probs * logs).sum(1))
 
 
-def _margin(outputs: OutputArrays) -> Array:
+def msp(outputs: OutputArrays) -> Array:
+    """Return the maximum softmax probability of the mean prediction [n]."""
+    return np.asarray(outputs.probs.max(1))
+
+
+def entropy(outputs: OutputArrays) -> Array:
+    """Return the negative entropy of the mean prediction [n]."""
+    return _negative_entropy(outputs.probs)
+
+
+def max_logit(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' largest logits [n]."""
+    return outputs.mean(lambda member: member.largest)
+
+
+def energy(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' logsumexp [n]."""
+    return outputs.mean(lambda member: member.logsumexp)
+
+
+def margin(outputs: OutputArrays) -> Array:
+    """Return the largest minus the second largest probability of the mean prediction [n]."""
     top = np.partition(outputs.probs, -2, axis=1)[:, -2:]
     return np.asarray(top[:, 1] - top[:, 0])
 
 
+def gini(outputs: OutputArrays) -> Array:
+    """Return the sum of the squared mean probabilities [n]."""
+    return np.asarray(np.square(outputs.probs).sum(1))
+
+
+def mean_msp(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' own maximum softmax probabilities [n]."""
+    return outputs.mean(lambda member: member.peak)
+
+
+def mean_entropy(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' own negative entropies [n]."""
+    return outputs.mean(lambda member: member.entropy)
+
+
+def expected_entropy(outputs: OutputArrays) -> Array:
+    """Return the mean negative entropy of two members or more [n]."""
+    return mean_entropy(outputs)
+
+
+def mutual_information(outputs: OutputArrays) -> Array:
+    """Return minus the disagreement of two members or more [n]."""
+    return np.asarray(np.minimum(entropy(outputs) - mean_entropy(outputs), 0))
+
+
 CONFIDENCES: dict[str, Callable[[OutputArrays], Array]] = {
-    "msp": lambda outputs: outputs.probs.max(1),
-    "entropy": lambda outputs: _negative_entropy(outputs.probs),
-    "max_logit": lambda outputs: outputs.mean("largest"),
-    "energy": lambda outputs: outputs.mean("logsumexp"),
-    "margin": _margin,
-    "gini": lambda outputs: np.square(outputs.probs).sum(1),
-    "mean_msp": lambda outputs: outputs.mean("peak"),
-    "mean_entropy": lambda outputs: outputs.mean("entropy"),
-    "expected_entropy": lambda outputs: outputs.mean("entropy"),
-    "mutual_information": lambda outputs: np.minimum(_negative_entropy(outputs.probs) - outputs.mean("entropy"), 0),
-}
-"""The confidences in numpy, by name; `wee.method.scores` defines them. Each maps the outputs for n samples to float64 [n]."""
+    function.__name__: function
+    for function in (
+        msp, entropy, max_logit, energy, margin, gini, mean_msp, mean_entropy, expected_entropy, mutual_information,
+    )
+}  # fmt: skip
+"""The scores of `wee.method.scores` in numpy, by name. Each maps the outputs for n samples to float64 [n]."""
 
 RULES: dict[str, Callable[[dict[str, Any], int, OutputArrays], Array | bool]] = {
     "intervals": lambda rule, stage, outputs: _inside(rule["intervals"][stage], CONFIDENCES[rule["score"]](outputs)),
