@@ -119,8 +119,10 @@ def test_what_cannot_be_exported_is_refused_before_any_work(
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Onnx, "packages", ("onnx", "no_such_package"))
-    with pytest.raises(WeeError, match=r"format=onnx needs no_such_package: pip install 'wee\[onnx\]'"):
-        composed("export", "cascade=c")
+    cfg = composed("export", "cascade=c")
+    assert isinstance(cfg, ExportConfig)
+    with pytest.raises(WeeError, match=r"format=onnx needs .*no_such_package: pip install 'wee\[onnx\]'"):
+        export(cfg)
 
 
 PLUGIN = '''
@@ -158,6 +160,9 @@ def test_a_format_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert written.read_text() == "1"
     with pytest.raises(WeeError, match="nowhere is not the folder of a cascade: it has no cascade.json"):
         run("cascade=nowhere")
+    cascade_folder(tmp_path / "other", [Made(8, 1)], IntervalRule("msp", []))
+    with pytest.raises(WeeError, match="other holds a calibrated cascade, which export does not replace"):
+        run("cascade=c", "output=other", "overwrite=true")
     assert [path.name for path in (tmp_path / "outputs" / "exports").iterdir()] == ["c-Notes"]
 
 

@@ -49,16 +49,22 @@ class ExportConfig(Common):
             raise WeeError(f"{folder} is a file: give another output=FOLDER")
         if folder.exists() and not self.overwrite:
             raise WeeError(f"{folder} exists: give another output=FOLDER, or replace it with overwrite=true")
-        chosen.check_packages()
 
 
 def export(cfg: ExportConfig) -> None:
     """Write the cascade in the chosen format; the folder appears when everything in it is written and checked."""
+    source, folder, form = Path(cfg.cascade), Path(cfg.output), EXPORT_FORMATS.find(cfg.format)
+    form.check_packages()
+
+    from wee.cascade import description
     from wee.cascade.card import CARD, FIGURE
     from wee.cascade.module import Cascade, RunOptions
     from wee.files import replace_folder, temporary_folder
 
-    source, folder, form = Path(cfg.cascade), Path(cfg.output), EXPORT_FORMATS.find(cfg.format)
+    if (folder / description.FILE).exists():
+        raise WeeError(
+            f"{folder} holds a calibrated cascade, which export does not replace: give another output=FOLDER"
+        )
     cascade = Cascade.load(source, RunOptions(channels_last=False))
     form.check(cascade)
     temporary = temporary_folder(folder)
