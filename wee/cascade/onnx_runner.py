@@ -488,9 +488,8 @@ class OnnxCascade:
         for stage, described in enumerate(self.stages):
             logits = logits_of(stage, places).astype(np.float64)
             logits = logits if described.temperature == 1 else logits / described.temperature
-            known = sorted([*known, (self._order[stage], logits)], key=lambda one: one[0]) if self._averages else [
-                (0, logits)
-            ]  # fmt: skip
+            earlier = known if self._averages else []
+            known = sorted([*earlier, (self._order[stage], logits)], key=lambda one: one[0])
             outputs = OutputArrays([MemberArrays(array) for _, array in known])
             decision = stage < len(self) - 1 and self._goes_on(stage, outputs)
             if decision is True:
