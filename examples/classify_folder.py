@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wee.cascade.module import Cascade
-from wee.cascade.predict import Predictor, Unreadable
+from wee.cascade.predict import Predictor
 from wee.data.images.listing import list_images
 from wee.errors import WeeError
 
@@ -26,7 +26,8 @@ def classify(cascade_folder: Path, images: Path, batch_size: int) -> None:
     """Classify the images, and print a line for each and a summary."""
     cascade = Cascade.load(cascade_folder)
     listing = list_images(images)
-    predictor, unreadable = Predictor(cascade, listing), Unreadable()
+    predictor = Predictor(cascade, listing)
+    unreadable: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for start in range(0, len(listing.names), batch_size):
         places = range(start, min(start + batch_size, len(listing.names)))
@@ -34,11 +35,11 @@ def classify(cascade_folder: Path, images: Path, batch_size: int) -> None:
             decision = "accepted" if row.accepted else "rejected"
             counts[decision] += 1
             print(f"{decision}  {row.file}: {row.name} (confidence {row.confidence:.3f}, stage {row.stage})")
-    for name, reason in unreadable.reasons.items():
+    for name, reason in unreadable.items():
         print(f"skipped   {name}: {reason}", file=sys.stderr)
     expected = predictor.description.expected["test"]
     print(
-        f"{counts['accepted']} accepted, {counts['rejected']} rejected, {len(unreadable.reasons)} unreadable; on the test set "
+        f"{counts['accepted']} accepted, {counts['rejected']} rejected, {len(unreadable)} unreadable; on the test set "
         f"{expected.coverage.value:.1%} were accepted, with a risk of {expected.risk.value:.1%}"
     )
 

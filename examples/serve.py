@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from wee.cascade.module import Cascade, RunOptions
-from wee.cascade.predict import Predictor, Unreadable
+from wee.cascade.predict import Predictor
 from wee.data.images.listing import Listing
 from wee.errors import WeeError
 from wee.method import NO_LABEL
@@ -58,7 +58,7 @@ def classifier(cascade: Cascade) -> Callable[[Sequence[bytes]], list[dict[str, A
         names = [str(place) for place in range(len(files))]
         sizes, labels = [len(content) for content in files], np.full(len(files), NO_LABEL)
         listing = Listing(Path("request"), names, labels, [], sizes, files.__getitem__)
-        unreadable = Unreadable()
+        unreadable: dict[str, str] = {}
         answers: dict[str, dict[str, Any] | Unusable] = {
             row.file: {
                 "label": row.label,
@@ -69,7 +69,7 @@ def classifier(cascade: Cascade) -> Callable[[Sequence[bytes]], list[dict[str, A
             }
             for row in Predictor(cascade, listing).rows(range(len(files)), unreadable)
         }
-        answers |= {name: Unusable("the image is damaged") for name in unreadable.reasons}
+        answers |= {name: Unusable("the image is damaged") for name in unreadable}
         return [answers[name] for name in names]
 
     return classify

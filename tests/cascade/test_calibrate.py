@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
-from wee.cascade.calibrate import calibrate, certified, expected, parts, refusal
+from wee.cascade.calibrate import calibrate, certified, expected, narrowing, parts, refusal
 from wee.cascade.config import GuaranteeConfig
 from wee.cascade.description import Estimate, Expectation
 from wee.errors import WeeError
 from wee.method import IntervalRule, Stages, Summary, Task, Window
 from wee.method.guarantees import upper_bound
+from wee.method.policies import FixedRule, Random
 
 COV = Task.parse("cov@10")
 
@@ -39,7 +42,7 @@ def rule_of(tuning: Stages) -> IntervalRule:
 def test_without_guarantees_the_threshold_is_that_of_the_task() -> None:
     tuning = stages_of(0, 2000)
     rule = rule_of(tuning)
-    calibrated = calibrate(tuning, tuning, rule, COV, GuaranteeConfig())
+    calibrated = calibrate(tuning, tuning, rule, "msp", COV, GuaranteeConfig())
     ranked = tuning.at(rule(tuning)).ranked("msp")
     assert calibrated.threshold == COV.acceptance_threshold(ranked)
     assert calibrated.certificate is None
@@ -50,7 +53,7 @@ def test_what_is_certified_has_a_bound_below_its_limit() -> None:
     tuning, certification = stages_of(1, 2500), stages_of(2, 2500)
     rule = rule_of(tuning)
     guarantee = GuaranteeConfig(risk=0.1, disagreement=0.25, macs=2.5, delta=0.1)
-    calibrated = calibrate(tuning, certification, rule, COV, guarantee)
+    calibrated = calibrate(tuning, certification, rule, "msp", COV, guarantee)
     record = certified(calibrated, guarantee, 2500)
     assert record is not None
     assert record.refusal is None
@@ -68,25 +71,62 @@ def test_the_threshold_does_not_depend_on_what_certifies_but_by_its_tests() -> N
     tuning = stages_of(1, 2500)
     rule = rule_of(tuning)
     guarantee = GuaranteeConfig(risk=0.1)
-    first, second = (calibrate(tuning, stages_of(seed, 2500), rule, COV, guarantee).certificate for seed in (2, 3))
+    first, second = (
+        calibrate(tuning, stages_of(seed, 2500), rule, "msp", COV, guarantee).certificate for seed in (2, 3)
+    )
     assert first is not None
     assert second is not None
     assert first.start == second.start
 
 
-def test_disagreement_alone_keeps_the_threshold_of_the_task() -> None:
+def test_disagreement_alone_narrows_the_windows_as_far_as_the_tests_pass() -> None:
     tuning, certification = stages_of(1, 2500), stages_of(2, 2500)
     rule = rule_of(tuning)
-    calibrated = calibrate(tuning, certification, rule, COV, GuaranteeConfig(disagreement=0.3))
-    assert calibrated.threshold == COV.acceptance_threshold(tuning.at(rule(tuning)).ranked("msp"))
-    assert calibrated.certificate is not None
-    assert calibrated.certificate.index == 0
+    path = narrowing(rule, tuning)
+    assert path[-1] == rule
+    reached = [one(certification) > 0 for one in path]
+    assert reached[0].all()
+    assert all((wider | ~narrower).all() for wider, narrower in itertools.pairwise(reached))
+    full = tuning.at(np.ones(2500, np.int64))
+    full_threshold = COV.acceptance_threshold(full.ranked("msp"))
+    last = certification.at(np.ones(2500, np.int64))
+    accepted = last.score("msp") >= full_threshold
+    losses = []
+    for one in path:
+        threshold = COV.acceptance_threshold(tuning.at(one(tuning)).ranked("msp"))
+        outcome = certification.at(one(certification))
+        kept = outcome.score("msp") >= threshold
+        losses.append(int(((kept != accepted) | (kept & accepted & (outcome.label != last.label))).sum()))
+    assert losses[0] == 0
+    for limit in (0.3, 0.1, 0.03, 0.0005):
+        calibrated = calibrate(tuning, certification, rule, "msp", COV, GuaranteeConfig(disagreement=limit))
+        passes = [binom.cdf(k, 2500, limit) <= 0.1 for k in losses[1:]]
+        expected_step = passes.index(False) if False in passes else len(passes)
+        assert calibrated.step == expected_step
+        assert calibrated.rule == path[expected_step]
+        assert calibrated.certificate is not None
+        assert calibrated.certificate.losses == (losses[expected_step],)
+        record = certified(calibrated, GuaranteeConfig(disagreement=limit), 2500)
+        assert record is not None
+        assert record.guarantees[0].holds
+        assert record.guarantees[0].bound <= limit
+        if expected_step < len(path) - 1:
+            assert record.note is not None
+    assert calibrated.step == 0  # nothing but the full ensemble agrees as often as that
+
+
+def test_disagreement_alone_needs_windows() -> None:
+    tuning = stages_of(1, 500)
+    with pytest.raises(WeeError, match="this setting has no windows"):
+        calibrate(tuning, tuning, Random(0.3), "msp", COV, GuaranteeConfig(disagreement=0.1))
+    everything = calibrate(tuning, tuning, FixedRule(1), "msp", COV, GuaranteeConfig(disagreement=0.1))
+    assert everything.step == 0
 
 
 def test_too_few_samples_are_said_with_what_would_do() -> None:
     tuning, certification = stages_of(1, 2500), stages_of(2, 40)
     guarantee = GuaranteeConfig(risk=0.01)
-    calibrated = calibrate(tuning, certification, rule_of(tuning), COV, guarantee)
+    calibrated = calibrate(tuning, certification, rule_of(tuning), "msp", COV, guarantee)
     assert calibrated.threshold == np.inf
     reason = refusal(calibrated, guarantee, 40)
     assert reason is not None
@@ -101,7 +141,7 @@ def test_too_few_samples_are_said_with_what_would_do() -> None:
 def test_a_cost_that_is_not_kept_is_said() -> None:
     tuning = stages_of(1, 500)
     guarantee = GuaranteeConfig(macs=1.01)
-    calibrated = calibrate(tuning, stages_of(2, 500), rule_of(tuning), COV, guarantee)
+    calibrated = calibrate(tuning, stages_of(2, 500), rule_of(tuning), "msp", COV, guarantee)
     assert calibrated.threshold < 1
     assert "guarantee.macs=1.01 does not hold" in str(refusal(calibrated, guarantee, 500))
 

@@ -70,19 +70,22 @@ def broken(world: World, seed: int, guarantee: GuaranteeConfig, samples: int) ->
     split = parts(groups, guarantee, seed)
     tuning, certification = taken(stages, split.tuning), taken(stages, split.certification)
     rule = rule_of(tuning)
-    calibrated = calibrate(tuning, certification, rule, COV, guarantee)
-    outcome = world.population.at(rule(world.population))
+    calibrated = calibrate(tuning, certification, rule, SCORE, COV, guarantee)
+    outcome = world.population.at(calibrated.rule(world.population))
     fails = {}
     if calibrated.certificate is not None and calibrated.certificate.index is not None:
         accepted = outcome.score(SCORE) >= calibrated.threshold
-        fails["risk"] = bool((~outcome.correct)[accepted].mean() > (guarantee.risk or 1))
+        if guarantee.risk is not None:
+            fails["risk"] = bool((~outcome.correct)[accepted].mean() > guarantee.risk)
         if guarantee.disagreement is not None:
             last = world.population.at(np.full(len(outcome), len(world.population) - 1))
             full = last.score(SCORE) >= calibrated.full_threshold
             differs = (accepted != full) | (accepted & full & (outcome.label != last.label))
             fails["disagreement"] = bool(differs.mean() > guarantee.disagreement)
-    if calibrated.cost_bound is not None:
+    if calibrated.cost_bound is not None and guarantee.risk is not None:  # the rule was fixed: the bound itself holds
         fails["macs"] = bool(outcome.mean_cost > calibrated.cost_bound)
+    elif calibrated.cost_bound is not None and guarantee.macs is not None and calibrated.cost_bound <= guarantee.macs:
+        fails["macs"] = bool(outcome.mean_cost > guarantee.macs)
     return fails
 
 
@@ -96,6 +99,25 @@ def test_guarantees_are_broken_at_most_as_often_as_they_may(stages: int, members
     for name in ("risk", "disagreement", "macs"):
         assert np.mean([fails.get(name, False) for fails in draws]) <= guarantee.delta / 3 + slack, name
     assert np.mean(["risk" in fails for fails in draws]) > 0.5  # a test that certifies nothing proves nothing
+
+
+@pytest.mark.parametrize(("stages", "macs", "limit"), [(2, 2.2, 0.05), (3, 3.0, 0.08)])
+def test_disagreement_alone_is_certified_on_a_path_of_widths(stages: int, macs: float, limit: float) -> None:
+    """The windows are chosen by the certification samples, and the limit of the cost is close to the cost of many of them."""
+    world = World(stages, 1, 60_000)
+    guarantee = GuaranteeConfig(disagreement=limit, macs=macs, delta=0.2)
+    draws = [broken(world, seed, guarantee, 1000) for seed in range(1, DRAWS + 1)]
+    slack = 2 * np.sqrt(guarantee.delta * (1 - guarantee.delta) / DRAWS)
+    assert np.mean([any(fails.values()) for fails in draws]) <= guarantee.delta + slack
+    for name in ("disagreement", "macs"):
+        assert np.mean([fails.get(name, False) for fails in draws]) <= guarantee.delta / 2 + slack, name
+    assert 0.02 < np.mean(["macs" in fails for fails in draws]) < 0.98
+    # Power: the certified windows send on far fewer samples than the full ensemble, which needs no test.
+    stages_, groups = world.draw(0, 1000)
+    split = parts(groups, guarantee, 0)
+    tuning, certification = taken(stages_, split.tuning), taken(stages_, split.certification)
+    calibrated = calibrate(tuning, certification, rule_of(tuning), SCORE, COV, guarantee)
+    assert (calibrated.rule(world.population) > 0).mean() < 0.8
 
 
 def coverage_of(certificate_index: int | None, candidates: np.ndarray, scores: np.ndarray) -> float:

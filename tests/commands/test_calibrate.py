@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,13 +16,16 @@ from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
 from wee.cascade.description import CascadeDescription
 from wee.cascade.module import Cascade
+from wee.commands import find_command
 from wee.commands.evaluate import EvaluateConfig
 from wee.data.corruption.split import CorruptedDraws
-from wee.data.splits import TEST
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
-from wee.method import IntervalRule, Stages, summarise
+from wee.method import IntervalRule, Stages, Task, Window, rule_from_dict, summarise
+from wee.method.guarantees import split_groups
 from wee.store import LogitStore
 from wee.store.entry import Address
+from wee.sweep.results import read_rules, read_table
 
 COMMON = ("calibrate", *SMALL, *QUICK, "scale=[s1,s2]", "task=risk@50", "name=c")
 FOLDER = Path("outputs", "cascades", "c")
@@ -127,8 +131,8 @@ def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(
     [
         (("budget.macs=10",), "nothing costs at most 10 MACs: the cheapest setting costs"),
         (("target=0",), "no setting reaches risk@50 = 0 % on the tuning samples: the best has"),
-        ((), "choose by one of the two: a budget"),
-        (("budget.macs=1e6", "target=100"), "choose by one of the two: a budget"),
+        ((), "choose a setting in one of three ways: a budget"),
+        (("budget.macs=1e6", "target=100"), "choose a setting in one of three ways: a budget"),
         (("budget.parameters=1e6",), "budget is about parameters, and settings are priced by cost=macs"),
         (("target=100", "guarantee.delta=0"), "guarantee.delta is 0: it is the probability that a guarantee fails"),
         (("target=100", "guarantee.macs=1e6", "cost=parameters"), "guarantee.macs is about MACs, and cost=parameters"),
@@ -136,11 +140,10 @@ def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(
             ("target=100", "task=[cov@5,risk@80]"),
             "a cascade is calibrated for one task, and cov@5 and risk@80 are chosen",
         ),
-        (("target=100", "task=covv@5"), "there is no task 'covv@5'"),
         (("target=100", "task=fpr@95"), "task=fpr@95 is about OOD data"),
         (("target=100", "score=mutual_information"), "mutual_information cannot decide an exit"),
         (("target=100", "seed=-1"), "seed is -1"),
-        (("target=100", "ensemble.scales=[s1,s2]"), "calibrate searches scales and exits by itself"),
+        (("target=100", "ensemble.scales=[s1,s2]"), "calibrate searches scales by itself"),
         (
             ("target=100", "ensemble.members=3"),
             "tiny/s1 member 2: it is not trained with this config; train it: wee train",
@@ -148,6 +151,25 @@ def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(
     ],
 )
 def test_what_cannot_be_calibrated_is_refused(
+    overrides: tuple[str, ...], message: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outputs").mkdir()
+    for name in ("store", "checkpoints"):
+        (tmp_path / "outputs" / name).symlink_to(folder / "outputs" / name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeeError, match=re.escape(message)):
+        find_command("calibrate").work(composed(*COMMON, *overrides))
+    assert not (tmp_path / FOLDER).exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("budget.macs=10",), "nothing costs at most 10 MACs: the cheapest setting costs"),
+        (("target=100", "task=covv@5"), "there is no task 'covv@5'"),
+    ],
+)
+def test_a_refusal_is_one_message_without_a_traceback(
     overrides: tuple[str, ...], message: str, folder: Path, tmp_path: Path, wee: Wee
 ) -> None:
     (tmp_path / "outputs").mkdir()
@@ -156,7 +178,125 @@ def test_what_cannot_be_calibrated_is_refused(
     failed = wee(*COMMON, *overrides, cwd=tmp_path, code=1).stderr
     assert message in failed
     assert "Traceback" not in failed
-    assert not (tmp_path / FOLDER).exists()
+
+
+SETTING = ("setting.sweep=named", "setting.scale=s2", "setting.width=0.4", "setting.members=[1,0]")
+SWEEP = (
+    "sweep", *SMALL, "scale=[s1,s2]", "name=named", "ood=none", "task=risk@50", "window.width=[0.2,0.4]", "policy=all",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def swept(folder: Path, tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
+    """A folder with a sweep of which settings can be named. Do not write into it."""
+    place = tmp_path_factory.mktemp("swept")
+    (place / "outputs").mkdir()
+    for name in ("store", "checkpoints"):
+        (place / "outputs" / name).symlink_to(folder / "outputs" / name)
+    wee(*SWEEP, "ensemble.temperature=true", cwd=place)
+    return place
+
+
+def test_a_named_setting_keeps_its_saved_rule(swept: Path, wee: Wee) -> None:
+    """Its numbers on the test set are those of the row in the table of the sweep."""
+    wee(*COMMON, *SETTING, "name=kept", cwd=swept)
+    (sweep,) = (swept / "outputs" / "sweeps" / "named").iterdir()
+    description = CascadeDescription.load(swept / "outputs" / "cascades" / "kept")
+    (saved,) = (
+        rule
+        for rule in read_rules(sweep)
+        if (rule.setting["scale"], rule.setting["width"], rule.setting["members"]) == ("s2", 0.4, "1+0")
+    )
+    assert description.rule == saved.rule
+    assert [stage.member for stage in description.stages] == [1, 0]
+    assert [stage.temperature for stage in description.stages] == [stage.temperature for stage in saved.lineup]
+    assert None not in [stage.temperature for stage in saved.lineup]
+    assert description.acceptance == saved.acceptance[0].least
+    table = read_table(sweep)
+    rows = table[(table.scale == "s2") & (table.width == 0.4) & (table.members == "1+0") & (table.split == "test")]
+    value = rows.set_index("metric").value
+    numbers = description.expected["test"]
+    assert numbers.coverage.value == pytest.approx(value["deployed_cov@50"] / 100)
+    assert numbers.risk.value == pytest.approx(value["deployed_risk@50"] / 100)
+    assert numbers.cost.value == pytest.approx(rows.price.iloc[0])
+    assert "Its saved rule is used unchanged" in (swept / "outputs" / "cascades" / "kept" / "card.md").read_text()
+
+
+def test_a_named_setting_is_fitted_again_for_guarantees(swept: Path, wee: Wee) -> None:
+    wee(*COMMON, *SETTING, "name=again", "guarantee.risk=0.98", "guarantee.delta=0.2", cwd=swept)
+    place = swept / "outputs" / "cascades" / "again"
+    description = CascadeDescription.load(place)
+    (saved,) = (rule_from_dict(description.chosen[key]) for key in ("rule",))
+    assert isinstance(saved, IntervalRule)
+    assert isinstance(description.rule, IntervalRule)
+    store = LogitStore(swept / "outputs" / "store")
+    (entry,) = store.find(Address("digits", "tiny", "s2", 1, VAL))
+    tuning = ~split_groups(entry.groups, 0)
+    temperature = description.stages[0].temperature
+    assert temperature is not None
+    logits = np.asarray(entry.logits, dtype=np.float32)[tuning] / np.float32(temperature)
+    summaries = summarise([logits], entry.labels[tuning], [(0,)], ["msp"])
+    stages = Stages([summaries[0,], summaries[0,]], [1.0, 2.0], entry.ids[tuning])
+    refitted = Window(Task.parse("risk@50"), 0.4).fit(stages)
+    assert description.rule.intervals[0].low == pytest.approx(refitted.intervals[0].low, abs=1e-6)
+    assert description.rule != saved
+    card = (place / "card.md").read_text()
+    for interval in (*saved.intervals, *description.rule.intervals):
+        assert f"{interval.low:.6g} to {interval.high:.6g}" in card
+
+
+@pytest.mark.parametrize(("policy", "stage"), [("ensemble", 1), ("random", None)])
+def test_a_setting_without_windows(policy: str, stage: int | None, swept: Path, wee: Wee) -> None:
+    named = ["setting.sweep=named", "setting.scale=s1", f"setting.policy={policy}", f"name={policy}"]
+    named += ["setting.members=0+1", "setting.fraction=0.2"] if stage is None else []
+    wee(*COMMON, *named, cwd=swept)
+    description = CascadeDescription.load(swept / "outputs" / "cascades" / policy)
+    if stage is not None:
+        assert description.expected["test"].reaching[-1].value == 1
+    else:
+        assert 0 < description.expected["test"].reaching[-1].value < 0.5
+    assert Cascade.load(swept / "outputs" / "cascades" / policy).description == description
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("setting.sweep=other",), "there is no sweep 'other'"),
+        (("setting.sweep=named", "setting.scale=s9"), "has scale s9: choose setting.scale from s1, s2"),
+        (("setting.sweep=named", "setting.width=0.3"), "has width 0.3: choose setting.width from 0.2, 0.4"),
+        (("setting.sweep=named", "setting.scale=s1", "setting.policy=window", "setting.width=0.2"), "2 settings of the sweep"),
+        (("setting.sweep=named", "setting.policy=window", "task=cov@5"), "has task cov@5: choose task from risk@50"),
+        (("setting.scale=s1",), "setting.sweep is empty: give setting.sweep=NAME"),
+        ((*SETTING, "budget.macs=1e6"), "choose a setting in one of three ways"),
+        ((*SETTING, "ensemble.orders=given"), "calibrate searches orders by itself"),
+        (("target=100", "pick=nonsense"), "pick=nonsense matches no entry of these networks"),
+        (
+            ("setting.sweep=named", "setting.scale=s1", "setting.policy=random", "setting.members=0+1",
+             "setting.fraction=0.2", "guarantee.disagreement=0.5"),
+            "this setting has no windows",
+        ),
+    ],
+)  # fmt: skip
+def test_a_setting_that_cannot_be_named_is_refused(
+    overrides: tuple[str, ...], message: str, swept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(swept)
+    with pytest.raises(WeeError, match=re.escape(message)):
+        find_command("calibrate").work(composed(*COMMON, *overrides, "name=refused"))
+    assert not list((swept / "outputs").glob("cascades/*refused*"))
+
+
+def test_a_sweep_over_other_logits_is_refused(swept: Path, tmp_path: Path, wee: Wee) -> None:
+    shutil.copytree(swept / "outputs" / "sweeps", tmp_path / "outputs" / "sweeps")
+    for name in ("store", "checkpoints"):
+        (tmp_path / "outputs" / name).symlink_to(swept / "outputs" / name)
+    (about,) = (tmp_path / "outputs" / "sweeps" / "named").glob("*/sweep.json")
+    record = json.loads(about.read_text())
+    record["entries"] = [[address, key, checksum + 1] for address, key, checksum in record["entries"]]
+    about.write_text(json.dumps(record))
+    failed = wee(*COMMON, *SETTING, cwd=tmp_path, code=1).stderr
+    assert "read other logits of" in failed
+    assert "sweep again" in failed
 
 
 def test_nothing_certified_is_said(folder: Path, tmp_path: Path, wee: Wee) -> None:

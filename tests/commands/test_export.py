@@ -19,7 +19,7 @@ from tests.helpers.configs import composed
 from wee.cascade.formats import EXPORT_FORMATS
 from wee.cascade.formats.onnx import Onnx
 from wee.cascade.module import Cascade
-from wee.cascade.predict import Predictor, predict
+from wee.cascade.predict import Predictor, write_table
 from wee.commands.export import ExportConfig, export
 from wee.data.images.listing import list_images
 from wee.errors import WeeError
@@ -75,7 +75,8 @@ def test_the_exported_cascade_predicts_as_wee_predict_does(folder: Path, wee: We
     assert "300 predictions" in run.stderr
     broken.unlink()
     listing = list_images(folder / "images")
-    expected, _ = predict(Predictor(Cascade.load(folder / CASCADE), listing), listing, folder / "p.csv", 50)
+    expected = Predictor(Cascade.load(folder / CASCADE), listing).rows(range(len(listing.names)), {})
+    write_table(expected, folder / "p.csv")
     ran, said = (pd.read_csv(folder / name, dtype={"class": str}) for name in ("here/ran.csv", "p.csv"))
     assert list(ran.columns) == list(said.columns)
     assert len(expected) == len(ran) == 300

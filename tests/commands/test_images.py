@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.helpers import trees
 from tests.helpers.command_line import Wee, last_report
+from wee.cascade.description import CascadeDescription
 from wee.data.splits import VAL, SplitName
 from wee.store import Address, LogitStore
 
@@ -155,6 +156,11 @@ def test_shifted_test_sets_are_measured_with_windows_from_clean_validation(tmp_p
     wee("figure", "sweeps=s", "figure.split=shift-folder-fog", "name=fog", cwd=tmp_path)
     failed = wee("figure", "sweeps=s", "figure.split=shift-rain", "name=rain", cwd=tmp_path, code=1).stderr
     assert "shift-folder-fog" in failed
+    wee("calibrate", *data[:-1], *NETWORK, *TRAINER, *SHIFT, "task=risk@80", "target=100", "name=c", cwd=tmp_path)
+    description = CascadeDescription.load(tmp_path / "outputs" / "cascades" / "c")
+    assert list(description.expected) == ["test", "shift-folder-fog", "shift-folder-snow"]
+    assert description.expected["shift-folder-fog"].samples == 6
+    assert "| shift-folder-fog (no guarantee) |" in (tmp_path / "outputs" / "cascades" / "c" / "card.md").read_text()
 
 
 def test_numbers_as_class_folders_are_the_ids_numbers(tmp_path: Path, wee: Wee) -> None:

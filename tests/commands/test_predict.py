@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from PIL import Image
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
 from wee.cascade.module import Cascade
+from wee.cascade.predict import check_format
 from wee.commands.evaluate import EvaluateConfig
 from wee.data.corruption.split import CorruptedDraws
+from wee.errors import WeeError
 
 CASCADE = Path("outputs", "cascades", "c")
 
@@ -89,13 +92,42 @@ def test_a_killed_run_goes_on(work: Path, wee: Wee) -> None:
     marked = [
         line.replace(line.split(",")[3], "0.125") for line in lines[1:11]
     ]  # so that a second prediction would show
-    (table.parent / f".predictions.csv.{key}.part").write_text("".join([lines[0], *marked, lines[11][:9]]))
+    (table.parent / f".predictions.csv.{key}.3.part").write_text("".join([lines[0], *marked, lines[11][:9]]))
     table.unlink()
     wee(*overrides, cwd=work)
     resumed = pd.read_csv(table)
     assert len(resumed) == 40
     assert (resumed.confidence == 0.125).sum() == 10
-    assert resumed.file.tolist() == pd.read_csv(work / "outputs" / "predictions" / "predictions.csv").file.tolist()
+    assert resumed.file.tolist() == [line.split(",")[0] for line in lines[1:]]
+    assert [path.name for path in table.parent.iterdir()] == ["predictions.csv"]
+
+
+def test_two_processes_write_what_one_does(work: Path, wee: Wee) -> None:
+    (work / "images" / "0" / "broken.png").write_bytes(b"no image")
+    overrides = ("predict", f"cascade={CASCADE}", "images=images", "batch_size=8")
+    wee(*overrides, "output=one.csv", cwd=work)
+    two = ("runtime.accelerator=cpu", "runtime.devices=2", "output=two.csv")
+    done = wee(*overrides, *two, cwd=work)
+    assert "skipped: 0/broken.png" in done.stdout + done.stderr
+    first, second = pd.read_csv(work / "one.csv"), pd.read_csv(work / "two.csv")
+    assert first.confidence.to_numpy() == pytest.approx(second.confidence.to_numpy(), abs=1e-6)
+    columns = ["file", "label", "stage"]
+    assert first[columns].equals(second[columns])
+    assert not list(work.glob(".*"))
+
+
+def test_parquet(work: Path, wee: Wee) -> None:
+    wee("predict", f"cascade={CASCADE}", "images=images", "output=here.parquet", cwd=work)
+    wee("predict", f"cascade={CASCADE}", "images=images", "output=here.csv", cwd=work)
+    table, expected = pd.read_parquet(work / "here.parquet"), pd.read_csv(work / "here.csv", dtype={"class": str})
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert table.accepted.dtype == bool
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(WeeError, match=re.escape("pip install 'wee[parquet]'")):
+        check_format(tmp_path / "a.parquet")
 
 
 def test_a_list_without_classes(work: Path, wee: Wee) -> None:
@@ -115,6 +147,8 @@ def test_a_list_without_classes(work: Path, wee: Wee) -> None:
         ((f"cascade={CASCADE}", "images=strange"), "has class folders that the cascade does not know: cat"),
         ((f"cascade={CASCADE}",), "images is not set"),
         ((f"cascade={CASCADE}", "images=images", "batch_size=0"), "batch_size is 0"),
+        ((f"cascade={CASCADE}", "images=images", "precision=8"), "there is no precision '8'"),
+        ((f"cascade={CASCADE}", "images=images", "output=x.xlsx"), "its name ends in .csv or .parquet"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused(
@@ -125,7 +159,7 @@ def test_what_cannot_be_predicted_is_refused(
     (tmp_path / "empty").mkdir()
     (tmp_path / "strange" / "cat").mkdir(parents=True)
     Image.new("L", (8, 8)).save(tmp_path / "strange" / "cat" / "a.png")
-    failed = wee("predict", *overrides, "output=x.csv", "hydra.run.dir=runs", cwd=tmp_path, code=1).stderr
+    failed = wee("predict", "output=x.csv", *overrides, "hydra.run.dir=runs", cwd=tmp_path, code=1).stderr
     assert message in failed
     assert "Traceback" not in failed
     assert not (tmp_path / "x.csv").exists()

@@ -23,7 +23,7 @@ from PIL import Image
 
 from tests.helpers.cascades import Made, cascade_folder
 from wee.cascade.module import Cascade
-from wee.cascade.predict import PredictedImage, Predictor, Unreadable
+from wee.cascade.predict import PredictedImage, Predictor
 from wee.data.images.listing import list_images
 from wee.method import Interval, IntervalRule
 
@@ -49,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(place: Path) -> dict[str, PredictedImage]:
     """What the cascade says of each image, by name."""
     listing = list_images(place / "images")
-    rows = Predictor(Cascade.load(place / "cascade"), listing).rows(range(len(listing.names)), Unreadable())
+    rows = Predictor(Cascade.load(place / "cascade"), listing).rows(range(len(listing.names)), {})
     assert {row.stage for row in rows} == {1, 2}
     assert {row.accepted for row in rows} == {True, False}
     return {row.file: row for row in rows}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from wee.cascade.config import TESTED, GuaranteeConfig
 from wee.cascade.description import Certification, Estimate, Expectation, Guarantee
 from wee.costs import MACS
-from wee.method import IntervalRule, Outcome, Stages, Task
+from wee.errors import WeeError
+from wee.method import Interval, IntervalRule, Outcome, Rule, Stages, Task
 from wee.method.arrays import Floats, Ints
 from wee.method.bootstrap import draws as group_draws
 from wee.method.bootstrap import group_numbers
@@ -27,12 +28,18 @@ from wee.method.guarantees import (
     certify,
     cost_bound,
     disagreements,
+    fixed_sequence,
     one_of_each_group,
     split_groups,
     threshold_candidates,
+    upper_bound,
 )
 from wee.method.intervals import interval
 from wee.method.kernels import LANES
+from wee.method.policies import FixedRule, quantile
+
+WIDTHS = 50
+"""The number of steps from the full ensemble down to the windows of a setting; see `narrowing`."""
 
 
 @dataclass(frozen=True)
@@ -71,53 +78,68 @@ class Calibrated:
     """What calibration fixes, and what it certifies.
 
     Attributes:
+        rule: the rule that decides who goes on.
         threshold: the least final confidence that is accepted; infinite if nothing could be certified.
         certificate: the outcome of the tests of thresholds; None if neither risk nor disagreement is guaranteed.
         guaranteed: the names of the guarantees that the certificate is about, in its order.
         cost_bound: the upper confidence limit of the average cost; None if no cost is guaranteed.
         full_threshold: the acceptance threshold of the full ensemble; None where no disagreement is guaranteed.
+        step, steps: the position of the rule on the path of windows, and the length of the path; None if there is no path.
     """
 
+    rule: Rule
     threshold: float
     certificate: Certificate | None
     guaranteed: tuple[str, ...]
     cost_bound: float | None
     full_threshold: float | None
+    step: int | None = None
+    steps: int = 0
 
 
 def calibrate(
-    tuning: Stages, certification: Stages, rule: IntervalRule, task: Task, guarantee: GuaranteeConfig
+    tuning: Stages, certification: Stages, rule: Rule, score: str, task: Task, guarantee: GuaranteeConfig
 ) -> Calibrated:
     """Set the acceptance threshold of a cascade, and certify what is to be guaranteed.
 
-    Without a guaranteed risk, the threshold is that of the task on the tuning samples; a guaranteed disagreement is tested
-    there. With a guaranteed risk, it is the laxest of the candidates on the path of tests that keeps all guarantees.
+    Without guarantees of risk or disagreement, the threshold is that of the task on the tuning samples. With a guaranteed risk,
+    it is the laxest of the candidates on the path of tests that keeps all guarantees. With a guaranteed disagreement alone,
+    the windows are the narrowest on a path from the full ensemble down to the given windows that keep it, each with the
+    threshold of the task on the tuning samples.
 
     Args:
         tuning: the stages on the tuning samples.
         certification: the stages on independent certification samples; not looked at without guarantees.
-        rule: the windows, fitted on the tuning samples.
+        rule: the rule that decides who goes on, fitted on the tuning samples.
+        score: the name of the final confidence.
         task: the task.
         guarantee: what is to be guaranteed.
+
+    Raises:
+        WeeError: disagreement alone is to be guaranteed, and the rule has no windows.
     """
-    score = rule.score
-    tuned = tuning.at(rule(tuning))
-    if not guarantee.count:
-        return Calibrated(task.acceptance_threshold(tuned.ranked(score)), None, (), None, None)
-    certifying = certification.at(rule(certification))
-    level = guarantee.delta / guarantee.count
-    bound = (
-        None
-        if guarantee.macs is None
-        else cost_bound(certifying.exits.astype(np.int64), _added(certification.cost), level)
-    )
-    names = tuple(name for name in TESTED if getattr(guarantee, name) is not None)
-    if not names:
-        return Calibrated(task.acceptance_threshold(tuned.ranked(score)), None, (), bound, None)
-    if guarantee.risk is None:  # the threshold is that of the task, and is tested as it is
-        candidates = np.array([task.acceptance_threshold(tuned.ranked(score))])
+    level = guarantee.delta / guarantee.count if guarantee.count else guarantee.delta
+    if guarantee.risk is not None:
+        calibrated = _by_thresholds(tuning, certification, rule, score, task, guarantee)
+    elif guarantee.disagreement is not None:
+        calibrated = _by_widths(tuning, certification, rule, score, task, guarantee.disagreement, level)
     else:
-        candidates = threshold_candidates(tuned.score(score))
+        calibrated = Calibrated(rule, _own_threshold(tuning, rule, score, task), None, (), None, None)
+    if guarantee.macs is None:
+        return calibrated
+    # Along a path of widths, every stage is reached by ever fewer samples. So the bound of the chosen windows is at most the
+    # limit only if those of all narrower windows are, which is a fixed sequence of tests from the narrowest windows upwards.
+    exits = calibrated.rule(certification).astype(np.int64)
+    return replace(calibrated, cost_bound=cost_bound(exits, _added(certification.cost), level))
+
+
+def _by_thresholds(
+    tuning: Stages, certification: Stages, rule: Rule, score: str, task: Task, guarantee: GuaranteeConfig
+) -> Calibrated:
+    """Certify the risk, and the disagreement if it is guaranteed, on a path of acceptance thresholds."""
+    names = tuple(name for name in TESTED if getattr(guarantee, name) is not None)
+    tuned = tuning.at(rule(tuning))
+    candidates = threshold_candidates(tuned.score(score))
     full_threshold = (
         task.acceptance_threshold(_full(tuning).ranked(score)) if guarantee.disagreement is not None else None
     )
@@ -127,14 +149,110 @@ def calibrate(
         if guarantee.risk is not None:
             tests.append(accepted_errors(outcome.score(score), ~outcome.correct, candidates, guarantee.risk))
         if guarantee.disagreement is not None and full_threshold is not None:
-            full = _full(outcome.stages)
-            scores = outcome.score(score), outcome.label, full.score(score), full.label
-            tests.append(disagreements(*scores, full_threshold, candidates, guarantee.disagreement))
+            tests.append(_disagreements(outcome, score, full_threshold, candidates, guarantee.disagreement))
         return tests
 
-    certificate = certify(evidence(tuned), evidence(certifying), level * len(names))
+    tests = evidence(tuned), evidence(certification.at(rule(certification)))
+    certificate = certify(*tests, guarantee.delta * len(names) / guarantee.count)
     threshold = np.inf if certificate.index is None else float(candidates[certificate.index])
-    return Calibrated(threshold, certificate, names, bound, full_threshold)
+    return Calibrated(rule, threshold, certificate, names, None, full_threshold)
+
+
+def _by_widths(
+    tuning: Stages, certification: Stages, rule: Rule, score: str, task: Task, limit: float, delta: float
+) -> Calibrated:
+    """Certify the disagreement with the full ensemble on a path of windows, from all samples down to the given windows.
+
+    At the beginning of the path every sample goes on, so that no decision differs: this needs no test.
+    """
+    path = narrowing(rule, tuning)
+    full_threshold = task.acceptance_threshold(_full(tuning).ranked(score))
+    thresholds = [full_threshold, *(_own_threshold(tuning, narrower, score, task) for narrower in path[1:])]
+    tests = [
+        _disagreements(certification.at(one(certification)), score, full_threshold, np.array([threshold]), limit)
+        for one, threshold in zip(path, thresholds, strict=True)
+    ]
+    values = [float(test.p_values[0]) for test in tests[1:]]
+    passed = fixed_sequence(values, delta)
+    place = len(passed)  # the path begins with one rule that needs no test
+    losses, count = int(tests[place].losses[0]), int(tests[place].counts[0])
+    certificate = Certificate(
+        index=place,
+        start=0,
+        tested=min(place + 1, len(values)),
+        p_values=(values[place - 1] if place else 0.0,),
+        bounds=(upper_bound(losses, count, delta) if place else 0.0,),
+        losses=(losses,),
+        counts=(count,),
+        enough=(),
+        delta=delta,
+    )
+    return Calibrated(
+        path[place], thresholds[place], certificate, TESTED[1:], None, full_threshold, step=place, steps=len(path)
+    )
+
+
+def narrowing(rule: Rule, tuning: Stages) -> list[Rule]:
+    """Return rules from "every sample goes on" to the given windows, each of whose windows lies in those before it.
+
+    The ends of a window are quantiles of the confidences of the tuning samples. From rule to rule they move in equal steps of
+    the share of samples outside.
+
+    Args:
+        rule: windows, or a rule with which every sample reaches the last stage.
+        tuning: the stages on the tuning samples.
+
+    Raises:
+        WeeError: the rule is neither.
+    """
+    last = len(tuning) - 1
+    if isinstance(rule, FixedRule) and rule.stage == last:
+        return [rule]
+    if not isinstance(rule, IntervalRule):
+        raise WeeError(
+            "guarantee.disagreement alone is certified by widening windows until decisions agree, and this setting has no "
+            "windows: choose policy window or threshold, or guarantee the risk as well"
+        )
+    orders = [summary.ranked(rule.score).ascending for summary in tuning.summaries[:-1]]
+    path: list[Rule] = [IntervalRule(rule.score, [_everything(interval) for interval in rule.intervals])]
+    if not rule.intervals:
+        return path
+    for step in range(1, WIDTHS):
+        share = step / WIDTHS
+        pairs = zip(rule.intervals, orders, strict=True)
+        path.append(IntervalRule(rule.score, [_between(interval, order, share) for interval, order in pairs]))
+    return [*path, rule]
+
+
+def _between(interval: Interval, ascending: Floats, share: float) -> Interval:
+    """Return the window with a share of what a window leaves out on each side, in (0, 1)."""
+    low, high = interval.low, interval.high
+    if low > high:  # an empty window closes around its threshold
+        middle = interval.tau if interval.tau is not None else float(np.median(ascending))
+        low = high = middle
+    below, above = (ascending < low).mean(), (ascending > high).mean()
+    return replace(
+        interval,
+        low=-np.inf if below == 0 else min(quantile(ascending, share * below), low),
+        high=np.inf if above == 0 else max(quantile(ascending, 1 - share * above), high),
+    )
+
+
+def _everything(interval: Interval) -> Interval:
+    """Return the window that contains everything, around the same threshold."""
+    return replace(interval, low=-np.inf, high=np.inf)
+
+
+def _disagreements(outcome: Outcome, score: str, full_threshold: float, candidates: Floats, limit: float) -> Evidence:
+    """Return the evidence about the disagreement with the full ensemble at some thresholds of the cascade."""
+    full = _full(outcome.stages)
+    decisions = outcome.score(score), outcome.label, full.score(score), full.label
+    return disagreements(*decisions, full_threshold, candidates, limit)
+
+
+def _own_threshold(tuning: Stages, rule: Rule, score: str, task: Task) -> float:
+    """Return the acceptance threshold of the task on the tuning samples, from the final confidences of the cascade."""
+    return task.acceptance_threshold(tuning.at(rule(tuning)).ranked(score))
 
 
 def _full(stages: Stages) -> Outcome:
@@ -247,4 +365,20 @@ def certified(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) 
     if guarantee.macs is not None and calibrated.cost_bound is not None:
         holds = calibrated.cost_bound <= guarantee.macs
         guarantees.append(Guarantee(MACS, guarantee.macs, calibrated.cost_bound, holds))
-    return Certification(guarantee.delta, samples, guarantees, refusal(calibrated, guarantee, samples))
+    reason = refusal(calibrated, guarantee, samples)
+    return Certification(guarantee.delta, samples, guarantees, reason, note=_widened(calibrated))
+
+
+def _widened(calibrated: Calibrated) -> str | None:
+    """Return how the windows were widened to keep a guaranteed disagreement; None if they were not."""
+    if calibrated.step is None or calibrated.step == calibrated.steps - 1:
+        return None
+    if calibrated.step == 0:
+        return (
+            "no windows could be certified to agree with the full ensemble as often as asked for, so that every sample runs "
+            "through all stages"
+        )
+    return (
+        "the windows are wider than the chosen ones, so that decisions agree with the full ensemble's as often as asked for: "
+        f"step {calibrated.step} of {calibrated.steps - 1} from the full ensemble to the chosen windows"
+    )

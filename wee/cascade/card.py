@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from wee.cascade.config import TESTED
+from wee.cascade.config import TESTED, SettingConfig
 from wee.cascade.description import CascadeDescription, Estimate, Expectation
 from wee.costs import COSTS
 from wee.data.splits import TEST
-from wee.method import IntervalRule
+from wee.method import Interval, IntervalRule, rule_from_dict
 from wee.method.arrays import Floats
 from wee.units import si
 
@@ -31,7 +31,7 @@ def summary(description: CascadeDescription) -> Table:
     """
     lineup = ", then ".join(stage.name for stage in description.stages)
     shown = Table(title=f"{lineup}; calibrated for {description.task}", title_justify="left", header_style="bold")
-    for column in ("", "tuning (optimistic)", "test"):
+    for column in _columns(description):
         shown.add_column(column, justify="left" if not column else "right", no_wrap=True)
     for name, *numbers in _rows(description):
         shown.add_row(name, *numbers)
@@ -55,7 +55,7 @@ def write_card(folder: Path, description: CascadeDescription, curves: Mapping[st
 
 def page(description: CascadeDescription) -> str:
     """The card as Markdown."""
-    calibrated, chosen, test = description.calibrated_on, description.chosen, description.expected[str(TEST)]
+    chosen, test = description.chosen, description.expected[str(TEST)]
     cost = COSTS.find(str(chosen["cost"]))
     lines = [f"# A cascade for {description.task} on {description.dataset}", ""]
     lines += [
@@ -69,11 +69,11 @@ def page(description: CascadeDescription) -> str:
         "## What to expect",
         "",
         (
-            f"Intervals cover {test.level:.0%} of bootstrap resamples over groups of dependent "
-            "samples. The setting was chosen on the tuning samples, so that its numbers there are optimistic."
+            f"Intervals are {test.level:.0%} bootstrap intervals over groups of dependent samples. The thresholds were set on "
+            "the tuning samples, so that the numbers there are optimistic."
         ),
         "",
-        *_markdown(["", "tuning (optimistic)", "test"], _rows(description)),
+        *_markdown(_columns(description), _rows(description)),
         "",
         "## What is guaranteed",
         "",
@@ -86,35 +86,89 @@ def page(description: CascadeDescription) -> str:
     rows = []
     for number, stage in enumerate(description.stages):
         window = intervals[number] if number < len(intervals) else None
-        goes_on = "-" if window is None else f"{_number(window.low)} to {_number(window.high)}"
+        goes_on = "-" if window is None else _window(window)
         price = si(stage.costs[str(chosen["cost"])])
         rows.append(
             (str(number + 1), stage.name, f"{stage.transform['size']} px", price, goes_on, f"`{stage.weights}`")
         )
     lines += _markdown(["stage", "network", "input", cost.heading, "goes on if its confidence is", "weights"], rows)
-    how = (
-        f"a budget of {si(next(iter(chosen['budget'].values())))} {cost.label}"
-        if "budget" in chosen
-        else (f"a target of {chosen['target']:g} %")
-    )
-    lines += [
-        "",
-        "## How it was made",
-        "",
-        (
-            f"The setting was chosen for {how} on {calibrated['tuning_samples']:,} validation samples of "
-            f"{calibrated['tuning_groups']:,} independent sources; {calibrated['certification_samples']:,} independent samples "
-            f"were kept for certification (split seed {calibrated['split_seed']}). It has {description.task} = "
-            f"{chosen['value']:.2f} % there, at an average cost of {si(chosen['average_cost'])} {cost.label}. Made by wee "
-            f"{calibrated['wee']} from {len(calibrated['entries'])} entries of the logit store."
-        ),
-        "",
-    ]
+    lines += ["", "## How it was made", "", *_how(description), ""]
     return "\n".join(lines)
 
 
-def _rows(description: CascadeDescription) -> list[tuple[str, str, str]]:
-    """The expected numbers: a name, and the number on the tuning and on the test samples."""
+def _how(description: CascadeDescription) -> list[str]:
+    """How the setting was chosen, and from what, as lines of the card."""
+    calibrated, chosen = description.calibrated_on, description.chosen
+    label = COSTS.find(str(chosen["cost"])).label
+    rule = []
+    if "sweep" in chosen:
+        columns = [*SettingConfig.names(), "task"]
+        named = [f"{name} {chosen['setting'][name]}" for name in columns if chosen["setting"].get(name) is not None]
+        how = f"The setting is one of the sweep {chosen['sweep']}: {', '.join(named)}."
+        rule = _saved_and_fitted(description)
+        if not rule:
+            how += " Its saved rule is used unchanged."
+    elif "budget" in chosen:
+        how = f"The setting was chosen for a budget of {si(next(iter(chosen['budget'].values())))} {label}."
+    else:
+        how = f"The setting was chosen for a target of {chosen['target']:g} %."
+    how += (
+        f" There were {calibrated['tuning_samples']:,} tuning samples of the validation set, of "
+        f"{calibrated['tuning_groups']:,} independent sources; {calibrated['certification_samples']:,} independent samples "
+        f"were kept for certification (split seed {calibrated['split_seed']}). On the tuning samples the setting has "
+        f"{description.task} = {chosen['value']:.2f} %, at an average cost of {si(chosen['average_cost'])} {label}. Made by "
+        f"wee {calibrated['wee']} from {len(calibrated['entries'])} entries of the logit store."
+    )
+    return [how, *rule]
+
+
+def _saved_and_fitted(description: CascadeDescription) -> list[str]:
+    """The saved rule of a named setting beside the rule that was fitted for certification; empty if they are the same."""
+    saved = description.chosen["rule"]
+    if saved is None or rule_from_dict(saved) == description.rule or not isinstance(description.rule, IntervalRule):
+        return []
+    before = rule_from_dict(saved)
+    assert isinstance(before, IntervalRule)
+    thresholds = [
+        float(entry["least"])
+        for entry in description.chosen["acceptance"]
+        if (entry["task"], entry["eval_score"]) == (description.task, description.score)
+    ]
+    rows = [
+        (f"goes on from stage {number}", _window(first), _window(second))
+        for number, (first, second) in enumerate(
+            zip(before.intervals, description.rule.intervals, strict=True), start=1
+        )
+    ]
+    if thresholds:
+        rows.append(("accepted", _accepted(thresholds[0]), _accepted(description.acceptance)))
+    return [
+        "",
+        (
+            "For certification, the rule was fitted again on the tuning samples. The rule of the sweep was fitted on the whole "
+            "validation set, the certification samples included:"
+        ),
+        "",
+        *_markdown(["confidence", "in the sweep", "here"], rows),
+    ]
+
+
+def _accepted(threshold: float) -> str:
+    return f"{_number(threshold)} or more" if math.isfinite(threshold) else "nothing" if threshold > 0 else "everything"
+
+
+def _window(window: Interval) -> str:
+    return f"{_number(window.low)} to {_number(window.high)}"
+
+
+def _columns(description: CascadeDescription) -> list[str]:
+    """The heads of the table of expected numbers; shifted sets carry no guarantee."""
+    shifted = [f"{split} (no guarantee)" for split in description.expected if split != str(TEST)]
+    return ["", "tuning (optimistic)", str(TEST), *shifted]
+
+
+def _rows(description: CascadeDescription) -> list[list[str]]:
+    """The expected numbers: a name, and the number on the tuning samples, the test set and each shifted set."""
     label = COSTS.find(str(description.chosen["cost"])).label
 
     def column(numbers: Expectation) -> list[tuple[str, str]]:
@@ -127,8 +181,9 @@ def _rows(description: CascadeDescription) -> list[tuple[str, str, str]]:
         later = enumerate(numbers.reaching[1:], start=2)
         return rows + [(f"reaches stage {stage}", _percent(share)) for stage, share in later]
 
-    tuning, test = column(description.tuning), column(description.expected[str(TEST)])
-    return [(name, first, second) for (name, first), (_, second) in zip(tuning, test, strict=True)]
+    shifted = [numbers for split, numbers in description.expected.items() if split != str(TEST)]
+    columns = [column(numbers) for numbers in (description.tuning, description.expected[str(TEST)], *shifted)]
+    return [[cells[0][0], *(cell for _, cell in cells)] for cells in zip(*columns, strict=True)]
 
 
 def _certified(description: CascadeDescription) -> list[str]:
@@ -137,7 +192,8 @@ def _certified(description: CascadeDescription) -> list[str]:
     if certified is None:
         return ["Nothing is guaranteed: the cascade was calibrated without `guarantee.*`."]
     refusal = [] if certified.refusal is None else [f"Not certified: {certified.refusal}."]
-    paragraphs = [*_guarantees(description), *refusal]
+    note = [] if certified.note is None else [f"{certified.note[0].upper()}{certified.note[1:]}."]
+    paragraphs = [*_guarantees(description), *refusal, *note]
     return [line for paragraph in paragraphs for line in (paragraph, "")][:-1]
 
 

@@ -128,6 +128,7 @@ class Certification:
         guarantees: the guarantees that were asked for.
         refusal: why not all of them could be certified, and what could be; None if all are.
         assumption: on what they rest.
+        note: what was changed for their sake, as a sentence; None if nothing was.
     """
 
     delta: float
@@ -135,6 +136,7 @@ class Certification:
     guarantees: Sequence[Guarantee]
     refusal: str | None = None
     assumption: str = "certification samples and future data are independent draws from one distribution"
+    note: str | None = None
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Certification:
@@ -156,7 +158,8 @@ class CascadeDescription:
         summing_order: a number for each stage: outputs are summed in ascending order of these numbers, as in the sweep.
         rule: the rule that decides who goes on.
         acceptance: the least final confidence that is accepted; infinite if nothing is.
-        chosen: how the setting was chosen: the budget or the target, its value of the task, and its average cost.
+        chosen: how the setting was chosen: the budget, the target, or the record of a setting of a sweep with its saved rule;
+            its value of the task, and its average cost.
         tuning: its numbers on the tuning samples. They are optimistic, because the setting was chosen there.
         calibrated_on: the entries of the store, the seed of the split, and the sizes of its parts.
         expected: its numbers on the test set and on each shifted test set, by the name of the split.

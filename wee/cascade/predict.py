@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import glob
+import importlib.util
 import io
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,9 @@ COLUMNS = ("file", "label", "class", "confidence", "stage", "accepted")
 """The columns of the table: the path below the folder of images, the predicted class by number and by name, the final
 confidence, the stage at which the image left (counted from 1), and whether the prediction is accepted."""
 
+PARQUET = ".parquet"
+"""The ending of Parquet files."""
+
 
 @dataclass(frozen=True)
 class PredictedImage:
@@ -45,12 +50,11 @@ class PredictedImage:
             self.file, str(self.label), self.name, repr(self.confidence), str(self.stage), str(self.accepted).lower(),
         ]  # fmt: skip
 
-
-@dataclass
-class Unreadable:
-    """Images that could not be read, with the reasons."""
-
-    reasons: dict[str, str] = field(default_factory=dict)
+    @classmethod
+    def read(cls, cells: Mapping[str, str]) -> PredictedImage:
+        """Return the row with some cells, by column."""
+        numbers = int(cells["label"]), cells["class"], float(cells["confidence"]), int(cells["stage"])
+        return cls(cells["file"], *numbers, cells["accepted"] == "true")
 
 
 class Predictor:
@@ -74,19 +78,19 @@ class Predictor:
         self._transforms = transforms_of(self.description)
         self._pixels = [Pixels(self._split, channels, transform) for transform in self._transforms]
 
-    def rows(self, places: Sequence[int], unreadable: Unreadable) -> list[PredictedImage]:
+    def rows(self, places: Sequence[int], unreadable: dict[str, str]) -> list[PredictedImage]:
         """Classify some images.
 
         Args:
             places: their indices in the listing.
-            unreadable: takes the images that cannot be read; they have no row.
+            unreadable: takes the reasons of the images that cannot be read, by name; they have no row.
         """
         images: dict[int, Image.Image] = {}
         for place in places:
             try:
                 images[place] = self._split.image(place)
             except (WeeError, OSError) as error:
-                unreadable.reasons[self._listing.names[place]] = str(error)
+                unreadable[self._listing.names[place]] = str(error)
         if not images:
             return []
         readable = list(images)
@@ -107,65 +111,140 @@ class Predictor:
         ]
 
 
-def predict(
+@dataclass(frozen=True)
+class Predictions:
+    """What is known of the images of a listing.
+
+    Attributes:
+        rows: the predictions, in the order of the listing.
+        unreadable: the reasons why images could not be read, by their names.
+    """
+
+    rows: list[PredictedImage]
+    unreadable: dict[str, str]
+
+
+class UnfinishedTable:
+    """The rows that are known so far, in hidden files beside the table: one for each process that writes rows.
+
+    A run that is killed leaves the files, and the next run of the same cascade over the same images goes on from them, with
+    any number of processes.
+
+    Args:
+        output: the file of the table.
+        key: identifies the cascade and the images.
+    """
+
+    def __init__(self, output: Path, key: str) -> None:
+        self._output, self._key = output, key
+
+    def part(self, rank: int) -> Path:
+        """Return the file that a process appends its rows to."""
+        return self._output.with_name(f".{self._output.name}.{self._key}.{rank}.part")
+
+    def files(self) -> list[Path]:
+        """Return the files of all processes."""
+        return sorted(self._output.parent.glob(f".{glob.escape(self._output.name)}.{self._key}.*.part"))
+
+    def repair(self) -> None:
+        """Cut off last lines that a killed run has not completed. Only one process may do this, before any writes rows."""
+        for file in self.files():
+            content = file.read_bytes()
+            os.truncate(file, content.rfind(b"\n") + 1)
+
+    def read(self) -> Predictions:
+        """Return what is known, in no particular order. Images that could not be read come second, with the reasons."""
+        rows, unreadable = [], {}
+        for file in self.files():
+            content = file.read_bytes()
+            complete = content[: content.rfind(b"\n") + 1].decode()
+            for cells in csv.DictReader(io.StringIO(complete, newline="")):
+                if cells["label"]:
+                    rows.append(PredictedImage.read(cells))
+                else:
+                    unreadable[cells["file"]] = cells["class"]
+        known = {row.file for row in rows}
+        return Predictions(rows, {name: reason for name, reason in unreadable.items() if name not in known})
+
+    def remove(self) -> None:
+        """Remove the files."""
+        for file in self.files():
+            file.unlink()
+
+
+def predict_share(
     predictor: Predictor,
-    listing: Listing,
-    output: Path,
+    places: Sequence[int],
+    part: Path,
     batch_size: int,
     done: Callable[[int], None] = lambda images: None,
-) -> tuple[list[PredictedImage], Unreadable]:
-    """Classify all images of a listing, and write the table.
+) -> None:
+    """Classify some images, and append their rows to a file, batch by batch.
 
-    The table is written batch by batch to a hidden file beside `output`, which is renamed at the end. If there is one, of the
-    same cascade and the same images, the images in it are not classified again.
+    Images that cannot be read have a row without a label, with the reason in place of the class.
 
     Args:
         predictor: classifies images.
-        listing: the images.
-        output: the file of the table.
+        places: the indices of the images in the listing.
+        part: the file.
         batch_size: the number of images that run through the first stage together.
         done: called with the number of images that have been finished since the last call.
-
-    Returns:
-        The rows of the table, and the images that could not be read.
     """
-    key = f"{predictor.description.calibrated_on['key'][:8]}{listing.fingerprint[:8]}"
-    part = output.with_name(f".{output.name}.{key}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    rows = _resumed(part)
-    known = {row.file for row in rows}
-    remaining = [place for place, name in enumerate(listing.names) if name not in known]
-    done(len(known))
-    unreadable = Unreadable()
     with part.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if not file.tell():
             writer.writerow(COLUMNS)
-        for start in range(0, len(remaining), batch_size):
-            places = remaining[start : start + batch_size]
-            batch = predictor.rows(places, unreadable)
-            writer.writerows(row.cells() for row in batch)
+        for start in range(0, len(places), batch_size):
+            batch = places[start : start + batch_size]
+            unreadable: dict[str, str] = {}
+            rows = predictor.rows(batch, unreadable)
+            writer.writerows(row.cells() for row in rows)
+            writer.writerows([name, "", " ".join(reason.split()), "", "", ""] for name, reason in unreadable.items())
             file.flush()
-            rows += batch
-            done(len(places))
-    part.replace(output)
-    return rows, unreadable
+            done(len(batch))
 
 
-def _resumed(part: Path) -> list[PredictedImage]:
-    """Return the rows of an unfinished table, and cut off the last line if a killed run has not completed it."""
-    if not part.exists():
-        return []
-    content = part.read_bytes()
-    complete = content[: content.rfind(b"\n") + 1]
-    os.truncate(part, len(complete))
-    return [
-        PredictedImage(
-            cells["file"], int(cells["label"]), cells["class"], float(cells["confidence"]), int(cells["stage"]),
-            cells["accepted"] == "true",
-        )
-        for cells in csv.DictReader(io.StringIO(complete.decode(), newline=""))
-    ]  # fmt: skip
+def write_table(rows: Sequence[PredictedImage], output: Path) -> None:
+    """Write predictions to a CSV file or, if the name ends in ".parquet", to a Parquet file. The file appears in one step.
+
+    Raises:
+        WeeError: pyarrow is not installed.
+    """
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        if output.suffix == PARQUET:
+            _write_parquet(rows, temporary)
+        else:
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(COLUMNS)
+                writer.writerows(row.cells() for row in rows)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_format(output: Path) -> None:
+    """Check that a table can be written in the format that the name of its file asks for.
+
+    Raises:
+        WeeError: pyarrow is not installed, or the ending is neither ".csv" nor ".parquet".
+    """
+    if output.suffix not in (".csv", PARQUET):
+        raise WeeError(f"output is {output}: it is a table, and its name ends in .csv or {PARQUET}")
+    if output.suffix == PARQUET and importlib.util.find_spec("pyarrow") is None:
+        raise WeeError("Parquet files need pyarrow, which is not installed: pip install 'wee[parquet]'")
+
+
+def _write_parquet(rows: Sequence[PredictedImage], file: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    attributes = [entry.name for entry in fields(PredictedImage)]
+    columns = {
+        column: [getattr(row, attribute) for row in rows] for column, attribute in zip(COLUMNS, attributes, strict=True)
+    }
+    parquet.write_table(pyarrow.table(columns), file)
 
 
 def true_labels(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wee.errors import WeeError
-from wee.method import Interval, IntervalRule, Outcome, RankedOutcome, Stages, Summary, Task
+from wee.method import Interval, IntervalRule, Outcome, RankedOutcome, Rule, Stages, Summary, Task
 from wee.method.fronts import nondominated
 from wee.method.policies import percentile_rank, quantile
 
@@ -79,13 +79,13 @@ class Choice:
 
     Attributes:
         lineup: the places of the networks, in the order in which they run.
-        rule: the windows.
+        rule: the rule that decides who goes on.
         cost: the average cost.
         value: the value of the task, in per cent.
     """
 
     lineup: Places
-    rule: IntervalRule
+    rule: Rule
     cost: float
     value: float
 
@@ -132,6 +132,7 @@ def _extended(material: Material, choice: Choice, place: int, task: Task, score:
     ascending = before.ranked(score).ascending
     tau = task.tau(before, score, "strict")
     rank = percentile_rank(ascending, tau)
+    assert isinstance(choice.rule, IntervalRule)
     windows = {}
     for below in SIDES:
         for above in SIDES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -13,12 +14,13 @@ import numpy as np
 from wee.cascade.calibrate import Calibrated, calibrate, certified, expected, parts
 from wee.cascade.card import write_card
 from wee.cascade.config import CascadePlan
-from wee.cascade.description import CascadeDescription, StageDescription, checksum
-from wee.cascade.search import Choice, Material, Network, Places, search
+from wee.cascade.description import CascadeDescription, Expectation, StageDescription, checksum
+from wee.cascade.named import NamedSetting
+from wee.cascade.search import Choice, Material, Network, Places, search, value_of
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.files import commit_folder, replace_folder, temporary_folder
-from wee.method import Outcome, Stages, Summary
+from wee.method import Rule, Stages, Summary
 from wee.method.arrays import Floats, Ints
 from wee.method.metrics import Task
 from wee.sweep.cache import SummaryCache
@@ -33,18 +35,29 @@ class Workshop:
 
     Args:
         plan: how the cascade is to be made.
-        pool: the networks, with their logits on the validation and the test set.
+        pool: the networks, with their logits on the validation, the test and all shifted test sets.
         cache: gives the summaries of networks.
         done: called with the number of settings that have been evaluated since the last call.
+        named: the setting of a sweep that the cascade is made of; None to search for one.
     """
 
     def __init__(
-        self, plan: CascadePlan, pool: Pool, cache: SummaryCache, done: Callable[[int], None] = lambda number: None
+        self,
+        plan: CascadePlan,
+        pool: Pool,
+        cache: SummaryCache,
+        done: Callable[[int], None] = lambda number: None,
+        named: NamedSetting | None = None,
     ) -> None:
-        self._plan, self._pool, self._cache, self._done = plan, pool, cache, done
+        self._plan, self._pool, self._cache, self._done, self._named = plan, pool, cache, done, named
         self.task, self.score = Task.parse(plan.task), plan.score
         self._summaries: dict[tuple[SplitName, Places], Summary] = {}
         self.parts = parts(pool.samples[VAL].groups, plan.guarantee, plan.seed)
+
+    @property
+    def _keeps(self) -> NamedSetting | None:
+        """The named setting whose saved rule is used as it is; None if a rule is fitted here."""
+        return None if self._plan.guarantee.count else self._named
 
     @property
     def _replaces(self) -> bool:
@@ -52,9 +65,15 @@ class Workshop:
 
     @cached_property
     def _temperatures(self) -> list[float] | None:
-        """The temperature of each network, fitted on the tuning samples."""
+        """The temperature of each network, fitted on the tuning samples, or those that are saved with a setting."""
         if not self._plan.temperature:
             return None
+        if self._keeps is not None:
+            saved = {
+                (stage.family, stage.scale, stage.member, stage.exit): stage.temperature
+                for stage in self._keeps.saved.lineup
+            }
+            return [saved.get((one.family, one.scale, one.member, one.exit)) or 1.0 for one in self._pool.networks]
         from wee.method import fit_temperature
 
         for network in self._pool.networks:
@@ -94,18 +113,28 @@ class Workshop:
         """The non-dominated settings on the tuning samples; see `wee.cascade.search.search`."""
         return search(self._material(VAL, self.parts.tuning), self.task, self.score, self._plan.sizes, self._done)
 
-    def outcome(self, choice: Choice, split: SplitName, samples: Ints | None = None) -> Outcome:
-        """The outcome of a setting."""
-        stages = self.stages(choice.lineup, split, samples)
-        return stages.at(choice.rule(stages))
+    def named(self) -> Choice:
+        """The setting of a sweep that the plan names: with its saved rule, or fitted again if there are guarantees."""
+        assert self._named is not None
+        places = {(one.family, one.scale, one.member, one.exit): k for k, one in enumerate(self._pool.networks)}
+        lineup = tuple(
+            places[stage.family, stage.scale, stage.member, stage.exit] for stage in self._named.saved.lineup
+        )
+        tuning = self.stages(lineup, VAL, self.parts.tuning)
+        refits = self._keeps is None and self._named.refits
+        rule = self._named.policy.fit(tuning) if refits else self._named.rule
+        outcome = tuning.at(rule(tuning))
+        return Choice(lineup, rule, outcome.mean_cost, value_of(outcome, self.task, self.score))
 
     def calibrated(self, choice: Choice) -> Calibrated:
-        """The acceptance threshold of a setting, and what is certified."""
+        """The rule and the acceptance threshold of a setting, and what is certified."""
         tuning = self.stages(choice.lineup, VAL, self.parts.tuning)
         certification = (
             self.stages(choice.lineup, VAL, self.parts.certification) if self._plan.guarantee.count else tuning
         )
-        return calibrate(tuning, certification, choice.rule, self.task, self._plan.guarantee)
+        calibrated = calibrate(tuning, certification, choice.rule, self.score, self.task, self._plan.guarantee)
+        saved = None if self._keeps is None else self._keeps.acceptance(self.task, self.score)
+        return calibrated if saved is None else replace(calibrated, threshold=saved)
 
     def describe(
         self,
@@ -117,22 +146,18 @@ class Workshop:
         """The description of the calibrated cascade, without the checksums of its weights."""
         plan, calibrated = self._plan, self.calibrated(choice)
         certification = len(self.parts.certification)
-        intervals = (plan.bootstrap.resamples, plan.bootstrap.level, plan.bootstrap.seed)
-        numbers = {
-            str(split): expected(
-                self.outcome(choice, split),
-                self.score,
-                calibrated.threshold,
-                self._pool.samples[split].groups,
-                *intervals,
-            )
-            for split in (TEST,)
-        }
-        tuned = self.outcome(choice, VAL, self.parts.tuning)
-        tuning = expected(
-            tuned, self.score, calibrated.threshold, self._pool.samples[VAL].groups[self.parts.tuning], *intervals
-        )
-        how = {"budget": dict(plan.budget)} if plan.budget else {"target": plan.target}
+
+        def numbers(split: SplitName, samples: Ints | None = None) -> Expectation:
+            stages = self.stages(choice.lineup, split, samples)
+            groups = self._pool.samples[split].groups if samples is None else self._pool.samples[split].groups[samples]
+            intervals = (plan.bootstrap.resamples, plan.bootstrap.level, plan.bootstrap.seed)
+            outcome = stages.at(calibrated.rule(stages))
+            return expected(outcome, self.score, calibrated.threshold, groups, *intervals)
+
+        if self._named is not None:
+            how: dict[str, Any] = self._named.to_dict()
+        else:
+            how = {"budget": dict(plan.budget)} if plan.budget else {"target": plan.target}
         return CascadeDescription(
             dataset=self._pool.dataset,
             classes=classes,
@@ -141,7 +166,7 @@ class Workshop:
             combine="replace" if self._replaces else "average",
             stages=[self._stage(place, origins) for place in choice.lineup],
             summing_order=choice.lineup,
-            rule=choice.rule,
+            rule=calibrated.rule,
             acceptance=calibrated.threshold,
             chosen={
                 **how,
@@ -149,7 +174,7 @@ class Workshop:
                 "value": choice.value,
                 "average_cost": choice.cost,
             },
-            tuning=tuning,
+            tuning=numbers(VAL, self.parts.tuning),
             calibrated_on={
                 **identity,
                 "wee": version("wee"),
@@ -158,7 +183,7 @@ class Workshop:
                 "tuning_groups": self.parts.groups,
                 "certification_samples": certification,
             },
-            expected=numbers,
+            expected={str(split): numbers(split) for split in self._pool.samples if split != VAL},
             certified=certified(calibrated, plan.guarantee, certification),
         )
 
@@ -193,8 +218,6 @@ class Workshop:
         Returns:
             The description with the checksums of the weights.
         """
-        from dataclasses import replace
-
         from safetensors.torch import save_file
 
         temporary = temporary_folder(folder)
@@ -213,10 +236,10 @@ class Workshop:
             raise WeeError(f"{folder} was made by another process meanwhile; choose another name=NAME")
         return complete
 
-    def curves(self, choice: Choice) -> dict[str, tuple[Floats, Floats]]:
+    def curves(self, lineup: Places, rule: Rule) -> dict[str, tuple[Floats, Floats]]:
         """Coverage and risk on the test set, both in [0, 1], of the cascade, its first stage and the full ensemble."""
-        stages = self.stages(choice.lineup, TEST)
-        exits = {"cascade": choice.rule(stages), "first stage": np.zeros(len(stages.ids), np.int64)}
+        stages = self.stages(lineup, TEST)
+        exits = {"cascade": rule(stages), "first stage": np.zeros(len(stages.ids), np.int64)}
         exits["all stages"] = np.full(len(stages.ids), len(stages) - 1)
         curves = {}
         for name, places in exits.items():

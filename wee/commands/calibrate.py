@@ -16,23 +16,26 @@ from wee.app.console import progress, show
 from wee.app.failures import report
 from wee.app.fields import Checked, as_list, check_name, choice, written
 from wee.app.groups import Group
-from wee.cascade.config import CascadePlan, GuaranteeConfig, check_choice
+from wee.cascade.config import CascadePlan, GuaranteeConfig, SettingConfig, check_choice
 from wee.catalogue import Catalogue
 from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig, recipes, resolve_dataset
 from wee.costs import COSTS, MACS, source_conditions
 from wee.costs.config import CostConfig
-from wee.data.config import LabelledConfig
+from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.kinds import sample_identity
-from wee.data.splits import TEST, VAL
+from wee.data.roles import shifted_sets
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.identity import key_of
+from wee.members.config import EnsembleConfig
 from wee.method.metrics import METRICS, TASKS, Task
 from wee.method.scores import SCORES
 from wee.method.summaries import SCORING
 from wee.sweep.config import SAME, BootstrapConfig, ScoreConfig, ScoringConfig, TaskConfig
 
 if TYPE_CHECKING:
+    from wee.cascade.named import NamedSetting
     from wee.cascade.search import Choice
     from wee.cascade.workshop import Workshop
     from wee.members.origins import Origin
@@ -68,6 +71,8 @@ class CalibrateConfig(MembersConfig):
     cost: CostConfig = MISSING
     budget: Checked[dict[str, float]] = written({})
     target: float | None = None
+    setting: SettingConfig = field(default_factory=SettingConfig)
+    shift: Checked[dict[str, DatasetConfig]] = written({})
     stages: int = 3
     guarantee: GuaranteeConfig = field(default_factory=GuaranteeConfig)
     bootstrap: BootstrapConfig = field(default_factory=lambda: BootstrapConfig(1000))
@@ -80,6 +85,7 @@ class CalibrateConfig(MembersConfig):
         super().__post_init__()
         self.name = self.name or f"{self.dataset.name}-{self.family.name}-{self.task.names[0].replace('@', '')}"
         check_name("name", self.name)
+        self.shift = shifted_sets(self.shift, self.dataset)
         self.pick = [] if self.pick is None else [str(beginning) for beginning in as_list(self.pick)]
         for key, names in (("task", self.task.names), ("score", self.score.exit)):
             if len(names) > 1:
@@ -97,14 +103,17 @@ class CalibrateConfig(MembersConfig):
                 f"a cascade decides and accepts by one score, and {others[0]} cannot decide an exit, or is another one: choose "
                 f"one of {', '.join(name for name, score in SCORES.items() if not score.several)}"
             )
-        if self.ensemble.scales or self.ensemble.exits:
+        searched = [name for name in ("scales", "exits") if getattr(self.ensemble, name)]
+        searched += ["orders"] if self.ensemble.orders != EnsembleConfig.orders else []
+        if searched:
             raise WeeError(
-                "calibrate searches scales and exits by itself: leave out ensemble.scales and ensemble.exits"
+                f"calibrate searches {' and '.join(searched)} by itself: leave out ensemble.{' and ensemble.'.join(searched)}"
+                ", or name a setting of a sweep"
             )
         if self.seed < 0:
             raise WeeError(f"seed is {self.seed}: it is a whole number that is not negative")
         self.budget = {name: float(value) for name, value in self.budget.items() if value is not None}
-        check_choice(self.budget, self.target, self.stages, self.cost.measure)
+        check_choice(self.budget, self.target, self.stages, self.cost.measure, self.setting)
         if self.guarantee.macs is not None and self.cost.measure != MACS:
             raise WeeError(f"guarantee.macs is about MACs, and cost={self.cost.measure}: choose cost={MACS}")
         if self.bootstrap.resamples < 1:
@@ -120,10 +129,11 @@ def calibrate(cfg: CalibrateConfig) -> None:
     from wee.sweep.cache import SummaryCache
 
     dataset = resolve_dataset(cfg)
-    origins = _origins(cfg, dataset)
-    pool = _read(cfg, dataset, origins)
+    named = _named(cfg)
+    origins = _origins(cfg, dataset, named)
+    pool = _read(cfg, dataset, origins, named)
     folder = Path(cfg.paths.outputs, "cascades", cfg.name)
-    plan = _plan(cfg)
+    plan = _plan(cfg, named)
     identity = _identity(cfg, plan, pool)
     if _is_there(folder, identity, cfg.overwrite):
         log.info(f"this cascade is there already: {folder}")
@@ -132,14 +142,17 @@ def calibrate(cfg: CalibrateConfig) -> None:
         with progress("settings") as bar:
             bar_task = bar.add_task("searching", total=None)
             cache = SummaryCache(cfg.scoring, Derived(cfg.paths.store))
-            workshop = Workshop(plan, pool, cache, lambda number: bar.advance(bar_task, number))
-            chosen = _choose(cfg, workshop)
+            workshop = Workshop(plan, pool, cache, lambda number: bar.advance(bar_task, number), named)
+            chosen = _choose(cfg, workshop) if named is None else workshop.named()
         description = workshop.describe(chosen, origins, dataset.class_names(), identity)
-        description = workshop.save(description, origins, folder, cfg.overwrite, workshop.curves(chosen))
+        curves = workshop.curves(chosen.lineup, description.rule)
+        description = workshop.save(description, origins, folder, cfg.overwrite, curves)
     show(summary(description))
     certified = description.certified
     if certified is not None and certified.refusal is not None:
         log.warning(f"not certified: {certified.refusal}")
+    if certified is not None and certified.note is not None:
+        log.warning(certified.note)
     log.info(f"{folder}: {', '.join(path.name for path in sorted(folder.iterdir()))}")
     report(folder=str(folder), certified=None if certified is None else asdict(certified))
 
@@ -159,24 +172,62 @@ def _choose(cfg: CalibrateConfig, workshop: Workshop) -> Choice:
     return within_budget(front, workshop.task, budget, COSTS.find(cfg.cost.measure).label)
 
 
-def _origins(cfg: CalibrateConfig, dataset: LabelledConfig) -> dict[tuple[str, int], Origin]:
-    """Where the weights of each member come from, by scale and number."""
-    from wee.members.origins import source
+def _named(cfg: CalibrateConfig) -> NamedSetting | None:
+    """The setting of a sweep that the config names; None if it names none.
 
+    Raises:
+        WeeError: there is no such setting, or it is of another data set or family than the config.
+    """
+    from wee.cascade.named import find_setting
+
+    if not cfg.setting.sweep:
+        return None
+    named = find_setting(Path(cfg.paths.sweeps), cfg.setting, Task.parse(cfg.task.names[0]), cfg.score.exit[0])
+    for group, name in (("dataset", cfg.dataset.name), ("family", cfg.family.name)):
+        actual = named.saved.setting[group]
+        if actual != name:
+            raise WeeError(f"this setting is of {group} {actual}, and {group}={name}: choose {group}={actual}")
+    return named
+
+
+def _origins(
+    cfg: CalibrateConfig, dataset: LabelledConfig, named: NamedSetting | None
+) -> dict[tuple[str, int], Origin]:
+    """Where the weights of each member come from, by scale and number; of a named setting, those of its lineup."""
+    from wee.members.origins import source
+    from wee.members.recipes import Recipe
+
+    if named is None:
+        chosen = recipes(cfg, dataset)
+    else:
+        lineup = {(stage.scale, stage.member) for stage in named.saved.lineup}
+        scales = cfg.family.choose(sorted({scale for scale, _ in lineup}))
+        chosen = [
+            Recipe(dataset, cfg.family, cfg.trainer, scale, member)
+            for scale in scales
+            for member in sorted({member for _, member in lineup})
+        ]
     return {
         (recipe.scale, recipe.member): source(
             dataset, cfg.family, recipe.scale, recipe.member, recipe, cfg.paths.checkpoints
         )
-        for recipe in recipes(cfg, dataset)
+        for recipe in chosen
     }
 
 
-def _read(cfg: CalibrateConfig, dataset: LabelledConfig, origins: Mapping[tuple[str, int], Origin]) -> Pool:
-    """The networks that the search chooses from.
+def _read(
+    cfg: CalibrateConfig,
+    dataset: LabelledConfig,
+    origins: Mapping[tuple[str, int], Origin],
+    named: NamedSetting | None,
+) -> Pool:
+    """The networks that the search chooses from, or those of a named setting.
 
     Raises:
-        WeeError: weights, logits or costs are missing; the message has the command that makes them.
+        WeeError: weights, logits or costs are missing (the message has the command that makes them), or they are others than
+            those that the sweep of the named setting read.
     """
+    from wee.cascade.named import check_entries
     from wee.store import LogitStore
     from wee.sweep.pool import Unpriced, read_pool
 
@@ -188,11 +239,15 @@ def _read(cfg: CalibrateConfig, dataset: LabelledConfig, origins: Mapping[tuple[
             raise WeeError(f"{origin.name}: {error}") from None
 
     def expected(address: Address) -> Mapping[str, Any]:
-        samples = sample_identity(dataset, address.split.part)
+        split = address.split
+        samples = sample_identity(cfg.shift[split.name] if split in shifted else dataset, split.part)
         identity: dict[str, Any] = {} if samples is None else {"samples": samples}
         return {**identity, "weights": weights[address.scale, address.member]}
 
-    names = dataset.name, cfg.family.name, cfg.scale, cfg.member, [VAL, TEST], cfg.pick
+    shifted = [SplitName.shifted(name) for name in cfg.shift]
+    scales = list(dict.fromkeys(scale for scale, _ in origins))
+    members = list(dict.fromkeys(member for _, member in origins))
+    names = dataset.name, cfg.family.name, scales, members, [VAL, TEST, *shifted], cfg.pick
     conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
     try:
         pool, missing = read_pool(LogitStore(cfg.paths.store), *names, expected, cfg.cost.measure, conditions)
@@ -201,11 +256,22 @@ def _read(cfg: CalibrateConfig, dataset: LabelledConfig, origins: Mapping[tuple[
     if pool is None:
         entries = ", ".join(str(address) for address in missing[:3]) + (", .." if len(missing) > 3 else "")
         raise WeeError(f"the store has no logits of {entries}. Evaluate: {command('evaluate')}")
+    for beginning in cfg.pick:
+        if beginning != "newest" and not any(entry.is_called(beginning) for entry in pool.entries):
+            raise WeeError(
+                f"pick={beginning} matches no entry of these networks; without it, ambiguous entries are listed"
+            )
+    if named is not None:
+        check_entries(named, pool)
     return pool
 
 
-def _plan(cfg: CalibrateConfig) -> CascadePlan:
+def _plan(cfg: CalibrateConfig, named: NamedSetting | None) -> CascadePlan:
     """How the cascade is to be made."""
+    replaces, temperature = cfg.ensemble.combine == "replace", cfg.ensemble.temperature
+    if named is not None:
+        replaces = named.saved.combine == "replace"
+        temperature = any(stage.temperature is not None for stage in named.saved.lineup)
     return CascadePlan(
         task=cfg.task.names[0],
         score=cfg.score.exit[0],
@@ -213,10 +279,11 @@ def _plan(cfg: CalibrateConfig) -> CascadePlan:
         budget=cfg.budget,
         target=cfg.target,
         guarantee=cfg.guarantee,
-        replaces=cfg.ensemble.combine == "replace",
-        temperature=cfg.ensemble.temperature,
+        replaces=replaces,
+        temperature=temperature,
         bootstrap=cfg.bootstrap,
         seed=cfg.seed,
+        setting=None if named is None else named.to_dict(),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,20 +15,31 @@ from rich.table import Table
 from wee.app.command import Command
 from wee.app.console import progress, show
 from wee.app.failures import report
+from wee.app.fields import Checked, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.costs import COSTS
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
+from wee.files import Lock
+from wee.lit.runtime import RuntimeConfig
 from wee.units import si
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wee.cascade.description import CascadeDescription
-    from wee.cascade.predict import PredictedImage
+    from wee.cascade.predict import PredictedImage, Predictions, UnfinishedTable
     from wee.data.images.listing import Listing
+    from wee.lit.processes import Processes
 
 log = logging.getLogger("wee")
+
+
+COLLECTING = 30
+"""How long to wait for the rows of other processes to appear on a shared folder, in seconds."""
+
+PRECISIONS = {"32": None, "bf16": "bfloat16", "16": "float16"}
+"""The precisions of the networks, and the types of `torch.autocast`, as torch names them."""
 
 
 @dataclass
@@ -36,9 +49,11 @@ class PredictConfig(Common):
     Attributes:
         cascade: The folder of the cascade, made by `wee calibrate`.
         images: A folder of images or of class folders, a file list, or a folder of tar shards.
-        output: The CSV file to write.
+        output: The table to write: a CSV file, or a Parquet file if its name ends in .parquet.
         batch_size: The number of images that run through the first stage together.
-        device: "auto" for a CUDA device if there is one, otherwise the CPU; or a device as torch names it.
+        precision: The precision of the networks: "32", or "bf16" or "16" for automatic mixed precision.
+        compile: Whether to compile the networks with torch.compile.
+        runtime: The devices; several devices and nodes share the images.
         overwrite: Whether to replace an existing table.
     """
 
@@ -46,43 +61,121 @@ class PredictConfig(Common):
     images: str = MISSING
     output: str = MISSING
     batch_size: int = 64
-    device: str = "auto"
+    precision: Checked[str] = written("32")
+    compile: bool = False
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        self.precision = str(self.precision)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
         if self.batch_size < 1:
             raise WeeError(f"batch_size is {self.batch_size}: it is a number of images, 1 or more")
-        if Path(self.output).exists() and not self.overwrite:
-            raise WeeError(f"{self.output} exists: give another output=FILE, or replace it with overwrite=true")
 
 
 def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
+    from wee.cascade.description import CascadeDescription
+    from wee.cascade.predict import UnfinishedTable, check_format, true_labels
+    from wee.data.images.listing import list_images
+    from wee.lit.processes import start_processes
+
+    output = Path(cfg.output)
+    check_format(output)
+    description = CascadeDescription.load(Path(cfg.cascade))  # a wrong folder fails before images are listed
+    listing = list_images(Path(cfg.images))
+    labels = true_labels(listing, description.classes)
+    key = f"{description.calibrated_on['key'][:8]}{listing.fingerprint[:8]}"
+    table = UnfinishedTable(output, key)
+    with start_processes("predict", cfg.runtime) as processes:
+        if not processes.leads:
+            for other_key, places in processes.assignments():
+                with contextlib.suppress(WeeError), processes.apart():  # the leader reports it
+                    if other_key != key:
+                        raise WeeError("it does not see the same cascade or images; are the folders shared?")
+                    _classify(cfg, processes, listing, places, table, lambda number: None)
+            return
+        if output.exists() and not cfg.overwrite:
+            raise WeeError(f"{output} exists: give another output=FILE, or replace it with overwrite=true")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        lock = Lock(output.with_name(f".{output.name}.lock"))
+        if not lock.acquire():
+            raise WeeError(f"{lock.holder()} is writing {output}: wait for it, or give another output=FILE")
+        try:
+            predictions = _lead(cfg, processes, listing, key, table)
+        finally:
+            lock.release()
+    rows = predictions.rows
+    for name, reason in predictions.unreadable.items():
+        log.warning(f"skipped: {name}: {reason}")
+    show(_summary(rows, description, None if labels is None else _correct(rows, listing, labels.tolist())))
+    log.info(f"{cfg.output}: {len(rows):,} predictions; {len(predictions.unreadable):,} images could not be read")
+    report(predictions=len(rows), unreadable=len(predictions.unreadable), accepted=sum(row.accepted for row in rows))
+
+
+def _lead(cfg: PredictConfig, processes: Processes, listing: Listing, key: str, table: UnfinishedTable) -> Predictions:
+    """Classify the images that have no row yet, together with the other processes, and write the table.
+
+    Raises:
+        WeeError: a process failed, or no image can be read.
+    """
+    from wee.cascade.predict import Predictions, write_table
+
+    table.repair()
+    known = {row.file for row in table.read().rows}
+    remaining = [place for place, name in enumerate(listing.names) if name not in known]
+    if known and remaining:
+        log.info(f"{len(known):,} images were classified before; {len(remaining):,} are left")
+    with progress("images") as bar:
+        task = bar.add_task("predicting", total=len(listing.names), unit="images")
+        bar.advance(task, len(listing.names) - len(remaining))
+        processes.assign((key, remaining))
+        with processes.apart():
+            _classify(
+                cfg, processes, listing, remaining, table, lambda number: bar.advance(task, number * processes.size)
+            )
+    for _ in range(COLLECTING if processes.size > 1 else 0):
+        read = table.read()
+        if len(read.rows) + len(read.unreadable) >= len(listing.names):
+            break
+        time.sleep(1.0)
+    read, place_of = table.read(), {name: place for place, name in enumerate(listing.names)}
+    lost = len(listing.names) - len(read.rows) - len(read.unreadable)
+    if lost:
+        raise WeeError(f"the rows of {lost:,} images have not appeared; is {cfg.output} on a shared folder? Run again")
+    if not read.rows:
+        table.remove()
+        raise WeeError(f"none of the {len(listing.names):,} images in {cfg.images} can be read")
+    rows = sorted(read.rows, key=lambda row: place_of[row.file])
+    write_table(rows, Path(cfg.output))
+    table.remove()
+    return Predictions(rows, read.unreadable)
+
+
+def _classify(
+    cfg: PredictConfig,
+    processes: Processes,
+    listing: Listing,
+    places: Sequence[int],
+    table: UnfinishedTable,
+    done: Callable[[int], None],
+) -> None:
+    """Classify this process's share of some images."""
     import torch
 
     from wee.cascade.module import Cascade, RunOptions
-    from wee.cascade.predict import Predictor, true_labels
-    from wee.cascade.predict import predict as classify
-    from wee.data.images.listing import list_images
+    from wee.cascade.predict import Predictor, predict_share
+    from wee.lit.processes import device_of
 
-    device = cfg.device if cfg.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    cascade = Cascade.load(cfg.cascade, RunOptions(device))  # a wrong folder fails before images are listed
-    listing = list_images(Path(cfg.images))
-    predictor = Predictor(cascade, listing)
-    description = predictor.description
-    labels = true_labels(listing, description.classes)
-    with progress("images") as bar:
-        task = bar.add_task("predicting", total=len(listing.names), unit="images")
-        rows, unreadable = classify(
-            predictor, listing, Path(cfg.output), cfg.batch_size, lambda number: bar.advance(task, number)
-        )
-    for name, reason in unreadable.reasons.items():
-        log.warning(f"skipped: {name}: {reason}")
-    if not rows:
-        raise WeeError(f"none of the {len(listing.names):,} images in {cfg.images} can be read")
-    show(_summary(rows, description, None if labels is None else _correct(rows, listing, labels.tolist())))
-    log.info(f"{cfg.output}: {len(rows):,} predictions; {len(unreadable.reasons):,} images could not be read")
-    report(predictions=len(rows), unreadable=len(unreadable.reasons), accepted=sum(row.accepted for row in rows))
+    share = places[processes.rank :: processes.size]
+    if not share:
+        return
+    kind = PRECISIONS[cfg.precision]
+    autocast = None if kind is None else getattr(torch, kind)
+    device = device_of(processes.alone(cfg.runtime))
+    cascade = Cascade.load(cfg.cascade, RunOptions(device, autocast, compile=cfg.compile))
+    predict_share(Predictor(cascade, listing), share, table.part(processes.rank), cfg.batch_size, done)
 
 
 def _correct(rows: Sequence[PredictedImage], listing: Listing, labels: Sequence[int]) -> list[bool]:

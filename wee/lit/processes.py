@@ -294,6 +294,23 @@ def _fabric(runtime: RuntimeConfig) -> Any:
         ) from None
 
 
+def device_of(runtime: RuntimeConfig) -> torch.device:
+    """Return the device of a config for a single process.
+
+    Args:
+        runtime: the config, with one device; of several processes, as `Processes.alone` returns it.
+
+    Raises:
+        WeeError: there is no such device.
+    """
+    import torch
+
+    if runtime.accelerator == "cpu" or (runtime.accelerator == "auto" and not torch.accelerator.is_available()):
+        return torch.device("cpu")
+    device: torch.device = _fabric(runtime).device
+    return device
+
+
 def _check_processors(processes: int) -> None:
     """Check that there are enough processors for the processes on CPU.
 
