@@ -35,6 +35,7 @@ def needs(name: str) -> list[str]:
         "import": [*names, "file=f.npz", "scale=s", "macs=1"],
         "calibrate": ["target=50"],
         "predict": ["cascade=c", "images=i"],
+        "export": ["cascade=c"],
     }.get(name, [])
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import wee
+from wee.cascade.formats import EXPORT_FORMATS
 from wee.catalogue import Catalogue
 from wee.costs import COSTS
 from wee.figures.kinds import FIGURE_KINDS
 from wee.method import METRICS, POLICIES, SCORES
 
-CATALOGUES: list[Catalogue] = [SCORES, POLICIES, METRICS, COSTS, FIGURE_KINDS]  # type: ignore[type-arg]
+CATALOGUES: list[Catalogue] = [SCORES, POLICIES, METRICS, COSTS, FIGURE_KINDS, EXPORT_FORMATS]  # type: ignore[type-arg]
 """The catalogues whose names are counted."""
 
 ROOT = Path(wee.__file__).parent

@@ -162,6 +162,20 @@ def commit_folder(temporary: Path, folder: Path, durable: bool = True) -> bool:
     return True
 
 
+def replace_folder(temporary: Path, folder: Path) -> bool:
+    """Rename a finished folder to its final path, in place of one that is there; see `commit_folder`.
+
+    Returns:
+        Whether the folder was renamed; False if another process made one meanwhile, and then `temporary` is deleted.
+    """
+    replaced = temporary_folder(folder)
+    if folder.exists():
+        folder.rename(replaced / folder.name)
+    committed = commit_folder(temporary, folder)
+    shutil.rmtree(replaced)
+    return committed
+
+
 def temporary_folder(folder: Path) -> Path:
     """Create and return a temporary folder in the parent of its final path `folder`."""
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")

@@ -346,7 +346,7 @@ class Cascade(nn.Module):
         return logits, features
 
 
-class _Segment(nn.Module):
+class Segment(nn.Module):
     """The part of a multi-exit network between two exits.
 
     Args:
@@ -393,7 +393,7 @@ def _steps(members: Sequence[nn.Module | Exit]) -> list[nn.Module]:
                     f"exit {number} of {type(network).__name__} cannot run after exit {before}: exits of a network run in "
                     f"ascending order, from 1 to {network.exits}"
                 )
-            steps.append(_Segment(network, before, number))
+            steps.append(Segment(network, before, number))
             done[id(network)] = number
     return steps
 
@@ -545,7 +545,7 @@ class _Networks(_Source):
 
     def logits(self, stage: int) -> Tensor:
         step = self._cascade.steps[stage]
-        segment = step if isinstance(step, _Segment) else None
+        segment = step if isinstance(step, Segment) else None
         network = None if segment is None else id(segment.network)
         state = self._states.pop(network, None) if network is not None else None
         logits, features = self._cascade._run(stage, state or [self._input(stage)], self._count)
@@ -570,12 +570,12 @@ class _Networks(_Source):
     def _starts(self, stage: int) -> bool:
         """Whether a stage starts from images rather than from the features of an exit."""
         step = self._cascade.steps[stage]
-        return not isinstance(step, _Segment) or step.done == 0
+        return not isinstance(step, Segment) or step.done == 0
 
     def _continues(self, network: int, stage: int) -> bool:
         """Whether a later stage goes on from a network's features."""
         later = (self._cascade.steps[k] for k in range(stage + 1, len(self._cascade)))
-        return any(isinstance(step, _Segment) and id(step.network) == network for step in later)
+        return any(isinstance(step, Segment) and id(step.network) == network for step in later)
 
     def _input(self, stage: int) -> Tensor:
         """The prepared input of a stage for the samples that are left."""

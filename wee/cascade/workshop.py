@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,7 +19,7 @@ from wee.cascade.named import NamedSetting
 from wee.cascade.search import Choice, Material, Network, Places, search, value_of
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
-from wee.files import commit_folder, temporary_folder
+from wee.files import commit_folder, replace_folder, temporary_folder
 from wee.method import Rule, Stages, Summary
 from wee.method.arrays import Floats, Ints
 from wee.method.metrics import Task
@@ -227,12 +226,7 @@ class Workshop:
         complete = replace(description, stages=stages)
         complete.save(temporary)
         write_card(temporary, complete, curves)
-        replaced = temporary_folder(folder)
-        if overwrite and folder.exists():
-            folder.rename(replaced / folder.name)
-        committed = commit_folder(temporary, folder)
-        shutil.rmtree(replaced)
-        if not committed:
+        if not (replace_folder if overwrite else commit_folder)(temporary, folder):
             raise WeeError(f"{folder} was made by another process meanwhile; choose another name=NAME")
         return complete
 

@@ -16,9 +16,10 @@ COMMANDS: Mapping[str, str] = {
     "sweep": "evaluate cascades on stored logits: tables and Pareto fronts",
     "calibrate": "make a cascade that runs: thresholds, guarantees, weights and a card",
     "predict": "classify images with a calibrated cascade",
+    "export": "write a calibrated cascade in a format that runs without torch",
     "figure": "draw figures from the tables of one or many sweeps",
     "families": "show the costs of the networks of families",
-    "data": "check that a data set exists and is complete (wee data check)",
+    "data": "check that a data set exists and is complete (wee data check), or write images of it as files",
 }
 """A description of each command, by name."""
 

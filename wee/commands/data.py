@@ -1,22 +1,27 @@
-"""`wee data check`: check that a data set exists, and count its images and classes."""
+"""`wee data check`: check that a data set exists, and count its images and classes; or write images of it as files."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wee.app.command import Command
-from wee.app.console import show
+from wee.app.console import progress, show
 from wee.app.failures import Failures, report
 from wee.app.fields import Checked, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.roles import labelled, ood_sets, shifted_sets
-from wee.data.splits import PARTS, Part
+from wee.data.splits import PARTS, TEST, Part, SplitName
+from wee.errors import WeeError, unknown
 
 if TYPE_CHECKING:
     from wee.data.base import Split
+
+log = logging.getLogger("wee")
 
 
 @dataclass
@@ -27,16 +32,26 @@ class DataConfig(Common):
         dataset: The ID data.
         ood: OOD sets.
         shift: Labelled test sets from other distributions.
+        images: A folder to write the images of a split to, as PNG files in class folders, instead of checking; empty to check.
+        split: The split to write: train, val, test, ood-NAME or shift-NAME.
     """
 
     dataset: Checked[LabelledConfig] = written(None)
     ood: Checked[dict[str, DatasetConfig]] = written({})
     shift: Checked[dict[str, DatasetConfig]] = written({})
+    images: str = ""
+    split: str = str(TEST)
 
     def __post_init__(self) -> None:
+        name = SplitName.parse(self.split)
         self.dataset = labelled(self.dataset)
         self.ood = ood_sets(self.ood, self.dataset)
         self.shift = shifted_sets(self.shift, self.dataset)
+        others = {str(SplitName.ood(one)) for one in self.ood} | {str(SplitName.shifted(one)) for one in self.shift}
+        if name.name and self.split not in others:
+            raise unknown("split", self.split, [*PARTS, *sorted(others)])
+        if self.images and Path(self.images).exists():
+            raise WeeError(f"{self.images} exists: give another images=FOLDER, or remove it")
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,33 @@ def resolve(cfg: DataConfig) -> DataJob:
     splits += [Checkable(ood.name, ood.resolve(), "test") for ood in cfg.ood.values()]
     splits += [Checkable(name, shifted, "test", shifted=True) for name, shifted in cfg.shift.items()]
     return DataJob(dataset, splits)
+
+
+def run(cfg: DataConfig) -> None:
+    """Check the splits, or write the images of one."""
+    if cfg.images:
+        write(cfg)
+    else:
+        check(cfg)
+
+
+def write(cfg: DataConfig) -> None:
+    """Write the images of a split into a folder."""
+    from wee.data.images.write import write_images
+    from wee.data.samples import read_split, shifted_split
+
+    dataset, name, folder = cfg.dataset.resolve(), SplitName.parse(cfg.split), Path(cfg.images)
+    if name.kind == "shift":
+        split = shifted_split(cfg.shift[name.name], dataset)
+    elif name.kind == "ood":
+        split = read_split(cfg.ood[name.name].resolve(), name.part).unlabelled()
+    else:
+        split = read_split(dataset, name.part)
+    with progress("images") as bar:
+        task = bar.add_task("writing", total=len(split))
+        write_images(split, dataset.class_names(), folder, lambda number: bar.advance(task, number))
+    log.info(f"{folder}: {len(split):,} images of {dataset.name} {name}")
+    report(folder=str(folder), images=len(split))
 
 
 def check(cfg: DataConfig) -> None:
@@ -127,7 +169,7 @@ def _sizes(split: Split) -> list[tuple[int, int]]:
     return sorted({image.size for image in images if image is not None})
 
 
-COMMAND = Command("data", DataConfig, check, modules())
+COMMAND = Command("data", DataConfig, run, modules())
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

@@ -181,6 +181,20 @@ class Split(ABC):
         """
         return None
 
+    def as_image(self, place: int) -> Image.Image:
+        """Return one sample as an 8-bit image before any resizing, also of a split without individual images.
+
+        Args:
+            place: place of the sample in the split.
+
+        Raises:
+            WeeError: the image cannot be read, or the split has nothing that is an image.
+        """
+        image = self.image(place)
+        if image is None:
+            raise WeeError(f"the samples of {self.place or type(self).__name__} are not images, and cannot be written")
+        return image
+
     @abstractmethod
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """Return the samples as a map-style torch data set whose items, collated, are a `Batch`."""
@@ -210,9 +224,26 @@ class ArraySplit(Split):
         self.ids = np.asarray([str(place) for place in range(len(images))] if ids is None else ids, dtype=np.bytes_)
         self.groups = self.ids if groups is None else np.asarray(groups, dtype=np.bytes_)
 
+    def as_image(self, place: int) -> Image.Image:
+        """Return one sample as an image."""
+        return image_of(self.images[place])
+
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """Return the images as a torch data set."""
         return ArrayImages(self.images, self.labels, transform)
+
+
+def image_of(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return pixels [channels, height, width] as an image, grey or in colour.
+
+    Raises:
+        WeeError: there is neither one channel nor three.
+    """
+    from PIL import Image
+
+    if len(pixels) not in (1, 3):
+        raise WeeError(f"an image has one channel or three; these pixels have {len(pixels)}")
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
 def check_class_numbers(labels: NDArray[np.int64], expected: int, name: str, place: str) -> None:

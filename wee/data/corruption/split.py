@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from wee.data.base import ArrayImages, Split, Transform
+from wee.data.base import ArrayImages, Split, Transform, image_of
 from wee.data.corruption.config import CorruptionConfig
 from wee.data.corruption.draw import corrupt
 from wee.method import NO_LABEL
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class CorruptedDraws(Split):
@@ -51,6 +54,10 @@ class CorruptedDraws(Split):
     def images(self) -> NDArray[np.uint8]:
         """The draws, uint8 [N, 1, size, size]."""
         return corrupt(np.repeat(self._originals(), self._draws, axis=0), self._seed, self._corruption)
+
+    def as_image(self, place: int) -> Image.Image:
+        """Return one draw as a grey image."""
+        return image_of(self.images[place])
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """Return the draws as a torch data set."""

@@ -1,0 +1,131 @@
+"""The runner of exported cascades: alone with numpy and onnxruntime, and equal to the cascade piece by piece."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.helpers import trees
+from wee.cascade import onnx_runner
+from wee.cascade.onnx_runner import CONFIDENCES, MemberArrays, OutputArrays, Preprocessing, RunnerError
+from wee.cascade.predict import COLUMNS
+from wee.cascade.preparation import Preparation
+from wee.data.base import Transform
+from wee.data.images import listing
+from wee.data.images.split import ImageFiles, Pixels, ReadOptions
+from wee.method import SCORES, Outputs
+
+
+def preprocessing(transform: Transform) -> Preprocessing:
+    return Preprocessing(
+        transform.size, tuple(transform.mean), tuple(transform.std), transform.interpolation, transform.crop_pct
+    )
+
+
+def test_the_runner_imports_nothing_but_numpy_onnxruntime_and_pillow() -> None:
+    tree = ast.parse(Path(onnx_runner.__file__).read_text())
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    packages = {module.partition(".")[0] for module in modules}
+    assert packages - set(sys.stdlib_module_names) == {"numpy", "onnxruntime", "PIL"}
+
+
+def test_importing_the_runner_from_wee_imports_no_torch() -> None:
+    script = "import sys, wee.cascade.onnx_runner; sys.exit(any(name in sys.modules for name in ('torch', 'timm')))"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_names_that_the_runner_repeats_are_those_of_wee() -> None:
+    assert set(CONFIDENCES) == set(SCORES)
+    assert onnx_runner.COLUMNS == COLUMNS
+    assert onnx_runner.EXTENSIONS == listing.EXTENSIONS
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 10**6),
+    members=st.integers(1, 4),
+    classes=st.sampled_from([2, 5, 40]),
+    spread=st.sampled_from([0.0, 1e-3, 1.0, 30.0, 2000.0]),
+    tied=st.booleans(),
+)
+def test_confidences_are_the_scores_to_rounding(
+    seed: int, members: int, classes: int, spread: float, tied: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits = [spread * rng.normal(size=(20, classes)) for _ in range(members)]
+    logits = [(np.rint(z) if tied else z).astype(np.float32).astype(np.float64) for z in logits]
+    outputs = Outputs([torch.from_numpy(z.copy()) for z in logits])
+    arrays = OutputArrays([MemberArrays(z) for z in logits])
+    np.testing.assert_allclose(arrays.probs, outputs.probs.numpy(), rtol=1e-13, atol=1e-300)
+    assert (arrays.probs.argmax(1) == outputs.label).all()
+    for name, score in SCORES.items():
+        if score.several and members == 1:
+            continue
+        expected = score(outputs).numpy()
+        np.testing.assert_allclose(CONFIDENCES[name](arrays), expected, rtol=1e-13, atol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize(("size", "crop"), [(6, 1.0), (4, 1.0), (5, 1.0), (13, 1.0), (6, 0.875), (20, 0.9)])
+@pytest.mark.parametrize("shape", [(11, 11), (9, 14)])
+def test_arrays_are_prepared_as_by_the_cascade(
+    interpolation: str, size: int, crop: float, shape: tuple[int, int]
+) -> None:
+    images = np.random.default_rng(0).integers(256, size=(3, 3, *shape), dtype=np.uint8)
+    transform = Transform(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), interpolation, crop)
+    for given_ in (images, images.astype(np.float32) / 255):
+        expected = Preparation(transform)(torch.from_numpy(given_)).numpy()
+        prepared = preprocessing(transform).of_arrays(given_)
+        assert prepared.dtype == np.float32
+        np.testing.assert_allclose(prepared, expected, atol=2e-5)
+
+
+def test_images_of_the_right_size_are_prepared_to_the_last_bit() -> None:
+    images = np.random.default_rng(0).integers(256, size=(40, 1, 8, 8), dtype=np.uint8)
+    transform = Transform(8, (0.3,), (0.5,), "nearest")
+    assert (
+        preprocessing(transform).of_arrays(images) == Preparation(transform)(torch.from_numpy(images)).numpy()
+    ).all()
+    with pytest.raises(RunnerError, match="shorter side has 8 pixels"):
+        preprocessing(transform).of_arrays(images[:, :, 1:])
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize(("size", "crop"), [(16, 1.0), (20, 0.875), (30, 1.0)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("shape", [(30, 30), (31, 45), (45, 31), (16, 20)])
+def test_files_are_prepared_as_by_wee_predict(
+    interpolation: str, size: int, crop: float, mode: str, shape: tuple[int, int], tmp_path: Path
+) -> None:
+    channels = len(mode)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(256, size=(*shape, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    transform = Transform(size, (0.5,) * channels, (0.5,) * channels, interpolation, crop)
+    files = ImageFiles({}, listing.list_images(tmp_path), ReadOptions(channels))
+    opened = onnx_runner._open(tmp_path / "a.png", channels)
+    assert (preprocessing(transform).of_file(opened) == Pixels(files, channels, transform)[0]).all()
+
+
+def test_images_are_listed_as_by_wee_predict(tmp_path: Path) -> None:
+    trees.plain_folder(tmp_path / "plain", 3)
+    trees.class_folders(tmp_path / "classes", 3)
+    trees.plain_folder(tmp_path / "classes" / "ant b", 2)
+    trees.plain_folder(tmp_path / "classes" / "ant" / "deeper", 2)
+    (tmp_path / "classes" / "stray.png").write_bytes(b"")
+    (tmp_path / "classes" / "ant" / "notes.txt").write_bytes(b"")
+    for name in ("plain", "classes"):
+        assert onnx_runner.list_images(tmp_path / name) == listing.list_images(tmp_path / name).names
+    (tmp_path / "empty").mkdir()
+    for name, message in (("empty", "there are no images in"), ("nowhere", "there is no folder")):
+        with pytest.raises(RunnerError, match=message):
+            onnx_runner.list_images(tmp_path / name)

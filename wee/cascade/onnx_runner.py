@@ -1,0 +1,686 @@
+"""A runner of exported cascades that needs numpy and onnxruntime alone (and Pillow, to read image files).
+
+It imports nothing of wee, and no torch. `wee export format=onnx` copies this file into the folder of an exported cascade as
+`run.py`, so that the folder runs where wee is not installed:
+
+    python FOLDER/run.py IMAGES --output predictions.csv
+
+From Python:
+
+    from run import OnnxCascade  # with FOLDER on the path; or: from wee.cascade.onnx_runner import OnnxCascade
+
+    cascade = OnnxCascade("FOLDER")
+    prediction = cascade(images)  # images [N, channels, height, width]: bytes, or floating-point numbers in [0, 1]
+    prediction.label, prediction.confidence, prediction.stage, prediction.accepted
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import functools
+import hashlib
+import importlib.util
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+FILE = "cascade.onnx.json"
+"""The file that describes an exported cascade, beside its graphs."""
+
+VERSION = 1
+"""Version of that file."""
+
+COLUMNS = ("file", "label", "class", "confidence", "stage", "accepted")
+"""The columns of a table of predictions: those of `wee predict`."""
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+"""Extensions of image files."""
+
+
+class RunnerError(ValueError):
+    """An error that the user can correct: a wrong folder, a changed file, images of a wrong shape."""
+
+
+class MemberArrays:
+    """One network's logits [n, classes] in float64, and what scores need of them.
+
+    Args:
+        logits: [n, classes], float64, divided by the temperature.
+    """
+
+    def __init__(self, logits: Array) -> None:
+        self.logits = logits
+
+    @cached_property
+    def largest(self) -> Array:
+        """The largest logit [n]."""
+        return np.asarray(self.logits.max(1))
+
+    @cached_property
+    def _exponentials(self) -> tuple[Array, Array]:
+        exponentials = np.exp(self.logits - self.largest[:, None])
+        return exponentials, exponentials.sum(1)
+
+    @cached_property
+    def logsumexp(self) -> Array:
+        """The logsumexp of the logits [n]."""
+        return np.asarray(self.largest + np.log(self._exponentials[1]))
+
+    @cached_property
+    def probs(self) -> Array:
+        """Softmax outputs [n, classes]."""
+        exponentials, total = self._exponentials
+        return np.asarray(exponentials / total[:, None])
+
+    @cached_property
+    def peak(self) -> Array:
+        """The largest probability [n]."""
+        return np.asarray(self.probs.max(1))
+
+    @cached_property
+    def entropy(self) -> Array:
+        """The negative entropy of the softmax output [n]."""
+        return _negative_entropy(self.probs)
+
+
+class OutputArrays:
+    """The outputs of m members for n samples.
+
+    Args:
+        members: in the order in which their softmax outputs are summed.
+    """
+
+    def __init__(self, members: Sequence[MemberArrays]) -> None:
+        self.members = list(members)
+
+    @cached_property
+    def probs(self) -> Array:
+        """The mean of the members' softmax outputs [n, classes]."""
+        return self.mean(lambda member: member.probs)
+
+    def mean(self, value: Callable[[MemberArrays], Array]) -> Array:
+        """Return the mean of a value over the members, summed in their order."""
+        values = [value(member) for member in self.members]
+        return np.asarray(functools.reduce(np.add, values) / len(values)) if len(values) > 1 else values[0]
+
+
+def _negative_entropy(probs: Array) -> Array:
+    logs = np.log(probs, out=np.zeros_like(probs), where=probs > 0)
+    return np.asarray((probs * logs).sum(1))
+
+
+def msp(outputs: OutputArrays) -> Array:
+    """Return the maximum softmax probability of the mean prediction [n]."""
+    return np.asarray(outputs.probs.max(1))
+
+
+def entropy(outputs: OutputArrays) -> Array:
+    """Return the negative entropy of the mean prediction [n]."""
+    return _negative_entropy(outputs.probs)
+
+
+def max_logit(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' largest logits [n]."""
+    return outputs.mean(lambda member: member.largest)
+
+
+def energy(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' logsumexp [n]."""
+    return outputs.mean(lambda member: member.logsumexp)
+
+
+def margin(outputs: OutputArrays) -> Array:
+    """Return the largest minus the second largest probability of the mean prediction [n]."""
+    top = np.partition(outputs.probs, -2, axis=1)[:, -2:]
+    return np.asarray(top[:, 1] - top[:, 0])
+
+
+def gini(outputs: OutputArrays) -> Array:
+    """Return the sum of the squared mean probabilities [n]."""
+    return np.asarray(np.square(outputs.probs).sum(1))
+
+
+def mean_msp(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' own maximum softmax probabilities [n]."""
+    return outputs.mean(lambda member: member.peak)
+
+
+def mean_entropy(outputs: OutputArrays) -> Array:
+    """Return the mean of the members' own negative entropies [n]."""
+    return outputs.mean(lambda member: member.entropy)
+
+
+def expected_entropy(outputs: OutputArrays) -> Array:
+    """Return the mean negative entropy of two members or more [n]."""
+    return mean_entropy(outputs)
+
+
+def mutual_information(outputs: OutputArrays) -> Array:
+    """Return minus the disagreement of two members or more [n]."""
+    return np.asarray(np.minimum(entropy(outputs) - mean_entropy(outputs), 0))
+
+
+CONFIDENCES: dict[str, Callable[[OutputArrays], Array]] = {
+    function.__name__: function
+    for function in (
+        msp, entropy, max_logit, energy, margin, gini, mean_msp, mean_entropy, expected_entropy, mutual_information,
+    )
+}  # fmt: skip
+"""The scores of `wee.method.scores` in numpy, by name. Each maps the outputs for n samples to float64 [n]."""
+
+RULES: dict[str, Callable[[dict[str, Any], int, OutputArrays], Array | bool]] = {
+    "intervals": lambda rule, stage, outputs: _inside(rule["intervals"][stage], CONFIDENCES[rule["score"]](outputs)),
+    "fixed": lambda rule, stage, outputs: stage < int(rule["stage"]),
+}
+"""What decides at a stage who goes on, by the form of the rule: a truth value for each sample [n], or one for all."""
+
+
+def _inside(interval: dict[str, Any], confidences: Array) -> Array:
+    return np.asarray((confidences >= float(interval["low"])) & (confidences <= float(interval["high"])))
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images are prepared for a network.
+
+    Attributes:
+        size: side of the square input in pixels.
+        mean, std: pixel values x in [0, 1] are normalised as (x - mean) / std, for each channel.
+        interpolation: how images are resized.
+        crop_pct: side of the central crop as a share of the shorter side of the resized image.
+    """
+
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+    crop_pct: float
+
+    @property
+    def _side(self) -> int:
+        """The length of the shorter side before the crop."""
+        return math.floor(self.size / self.crop_pct)
+
+    def normalised(self, pixels: Array) -> Array:
+        """Return pixels [n, channels, h, w], bytes or numbers in [0, 1], as the network sees them, float32."""
+        scaled = pixels.astype(np.float32) / np.float32(255) if pixels.dtype == np.uint8 else pixels.astype(np.float32)
+        mean, std = (np.array(values, dtype=np.float32).reshape(1, -1, 1, 1) for values in (self.mean, self.std))
+        return np.asarray((scaled - mean) / std)
+
+    def of_arrays(self, images: Array) -> Array:
+        """Return images [n, channels, h, w], bytes or numbers in [0, 1], resized, cropped and normalised, float32.
+
+        Raises:
+            RunnerError: they have to be resized, by an interpolation other than bilinear or bicubic.
+        """
+        before = images.shape[2:]
+        height, width = (self._side * length // min(before) for length in before)
+        if (height, width) != before:
+            if self.interpolation not in KERNELS:
+                raise RunnerError(
+                    f"arrays are resized by {' or '.join(KERNELS)} interpolation, and this cascade needs "
+                    f"{self.interpolation}: give images whose shorter side has {self._side} pixels, or image files"
+                )
+            floats = images.astype(np.float32) / np.float32(255) if images.dtype == np.uint8 else images
+            rows, columns = (
+                _resizing(old, new, self.interpolation) for old, new in zip(before, (height, width), strict=True)
+            )
+            images = rows @ (floats.astype(np.float32) @ columns.T)
+        top, left = (round((length - self.size) / 2) for length in (height, width))
+        return self.normalised(images[:, :, top : top + self.size, left : left + self.size])
+
+    def of_file(self, image: Any) -> Array:
+        """Return a Pillow image resized and cropped as bytes [channels, size, size], as `wee predict` does.
+
+        Args:
+            image: the image, of the mode of the cascade's channels.
+        """
+        from PIL import Image
+
+        width, height = image.size
+        shape = tuple(self._side if length == min(width, height) else int(self._side * length / min(width, height))
+                      for length in (width, height))  # fmt: skip
+        if shape != image.size:
+            image = image.resize(shape, getattr(Image.Resampling, self.interpolation.upper()))
+        left, top = (round((length - self.size) / 2.0) for length in shape)
+        pixels = np.asarray(image.crop((left, top, left + self.size, top + self.size)), dtype=np.uint8)
+        return np.asarray(pixels.reshape(self.size, self.size, -1).transpose(2, 0, 1))
+
+
+def _triangle(x: Array) -> Array:
+    return np.asarray(np.maximum(1 - np.abs(x), 0))
+
+
+def _cubic(x: Array) -> Array:
+    """The cubic convolution kernel with a = -0.5 (Keys, 1981), as Pillow and torch use it with antialiasing."""
+    x, a = np.abs(x), -0.5
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    return np.asarray(np.where(x < 1, near, np.where(x < 2, (((x - 5) * x + 8) * x - 4) * a, 0)))
+
+
+KERNELS: dict[str, tuple[Callable[[Array], Array], float]] = {"bilinear": (_triangle, 1.0), "bicubic": (_cubic, 2.0)}
+"""The kernel of each antialiased interpolation, and its radius."""
+
+
+@functools.cache
+def _resizing(old: int, new: int, interpolation: str) -> Array:
+    """Return the matrix [new, old], float32, that resizes one dimension with antialiasing."""
+    kernel, radius = KERNELS[interpolation]
+    scale = max(old / new, 1.0)
+    centres = (np.arange(new) + 0.5) * (old / new)
+    first = np.maximum((centres - radius * scale + 0.5).astype(int), 0)
+    last = np.minimum((centres + radius * scale + 0.5).astype(int), old)
+    pixels = np.arange(old)
+    weights = kernel((pixels - centres[:, None] + 0.5) / scale)
+    weights = np.where((pixels >= first[:, None]) & (pixels < last[:, None]), weights, 0)
+    return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class OnnxStage:
+    """One stage of an exported cascade.
+
+    Attributes:
+        graph: the file of its graph.
+        sha256: the checksum of that file.
+        preprocessing: how images are prepared for it.
+        temperature: what its logits are divided by.
+        resumes: the stage from whose features it goes on, counted from 0; None if it starts from images.
+    """
+
+    graph: str
+    sha256: str
+    preprocessing: Preprocessing
+    temperature: float
+    resumes: int | None
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> OnnxStage:
+        """Read one stage of `FILE`."""
+        transform = {**record["transform"]}
+        transform |= {name: tuple(float(value) for value in transform[name]) for name in ("mean", "std")}
+        temperature = 1.0 if record["temperature"] is None else float(record["temperature"])
+        preprocessing = Preprocessing(**transform)
+        return cls(record["graph"], record["sha256"], preprocessing, temperature, record["resumes"])
+
+
+@dataclass(frozen=True)
+class OnnxPrediction:
+    """What an exported cascade says about N samples.
+
+    Attributes:
+        probabilities: of the classes [N, classes], float64.
+        label: the predicted class [N], int64.
+        confidence: the final score [N], float64; higher = keep.
+        stage: the stage at which each sample left [N], int64, counted from 0.
+        accepted: whether the confidence reaches the acceptance threshold [N].
+    """
+
+    probabilities: Array
+    label: Array
+    confidence: Array
+    stage: Array
+    accepted: Array
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+Prepare = Callable[[int, Array], Array]
+"""Gives the input of a stage: (stage, places of n samples) to an array [n, channels, size, size], float32."""
+
+
+class OnnxCascade:
+    """A cascade that `wee export format=onnx` has saved in a folder.
+
+    Args:
+        folder: the folder.
+        threads: the number of threads of each operator; None leaves it to onnxruntime.
+        providers: where graphs run, as onnxruntime names it.
+
+    Attributes:
+        description: what the folder says of the cascade: classes, thresholds, what to expect, what is certified.
+        classes: the names of the classes, in the order of the labels.
+        stages: the stages, in the order in which they run.
+
+    Raises:
+        RunnerError: the folder is not that of an exported cascade, was written by a newer version, or a graph is missing or
+            has changed.
+    """
+
+    def __init__(
+        self, folder: str | Path, threads: int | None = None, providers: Sequence[str] = ("CPUExecutionProvider",)
+    ) -> None:
+        self.folder = Path(folder)
+        self.description = _read(self.folder)
+        try:
+            self.classes: list[str] = self.description["classes"]
+            self.channels = int(self.description["channels"])
+            self.stages = [OnnxStage.from_dict(record) for record in self.description["stages"]]
+            self._rule, self._order = self.description["rule"], self.description["summing_order"]
+            self._averages = bool(self.description["averages"])
+            self._confidence = CONFIDENCES[self.description["score"]]
+            self._goes_on = functools.partial(RULES[self._rule["form"]], self._rule)
+            self.acceptance = float(self.description["acceptance"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunnerError(
+                f"{self.folder / FILE} cannot be read: {type(error).__name__}: {error}; export the cascade again"
+            ) from None
+        self._sessions = [_session(self.folder, stage, threads, providers) for stage in self.stages]
+        self._inputs = [[given.name for given in session.get_inputs()] for session in self._sessions]
+
+    def __len__(self) -> int:
+        """The number of stages."""
+        return len(self.stages)
+
+    @property
+    def thresholds(self) -> list[float]:
+        """The confidences at which decisions change: the ends of the windows, and the acceptance threshold."""
+        ends = [float(interval[end]) for interval in self._rule.get("intervals", []) for end in ("low", "high")]
+        return [*ends, self.acceptance]
+
+    def __call__(self, images: Array) -> OnnxPrediction:
+        """Classify a batch of images.
+
+        Args:
+            images: [N, channels, height, width]: bytes, or floating-point numbers in [0, 1]. Each stage prepares only the
+                images that reach it.
+
+        Raises:
+            RunnerError: there are no images, or their shape or type is another one.
+        """
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[1] != self.channels:
+            raise RunnerError(f"images must be [N, {self.channels}, height, width]; they are {list(images.shape)}")
+        if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+            raise RunnerError(
+                f"images must be bytes (uint8) or floating-point numbers in [0, 1]; they are {images.dtype}"
+            )
+
+        def prepare(stage: int, places: Array) -> Array:
+            left = images if len(places) == len(images) else images[places]
+            return self.stages[stage].preprocessing.of_arrays(left)
+
+        return self.run_prepared(prepare, len(images))
+
+    def run_prepared(self, prepare: Prepare, count: int) -> OnnxPrediction:
+        """Classify samples whose inputs are prepared elsewhere, for instance read from files.
+
+        Args:
+            prepare: gives the input of a stage for some samples, given their places in 0 .. N - 1 in ascending order. It is
+                asked once for all stages with equal preprocessing.
+            count: N.
+
+        Raises:
+            RunnerError: there are no samples.
+        """
+        return self._cascade(count, _Graphs(self, prepare, count))
+
+    def replay(self, logits: Sequence[Array]) -> OnnxPrediction:
+        """Decide on stored logits as on those of the graphs.
+
+        Args:
+            logits: of each stage, all samples [N, classes] each; not divided by temperatures.
+
+        Raises:
+            RunnerError: there are no samples, or not as many logits as stages.
+        """
+        if len(logits) != len(self):
+            raise RunnerError(f"a cascade of {len(self)} stages needs logits of as many; got {len(logits)}")
+        return self._cascade(len(logits[0]), lambda stage, places: np.asarray(logits[stage])[places])
+
+    def classify_files(self, files: Sequence[Path]) -> tuple[dict[Path, tuple[Any, ...]], dict[Path, str]]:
+        """Classify image files.
+
+        Args:
+            files: their paths.
+
+        Returns:
+            The cells of `COLUMNS` after the first, by file, and the reasons why files could not be read, by file.
+
+        Raises:
+            RunnerError: Pillow is not installed.
+        """
+        if importlib.util.find_spec("PIL") is None:
+            raise RunnerError("image files are read by Pillow, which is not installed: pip install pillow")
+        images, unreadable = {}, {}
+        for file in files:
+            try:
+                images[file] = _open(file, self.channels)
+            except (OSError, ValueError) as error:
+                unreadable[file] = str(error).partition(" <")[0]
+        if not images:
+            return {}, unreadable
+        readable = list(images)
+
+        def prepare(stage: int, places: Array) -> Array:
+            preprocessing = self.stages[stage].preprocessing
+            pixels = np.stack([preprocessing.of_file(images[readable[place]]) for place in places])
+            return preprocessing.normalised(pixels)
+
+        said = self.run_prepared(prepare, len(readable))
+        columns = (said.label.tolist(), said.confidence.tolist(), said.stage.tolist(), said.accepted.tolist())
+        rows = {
+            file: (label, self.classes[label], repr(confidence), stage + 1, str(accepted).lower())
+            for file, label, confidence, stage, accepted in zip(readable, *columns, strict=True)
+        }
+        return rows, unreadable
+
+    def _cascade(self, count: int, logits_of: Callable[[int, Array], Array]) -> OnnxPrediction:
+        """Run stage by stage, on the samples that are left."""
+        if not count:
+            raise RunnerError("a cascade needs one sample or more; there are none")
+        places = np.arange(count)
+        known: list[tuple[int, Array]] = []  # logits of what has run for the samples that are left, by place in the sum
+        record: dict[str, Array] = {}
+        for stage, described in enumerate(self.stages):
+            logits = logits_of(stage, places).astype(np.float64)
+            logits = logits if described.temperature == 1 else logits / described.temperature
+            earlier = known if self._averages else []
+            known = sorted([*earlier, (self._order[stage], logits)], key=lambda one: one[0])
+            outputs = OutputArrays([MemberArrays(array) for _, array in known])
+            decision = stage < len(self) - 1 and self._goes_on(stage, outputs)
+            if decision is True:
+                continue
+            latest = {"probabilities": outputs.probs, "confidence": self._confidence(outputs)}
+            latest |= {"label": outputs.probs.argmax(1), "stage": np.full(len(places), stage)}
+            for name, array in latest.items():
+                if name not in record:
+                    record[name] = np.empty((count, *array.shape[1:]), array.dtype)
+                record[name][places] = array
+            if decision is False:
+                break
+            chosen = np.flatnonzero(decision)
+            if not len(chosen):
+                break
+            places, known = places[chosen], [(order, array[chosen]) for order, array in known]
+        return OnnxPrediction(**record, accepted=record["confidence"] >= self.acceptance)
+
+
+class _Graphs:
+    """The graphs of a cascade on one batch.
+
+    Args:
+        cascade: whose.
+        prepare: gives inputs.
+        count: the number of samples.
+    """
+
+    def __init__(self, cascade: OnnxCascade, prepare: Prepare, count: int) -> None:
+        self._cascade, self._prepare = cascade, prepare
+        self._row = np.arange(count)  # of each sample in what is kept
+        self._kept: dict[Preprocessing | int, list[Array]] = {}  # inputs by preprocessing, features by stage
+
+    def __call__(self, stage: int, places: Array) -> Array:
+        """Return the logits of a stage for the samples that are left, given their places [n, classes]."""
+        cascade, described = self._cascade, self._cascade.stages[stage]
+        later = cascade.stages[stage + 1 :]
+        rows = self._row[places]
+        kept = {
+            key: arrays if len(rows) == len(arrays[0]) else [array[rows] for array in arrays]
+            for key, arrays in self._kept.items()
+        }
+        self._row[places] = np.arange(len(places))
+        if described.resumes is not None:
+            state = kept.pop(described.resumes)
+        else:
+            if described.preprocessing not in kept:
+                kept[described.preprocessing] = [self._prepare(stage, places)]
+            state = kept[described.preprocessing]
+        session, names = cascade._sessions[stage], cascade._inputs[stage]
+        logits, *features = session.run(None, dict(zip(names, state, strict=True)))
+        needed = {one.preprocessing if one.resumes is None else one.resumes for one in later}
+        self._kept = {key: arrays for key, arrays in {**kept, stage: features}.items() if key in needed}
+        return np.asarray(logits)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Return what the folder says of the cascade.
+
+    Raises:
+        RunnerError: it is not the folder of an exported cascade, or of a newer version.
+    """
+    path = folder / FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunnerError(
+            f"{folder} is not the folder of an exported cascade: it has no {FILE}; make one: wee export"
+        ) from None
+    except ValueError as error:
+        raise RunnerError(f"{path} is not JSON: {error}") from None
+    version = record.get("version") if isinstance(record, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise RunnerError(f"{path} has no version, and is not the description of an exported cascade")
+    if version > VERSION:
+        raise RunnerError(
+            f"{path} is of version {version}, and this runner reads up to {VERSION}: use the run.py in that folder"
+        )
+    return dict(record)
+
+
+def _session(folder: Path, stage: OnnxStage, threads: int | None, providers: Sequence[str]) -> Any:
+    """Return the session of a graph.
+
+    Raises:
+        RunnerError: the graph is missing or has changed, or onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise RunnerError("graphs are run by onnxruntime, which is not installed: pip install onnxruntime") from None
+    path = folder / stage.graph
+    if not path.is_file():
+        raise RunnerError(f"{folder} has no file {stage.graph}")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != stage.sha256:
+        raise RunnerError(
+            f"{path} has changed since the cascade was exported: its checksum is not that in {FILE}. The thresholds are for "
+            "another network; export the cascade again"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors alone
+    options.intra_op_num_threads = threads or 0
+    # Every stage has threads of its own. Those that wait must not keep the processors from the others.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=list(providers))
+
+
+def _open(file: Path, channels: int) -> Any:
+    """Read and decode an image file, in colour or grey."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return image.convert("RGB" if channels == 3 else "L")
+
+
+def list_images(folder: Path) -> list[str]:
+    """Return the paths of the images below a folder, in the order of `wee predict`.
+
+    Where there are class folders with images, images beside these folders do not count.
+
+    Raises:
+        RunnerError: there is no such folder, or it has no images.
+    """
+    if not folder.is_dir():
+        raise RunnerError(f"there is no folder {folder}")
+    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    names = [name for one in classes for name in sorted(_below(folder / one, folder))] or sorted(_below(folder, folder))
+    if not names:
+        raise RunnerError(f"there are no images in {folder} (of the kinds {', '.join(EXTENSIONS)})")
+    return names
+
+
+def _below(folder: Path, root: Path) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _below(entry, root)
+        elif entry.name.lower().endswith(EXTENSIONS):
+            yield entry.relative_to(root).as_posix()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Classify the images of a folder, and write a table as `wee predict` does; return the exit status."""
+    parser = argparse.ArgumentParser(description="Classify images with the exported cascade in this script's folder.")
+    parser.add_argument("images", type=Path, help="a folder of images, or of class folders")
+    parser.add_argument("--output", type=Path, help="the CSV file to write; by default the table is printed")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    parser.add_argument("--batch-size", type=int, default=64, help="images that run through the first stage together")
+    parser.add_argument("--threads", type=int, help="threads of each operator; by default onnxruntime decides")
+    parser.add_argument("--cascade", type=Path, default=Path(__file__).parent, help="the folder of the cascade")
+    given = parser.parse_args(arguments)
+    try:
+        accepted, total, unreadable = _classify(given)
+    except (RunnerError, OSError) as error:
+        sys.stderr.write(f"{Path(__file__).name}: {error}\n")
+        return 1
+    for name, reason in unreadable.items():
+        sys.stderr.write(f"skipped: {name}: {reason}\n")
+    sys.stderr.write(f"{total:,} predictions, {accepted:,} accepted; {len(unreadable):,} images could not be read\n")
+    return 0 if total else 1
+
+
+def _classify(given: argparse.Namespace) -> tuple[int, int, dict[str, str]]:
+    """Write the table, and return the numbers of accepted and of all predictions, and why images could not be read."""
+    if given.batch_size < 1:
+        raise RunnerError(f"--batch-size is {given.batch_size}: it is a number of images, 1 or more")
+    if given.output is not None and given.output.exists() and not given.overwrite:
+        raise RunnerError(f"{given.output} exists: give another --output, or replace it with --overwrite")
+    cascade = OnnxCascade(given.cascade, given.threads)
+    names = list_images(given.images)
+    part = None if given.output is None else given.output.with_name(f".{given.output.name}.part")
+    if part is not None:
+        part.parent.mkdir(parents=True, exist_ok=True)
+    accepted, total = 0, 0
+    unreadable: dict[str, str] = {}
+    table = contextlib.nullcontext(sys.stdout) if part is None else part.open("w", newline="", encoding="utf-8")
+    with table as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for start in range(0, len(names), given.batch_size):
+            files = {given.images / name: name for name in names[start : start + given.batch_size]}
+            rows, skipped = cascade.classify_files(list(files))
+            writer.writerows((files[path], *cells) for path, cells in rows.items())
+            accepted, total = accepted + sum(cells[-1] == "true" for cells in rows.values()), total + len(rows)
+            unreadable |= {files[path]: reason for path, reason in skipped.items()}
+            if given.output is not None and sys.stderr.isatty():
+                sys.stderr.write(f"\r{min(start + given.batch_size, len(names)):,} of {len(names):,} images\r")
+    if part is not None:
+        part.replace(given.output)
+    return accepted, total, unreadable
+
+
+if __name__ == "__main__":
+    sys.exit(main())
