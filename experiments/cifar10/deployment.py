@@ -98,7 +98,8 @@ class Certified:
             for scale in self.scales
         ]
         deployed = [
-            self.mean(scale, policy, "deployed_risk").value for scale, policy in itertools.product(self.scales, POLICIES)
+            self.mean(scale, policy, "deployed_risk").value
+            for scale, policy in itertools.product(self.scales, POLICIES)
         ]
         prices = [
             self.mean(scale, "window", "certified").price / self.mean(scale, "single", "certified").price
@@ -166,12 +167,22 @@ def _of(systems: pd.DataFrame, risk: int) -> pd.DataFrame:
 
 
 def _live() -> dict[str, str]:
-    """The numbers in the last line of what `live.py` printed."""
+    """The numbers in what `live.py` printed: the last line about live cascades, and the lines about exported ones."""
     last = (HERE / "live.txt").read_text(encoding="utf-8").splitlines()[-1]
     pattern = r"in all: ([\d,]+) of ([\d,]+) decisions differ, ([\d,]+) of them further than \S+ from every edge; ([\d,]+) are"
     found = re.match(pattern, last)
     assert found is not None, last
-    return dict(zip(("live_differ", "live_decisions", "live_far", "live_near"), found.groups(), strict=True))
+    live = dict(zip(("live_differ", "live_decisions", "live_far", "live_near"), found.groups(), strict=True))
+    exported = (HERE / "live_onnx.txt").read_text(encoding="utf-8")
+    counts = [
+        (int(differ), int(total.replace(",", "")))
+        for differ, total in re.findall(r"; (\d+) of ([\d,]+) decisions differ", exported)
+    ]
+    return live | {
+        "exported": str(len(counts)),
+        "exported_differ": str(sum(differ for differ, _ in counts)),
+        "exported_decisions": f"{sum(total for _, total in counts):,}",
+    }
 
 
 RESPLITS = 400

@@ -3,7 +3,8 @@
 `python experiments/cifar10/live.py --images data/cifar10/test` needs the images, the committed weights of w16 and w24
 (`checkpoints`) and their committed logits (`store`). It prints a line for each cascade: how many of the 10,000 images leave at
 another stage, get another label or another acceptance than with the stored logits, and how many of these have a confidence
-further than 1e-5 from every edge that they meet (there should be none).
+further than 1e-5 from every edge that they meet (there should be none). With `--exported EXPORT CASCADE`, it compares an
+exported cascade, run by onnxruntime, instead; CASCADE is the folder of `wee calibrate`, EXPORT that of `wee export`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from wee.cascade.module import Cascade, Prediction
+from wee.cascade.onnx_runner import OnnxCascade
 from wee.data.base import Transform
 from wee.data.images.listing import list_images
 from wee.data.images.split import ImageFiles, ReadOptions
@@ -136,6 +138,30 @@ def near_an_edge(stages: Stages, rule: Rule, stored: Prediction, acceptance: flo
     return near
 
 
+def compare_exported(exported: Path, folder: Path, images: Path, count: int, batch_size: int) -> int:
+    """Compare a cascade that onnxruntime runs with the stored logits; print the result, and return as `main` does."""
+    cascade, runner = Cascade.load(folder), OnnxCascade(exported, threads=1)
+    assert cascade.description is not None
+    members = [read_member(stage.scale, stage.member) for stage in cascade.description.stages]
+    entries = [member.entries[TEST] for member in members]
+    pixels = read_images(images, entries[0].ids[:count]).numpy()
+    stored = cascade.replay([np.asarray(entry.logits)[:count] for entry in entries])
+    batches = [runner(pixels[start : start + batch_size]) for start in range(0, len(pixels), batch_size)]
+    differ = np.zeros(len(pixels), dtype=bool)
+    for name in ("stage", "label", "accepted"):
+        differ |= np.concatenate([getattr(batch, name) for batch in batches]) != getattr(stored, name).numpy()
+    near = near_an_edge(stages_of(members, TEST), cascade.rule, stored, runner.acceptance)
+    largest = np.abs(np.concatenate([batch.confidence for batch in batches]) - stored.confidence.numpy()).max()
+    shown = " > ".join(f"{stage.scale}/{stage.member}" for stage in cascade.description.stages)
+    reaching = (stored.stage > 0).double().mean()
+    sys.stdout.write(
+        f"{shown} in onnxruntime, {cascade.description.task}: {reaching:.1%} go on; {differ.sum()} of {len(differ):,} decisions "
+        f"differ, {(differ & ~near).sum()} of them far from an edge ({near.sum()} images are near one); confidences differ by "
+        f"at most {largest:.1e}\n"
+    )
+    return int((differ & ~near).sum())
+
+
 def main(images: Path, count: int, batch_size: int) -> int:
     """Print the comparison; return how many decisions differ far from every edge."""
     members = {key: read_member(*key) for key in dict.fromkeys(key for lineup in LINEUPS for key in lineup)}
@@ -167,5 +193,7 @@ if __name__ == "__main__":
     parser.add_argument("--images", type=Path, default=Path("data/cifar10/test"), help="the folder of test images")
     parser.add_argument("--count", type=int, default=10_000, help="how many of the images are classified")
     parser.add_argument("--batch-size", type=int, default=250)
-    arguments = parser.parse_args()
-    sys.exit(1 if main(arguments.images, arguments.count, arguments.batch_size) else 0)
+    parser.add_argument("--exported", type=Path, nargs=2, metavar=("EXPORT", "CASCADE"))
+    given = parser.parse_args()
+    how = given.images, given.count, given.batch_size
+    sys.exit(1 if (compare_exported(*given.exported, *how) if given.exported else main(*how)) else 0)
