@@ -155,8 +155,8 @@ def compare_exported(exported: Path, folder: Path, images: Path, count: int, bat
     shown = " > ".join(f"{stage.scale}/{stage.member}" for stage in cascade.description.stages)
     reaching = (stored.stage > 0).double().mean()
     sys.stdout.write(
-        f"{shown} in onnxruntime, {cascade.description.task}: {reaching:.1%} go on; {differ.sum()} of {len(differ):,} decisions "
-        f"differ, {(differ & ~near).sum()} of them far from an edge ({near.sum()} images are near one); confidences differ by "
+        f"{shown} in onnxruntime, {cascade.description.task}: {reaching:.1%} go on; {differ.sum()} of {len(differ):,} "
+        f"decisions differ, {(differ & ~near).sum()} of them far from an edge ({near.sum()} images are near one); confidences differ by "
         f"at most {largest:.1e}\n"
     )
     return int((differ & ~near).sum())
