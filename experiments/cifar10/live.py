@@ -153,13 +153,13 @@ def compare_exported(exported: Path, folder: Path, images: Path, count: int, bat
     near = near_an_edge(stages_of(members, TEST), cascade.rule, stored, runner.acceptance)
     largest = np.abs(np.concatenate([batch.confidence for batch in batches]) - stored.confidence.numpy()).max()
     shown = " > ".join(f"{stage.scale}/{stage.member}" for stage in cascade.description.stages)
-    reaching = (stored.stage > 0).double().mean()
+    reaching, far = (stored.stage > 0).double().mean(), int((differ & ~near).sum())
     sys.stdout.write(
         f"{shown} in onnxruntime, {cascade.description.task}: {reaching:.1%} go on; {differ.sum()} of {len(differ):,} "
-        f"decisions differ, {(differ & ~near).sum()} of them far from an edge ({near.sum()} images are near one); confidences differ by "
-        f"at most {largest:.1e}\n"
+        f"decisions differ, {far} of them far from an edge ({near.sum()} images are near one); confidences differ by at most "
+        f"{largest:.1e}\n"
     )
-    return int((differ & ~near).sum())
+    return far
 
 
 def main(images: Path, count: int, batch_size: int) -> int:
