@@ -44,7 +44,10 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("wee ", ["train", "evaluate", "import", "sweep", "calibrate", "predict", "figure", "families", "data"]),
+        (
+            "wee ",
+            ["train", "evaluate", "import", "sweep", "calibrate", "predict", "latency", "figure", "families", "data"],
+        ),
         ("wee sw", ["sweep"]),
         ("wee sweep win", ["window.", "window="]),
         ("wee sweep window=", ["window=grid", "window=paper"]),
