@@ -238,7 +238,8 @@ class Cascade(nn.Module):
         if self.inputs is None and not images.is_floating_point():
             raise WeeError("images as bytes have to be prepared: give the cascade transforms")
         with torch.inference_mode():
-            images = images.to(self.device, non_blocking=True)
+            device = self.device
+            images = images if images.device == device else images.to(device, non_blocking=True)
             return self._cascade(len(images), ids, _Networks(self, len(images), images=images))
 
     def run_prepared(self, prepare: Prepare, count: int, ids: ArrayLike | None = None) -> Prediction:
@@ -295,7 +296,8 @@ class Cascade(nn.Module):
                     f"the logits of stage {stage} must be [{left}, {classes}], samples and classes; they are "
                     f"{list(logits.shape)}"
                 )
-            with torch_threads(1) if logits.device.type == "cpu" else nullcontext():  # as sweeps do, for the same sums
+            several = logits.device.type == "cpu" and torch.get_num_threads() > 1
+            with torch_threads(1) if several else nullcontext():  # as sweeps do, for the same sums
                 outputs = self._combined(outputs, stage, logits)
                 confidences = _Confidences(outputs)
                 decision = stage < last and self.rule.goes_on(stage, confidences, known)
@@ -314,8 +316,7 @@ class Cascade(nn.Module):
     def _combined(self, before: Outputs | None, stage: int, logits: Tensor) -> Outputs:
         """The outputs of all that has run, or of the stage alone, for the samples that are left."""
         temperature = self.temperatures[stage]
-        z = logits.to(torch.float64)
-        latest = MemberOutputs(z if temperature == 1 else z / temperature)
+        latest = MemberOutputs(logits if temperature == 1 else logits.to(torch.float64) / temperature)
         if before is None or self.combine == "replace":
             return Outputs.of([latest])
         earlier = sum(place < self.summing_order[stage] for place in self.summing_order[:stage])
@@ -446,7 +447,8 @@ class _Confidences(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._known:
-            self._known[name] = SCORES.find(name)(self._outputs).to(torch.float64)
+            confidences = SCORES.find(name)(self._outputs)
+            self._known[name] = confidences if confidences.dtype is torch.float64 else confidences.to(torch.float64)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -461,6 +463,7 @@ class _Record:
 
     def __init__(self) -> None:
         self._tensors: dict[str, Tensor] = {}
+        self._shared = False
 
     def put(self, stage: int, places: Tensor | None, outputs: Outputs, confidence: Tensor) -> None:
         """Keep what is known after a stage.
@@ -474,10 +477,10 @@ class _Record:
         latest = {"probabilities": outputs.probs, "label": outputs.predicted, "confidence": confidence}
         latest["stage"] = torch.full_like(latest["label"], stage)
         if places is None:
-            self._tensors = latest | {
-                "confidence": confidence.clone()
-            }  # a plug-in's may be a view of the probabilities
+            self._tensors, self._shared = latest, True
             return
+        if self._shared:  # a plug-in's confidence may be a view of the probabilities
+            self._tensors["confidence"], self._shared = self._tensors["confidence"].clone(), False
         for name, tensor in latest.items():
             # Outputs of earlier stages may share this memory: those that go on have been copied, the others are not read.
             self._tensors[name].index_copy_(0, places, tensor)
@@ -614,8 +617,11 @@ def _places(decision: Decision, count: int, device: torch.device) -> Tensor | ra
         return range(count if decision else 0)
     if tuple(decision.shape) != (count,):
         raise WeeError(f"the rule must decide on {count} samples; its decision has the shape {list(decision.shape)}")
+    if count == 1:
+        return range(int(bool(decision)))
     if isinstance(decision, Tensor):
-        return decision.nonzero()[:, 0].to(device)
+        places = decision.nonzero()[:, 0]
+        return places if places.device == device else places.to(device)
     return torch.from_numpy(np.flatnonzero(decision)).to(device)
 
 
