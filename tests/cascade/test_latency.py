@@ -55,7 +55,9 @@ class Ticking(IntervalRule):
 def rows_of(contenders: list[Contender], clock: FakeClock, plan: TimingPlan = PLAN) -> list[TimedRow]:
     done: list[int] = []
     rows = measure(contenders, plan, "key", clock, done.append)
-    assert sum(done) == total_images(contenders, plan) == sum(row.images for row in rows)
+    # The forward passes of contenders are timed once more, without anything else.
+    counted = sum(row.images * (1 if row.subject == NETWORK else 2) for row in rows)
+    assert sum(done) == total_images(contenders, plan) == counted
     return rows
 
 
@@ -80,11 +82,13 @@ def test_ideal_and_efficiency_of_single_models_ensembles_and_cascades() -> None:
         assert (network_a.mean, network_b.mean, single.mean, ensemble.mean) == (2, 10, 2, 12)
         for row in (network_a, network_b, single, ensemble):
             assert row.ideal == pytest.approx(row.mean)
-            assert row.efficiency == row.efficiency_median == pytest.approx(1.0)
+            assert [row.efficiency, row.efficiency_median, row.passes_share] == pytest.approx([1.0] * 3)
         assert cascade.reaching == (1.0, 0.25)
         assert cascade.ideal == pytest.approx(2 + 0.25 * 10)
         assert cascade.mean == pytest.approx(4.5 + 1 / batch)  # the rule takes a second for each batch
         assert cascade.efficiency == pytest.approx(4.5 / (4.5 + 1 / batch))
+        assert cascade.passes == pytest.approx(4.5)
+        assert cascade.passes_share == pytest.approx(4.5 / (4.5 + 1 / batch), rel=0.2)
         assert cascade.throughput == pytest.approx(1 / cascade.mean)
         assert (cascade.images, cascade.orders, cascade.weights, single.weights) == (40, 2, TRAINED, RANDOM)
     assert (cascade.lower, cascade.upper) != (cascade.median, cascade.median)
@@ -116,7 +120,7 @@ def test_networks_of_several_input_sizes_and_rules_that_read_ids_run() -> None:
     plan = TimingPlan([4], images=8, rounds=2, warmup=0, seed=0, where=Conditions())
     rows = measure([contender(parts, Random(0.5), [1.0, 0.5])], plan, "key")
     assert rows[-1].reaching == (1.0, 0.5)
-    assert sum(shape[0] for shape in seen if shape[2] == 6) == 8 + 4  # alone, and in the cascade
+    assert sum(shape[0] for shape in seen if shape[2] == 6) == 8 + 4 + 4  # alone, in the cascade, and its passes
 
 
 def test_exits_continue_and_their_ideal_is_the_time_since_the_exit_before() -> None:
@@ -134,6 +138,7 @@ def test_exits_continue_and_their_ideal_is_the_time_since_the_exit_before() -> N
     one, _, three, cascade, single = rows
     assert cascade.ideal == pytest.approx(one.mean + 0.5 * (three.mean - one.mean))
     assert single.ideal == pytest.approx(three.mean)
+    assert cascade.passes > 0
     costs = exit_costs(rows, exits[0], 2)
     assert len(costs) == 3
     assert costs == sorted(costs)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wee.cascade.module import Cascade, RunOptions, select
 from wee.cascade.schedule import ScheduledRule, draw_exits, shares_reaching
-from wee.costs.latency import Conditions, ascending, calls_in_turn, forward_passes, synchroniser
+from wee.costs.latency import Conditions, ascending, calls_in_turn, forward_passes, mixed_precision, synchroniser
 from wee.costs.timing import Subject, Times, interleaved
 from wee.errors import WeeError
 from wee.machine import processors
@@ -213,7 +213,7 @@ def networks_of(contenders: Sequence[Contender]) -> list[Part]:
 
 def total_images(contenders: Sequence[Contender], plan: TimingPlan) -> int:
     """Return the number of images that are timed in all."""
-    subjects = len(contenders) + sum(len(part.exits) for part in networks_of(contenders))
+    subjects = 2 * len(contenders) + sum(len(part.exits) for part in networks_of(contenders))
     return subjects * sum(
         calls_in_turn(plan.images, batch, plan.rounds) * plan.rounds * batch for batch in plan.batches
     )
@@ -275,7 +275,8 @@ class _Bench:
         ]
         exits = [self._exits(contender) for contender in self._contenders]
         runs = [run for _, run in passes]
-        runs += [self._live(contender, leaving) for contender, leaving in zip(self._contenders, exits, strict=True)]
+        for contender, leaving in zip(self._contenders, exits, strict=True):
+            runs += [self._live(contender, leaving), self._passes(contender, leaving)]
         subjects = [Subject(run, batch, self._calls) for run in runs]
         synchronise = synchroniser(self._where.device)
         times = interleaved(subjects, plan.rounds, plan.warmup, synchronise, clock, done)
@@ -292,12 +293,22 @@ class _Bench:
         for part in self._networks:
             for exit, of_network in zip(part.exits, alone[part.name], strict=True):
                 rows.append(
-                    _row(_network_columns(part, exit), [replace(part, exit=exit)], of_network, alone, None, 1, about)
+                    _row(
+                        _network_columns(part, exit),
+                        [replace(part, exit=exit)],
+                        (of_network, of_network),
+                        alone,
+                        None,
+                        1,
+                        about,
+                    )
                 )
-        for contender, leaving, of_contender in zip(self._contenders, exits, times[len(passes) :], strict=True):
+        live = times[len(passes) :]
+        for contender, leaving, pair in zip(
+            self._contenders, exits, zip(live[::2], live[1::2], strict=True), strict=True
+        ):
             by_round = leaving.reshape(plan.rounds, -1)
-            parts = contender.parts
-            rows.append(_row(contender.columns, parts, of_contender, alone, by_round, contender.orders, about))
+            rows.append(_row(contender.columns, contender.parts, pair, alone, by_round, contender.orders, about))
         return rows
 
     def _input(self, part: Part) -> Tensor:
@@ -348,6 +359,29 @@ class _Bench:
 
         return run
 
+    def _passes(self, contender: Contender, exits: Ints) -> Callable[[int], object]:
+        """A function that runs the forward passes of a contender on one batch, and nothing else."""
+        parts, where = contender.parts, self._where
+        counts = [[int((leaving >= stage).sum()) for stage in range(len(parts))] for leaving in exits]
+        inputs = [self._input(part) for part in parts]
+
+        def run(call: int) -> object:
+            states: dict[int, tuple[int, list[Tensor]]] = {}
+            with torch.inference_mode(), mixed_precision(inputs[0].device, where.autocast):
+                for part, images, count in zip(parts, inputs, counts[call], strict=True):
+                    if not count:
+                        break
+                    if part.exit is None:
+                        part.network(images[:count])
+                        continue
+                    done, state = states.get(id(part.network), (0, [images]))
+                    network: Any = part.network
+                    _, features = network.resume([tensor[:count] for tensor in state], done, part.exit)
+                    states[id(part.network)] = part.exit, features
+            return None
+
+        return run
+
 
 def added_times(parts: Sequence[Part], times: Sequence[N]) -> list[N]:
     """Return the time that each part adds to a cascade, given the time that each takes alone.
@@ -384,7 +418,7 @@ def _network_columns(part: Part, exit: int | None) -> dict[str, Any]:
 def _row(
     columns: Mapping[str, Any],
     parts: Sequence[Part],
-    times: Times,
+    pair: tuple[Times, Times],
     alone: Mapping[tuple[str, str], Sequence[Times]],
     exits: Ints | None,
     orders: int,
@@ -395,12 +429,13 @@ def _row(
     Args:
         columns: what names it.
         parts: its networks or exits.
-        times: its times.
+        pair: its times, and those of its forward passes alone.
         alone: the times of each network, or of each of its exits.
         exits: the part after which each image left, in each round [rounds, images]; None if all images left after the first.
         orders: the number of lineups that it stands for.
         about: the columns that all rows share.
     """
+    times, bare = pair
     own = [alone[part.name][0 if part.exit is None else part.exit - 1] for part in parts]
     reaching = np.ones(1) if exits is None else shares_reaching(exits, len(parts))
     ideal = float(np.dot(reaching, added_times(parts, [one.mean for one in own])))
@@ -424,4 +459,6 @@ def _row(
         ideal=ideal,
         efficiency=ideal / times.mean,
         efficiency_median=float(np.median(ideals / times.rounds)),
+        passes=bare.mean,
+        passes_share=float(np.median(bare.rounds / times.rounds)),
     )

@@ -465,7 +465,7 @@ def summary(times: pd.DataFrame) -> Table:
     )  # fmt: skip
     for column in ("scale", "what", "batch"):
         shown.add_column(column, no_wrap=True, justify="right" if column == "batch" else "left")
-    heads = ("go on", "mean", "median", "quartiles", "images/s", "ideal", "efficiency", "median of rounds")
+    heads = ("go on", "mean", "median", "quartiles", "images/s", "ideal", "efficiency", "by rounds", "passes")
     for column in heads:
         shown.add_column(column, justify="right", no_wrap=True)
     rows: list[Any] = list(times.itertuples())
@@ -476,7 +476,10 @@ def summary(times: pd.DataFrame) -> Table:
         what = "forward pass" if row.subject == NETWORK else _what(row)
         goes_on = ", ".join(f"{share:.1%}" for share in SHARES.read(row.reaching)[1:])
         ideal = "" if row.subject == NETWORK else f"{1e3 * row.ideal:.3g}"
-        shares = ["" if row.subject == NETWORK else f"{share:.1%}" for share in (row.efficiency, row.efficiency_median)]
+        shares = [
+            "" if row.subject == NETWORK else f"{share:.1%}"
+            for share in (row.efficiency, row.efficiency_median, row.passes_share)
+        ]
         numbers = [f"{1e3 * value:.3g}" for value in (row.mean, row.median)]
         quartiles = f"{1e3 * row.lower:.3g} - {1e3 * row.upper:.3g}"
         shown.add_row(
@@ -490,7 +493,10 @@ def summary(times: pd.DataFrame) -> Table:
             ideal,
             *shares,
         )
-    shown.caption = "ideal: the forward passes alone, t1 + f t2; efficiency: ideal / mean"
+    shown.caption = (
+        "ideal: t1 + f t2, with the times of forward passes that run alone; efficiency: ideal / mean, or its median over\n"
+        "rounds; passes: the share of the time that the same forward passes take in the same order"
+    )
     shown.caption_justify = "left"
     return shown
 

@@ -59,6 +59,10 @@ class TimedRow:
             run: t1 + f2 t2 + .., with f the share that reaches a stage.
         efficiency: `ideal` / `mean`.
         efficiency_median: median over rounds of the same ratio; a machine that other jobs share disturbs it less.
+        passes: mean time of an image in seconds if the same forward passes run in the same order, and nothing else: no
+            scores, decisions or selections. At batch 1 it is more than `ideal`, because a network that runs now and then
+            finds its weights in a slower cache than one that runs all the time.
+        passes_share: median over rounds of `passes` / `mean`: what is left of 1 is the price of the decisions.
         created: when the times were measured, in ISO format.
         key: identifies what was measured, and how.
     """
@@ -96,6 +100,8 @@ class TimedRow:
     ideal: float = _measured()
     efficiency: float = _measured()
     efficiency_median: float = _measured()
+    passes: float = _measured()
+    passes_share: float = _measured()
     created: str
     key: str
 

@@ -79,7 +79,7 @@ class Latencies(Curves):
         from wee.figures.draw import LineStyle, draw_lines
 
         names = dict(zip(points.panel, points.quantity, strict=True))
-        caption = f"Times: {points.machine.iloc[0]}; single models too run through the live cascade"
+        caption = f"times on {points.machine.iloc[0]}"
         return draw_lines(points.assign(price=points.x), config, labels, LineStyle(), names, caption)
 
 
