@@ -25,9 +25,9 @@ def test_every_subject_has_its_turn_in_every_round_in_alternating_order() -> Non
     times = interleaved([subject("a", 1.0, 2), subject("b", 10.0, 1)], 3, 1, clock=clock, done=done.append)
     assert order == [
         ("a", 0), ("b", 0),  # warm-up
-        ("a", 0), ("a", 1), ("b", 0),
-        ("b", 1), ("a", 2), ("a", 3),
-        ("a", 4), ("a", 5), ("b", 2),
+        ("a", 0), ("a", 0), ("a", 1), ("b", 0), ("b", 0),  # the first call of each turn is not timed
+        ("b", 1), ("b", 1), ("a", 2), ("a", 2), ("a", 3),
+        ("a", 4), ("a", 4), ("a", 5), ("b", 2), ("b", 2),
     ]  # fmt: skip
     assert times[0].calls.tolist() == [[1, 2], [3, 4], [5, 6]]
     assert times[1].calls.tolist() == [[10], [20], [30]]
@@ -56,7 +56,7 @@ def test_a_call_is_timed_from_one_synchronisation_to_the_next() -> None:
 def test_warm_up_does_no_more_calls_than_there_are() -> None:
     calls: list[int] = []
     interleaved([Subject(calls.append, 1, 2)], 2, 100, clock=FakeClock())
-    assert calls == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert calls == [0, 1, 2, 3, 0, 0, 1, 2, 2, 3]
 
 
 def test_the_garbage_collector_waits_for_the_end_of_a_round() -> None:
@@ -70,7 +70,7 @@ def test_the_garbage_collector_waits_for_the_end_of_a_round() -> None:
     assert gc.isenabled()
     with pytest.raises(KeyboardInterrupt):
         interleaved([Subject(run, 1, 2)], 1, 0)
-    assert states == [False, False]
+    assert states == [False, False, False]
     assert gc.isenabled()
 
 

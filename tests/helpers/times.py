@@ -27,6 +27,7 @@ def timed_row(**changes: Any) -> TimedRow:
 
 def times_of(table: pd.DataFrame, batches: tuple[int, ...] = (1, 256)) -> pd.DataFrame:
     """A time for each setting of a sweep's table: a second for 1e9 MACs, and half of it in larger batches."""
+    table = table[(table.split == "test") & table.ood.isna()]
     settings = table.drop_duplicates(SETTING_KEYS)
     prices = table.groupby(SETTING_KEYS, dropna=False, sort=False).price.mean().to_numpy()
     rows = []

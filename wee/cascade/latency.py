@@ -40,7 +40,7 @@ class TimingPlan:
         batches: the batch sizes.
         images: the least number of images that are timed at each batch size.
         rounds: the number of rounds; everything has its turn in each.
-        warmup: the number of calls that are not timed.
+        warmup: the number of calls before the first round, which are not timed.
         seed: the seed of the order in which images leave cascades.
         where: the device, the precision and the memory layout.
     """

@@ -93,7 +93,7 @@ class LatencyConfig(Common):
         batch: The number of images in a call, or a list of numbers.
         images: The least number of images that are timed at each batch size.
         rounds: The number of rounds, in each of which everything has its turn.
-        warmup: The number of calls that are not timed.
+        warmup: The number of calls before the first round, which are not timed.
         seed: The seed of the order in which images leave cascades.
         device: "auto" for a CUDA device if there is one, otherwise the CPU; or a device as torch names it.
         threads: The number of torch's threads; 0 as for other commands (OMP_NUM_THREADS, or the processors of this job).
@@ -115,7 +115,7 @@ class LatencyConfig(Common):
     batch: Checked[list[int]] = written([1, 256])
     images: int = 2000
     rounds: int = 10
-    warmup: int = 20
+    warmup: int = 5
     seed: int = 0
     device: str = "auto"
     threads: int = 0

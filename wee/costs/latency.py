@@ -89,7 +89,7 @@ class Latency(Cost):
         where: what the times depend on.
         images: the least number of images that are timed.
         rounds: the number of rounds; see `wee.costs.timing.interleaved`.
-        warmup: the number of forward passes that are not timed.
+        warmup: the number of forward passes before the first round, which are not timed.
         clock: returns the time in seconds.
     """
 
@@ -101,7 +101,7 @@ class Latency(Cost):
     where: Conditions = Conditions()
     images: int = 2000
     rounds: int = 10
-    warmup: int = 20
+    warmup: int = 5
     clock: Callable[[], float] = field(default=time.perf_counter, repr=False)
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:

@@ -83,8 +83,9 @@ def interleaved(
 ) -> list[Times]:
     """Time subjects in rounds, in each of which every subject has its turn.
 
-    Every other round goes through the subjects in the opposite order, which cancels a linear drift within two rounds. The
-    garbage collector runs between rounds only.
+    Every other round goes through the subjects in the opposite order, which cancels a linear drift within two rounds. A turn
+    begins with its first call, untimed, because the subject before has left the caches and the allocator in another state.
+    The garbage collector runs between rounds only.
 
     Args:
         subjects: what is timed. In round r, a subject does its calls r * calls, .., (r + 1) * calls - 1.
@@ -131,6 +132,7 @@ def _take_turn(
 ) -> None:
     """Time the calls of one turn, and write their times into `seconds` [calls]."""
     run, first = subject.run, turn * subject.calls
+    run(first)
     for place in range(subject.calls):
         synchronise()
         start = clock()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from wee.data.splits import TEST
 from wee.errors import WeeError, unknown
@@ -27,7 +26,7 @@ from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import ABOUT, TABLE, is_sweep, read_rules, read_table
 from wee.sweep.rows import NAMES, write_width
 from wee.sweep.rules import SavedRule
-from wee.sweep.times import SETTING_KEYS
+from wee.sweep.times import SETTING_KEYS, keyed
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,14 @@ def read_settings(path: Path, store: LogitStore, selection: Selection) -> list[R
     groups: dict[tuple[Any, ...], list[SavedRule]] = {}
     for rule in chosen:
         groups.setdefault(tuple(rule.setting[name] for name in SETTING_KEYS), []).append(rule)
-    table = read_table(folder)
+    prices = _prices(folder)
     logits = _Logits(store, about)
     settings = []
     for key, group in groups.items():
         shares = []
         for rule in group:
             reaching, price = _reaching(rule, logits)
-            _check_price(rule, price, table, folder, store)
+            _check_price(rule, price, prices, folder, store)
             shares.append(reaching)
         columns = dict(zip(SETTING_KEYS, key, strict=True))
         settings.append(Replayed(str(about["name"]), folder.name, columns, group, np.mean(shares, axis=0)))
@@ -201,25 +200,34 @@ def _reaching(saved: SavedRule, logits: _Logits) -> tuple[Floats, float | None]:
     return np.array([(exits >= stage).mean() for stage in range(count)]), stages.at(exits).mean_cost
 
 
-def _check_price(saved: SavedRule, price: float | None, table: pd.DataFrame, folder: Path, store: LogitStore) -> None:
-    """Check that the average cost is that in the table of the sweep.
+_NAMED = [name for name in NAMES if name != "cascades"]
+"""The columns that name a setting of one lineup."""
+
+
+def _prices(folder: Path) -> dict[tuple[Any, ...], float]:
+    """Return the average cost of each setting of each lineup on the ID test set, as in the table of a sweep."""
+    table = read_table(folder)
+    rows = table[(table.split == str(TEST)) & table.ood.isna()]
+    rows = keyed(rows.drop_duplicates([*_NAMED, "price_id"]), _NAMED)
+    return dict(zip(zip(*(rows[name] for name in _NAMED), strict=True), rows.price_id, strict=True))
+
+
+def _check_price(
+    saved: SavedRule, price: float | None, prices: Mapping[tuple[Any, ...], float], folder: Path, store: LogitStore
+) -> None:
+    """Check that an average cost is that in the table of the sweep.
 
     Raises:
         WeeError: it is not.
     """
     if price is None:
         return
-    names = [name for name in NAMES if name != "cascades"]
-    rows = table[(table.split == str(TEST)) & table.ood.isna()]
-    for name in names:
-        value = saved.setting[name]
-        rows = rows[rows[name].isna()] if value is None else rows[rows[name] == value]
-    prices = rows.price_id.unique()
-    if len(prices) != 1 or not np.isclose(prices[0], price, rtol=1e-9):
+    swept = prices.get(tuple("" if saved.setting[name] is None else saved.setting[name] for name in _NAMED))
+    if swept is None or not np.isclose(swept, price, rtol=1e-9):
+        there = "nothing" if swept is None else f"{swept:.6g}"
         raise WeeError(
             f"the logits in {store.root} do not give the numbers of {folder / TABLE}: {saved.setting['policy']} of "
-            f"{saved.setting['scale']} costs {price:.6g} on average, and not {', '.join(f'{p:.6g}' for p in prices)}; sweep "
-            "again"
+            f"{saved.setting['scale']} costs {price:.6g} on average, and there {there}; sweep again"
         )
 
 

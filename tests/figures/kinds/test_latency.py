@@ -14,9 +14,9 @@ from tests.helpers.sweeps import plan, pool
 from tests.helpers.times import times_of
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
-from wee.figures.kinds import FIGURE_KINDS, TIMES
+from wee.figures.kinds import FIGURE_KINDS, TABLE, TIMES
 from wee.figures.tables import read_tables_of
-from wee.sweep.results import TABLE, save
+from wee.sweep.results import save
 from wee.sweep.run import compute
 
 
@@ -85,7 +85,7 @@ def test_the_table_of_times_has_to_be_named(table: pd.DataFrame, tmp_path: Path)
         config(times=None)
     with pytest.raises(WeeError, match=r"figure.times is for figure.kind=latency, and this figure's kind is curves"):
         config(kind="curves")
-    save(tmp_path / "sweeps" / "a" / "key", {TABLE: table}, {})
+    save(tmp_path / "sweeps" / "a" / "key", {"table.csv": table}, {})
     drawn = config(times=str(tmp_path / "times.csv"))
     read = (FIGURE_KINDS["latency"], drawn, [tmp_path / "sweeps" / "a" / "key"], tmp_path / "sweeps")
     with pytest.raises(WeeError, match="there are no times at"):
