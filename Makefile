@@ -10,28 +10,32 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified latency_figure tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
 OOD ?= 'task.metrics=[auroc]' $(INTERVALS)
+TIMES ?= experiments/cifar10/latency.csv
+LATENCY ?= record=false
 JOBS ?= 2
 else
 FAMILY ?= tiny
 STORE ?= outputs/store
 TASKS ?= [cov@5,cov@10,risk@50,risk@80]
-FIGURES ?= teaser sc scod ood policy window size msdnet hypervolume
+FIGURES ?= teaser sc scod ood policy window size msdnet hypervolume latency_figure
+TIMES ?= outputs/latency/$(NAME).csv
 JOBS ?= 1
 endif
 EXITS ?= msdnet_small
 SIZED ?= [s1,s2,s3]
+TIMED ?= [cov@5]
 NAME = $(DATASET)-$(FAMILY)
 SWEEP = $(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(FAMILY) paths.store=$(STORE)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test lint format clean logits
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified tables
+.PHONY: help install demo figures bench test lint format clean logits latency
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
@@ -77,6 +81,18 @@ certified: logits
 	$(SWEEP) $(INTERVALS)
 	$(SWEEP) -m guarantee.seed=0,1,2,3,4,5,6,7,8,9 name=certified_splits-$(NAME)
 	$(DRAW)
+
+# Times depend on the machine, so they are measured when asked for; the figure is drawn from what was measured.
+latency: sc  ## time networks, ensembles and cascades on this machine, into a CSV file
+	$(WEE) latency dataset=$(DATASET) family=$(FAMILY) sweeps=sc-$(NAME) 'settings.tasks=$(TIMED)' \
+		paths.store=$(STORE) paths.latency=$(patsubst %/,%,$(dir $(TIMES))) name=$(basename $(notdir $(TIMES))) $(LATENCY)
+
+latency_figure: sc
+ifneq ($(wildcard $(TIMES)),)
+	$(WEE) figure figure=latency sweeps=sc-$(NAME) name=latency-$(NAME) 'figure.panels=$(TIMED)' figure.times=$(TIMES)
+else
+	@echo "there are no times in $(TIMES), so figure=latency is left out; measure them: make latency DATASET=$(DATASET)"
+endif
 
 tables: sc scod ood validation_size certified
 	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md

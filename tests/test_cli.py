@@ -46,7 +46,19 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
     [
         (
             "wee ",
-            ["train", "evaluate", "import", "sweep", "calibrate", "predict", "export", "figure", "families", "data"],
+            [
+                "train",
+                "evaluate",
+                "import",
+                "sweep",
+                "calibrate",
+                "predict",
+                "latency",
+                "export",
+                "figure",
+                "families",
+                "data",
+            ],
         ),
         ("wee sw", ["sweep"]),
         ("wee sweep win", ["window.", "window="]),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from wee import machine
-from wee.machine import SHARED_SPINS, SPINS, busy, processors, torch_threads
+from wee.machine import SHARED_SPINS, SPINS, busy, processor_name, processors, torch_threads
 
 EVERYWHERE = range(64)
 
@@ -138,3 +138,10 @@ def test_threads_are_given_back() -> None:
         inside.append(torch.get_num_threads())
         raise KeyError
     assert [*inside, torch.get_num_threads()] == [before + 1, before]
+
+
+def test_the_name_of_the_processor_is_read_from_the_system(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Abacus  9 (tm)\n\nmodel name\t: other\n")
+    assert processor_name(tmp_path) == "Abacus 9 (tm)"
+    assert processor_name(tmp_path / "nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,22 @@ def processors(root: Path = Path("/")) -> int:
         count = min(count, int(share))
     quota = _quota(root)
     return max(1, count if quota is None else min(count, math.ceil(quota)))
+
+
+def processor_name(root: Path = Path("/")) -> str:
+    """Return the name of the processor, such as "AMD EPYC 7B13"; the machine type if the system does not tell.
+
+    Args:
+        root: the root of the file system that describes the processors.
+    """
+    try:
+        for line in (root / "proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return " ".join(value.split())
+    except OSError:  # not available on every system
+        pass
+    return platform.processor() or platform.machine() or "unknown"
 
 
 def busy() -> float | None:

@@ -87,10 +87,10 @@ def test_a_cost_of_ones_own_from_evaluate_to_the_figure(folder: Path, wee: Wee) 
 
 def test_help_and_completion_offer_the_costs_of_the_catalogue(folder: Path, wee: Wee) -> None:
     told = wee("evaluate", "--help", f"cost=[macs,{COST}]", cwd=folder).stdout
-    lines = [line.split() for line in told[told.index("\n  cost\n") :].splitlines()[2:5]]
-    assert [line[:2] for line in lines] == [["*", "macs"], ["parameters", "Number"], ["*", COST]]
+    lines = [line.split() for line in told[told.index("\n  cost\n") :].splitlines()[2:6]]
+    assert [line[:2] for line in lines] == [["*", "macs"], ["parameters", "Number"], ["latency", "Mean"], ["*", COST]]
     assert "Energy of one forward pass." in told
     environment = {**os.environ, "COMP_LINE": "wee sweep cost=", "COMP_POINT": "15"}
     command = [sys.executable, "-m", "wee", "-sc", "query=bash"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["cost=macs", "cost=parameters"]
+    assert done.stdout.split() == ["cost=latency", "cost=macs", "cost=parameters"]

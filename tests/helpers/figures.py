@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from wee.figures.config import FigureConfig
-from wee.figures.kinds import AVERAGES, FIGURE_KINDS, REFERENCE, STUDY, TABLE
+from wee.figures.kinds import AVERAGES, FIGURE_KINDS, REFERENCE, STUDY, TABLE, TIMES
 from wee.figures.labels import Labels
 from wee.sweep.results import POINT
 
@@ -16,9 +16,10 @@ def points(
     config: FigureConfig,
     averages: pd.DataFrame | None = None,
     reference: pd.DataFrame | None = None,
+    times: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The points of a figure; the table is that of the sweeps, or the study, whichever the kind of figure reads."""
-    tables = {TABLE: table, STUDY: table, AVERAGES: averages, REFERENCE: reference}
+    tables = {TABLE: table, STUDY: table, AVERAGES: averages, REFERENCE: reference, TIMES: times}
     given = {name: content for name, content in tables.items() if content is not None}
     return FIGURE_KINDS.find(config.kind).points(given, config)
 

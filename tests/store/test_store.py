@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.stores import fill_store
 from wee.data.splits import VAL
 from wee.errors import WeeError
 from wee.files import CHUNK
@@ -414,3 +415,14 @@ def test_an_entry_beyond_a_limit_of_file_sizes_is_reported(tmp_path: Path) -> No
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert {path.suffix for path in partial_folder(writer.folder).rglob("*.*")} == {".npz"}
         assert (writer.commit({"macs": 1.0}, provenance()).logits == LOGITS).all()
+
+
+def test_the_entries_of_a_scale_are_those_of_all_its_members(tmp_path: Path) -> None:
+    store = fill_store(tmp_path, members=11, scales=("s1", "s2"), count=4)
+    (tmp_path / "toy" / "made" / "s1" / "0" / "val-0123456789abcdef.lock").write_text("")
+    (tmp_path / "toy" / "made" / "s1" / "notes").mkdir()
+    entries = store.entries_of("toy", "made", "s1")
+    assert [(entry.address.member, str(entry.address.split)) for entry in entries] == [
+        (member, split) for member in range(11) for split in ("test", "val")
+    ]
+    assert store.entries_of("toy", "made", "s3") == []

@@ -13,7 +13,7 @@ class PathsConfig:
     Attributes:
         outputs: the folder of everything that runs write.
         data: the folder of image data sets.
-        checkpoints, store, sweeps, figures: the folders in which each command leaves its results for the next.
+        checkpoints, store, sweeps, latency, figures: the folders in which each command leaves its results for the next.
     """
 
     outputs: str = "outputs"
@@ -21,6 +21,7 @@ class PathsConfig:
     checkpoints: str = "${paths.outputs}/checkpoints"
     store: str = "${paths.outputs}/store"
     sweeps: str = "${paths.outputs}/sweeps"
+    latency: str = "${paths.outputs}/latency"
     figures: str = "${paths.outputs}/figures"
 
 

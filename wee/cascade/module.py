@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -30,6 +29,7 @@ from wee.models.exits import Exit, MultiExit
 
 if TYPE_CHECKING:
     from wee.cascade.description import CascadeDescription
+    from wee.method.policies.rules import Decision
 
 COMBINATIONS = ("average", "replace")
 """How outputs are combined: the mean over what has run, or the latest alone."""
@@ -125,6 +125,9 @@ class Cascade(nn.Module):
     description: CascadeDescription | None = None
     """What the folder says of a cascade that was loaded from one."""
 
+    _anchor: Tensor
+    """An empty buffer, which moves with the networks: looking for a parameter would take longer than the gate."""
+
     def __init__(
         self,
         members: Sequence[nn.Module | Exit],
@@ -164,12 +167,14 @@ class Cascade(nn.Module):
                     distinct.append(transform)
             self.inputs = [distinct.index(_with_tuples(transform)) for transform in transforms]
             self.preparations.extend(Preparation(transform) for transform in distinct)
+        self.register_buffer("_anchor", torch.empty(0), persistent=False)
         self.to(self.options.device).eval()
         lay_out(self.steps, self.options.channels_last)
         # Compiled modules stay out of the module tree, so that the names of parameters are those of the networks.
         self._runners: list[Callable[..., Any]] = [
             torch.compile(step, dynamic=False) if self.options.compile else step for step in steps
         ]
+        self._segments = [step if isinstance(step, Segment) else None for step in steps]
 
     @classmethod
     def load(cls, folder: str | Path, options: RunOptions | None = None) -> Cascade:
@@ -205,13 +210,12 @@ class Cascade(nn.Module):
 
     def __len__(self) -> int:
         """The number of stages."""
-        return len(self.steps)
+        return len(self._segments)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        tensor = next(chain(self.parameters(), self.buffers()), None)
-        return torch.device(self.options.device) if tensor is None else tensor.device
+        return self._anchor.device
 
     def train(self, mode: bool = True) -> Cascade:
         """Stay in evaluation mode, whatever the mode asked for."""
@@ -234,7 +238,8 @@ class Cascade(nn.Module):
         if self.inputs is None and not images.is_floating_point():
             raise WeeError("images as bytes have to be prepared: give the cascade transforms")
         with torch.inference_mode():
-            images = images.to(self.device, non_blocking=True)
+            device = self.device
+            images = images if images.device == device else images.to(device, non_blocking=True)
             return self._cascade(len(images), ids, _Networks(self, len(images), images=images))
 
     def run_prepared(self, prepare: Prepare, count: int, ids: ArrayLike | None = None) -> Prediction:
@@ -281,7 +286,8 @@ class Cascade(nn.Module):
         places: Tensor | None = None
         outputs: Outputs | None = None
         classes: int | None = None
-        for stage in range(len(self)):
+        last = len(self) - 1
+        for stage in range(last + 1):
             logits = source.logits(stage)
             left = count if places is None else len(places)
             classes = logits.shape[-1] if classes is None else classes
@@ -290,21 +296,17 @@ class Cascade(nn.Module):
                     f"the logits of stage {stage} must be [{left}, {classes}], samples and classes; they are "
                     f"{list(logits.shape)}"
                 )
-            with torch_threads(1) if logits.device.type == "cpu" else nullcontext():  # as sweeps do, for the same sums
+            several = logits.device.type == "cpu" and torch.get_num_threads() > 1
+            with torch_threads(1) if several else nullcontext():  # as sweeps do, for the same sums
                 outputs = self._combined(outputs, stage, logits)
                 confidences = _Confidences(outputs)
-                decision = stage < len(self) - 1 and self.rule.goes_on(stage, confidences, known)
-                goes_on = bool(decision) if isinstance(decision, (bool, np.bool_)) else decision
-                if goes_on is True:
-                    continue
-                record.put(stage, places, outputs, confidences[self.score.name])
-                if goes_on is False:
-                    break
-                chosen = _places(goes_on, left, logits.device)
-                if not len(chosen):
-                    break
+                decision = stage < last and self.rule.goes_on(stage, confidences, known)
+                chosen = _places(decision, left, logits.device)
                 if len(chosen) == left:
                     continue
+                record.put(stage, places, outputs, confidences[self.score.name])
+                if isinstance(chosen, range) or not len(chosen):
+                    break
                 outputs = outputs.take(chosen) if self.combine == "average" else outputs
             source.keep(chosen, stage)
             places = chosen if places is None else places.index_select(0, chosen)
@@ -314,8 +316,7 @@ class Cascade(nn.Module):
     def _combined(self, before: Outputs | None, stage: int, logits: Tensor) -> Outputs:
         """The outputs of all that has run, or of the stage alone, for the samples that are left."""
         temperature = self.temperatures[stage]
-        z = logits.to(torch.float64)
-        latest = MemberOutputs(z if temperature == 1 else z / temperature)
+        latest = MemberOutputs(logits if temperature == 1 else logits.to(torch.float64) / temperature)
         if before is None or self.combine == "replace":
             return Outputs.of([latest])
         earlier = sum(place < self.summing_order[stage] for place in self.summing_order[:stage])
@@ -334,15 +335,15 @@ class Cascade(nn.Module):
             Logits, and the state from which the network may go on; empty for a network that cannot.
         """
         count, options = len(state[0]), self.options
-        if options.pad or options.compile:
-            size = padded_size(count, whole)
+        size = padded_size(count, whole) if options.pad or options.compile else count
+        if size != count:
             state = [_padded(tensor, size) for tensor in state]
         state = [lay_out(tensor, options.channels_last) if tensor.ndim == 4 else tensor for tensor in state]
         kind = state[0].device.type
         with nullcontext() if options.autocast is None else torch.autocast(kind, dtype=options.autocast):
             result = self._runners[stage](*state)
         tensors = [result] if isinstance(result, Tensor) else list(result)
-        logits, *features = (tensor[:count] for tensor in tensors)
+        logits, *features = tensors if size == count else [tensor[:count] for tensor in tensors]
         return logits, features
 
 
@@ -446,7 +447,8 @@ class _Confidences(Mapping[str, Tensor]):
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._known:
-            self._known[name] = SCORES.find(name)(self._outputs).to(torch.float64)
+            confidences = SCORES.find(name)(self._outputs)
+            self._known[name] = confidences if confidences.dtype is torch.float64 else confidences.to(torch.float64)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -461,6 +463,7 @@ class _Record:
 
     def __init__(self) -> None:
         self._tensors: dict[str, Tensor] = {}
+        self._shared = False
 
     def put(self, stage: int, places: Tensor | None, outputs: Outputs, confidence: Tensor) -> None:
         """Keep what is known after a stage.
@@ -474,10 +477,10 @@ class _Record:
         latest = {"probabilities": outputs.probs, "label": outputs.predicted, "confidence": confidence}
         latest["stage"] = torch.full_like(latest["label"], stage)
         if places is None:
-            self._tensors = latest | {
-                "confidence": confidence.clone()
-            }  # a plug-in's may be a view of the probabilities
+            self._tensors, self._shared = latest, True
             return
+        if self._shared:  # a plug-in's confidence may be a view of the probabilities
+            self._tensors["confidence"], self._shared = self._tensors["confidence"].clone(), False
         for name, tensor in latest.items():
             # Outputs of earlier stages may share this memory: those that go on have been copied, the others are not read.
             self._tensors[name].index_copy_(0, places, tensor)
@@ -544,8 +547,7 @@ class _Networks(_Source):
         self._states: dict[int, list[Tensor]] = {}  # by the network
 
     def logits(self, stage: int) -> Tensor:
-        step = self._cascade.steps[stage]
-        segment = step if isinstance(step, Segment) else None
+        segment = self._cascade._segments[stage]
         network = None if segment is None else id(segment.network)
         state = self._states.pop(network, None) if network is not None else None
         logits, features = self._cascade._run(stage, state or [self._input(stage)], self._count)
@@ -569,13 +571,13 @@ class _Networks(_Source):
 
     def _starts(self, stage: int) -> bool:
         """Whether a stage starts from images rather than from the features of an exit."""
-        step = self._cascade.steps[stage]
-        return not isinstance(step, Segment) or step.done == 0
+        segment = self._cascade._segments[stage]
+        return segment is None or segment.done == 0
 
     def _continues(self, network: int, stage: int) -> bool:
         """Whether a later stage goes on from a network's features."""
-        later = (self._cascade.steps[k] for k in range(stage + 1, len(self._cascade)))
-        return any(isinstance(step, Segment) and id(step.network) == network for step in later)
+        later = self._cascade._segments[stage + 1 :]
+        return any(segment is not None and id(segment.network) == network for segment in later)
 
     def _input(self, stage: int) -> Tensor:
         """The prepared input of a stage for the samples that are left."""
@@ -597,17 +599,30 @@ class _Networks(_Source):
         return prepared
 
 
-def _places(mask: Tensor | NDArray[np.bool_], count: int, device: torch.device) -> Tensor:
-    """The places where a mask is true [m], on a device. For a mask on an accelerator, this waits for their number.
+def _places(decision: Decision, count: int, device: torch.device) -> Tensor | range:
+    """The places of the samples that go on [m], on a device. For a mask on an accelerator, this waits for their number.
+
+    Args:
+        decision: a truth value for each sample [count], or one for all.
+        count: the number of samples.
+        device: where the places are.
+
+    Returns:
+        The places; a range if all samples go on, or none.
 
     Raises:
-        WeeError: the mask is not one of that number of samples.
+        WeeError: the decision is not about that number of samples.
     """
-    if tuple(mask.shape) != (count,):
-        raise WeeError(f"the rule must decide on {count} samples; its decision has the shape {list(mask.shape)}")
-    if isinstance(mask, Tensor):
-        return mask.nonzero()[:, 0]
-    return torch.from_numpy(np.flatnonzero(mask)).to(device)
+    if isinstance(decision, (bool, np.bool_)):
+        return range(count if decision else 0)
+    if tuple(decision.shape) != (count,):
+        raise WeeError(f"the rule must decide on {count} samples; its decision has the shape {list(decision.shape)}")
+    if count == 1:
+        return range(int(bool(decision)))
+    if isinstance(decision, Tensor):
+        places = decision.nonzero()[:, 0]
+        return places if places.device == device else places.to(device)
+    return torch.from_numpy(np.flatnonzero(decision)).to(device)
 
 
 def select(tensor: Tensor, samples: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "sweep": "evaluate cascades on stored logits: tables and Pareto fronts",
     "calibrate": "make a cascade that runs: thresholds, guarantees, weights and a card",
     "predict": "classify images with a calibrated cascade",
+    "latency": "time networks, ensembles and cascades on this machine",
     "export": "write a calibrated cascade in a format that runs without torch",
     "figure": "draw figures from the tables of one or many sweeps",
     "families": "show the costs of the networks of families",

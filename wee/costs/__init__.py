@@ -7,12 +7,13 @@ from typing import Any
 
 from wee.catalogue import Catalogue
 from wee.costs.base import Cost, PluginCost, amount, heading, measured
+from wee.costs.latency import LATENCY, Latency
 from wee.costs.macs import MACS, Macs
 from wee.costs.parameters import Parameters
 
-COSTS: Catalogue[Cost] = Catalogue("cost", [Macs(), Parameters()], PluginCost)
+COSTS: Catalogue[Cost] = Catalogue("cost", [Macs(), Parameters(), Latency()], PluginCost)
 
-__all__ = ["COSTS", "MACS", "Cost", "amount", "conditions", "heading", "measured", "source_conditions"]
+__all__ = ["COSTS", "LATENCY", "MACS", "Cost", "amount", "conditions", "heading", "measured", "source_conditions"]
 
 
 def conditions(name: str) -> dict[str, Any]:

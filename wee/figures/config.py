@@ -16,7 +16,7 @@ from wee.method.scores import DEFAULT_SCORE
 
 FORMATS = ("pdf", "png", "svg")
 
-SELECTIVE_FIELDS = ("split", "ood", "adjusted", "scale", "reference")
+SELECTIVE_FIELDS = ("split", "ood", "adjusted", "scale", "reference", "times", "latency_batch", "throughput_batch")
 """Fields that only some kinds of figures use; see `FigureKind.fields`. For other kinds they must keep their defaults."""
 
 LIST_FIELDS = ("width", "size")
@@ -47,6 +47,9 @@ class FigureConfig:
         reference: Reference points of hypervolumes: null for those of the drawn tables; the name or folder of a sweep, or a
             CSV file with the columns metric, ref_price (or ref_macs), ref_value. Figures with the same reference can be
             compared.
+        times: The table of times that `wee latency` has written, for figures of times.
+        latency_batch: The batch size of the panels of latencies.
+        throughput_batch: The batch size of the panels of throughputs.
         columns: Number of panels side by side.
         panel_size: Width and height of one panel, in inches.
         formats: File formats, some of pdf, png, svg.
@@ -68,6 +71,9 @@ class FigureConfig:
     size: Checked[int | list[int] | None] = written(None)
     scale: str = "middle"
     reference: str | None = None
+    times: str | None = None
+    latency_batch: int = 1
+    throughput_batch: int = 256
     columns: int = 2
     panel_size: list[float] = field(default_factory=lambda: [1.72, 1.5])
     formats: Checked[list[str]] = written(["pdf", "png"])

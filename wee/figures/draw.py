@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,14 @@ def panel_grid(count: int, config: FigureConfig, extra_height: float) -> tuple[F
     return figure, axes[:count], columns
 
 
-def draw_lines(points: pd.DataFrame, config: FigureConfig, labels: Labels, style: LineStyle) -> Figure:
+def draw_lines(
+    points: pd.DataFrame,
+    config: FigureConfig,
+    labels: Labels,
+    style: LineStyle,
+    quantities: Mapping[str, str] | None = None,
+    caption: str = "",
+) -> Figure:
     """Draw a figure of lines.
 
     Args:
@@ -78,6 +86,8 @@ def draw_lines(points: pd.DataFrame, config: FigureConfig, labels: Labels, style
         config: The config of the figure.
         labels: The labels of families, scales, OOD sets and costs.
         style: How the lines are drawn.
+        quantities: The name of the horizontal axis of each panel, if `price` is not an average cost.
+        caption: What the caption says besides what bars are.
     """
     names = list(points.panel.unique())
     series = _series(points, labels)
@@ -87,9 +97,14 @@ def draw_lines(points: pd.DataFrame, config: FigureConfig, labels: Labels, style
         for axis, rows in panels:
             _lines(axis, rows, style, series)
             _title(axis, rows, labels, {})
-        _name_axes(axes, columns, labels.average(_cost(points)))
+        if quantities is None:
+            _name_axes(axes, columns, labels.average(_cost(points)))
+        else:
+            for axis, name in zip(axes, names, strict=True):
+                axis.set_xlabel(quantities[name])
         _legend(figure, axes, [name for name in series.values() if name])
-        _caption(figure, bars_caption(points, bands=not style.through_scales))
+        bars = bars_caption(points, bands=not style.through_scales)
+        _caption(figure, "; ".join(part for part in (bars, caption) if part))
         figure.draw_without_rendering()  # computes the final layout, which the placement of notes needs
         for axis, rows in panels:
             _notes(axis, rows, style, labels)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from wee.figures.config import FigureConfig
-from wee.figures.kinds import AVERAGES, REFERENCE, STUDY, TABLE, FigureKind
+from wee.figures.kinds import AVERAGES, REFERENCE, STUDY, TABLE, TIMES, FigureKind
 from wee.figures.points import one_cost
 from wee.sweep.fronts import read_reference
 from wee.sweep.results import read_averages, read_tables, read_validation
+from wee.sweep.times import read_times
 
 READERS: Mapping[str, Callable[[list[Path]], pd.DataFrame]] = {
     TABLE: read_tables,
@@ -34,9 +35,12 @@ def read_tables_of(kind: FigureKind, config: FigureConfig, sweeps: list[Path], r
         The tables by name, as `FigureKind.points` expects them.
 
     Raises:
-        WeeError: a sweep has no such table, the sweeps have several costs, or the reference cannot be read.
+        WeeError: a sweep has no such table, the sweeps have several costs, or the reference or the table of times
+            cannot be read.
     """
     tables = {name: READERS[name](sweeps) for name in kind.reads}
     if config.reference is not None:
         tables[REFERENCE] = read_reference(config.reference, root, one_cost(next(iter(tables.values()))))
+    if config.times is not None:
+        tables[TIMES] = read_times(Path(config.times))
     return tables

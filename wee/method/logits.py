@@ -118,7 +118,7 @@ class MemberOutputs:
     """One network's logits [n, classes] in float64, its softmax and its logsumexp."""
 
     def __init__(self, logits: Tensor) -> None:
-        self.logits = logits.to(torch.float64)
+        self.logits = logits if logits.dtype is torch.float64 else logits.to(torch.float64)
 
     @cached_property
     def largest(self) -> Tensor:
@@ -128,9 +128,10 @@ class MemberOutputs:
     @cached_property
     def _exponentials(self) -> tuple[Tensor, Tensor]:
         """exp(z - max z) [n, classes] and its sum [n], which softmax and logsumexp share."""
-        exponentials = self.logits - self.largest[:, None]
+        exponentials = self.logits - self.largest.unsqueeze(1)
         if exponentials.device.type == "cpu":
-            np.exp(exponentials.numpy(), out=exponentials.numpy())  # twice as fast as torch's
+            array = exponentials.numpy()
+            np.exp(array, out=array)  # twice as fast as torch's
         else:
             exponentials.exp_()
         return exponentials, exponentials.sum(1)
@@ -144,7 +145,7 @@ class MemberOutputs:
     def probs(self) -> Tensor:
         """Softmax outputs [n, classes]."""
         exponentials, total = self._exponentials
-        return exponentials.div_(total[:, None])  # in place: nothing else reads the exponentials
+        return exponentials.div_(total.unsqueeze(1))  # in place: nothing else reads the exponentials
 
     @cached_property
     def peak(self) -> Tensor:

@@ -142,6 +142,22 @@ class LogitStore:
                 splits[SplitName.parse(match[1])] = None
         return sorted(costs, key=lambda scale: (costs[scale], scale)), list(splits)
 
+    def entries_of(self, dataset: str, family: str, scale: str) -> list[Entry]:
+        """Return every entry of the members of a scale, ordered by member and by the name of its folder.
+
+        Raises:
+            Damaged: a manifest is damaged.
+        """
+        folder = self.root / dataset / family / scale
+        members = [path for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+        name = re.compile(rf".+-[0-9a-f]{{{KEY_LENGTH}}}")
+        return [
+            Entry.open(path)
+            for member in sorted(members, key=lambda path: int(path.name))
+            for path in sorted(member.iterdir())
+            if name.fullmatch(path.name) and path.is_dir()
+        ]
+
     def find(self, address: Address) -> list[Entry]:
         """Return all entries with an address, whatever their identity, the oldest first."""
         pattern = re.compile(re.escape(str(address.split)) + rf"-[0-9a-f]{{{KEY_LENGTH}}}")

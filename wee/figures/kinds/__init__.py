@@ -11,9 +11,10 @@ from typing import Any
 
 from wee.catalogue import Catalogue, first_line
 from wee.errors import WeeError, unknown
-from wee.figures.kinds.base import AVERAGES, REFERENCE, STUDY, TABLE, FigureKind
+from wee.figures.kinds.base import AVERAGES, REFERENCE, STUDY, TABLE, TIMES, FigureKind
 from wee.figures.kinds.curves import Curves
 from wee.figures.kinds.hypervolume import Hypervolumes
+from wee.figures.kinds.latency import Latencies
 from wee.figures.kinds.sizes import Sizes
 from wee.figures.kinds.tradeoff import Tradeoff
 from wee.figures.kinds.validation import ValidationSizes
@@ -39,9 +40,9 @@ def _plugin(name: str, plugin: Any) -> FigureKind:
 
 FIGURE_KINDS: Catalogue[FigureKind] = Catalogue(
     "kind of figure",
-    [Curves(), Tradeoff(), Widths(), Sizes(), Hypervolumes(), ValidationSizes()],
+    [Curves(), Tradeoff(), Widths(), Sizes(), Hypervolumes(), ValidationSizes(), Latencies()],
     _plugin,
 )
 """The kinds of figures; the first is the default."""
 
-__all__ = ["AVERAGES", "FIGURE_KINDS", "REFERENCE", "STUDY", "TABLE", "FigureKind"]
+__all__ = ["AVERAGES", "FIGURE_KINDS", "REFERENCE", "STUDY", "TABLE", "TIMES", "FigureKind"]

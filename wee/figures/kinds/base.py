@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from wee.figures.config import FigureConfig
     from wee.figures.labels import Labels
 
-TABLE, AVERAGES, STUDY, REFERENCE = "table", "averages", "study", "reference"
+TABLE, AVERAGES, STUDY, REFERENCE, TIMES = "table", "averages", "study", "reference", "times"
 """The tables that a kind of figure can get: the tidy table of the sweeps, its averages with their intervals, the study of the
-validation set's size, and, if the config names a reference, the reference points of hypervolumes."""
+validation set's size, and, if the config names them, the reference points of hypervolumes and a table of times."""
 
 
 class FigureKind(ABC):
@@ -53,7 +53,8 @@ class FigureKind(ABC):
         """Compute the numbers that the figure shows.
 
         Args:
-            tables: The tables named in `reads`, and `REFERENCE` if the config names a reference.
+            tables: The tables named in `reads`, `REFERENCE` if the config names a reference, and `TIMES` if it names
+                a table of times.
             config: The config of the figure.
 
         Returns:
