@@ -15,7 +15,7 @@ from wee.cascade.latency import (
     RANDOM,
     TRAINED,
     Contender,
-    Part,
+    TimedNetwork,
     TimingPlan,
     added_times,
     exit_costs,
@@ -31,11 +31,13 @@ from wee.sweep.times import NETWORK, SETTING, SETTING_KEYS, TimedRow
 PLAN = TimingPlan([1, 8], images=40, rounds=5, warmup=3, seed=0, where=Conditions())
 
 
-def part(network: nn.Module, scale: str = "a", exit: int | None = None, size: int = 4, weights: str = RANDOM) -> Part:
-    return Part("toy", "made", scale, network.eval(), exit, size, 1, {"model": scale}, weights)
+def part(
+    network: nn.Module, scale: str = "a", exit: int | None = None, size: int = 4, weights: str = RANDOM
+) -> TimedNetwork:
+    return TimedNetwork("toy", "made", scale, network.eval(), exit, size, 1, {"model": scale}, weights)
 
 
-def contender(parts: list[Part], rule: Rule, reaching: list[float], **changes: Any) -> Contender:
+def contender(parts: list[TimedNetwork], rule: Rule, reaching: list[float], **changes: Any) -> Contender:
     scale = ">".join(dict.fromkeys(one.scale for one in parts))
     names = {"dataset": "toy", "family": "made", "scale": scale, "size": len(parts), "policy": f"of {len(parts)}"}
     columns = {**dict.fromkeys(SETTING_KEYS), "subject": SETTING, "name": "sweep", **names}

@@ -54,7 +54,7 @@ class TimingPlan:
 
 
 @dataclass(frozen=True)
-class Part:
+class TimedNetwork:
     """A network that is timed, or an exit of one.
 
     Attributes:
@@ -110,7 +110,7 @@ class Contender:
     """
 
     columns: Mapping[str, Any]
-    parts: Sequence[Part]
+    parts: Sequence[TimedNetwork]
     rule: Rule
     reaching: Sequence[float]
     orders: int = 1
@@ -145,9 +145,9 @@ class Shelf:
 
     def __init__(self, origin: Callable[[str, int], Origin], where: Conditions) -> None:
         self._origin, self._where = origin, where
-        self._parts: dict[tuple[str, int], Part] = {}
+        self._parts: dict[tuple[str, int], TimedNetwork] = {}
 
-    def part(self, scale: str, member: int, exit: int | None = None) -> Part:
+    def part(self, scale: str, member: int, exit: int | None = None) -> TimedNetwork:
         """Return a member, or an exit of it.
 
         Raises:
@@ -162,7 +162,7 @@ class Shelf:
             )
         return replace(part, exit=exit)
 
-    def _built(self, scale: str, member: int) -> Part:
+    def _built(self, scale: str, member: int) -> TimedNetwork:
         origin = self._origin(scale, member)
         data, where = origin.dataset, self._where
         size = origin.architecture.input_size
@@ -173,7 +173,7 @@ class Shelf:
         architecture = origin.architecture.identity()
         weights = TRAINED if trained else RANDOM
         prepared = where.prepare(network)
-        return Part(
+        return TimedNetwork(
             data.name, origin.family.name, scale, prepared, None, size, data.channels, architecture, weights
         )  # fmt: skip
 
@@ -203,9 +203,9 @@ def standardise(network: nn.Module, size: int, channels: int, images: int = 16) 
     network.eval()
 
 
-def networks_of(contenders: Sequence[Contender]) -> list[Part]:
+def networks_of(contenders: Sequence[Contender]) -> list[TimedNetwork]:
     """Return one network for each family and scale of some contenders, in the order in which they appear."""
-    networks: dict[tuple[str, str], Part] = {}
+    networks: dict[tuple[str, str], TimedNetwork] = {}
     for part in (part for contender in contenders for part in contender.parts):
         networks.setdefault(part.name, replace(part, exit=None))
     return list(networks.values())
@@ -311,7 +311,7 @@ class _Bench:
             rows.append(_row(contender.columns, contender.parts, pair, alone, by_round, contender.orders, about))
         return rows
 
-    def _input(self, part: Part) -> Tensor:
+    def _input(self, part: TimedNetwork) -> Tensor:
         """A batch of random images for a network; networks of the same input share it."""
         shape = part.size, part.channels
         if shape not in self._images:
@@ -383,7 +383,7 @@ class _Bench:
         return run
 
 
-def added_times(parts: Sequence[Part], times: Sequence[N]) -> list[N]:
+def added_times(parts: Sequence[TimedNetwork], times: Sequence[N]) -> list[N]:
     """Return the time that each part adds to a cascade, given the time that each takes alone.
 
     A network adds its own time, and an exit the time since the exit before it of the same network.
@@ -401,7 +401,7 @@ def added_times(parts: Sequence[Part], times: Sequence[N]) -> list[N]:
     return added
 
 
-def exit_costs(rows: Sequence[TimedRow], part: Part, batch: int) -> list[float]:
+def exit_costs(rows: Sequence[TimedRow], part: TimedNetwork, batch: int) -> list[float]:
     """Return the mean time of a network at a batch size in seconds, or up to each of its exits, ascending."""
     own = [
         row for row in rows if row.subject == NETWORK and (row.family, row.scale) == part.name and row.batch == batch
@@ -409,7 +409,7 @@ def exit_costs(rows: Sequence[TimedRow], part: Part, batch: int) -> list[float]:
     return ascending([row.mean for row in own])
 
 
-def _network_columns(part: Part, exit: int | None) -> dict[str, Any]:
+def _network_columns(part: TimedNetwork, exit: int | None) -> dict[str, Any]:
     names = {"dataset": part.dataset, "family": part.family, "scale": part.scale, "size": 1}
     exits = None if exit is None else str(exit)
     return {**dict.fromkeys(SETTING_KEYS), "subject": NETWORK, "name": None, **names, "exits": exits}
@@ -417,7 +417,7 @@ def _network_columns(part: Part, exit: int | None) -> dict[str, Any]:
 
 def _row(
     columns: Mapping[str, Any],
-    parts: Sequence[Part],
+    parts: Sequence[TimedNetwork],
     pair: tuple[Times, Times],
     alone: Mapping[tuple[str, str], Sequence[Times]],
     exits: Ints | None,

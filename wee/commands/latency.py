@@ -35,7 +35,7 @@ from wee.units import si
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wee.cascade.latency import Contender, Part, Shelf, TimingPlan
+    from wee.cascade.latency import Contender, Shelf, TimedNetwork, TimingPlan
     from wee.costs.latency import Conditions
     from wee.members.origins import Origin
     from wee.sweep.replay import Replayed
@@ -311,21 +311,21 @@ def _of_scales(cfg: LatencyConfig, shelf: Shelf) -> list[Contender]:
     return contenders
 
 
-def _alone(part: Part) -> Contender:
+def _alone(part: TimedNetwork) -> Contender:
     from wee.cascade.latency import Contender
     from wee.method import FixedRule
 
     return Contender(_columns([part], Single.name), [part], FixedRule(0), [1.0])
 
 
-def _together(parts: Sequence[Part]) -> Contender:
+def _together(parts: Sequence[TimedNetwork]) -> Contender:
     from wee.cascade.latency import Contender
     from wee.method import FixedRule
 
     return Contender(_columns(parts, Ensemble.name), parts, FixedRule(len(parts) - 1), [1.0] * len(parts))
 
 
-def _columns(parts: Sequence[Part], policy: str | None) -> dict[str, Any]:
+def _columns(parts: Sequence[TimedNetwork], policy: str | None) -> dict[str, Any]:
     """Return the columns that name a setting of some networks or exits."""
     from wee.sweep.rows import FAMILIES, NUMBERS, SCALES
     from wee.sweep.times import SETTING, SETTING_KEYS
@@ -350,7 +350,7 @@ def _of_cascade(folder: Path, where: Conditions) -> tuple[list[Contender], list[
     """Return a calibrated cascade, its networks alone, and the ensemble of all of them."""
     from wee.cascade.description import CascadeDescription
     from wee.cascade.folder import members_of, transforms_of
-    from wee.cascade.latency import TRAINED, Contender, Part
+    from wee.cascade.latency import TRAINED, Contender, TimedNetwork
     from wee.models.exits import Exit
     from wee.sweep.times import CASCADE
 
@@ -360,7 +360,7 @@ def _of_cascade(folder: Path, where: Conditions) -> tuple[list[Contender], list[
     for stage, member, transform in zip(description.stages, members, transforms_of(description), strict=True):
         network = member.network if isinstance(member, Exit) else member
         names = (description.dataset, stage.family, stage.scale, where.prepare(network))
-        parts.append(Part(*names, stage.exit, transform.size, stage.channels, stage.architecture, TRAINED))
+        parts.append(TimedNetwork(*names, stage.exit, transform.size, stage.channels, stage.architecture, TRAINED))
     shares = [estimate.value for estimate in description.expected["test"].reaching]
     alone = {(part.name, part.exit): _alone(part) for part in parts}
     cascade = Contender(
@@ -422,7 +422,7 @@ def _note(contenders: Sequence[Contender], plan: TimingPlan) -> None:
                 )
 
 
-def _record(cfg: LatencyConfig, networks: Sequence[Part], rows: Sequence[TimedRow], plan: TimingPlan) -> int:
+def _record(cfg: LatencyConfig, networks: Sequence[TimedNetwork], rows: Sequence[TimedRow], plan: TimingPlan) -> int:
     """Add the times of networks as costs beside their entries, and return the number of costs that were added.
 
     A time that was added under the same conditions before is kept: costs are never overwritten.

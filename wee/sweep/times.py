@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.sweep.rows import TEXT, Joined, width_cells
+from wee.sweep.rows import NAMES, TEXT, Joined, width_cells
 
 NETWORK, SETTING, CASCADE = "network", "setting", "cascade"
 """What is timed: the forward pass of a network, or of a network up to an exit; a setting of a sweep; a calibrated cascade."""
@@ -108,10 +108,8 @@ class TimedRow:
 
 COLUMNS = [column.name for column in fields(TimedRow)]
 
-SETTING_KEYS = [
-    "dataset", "family", "scale", "exits", "size", "policy", "width", "fraction", "parameters", "score", "task",
-]  # fmt: skip
-"""The columns that name a setting, as in tables of sweeps."""
+SETTING_KEYS = [name for name in NAMES if name not in ("members", "cascades")]
+"""The columns that name a setting of any members, as in tables of sweeps."""
 
 _TEXT = ["subject", "name", *(name for name in TEXT if name in SETTING_KEYS), "machine", "torch", "reaching", "key"]
 
