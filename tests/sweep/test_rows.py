@@ -8,25 +8,11 @@ import pandas as pd
 import pytest
 
 from wee.method import Metric, Task
+from wee.sweep.cells import NUMBERS, SCALES, read_width, width_cells, write_width
 from wee.sweep.differences import DIFFERENCES, EQUAL_QUALITY
 from wee.sweep.prices import columns_with_macs
 from wee.sweep.results import AVERAGED
-from wee.sweep.rows import (
-    COLUMNS,
-    FRONT,
-    KEYS,
-    NUMBERS,
-    PANEL,
-    POINT,
-    SCALES,
-    SETTING,
-    TEXT,
-    Row,
-    SettingColumns,
-    read_width,
-    width_cells,
-    write_width,
-)
+from wee.sweep.rows import COLUMNS, FRONT, KEYS, PANEL, POINT, SETTING, TEXT, Row, SettingColumns
 
 
 def row(**changes: object) -> Row:

@@ -9,8 +9,8 @@ from typing import Any
 from wee.app.fields import Checked, as_list, written
 from wee.errors import WeeError
 from wee.method.policies import Width
+from wee.sweep.cells import NUMBERS, SCALES, read_width, write_width
 from wee.sweep.config import BootstrapConfig, CertificationConfig
-from wee.sweep.rows import NUMBERS, SCALES, read_width, write_width
 
 
 @dataclass(kw_only=True)

@@ -202,6 +202,11 @@ class CascadeDescription:
             "certified": None if self.certified is None else asdict(self.certified),
         }
 
+    def about(self) -> dict[str, Any]:
+        """Return what holds of the cascade in any format that it is exported to, as strict JSON data."""
+        kept = ("dataset", "classes", "task", "score", "summing_order", "chosen", "expected", "certified")
+        return {name: value for name, value in self.to_dict().items() if name in kept}
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> CascadeDescription:
         """Read what `to_dict` gives.

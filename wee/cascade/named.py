@@ -13,10 +13,11 @@ from wee.data.splits import VAL
 from wee.errors import WeeError
 from wee.method import Convention, Policy, Rule, Task
 from wee.method.policies import GIVEN, FixedRule, Role
+from wee.sweep.cells import read_width, write_width
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
 from wee.sweep.results import ABOUT, find_sweeps, read_rules
-from wee.sweep.rows import NAMES, read_width, write_width
+from wee.sweep.rows import NAMES
 from wee.sweep.rules import SavedRule
 from wee.sweep.settings import settings
 

@@ -327,7 +327,7 @@ def _together(parts: Sequence[TimedNetwork]) -> Contender:
 
 def _columns(parts: Sequence[TimedNetwork], policy: str | None) -> dict[str, Any]:
     """Return the columns that name a setting of some networks or exits."""
-    from wee.sweep.rows import FAMILIES, NUMBERS, SCALES
+    from wee.sweep.cells import FAMILIES, NUMBERS, SCALES
     from wee.sweep.times import SETTING, SETTING_KEYS
 
     families = list(dict.fromkeys(part.family for part in parts))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from wee.costs import COSTS, amount, heading
-from wee.sweep.rows import FAMILIES, SCALES
+from wee.sweep.cells import FAMILIES, SCALES
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pandas as pd
 from wee.errors import WeeError, unknown
 from wee.method import POLICIES, Metric, Single
 from wee.method.policies import PARAMETERS, Role
+from wee.sweep.cells import NUMBERS
 from wee.sweep.prices import with_macs
-from wee.sweep.rows import NUMBERS, POINT
+from wee.sweep.rows import POINT
 
 if TYPE_CHECKING:
     from wee.figures.config import FigureConfig

@@ -14,7 +14,7 @@ from wee.costs import MACS
 from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
-from wee.sweep.rows import FAMILIES, SCALES
+from wee.sweep.cells import FAMILIES, SCALES
 
 
 @dataclass(frozen=True)

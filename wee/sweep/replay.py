@@ -21,10 +21,11 @@ from wee.method.policies import BASELINES, Role, Width
 from wee.method.scores import DEFAULT_SCORE
 from wee.store import LogitStore
 from wee.sweep.cache import SummaryCache
+from wee.sweep.cells import write_width
 from wee.sweep.config import ScoringConfig
 from wee.sweep.pool import Pool, read_pool
 from wee.sweep.results import ABOUT, TABLE, is_sweep, read_rules, read_table
-from wee.sweep.rows import NAMES, write_width
+from wee.sweep.rows import NAMES
 from wee.sweep.rules import SavedRule
 from wee.sweep.times import SETTING_KEYS, keyed
 

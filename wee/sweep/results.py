@@ -19,9 +19,10 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
 from wee.method.policies import PARAMETERS
+from wee.sweep.cells import width_cells
 from wee.sweep.config import BootstrapConfig
 from wee.sweep.prices import columns_with_macs, completed
-from wee.sweep.rows import COLUMNS, KEYS, POINT, TEXT, width_cells
+from wee.sweep.rows import COLUMNS, KEYS, POINT, TEXT
 from wee.sweep.rules import SavedRule
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
 

@@ -2,7 +2,7 @@
 
 Fronts, differences, averages and figures take their lists of columns from here, so that a new column is declared once. A cell
 with several values (the scales of a cascade, its members, the widths of its windows) is a tuple in `Row`, and joined text in
-a table; `SCALES`, `FAMILIES`, `NUMBERS` and `write_width` with `read_width` are the only places that know the separators.
+a table; see `wee.sweep.cells`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from wee.data.splits import SplitName
 from wee.method import Metric, Task
 from wee.method.policies import Width
+from wee.sweep.cells import FAMILIES, NUMBERS, SCALES, write_width
 from wee.sweep.prices import columns_with_macs
-
-T = TypeVar("T")
 
 
 class Part(Enum):
@@ -32,72 +31,6 @@ class Part(Enum):
     PANEL = "panel"
     SETTING = "setting"
     CHOICE = "choice"
-
-
-@dataclass(frozen=True)
-class Joined(Generic[T]):
-    """The text format of a column whose cells hold several values.
-
-    Attributes:
-        separator: the text between two values.
-        parse: converts the text of a value to the value.
-
-    Example:
-        >>> NUMBERS.write((0, 1)), SCALES.read("small>large")
-        ('0+1', ('small', 'large'))
-    """
-
-    separator: str
-    parse: Callable[[str], T]
-
-    def write(self, values: Sequence[T] | None) -> str | None:
-        """Return the values as text; None for None."""
-        return None if values is None else self.separator.join(map(str, values))
-
-    def read(self, text: str) -> tuple[T, ...]:
-        """Return the values in a text."""
-        return tuple(self.parse(value) for value in str(text).split(self.separator))
-
-
-SCALES = Joined(">", str)
-"""The scales of a cascade, in the order in which they run: "small>large"."""
-
-FAMILIES = Joined("+", str)
-"""The families of a cascade across families: "first+second"."""
-
-NUMBERS = Joined("+", int)
-"""Members in the order in which they run, or exits: "0+1"."""
-
-_WIDTHS: Joined[Any] = Joined("+", lambda text: read_width(text))
-
-
-def write_width(width: Width | tuple[Width, ...] | None) -> Width | str | None:
-    """Return a width as written in tables: a number, "all", or a width for each stage but the last, such as "0.7+0.2"."""
-    if isinstance(width, tuple):
-        return _WIDTHS.write([f"{value:g}" if isinstance(value, float) else value for value in width])
-    return width
-
-
-def read_width(cell: Any) -> Any:
-    """Return the width in a cell: a number, "all", a tuple with a width for each stage but the last, or None if empty."""
-    if not isinstance(cell, str):
-        return None if pd.isna(cell) else float(cell)
-    if _WIDTHS.separator in cell:
-        return _WIDTHS.read(cell)
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
-
-
-def width_cells(column: pd.Series) -> pd.Series:
-    """Convert the widths read from a file to those of the table that was written: numbers, and text for all else."""
-
-    def cell(text: Any) -> Any:
-        width = read_width(text)
-        return text if width is None else write_width(width)
-
-    return column.map(cell)
 
 
 def _key(part: Part, write: Callable[[Any], Any] | None = None, number: bool = False) -> dict[str, Any]:

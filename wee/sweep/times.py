@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.sweep.rows import NAMES, TEXT, Joined, width_cells
+from wee.sweep.cells import Joined, width_cells
+from wee.sweep.rows import NAMES, TEXT
 
 NETWORK, SETTING, CASCADE = "network", "setting", "cascade"
 """What is timed: the forward pass of a network, or of a network up to an exit; a setting of a sweep; a calibrated cascade."""

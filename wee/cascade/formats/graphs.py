@@ -47,7 +47,7 @@ LARGEST_GRAPH = 2**31 - 2**20
 """The largest size of weights that a graph in one file can hold, in bytes: a protobuf message is smaller than 2 GiB."""
 
 
-class _Logits(nn.Module):
+class _LogitsAlone(nn.Module):
     """A step of a cascade from whose features nothing goes on: returns logits alone.
 
     Args:
@@ -87,7 +87,7 @@ def write_graphs(cascade: Cascade, folder: Path, name: str, done: Callable[[int]
     largest, records = 0.0, []
     for stage in range(len(cascade)):
         graph, resumed = f"stage{stage + 1}.onnx", _resumed(cascade, stage)
-        step = cascade.steps[stage] if _goes_on(cascade, stage) else _Logits(cascade.steps[stage])
+        step = cascade.steps[stage] if _goes_on(cascade, stage) else _LogitsAlone(cascade.steps[stage])
         examples = [[tensor[:count] for tensor in states[stage]] for count in BATCHES]
         what = description.stages[stage].name
         _export(step, examples[1], folder / graph, what)
@@ -155,7 +155,9 @@ def _export(step: nn.Module, example: Sequence[Tensor], path: Path, what: str) -
     weights = sum(tensor.numel() * tensor.element_size() for tensor in step.state_dict().values())
     if weights > LARGEST_GRAPH:
         raise WeeError(f"{what} has weights of {weights:,} bytes, and an ONNX file holds less than {LARGEST_GRAPH:,}")
-    varied = isinstance(step, (Segment, _Logits))  # these take any number of tensors, as one argument of torch.export
+    varied = isinstance(
+        step, (Segment, _LogitsAlone)
+    )  # these take any number of tensors, as one argument of torch.export
     batch = torch.export.Dim("batch")
     shapes: Any = tuple({0: batch} for _ in example)
     try:
@@ -232,13 +234,11 @@ def _description(
     cascade: Cascade, description: CascadeDescription, stages: Sequence[dict[str, Any]], name: str, difference: float
 ) -> dict[str, Any]:
     """The content of the file that describes the exported cascade."""
-    plain = description.to_dict()
-    kept = ("dataset", "classes", "task", "score", "summing_order", "chosen", "expected", "certified")
     assert isinstance(cascade.rule, (IntervalRule, FixedRule))
     return {
         "version": onnx_runner.VERSION,
         "format": name,
-        **{key: plain[key] for key in kept},
+        **description.about(),
         "channels": description.stages[0].channels,
         "averages": cascade.combine == "average",
         "stages": list(stages),

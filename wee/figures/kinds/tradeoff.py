@@ -29,7 +29,7 @@ class Tradeoff(Lines):
         from wee.figures.style import label
         from wee.method import POLICIES
         from wee.method.policies import Role
-        from wee.sweep.rows import NUMBERS, read_width
+        from wee.sweep.cells import NUMBERS, read_width
 
         rows = rows[rows.scale == one_scale(rows, config)]
         multi_exit = rows.exits.notna().any()
