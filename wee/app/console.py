@@ -45,11 +45,16 @@ class Rate(ProgressColumn):
         return Text(f"{speed:,.0f} {unit}/s" if speed else "", style="dim")
 
 
-def progress(unit: str) -> Progress:
+def progress(unit: str, refreshes: bool = True) -> Progress:
     """Make a progress bar with a rate and the remaining time; it is hidden if the output is not a terminal.
 
     Args:
         unit: what is counted, in the plural ("networks").
+        refreshes: whether a thread redraws the bar ten times a second. Where times are measured it would disturb them; the bar
+            is then redrawn by `refresh()` alone.
     """
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(unit)]
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+    return Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
+        auto_refresh=refreshes,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,10 +169,10 @@ def latency(cfg: LatencyConfig) -> None:
             show(summary(read_times(path)))
             report(file=str(path), measured=0, costs_added=0)
             return
-        _note(contenders, plan)
-        with progress("images") as bar:
+        _warn(contenders, plan)
+        with progress("images", refreshes=False) as bar:
             task = bar.add_task("timing", total=total_images(contenders, plan))
-            rows = measure(contenders, plan, key, done=lambda images: bar.advance(task, images))
+            rows = measure(contenders, plan, key, done=lambda images: bar.update(task, advance=images, refresh=True))
         write_atomically(path, times_table(rows).to_csv(index=False))
         networks = networks_of(contenders)
         added = _record(cfg, networks, rows, plan) if cfg.record else 0
@@ -234,8 +234,12 @@ def _contenders(cfg: LatencyConfig, where: Conditions) -> tuple[list[Contender],
     return contenders, sorted({setting.key for setting in settings.values()})
 
 
-def _origins(cfg: LatencyConfig) -> Any:
-    """Return the function that returns the origin of a member, given its scale and number."""
+def _origins(cfg: LatencyConfig) -> Callable[[str, int], Origin]:
+    """Return the function that returns the origin of a member, given its scale and number.
+
+    Raises:
+        WeeError: the number of classes is unknown.
+    """
     from wee.members.origins import Trained
     from wee.members.recipes import Recipe
 
@@ -408,7 +412,7 @@ def _is_there(path: Path, key: str, overwrite: bool) -> bool:
     )
 
 
-def _note(contenders: Sequence[Contender], plan: TimingPlan) -> None:
+def _warn(contenders: Sequence[Contender], plan: TimingPlan) -> None:
     """Warn about what makes times less reliable."""
     load = busy()
     if load is not None:

@@ -61,8 +61,8 @@ class TimedRow:
         efficiency: `ideal` / `mean`.
         efficiency_median: median over rounds of the same ratio; a machine that other jobs share disturbs it less.
         passes: mean time of an image in seconds if the same forward passes run in the same order, and nothing else: no
-            scores, decisions or selections. At batch 1 it is more than `ideal`, because a network that runs now and then
-            finds its weights in a slower cache than one that runs all the time.
+            scores, decisions or selections. It can be more than `ideal`: at batch 1, a network that runs now and then finds
+            its weights in a slower cache, and small networks take more time an image on the rest of a batch.
         passes_share: median over rounds of `passes` / `mean`: what is left of 1 is the price of the decisions.
         created: when the times were measured, in ISO format.
         key: identifies what was measured, and how.
