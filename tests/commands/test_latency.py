@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import pytest
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
 from wee.commands.calibrate import CalibrateConfig, calibrate
+from wee.commands.evaluate import EvaluateConfig, evaluate
 from wee.commands.figure import FigureCommandConfig, figure
 from wee.commands.latency import LatencyConfig, latency, summary
 from wee.commands.sweep import SweepConfig, sweep
-from wee.costs import LATENCY
+from wee.costs import COSTS, LATENCY
+from wee.costs.latency import Latency
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method import Ensemble, Single, Window
 from wee.store import LogitStore
@@ -137,6 +141,26 @@ def test_what_was_recorded_is_kept(place: Path, tmp_path: Path) -> None:
     assert None not in costs
     measure(tmp_path, *common, "images=6")
     assert [entry.cost(LATENCY, {"batch": 2}) for entry in entries] == costs
+
+
+def test_evaluate_measures_the_cost_at_batch_1_and_it_is_the_same_cost(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(place / "outputs", tmp_path / "outputs", ignore=shutil.ignore_patterns("costs"))
+    cost = COSTS[LATENCY]
+    assert isinstance(cost, Latency)
+    monkeypatch.setitem(COSTS._things, LATENCY, replace(cost, images=20))
+    common = (*SMALL, *QUICK, *paths(tmp_path), "scale=s1", "runtime.threads=1")
+    cfg = composed("evaluate", *common, "ood=none", f"cost={LATENCY}")
+    assert isinstance(cfg, EvaluateConfig)
+    evaluate(cfg)
+    store = LogitStore(tmp_path / "outputs" / "store")
+    entries = [entry for entry in store.entries_of("digits", "tiny", "s1") if entry.address.split in (VAL, TEST)]
+    known = [entry.cost(LATENCY, {"batch": 1}) for entry in entries]
+    assert None not in known
+    measure(tmp_path, "name=r", "batch=[1,2]", "images=4", "scale=s1", "threads=1")
+    assert [entry.cost(LATENCY, {"batch": 1}) for entry in entries] == known
+    assert {len([cost for cost in entry.costs if cost.name == LATENCY]) for entry in entries} == {2}
 
 
 def test_without_a_sweep_scales_are_timed_with_random_weights_where_there_are_none(tmp_path: Path) -> None:

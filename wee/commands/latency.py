@@ -450,13 +450,21 @@ def _record(cfg: LatencyConfig, networks: Sequence[TimedNetwork], rows: Sequence
             conditions = replace(plan.where, batch=batch).describe()
             costs = exit_costs(rows, part, batch)
             cost = MeasuredCost(LATENCY, costs, conditions, time.strftime("%Y-%m-%dT%H:%M:%S%z"), versions())
-            known = [old for entry in entries for old in entry.costs if old.file == cost.file]
+            # Each member keeps what wee evaluate or an earlier run has measured, in all of its entries.
+            known: dict[int, MeasuredCost] = {}
+            lacking = []
+            for entry in entries:
+                old = next((old for old in entry.costs if old.file == cost.file), None)
+                if old is None:
+                    lacking.append(entry)
+                else:
+                    known.setdefault(entry.address.member, old)
             if known:
                 log.info(
-                    f"{part.family}/{part.scale} has a cost {LATENCY} at batch {batch} under these conditions already "
-                    f"({known[0].created}); it is kept"
+                    f"{part.family}/{part.scale} has a cost {LATENCY} at batch {batch} under these conditions already; it is "
+                    "kept"
                 )
-            added += sum([entry.add_cost(known[0] if known else cost) for entry in entries])
+            added += sum([entry.add_cost(known.get(entry.address.member, cost)) for entry in lacking])
     return added
 
 
