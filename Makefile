@@ -30,7 +30,8 @@ EXITS ?= msdnet_small
 SIZED ?= [s1,s2,s3]
 TIMED ?= [cov@5]
 NAME = $(DATASET)-$(FAMILY)
-SWEEP = $(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(FAMILY) paths.store=$(STORE)
+SETTINGS = +experiment=$@ dataset=$(DATASET) family=$(FAMILY) paths.store=$(STORE)
+SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
@@ -79,7 +80,7 @@ validation_size: logits
 
 certified: logits
 	$(SWEEP) $(INTERVALS)
-	$(SWEEP) -m guarantee.seed=0,1,2,3,4,5,6,7,8,9 name=certified_splits-$(NAME)
+	$(WEE) sweep -m $(SETTINGS) guarantee.seed=0,1,2,3,4,5,6,7,8,9 name=certified_splits-$(NAME)
 	$(DRAW)
 
 # Times depend on the machine, so they are measured when asked for; the figure is drawn from what was measured.

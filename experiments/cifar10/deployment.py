@@ -20,6 +20,7 @@ from wee.method.arrays import Ints
 from wee.method.scores import DEFAULT_SCORE
 from wee.store import Address, LogitStore
 from wee.sweep.results import find_sweeps, read_averages, read_table
+from wee.sweep.times import SETTING, machine_of, read_times
 from wee.units import si
 
 HERE = Path(__file__).parent
@@ -116,8 +117,8 @@ class Certified:
             "cost": span(costs),
             "cost_splits": span(costs_of_splits),
             "deviation": span(deviations),
-            "above_splits": f"{(every.value > limit).mean():.0%}",
-            "nothing_splits": f"{nothing.mean():.1%}",
+            "above_splits": f"{100 * (every.value > limit).mean():.0f}",
+            "nothing_splits": f"{100 * nothing.mean():.1f}",
             "gain_mean": span(gain.mean() for gain in gains),
             "gain_positive": span((100 * (gain > 0).mean() for gain in gains), 0),
             "coverage_window": span(self.of_splits(scale, "window", "certified").mean() for scale in self.scales),
@@ -158,7 +159,7 @@ def places(sweeps: Path) -> dict[str, str]:
         filled |= certified.places()
         tables.append("\n".join([f"### A risk of {risk} %", "", *certified.lines()]))
     filled["certified"] = "\n\n".join(tables)
-    return filled | _live() | _resplits()
+    return filled | _live() | _resplits() | _times()
 
 
 def _of(systems: pd.DataFrame, risk: int) -> pd.DataFrame:
@@ -182,6 +183,66 @@ def _live() -> dict[str, str]:
         "exported": str(len(counts)),
         "exported_differ": str(sum(differ for differ, _ in counts)),
         "exported_decisions": f"{sum(total for _, total in counts):,}",
+    }
+
+
+LARGE, SMALL = 256, 1
+"""The batch sizes of throughput and latency."""
+
+
+def _times() -> dict[str, str]:
+    """The table of times, and what it says about how close cascades come to the ideal."""
+    times = read_times(HERE / "latency.csv")
+    settings = times[times.subject == SETTING].set_index(["scale", "policy", "batch"]).sort_index()
+    scales = list(times.scale.unique())
+    lines = header(
+        ["size", "system"],
+        ["latency (ms): mean", "median [quartiles]", "of the ideal", "images/s, batch 256", "of the ideal"],
+    )
+    for scale, (policy, word) in itertools.product(scales, POLICIES.items()):
+        single, batch = settings.loc[(scale, policy, SMALL)], settings.loc[(scale, policy, LARGE)]
+        quartiles = " ".join([f"{1e3 * single['median']:.2f}", f"[{1e3 * single.lower:.2f}, {1e3 * single.upper:.2f}]"])
+        shares = [f"{100 * number.efficiency_median:.0f} %" for number in (single, batch)]
+        lines.append(
+            row(
+                [
+                    scale,
+                    word,
+                    f"{1e3 * single['mean']:.2f}",
+                    quartiles,
+                    shares[0],
+                    f"{batch.throughput:,.0f}",
+                    shares[1],
+                ]
+            )
+        )
+    cascades = settings.xs("window", level="policy")
+
+    def ratio(batch: int, policy: str, column: str = "mean") -> str:
+        """The time of cascades as a multiple of that of another policy."""
+        return span(
+            (cascades.loc[(scale, batch), column] / settings.loc[(scale, policy, batch), column] for scale in scales), 2
+        )
+
+    first, *_, last = scales
+    middle = scales[len(scales) // 2 :]
+    return {
+        "latency": "\n".join(lines),
+        "machine": machine_of(times),
+        "timed_images": f"{times.images.min():,}",
+        "latency_single": ratio(SMALL, "single"),
+        "latency_ensemble": ratio(SMALL, "ensemble"),
+        "throughput_single": ratio(LARGE, "single"),
+        "throughput_ensemble": ratio(LARGE, "ensemble"),
+        "throughput_small": f"{100 * cascades.loc[(first, LARGE)].efficiency_median:.0f}",
+        "throughput_large": span(100 * cascades.loc[(scale, LARGE)].efficiency_median for scale in middle),
+        "latency_small": f"{100 * cascades.loc[(first, SMALL)].efficiency_median:.0f}",
+        "latency_large": span((100 * cascades.loc[(scale, SMALL)].efficiency_median for scale in middle), 0),
+        "passes_small": f"{100 * cascades.loc[(first, SMALL)].passes_share:.0f}",
+        "passes_large": span((100 * cascades.loc[(scale, SMALL)].passes_share for scale in middle), 0),
+        "middle": middle[0],
+        "smallest": first,
+        "largest": last,
     }
 
 

@@ -39,7 +39,8 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
     store = (PAGES / "store").relative_to(ROOT)  # where the Makefile's arguments say that it is
     shutil.copytree(ROOT / store, folder / store, ignore=shutil.ignore_patterns(".scores"))
     arguments = makefile_sweeps()
-    assert [sweep[:2] for sweep in arguments] == [["sweep", f"+experiment={name}"] for name in (*SWEEPS, SWEEPS[-1])]
+    experiments = [next(text for text in sweep if text.startswith("+experiment=")) for sweep in arguments]
+    assert experiments == [f"+experiment={name}" for name in (*SWEEPS, SWEEPS[-1])]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda sweep: wee(*sweep, cwd=folder), arguments))
     return folder / "outputs" / "sweeps"
