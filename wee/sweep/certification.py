@@ -71,7 +71,7 @@ class Certifier:
         """Return the threshold of each task by which points are compared on the tuning part.
 
         It is the laxest candidate whose upper bound on the tuning samples is at most the risk; infinite if there is none.
-        Certifier samples are not looked at.
+        Certification samples are not looked at.
         """
         return {task: tuning.laxest(task.share, self.config.delta) for task in tuning.tasks}
 
