@@ -64,6 +64,19 @@ def test_a_lock_from_another_machine_is_dead_when_it_is_silent(tmp_path: Path, m
     lock.release()
 
 
+def test_a_lock_is_taken_as_soon_as_its_holder_is_known_to_be_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock"
+    path.write_text("elsewhere:123:token")
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    lock = Lock(path)
+    assert lock.acquire_soon(every=0.05)  # silent for longer than that
+    monkeypatch.setattr(files, "PATIENCE", 1000.0)
+    assert not Lock(path).acquire_soon()  # alive on this machine: refused at once
+    lock.release()
+
+
 def test_a_live_lock_is_not_broken_with_a_dead_ones_token(tmp_path: Path) -> None:
     """Between seeing a dead holder and breaking its lock, another process may have taken it over."""
     path = tmp_path / "lock"

@@ -231,6 +231,26 @@ class Lock:
         if self._read() == self._token:
             self.path.unlink(missing_ok=True)
 
+    def acquire_soon(self, every: float = 1.0) -> bool:
+        """Take the lock; if it may be that of a dead holder, wait as long as it takes to find out.
+
+        A holder on this machine is known to be alive or dead at once. One on another machine counts as dead if it has not
+        refreshed its lock for `PATIENCE`.
+
+        Args:
+            every: the time between two attempts, in seconds.
+
+        Returns:
+            Whether this object holds the lock.
+        """
+        until = time.monotonic() + PATIENCE + 2 * every
+        while not self.acquire():
+            host = self._read().partition(":")[0]
+            if host == socket.gethostname() or time.monotonic() > until:
+                return False
+            time.sleep(every)
+        return True
+
     def holder(self) -> str:
         """Return the process and the machine that hold the lock, for messages."""
         host, _, rest = self._read().partition(":")

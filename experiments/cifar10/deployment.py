@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,22 +99,18 @@ class Certified:
             (self.of_splits(scale, "window", "certified") - self.of_splits(scale, "single", "certified"))
             for scale in self.scales
         ]
-        deployed = [
-            self.mean(scale, policy, "deployed_risk").value
-            for scale, policy in itertools.product(self.scales, POLICIES)
-        ]
+        deployed = self.systems[self.systems.metric == f"deployed_risk@{limit}"].value
         prices = [
             self.mean(scale, "window", "certified").price / self.mean(scale, "single", "certified").price
             for scale in self.scales
         ]
         places = {
-            "deployed_above": str(sum(value > limit for value in deployed)),
+            "deployed_systems_above": str(int((deployed > limit).sum())),
             "price_ratio": span(prices),
             "systems": f"{len(certified)}",
             "nothing": f"{int((~accepted).sum())}",
             "realised": span(realised, 2),
             "above": f"{int(above.sum())}",
-            "surely_above": f"{int((certified.lower > limit).sum())}",
             "cost": span(costs),
             "cost_splits": span(costs_of_splits),
             "deviation": span(deviations),
@@ -224,8 +221,16 @@ def _times() -> dict[str, str]:
             (cascades.loc[(scale, batch), column] / settings.loc[(scale, policy, batch), column] for scale in scales), 2
         )
 
-    first, *_, last = scales
-    middle = scales[len(scales) // 2 :]
+    def shares(batch: int, column: str) -> list[float]:
+        """A share of the cascades, in per cent, by size."""
+        return [100 * float(cascades.loc[(scale, batch), column]) for scale in scales]
+
+    def by_size(values: Iterable[float]) -> str:
+        return ", ".join(f"{scale}: {value:.0f} %" for scale, value in zip(scales, values, strict=True))
+
+    latency, passes = shares(SMALL, "efficiency_median"), shares(SMALL, "passes_share")
+    throughput = shares(LARGE, "efficiency_median")
+    alone = [100 * float(settings.loc[(scale, "single", LARGE), "efficiency_median"]) for scale in scales]
     return {
         "latency": "\n".join(lines),
         "machine": machine_of(times),
@@ -234,15 +239,15 @@ def _times() -> dict[str, str]:
         "latency_ensemble": ratio(SMALL, "ensemble"),
         "throughput_single": ratio(LARGE, "single"),
         "throughput_ensemble": ratio(LARGE, "ensemble"),
-        "throughput_small": f"{100 * cascades.loc[(first, LARGE)].efficiency_median:.0f}",
-        "throughput_large": span(100 * cascades.loc[(scale, LARGE)].efficiency_median for scale in middle),
-        "latency_small": f"{100 * cascades.loc[(first, SMALL)].efficiency_median:.0f}",
-        "latency_large": span((100 * cascades.loc[(scale, SMALL)].efficiency_median for scale in middle), 0),
-        "passes_small": f"{100 * cascades.loc[(first, SMALL)].passes_share:.0f}",
-        "passes_large": span((100 * cascades.loc[(scale, SMALL)].passes_share for scale in middle), 0),
-        "middle": middle[0],
-        "smallest": first,
-        "largest": last,
+        "latency_shares": span(latency, 0),
+        "latency_sizes": by_size(latency),
+        "latency_reached": str(sum(share >= 90 for share in latency)),
+        "passes_shares": span(passes, 0),
+        "passes_sizes": by_size(passes),
+        "throughput_shares": span(throughput, 0),
+        "throughput_sizes": by_size(throughput),
+        "throughput_noise": span(alone, 0),
+        "sizes": str(len(scales)),
     }
 
 

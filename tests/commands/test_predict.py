@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
 from wee.cascade.module import Cascade
-from wee.cascade.predict import check_format
+from wee.cascade.predict import PredictedImage, UnfinishedTable, check_format, table_key
 from wee.commands.evaluate import EvaluateConfig
 from wee.data.corruption.split import CorruptedDraws
 from wee.errors import WeeError
@@ -87,7 +88,7 @@ def test_a_killed_run_goes_on(work: Path, wee: Wee) -> None:
     assert cascade.description is not None
     from wee.data.images.listing import list_images
 
-    key = f"{cascade.description.calibrated_on['key'][:8]}{list_images(work / 'images').fingerprint[:8]}"
+    key = table_key(cascade.description, list_images(work / "images"), "32")
     lines = complete.splitlines(keepends=True)
     marked = [
         line.replace(line.split(",")[3], "0.125") for line in lines[1:11]
@@ -130,6 +131,41 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         check_format(tmp_path / "a.parquet")
 
 
+def test_images_that_decoders_refuse_are_skipped(work: Path, wee: Wee) -> None:
+    """A file that declares a picture of 40,000 by 40,000 pixels, and one with too long a comment."""
+    header = zlib.crc32(b"IHDR" + (b"\0\0\x9c\x40" * 2) + b"\x08\0\0\0\0")
+    bomb = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + (b"\0\0\x9c\x40" * 2) + b"\x08\0\0\0\0" + header.to_bytes(4, "big")
+    (work / "images" / "0" / "bomb.png").write_bytes(bomb)
+    done = wee("predict", f"cascade={CASCADE}", "images=images", cwd=work)
+    assert "skipped: 0/bomb.png" in done.stdout + done.stderr
+    assert "40 predictions; 1 images could not be read" in done.stdout + done.stderr
+
+
+def test_images_without_labels_do_not_count_as_errors(work: Path, wee: Wee) -> None:
+    files = sorted((work / "images").rglob("*.png"))
+    lines = [f"{path.relative_to(work)} {path.parent.name}" for path in files[:10]]
+    (work / "list.txt").write_text("\n".join(lines) + "\n")
+    wee("predict", f"cascade={CASCADE}", "images=list.txt", "output=ten.csv", cwd=work)
+    table = pd.read_csv(work / "ten.csv")
+    right = sum(table.label == [int(path.parent.name) for path in files[:10]])
+    (work / "list.txt").write_text("\n".join(lines + [str(path.relative_to(work)) for path in files[10:20]]) + "\n")
+    shown = wee("predict", f"cascade={CASCADE}", "images=list.txt", "output=all.csv", cwd=work).stdout
+    assert "(10 images with labels)" in shown
+    assert f"{right / 10:.2%}" in shown
+
+
+def test_a_row_that_two_processes_have_written_counts_once(tmp_path: Path) -> None:
+    table = UnfinishedTable(tmp_path / "t.csv", "k")
+    rows = [PredictedImage(name, 1, "1", 0.5, 1, True) for name in ("a", "b")]
+    for rank, written in enumerate((rows, rows[:1])):
+        cells = [
+            ",".join(("file", "label", "class", "confidence", "stage", "accepted")),
+            *(",".join(r.cells()) for r in written),
+        ]
+        table.part(rank).write_text("\n".join(cells) + "\n")
+    assert sorted(row.file for row in table.read().rows) == ["a", "b"]
+
+
 def test_a_list_without_classes(work: Path, wee: Wee) -> None:
     names = [str(path.relative_to(work)) for path in sorted((work / "images").rglob("*.png"))[:5]]
     (work / "list.txt").write_text("\n".join(names) + "\n")
@@ -148,6 +184,12 @@ def test_a_list_without_classes(work: Path, wee: Wee) -> None:
         ((f"cascade={CASCADE}",), "images is not set"),
         ((f"cascade={CASCADE}", "images=images", "batch_size=0"), "batch_size is 0"),
         ((f"cascade={CASCADE}", "images=images", "precision=8"), "there is no precision '8'"),
+        ((f"cascade={CASCADE}", "images=twice.txt"), "names images/0/"),
+        (
+            (f"cascade={CASCADE}", "images=class.txt"),
+            "has an image of class 99, and the cascade has the classes 0 to 7",
+        ),
+        ((f"cascade={CASCADE}", "images=lines"), "its name contains characters that tables cannot hold"),
         ((f"cascade={CASCADE}", "images=images", "output=x.xlsx"), "its name ends in .csv or .parquet"),
     ],
 )
@@ -157,6 +199,11 @@ def test_what_cannot_be_predicted_is_refused(
     for name in ("outputs", "images"):
         (tmp_path / name).symlink_to(folder / name)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines" / "a\nb.png").touch()
+    first = next((tmp_path / "images" / "0").iterdir()).relative_to(tmp_path)
+    (tmp_path / "twice.txt").write_text(f"{first}\n{first}\n")
+    (tmp_path / "class.txt").write_text(f"{first} 99\n")
     (tmp_path / "strange" / "cat").mkdir(parents=True)
     Image.new("L", (8, 8)).save(tmp_path / "strange" / "cat" / "a.png")
     failed = wee("predict", "output=x.csv", *overrides, "hydra.run.dir=runs", cwd=tmp_path, code=1).stderr

@@ -14,7 +14,7 @@ from tests.helpers.sweeps import exits, plan, pool
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.store import LogitStore
-from wee.sweep.config import PolicyConfig, WindowConfig
+from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.replay import Replayed, Selection, read_settings
@@ -39,18 +39,20 @@ def saved_sweep(folder: Path, pools: list[Pool], made: Plan) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, LogitStore, pd.DataFrame]:
-    """A sweep of two scales, and a cascade across them, with temperatures and three members."""
+    """A sweep of two scales, and a cascade across them, with temperatures, three members and certified systems."""
     folder = tmp_path_factory.mktemp("replay")
     store = fill_store(folder / "store", members=3)
     ensemble = EnsembleConfig(members=3, temperature=True)
     pools = [pool(store, "s1", members=3), pool(store, "s2", members=3), pool(store, "s1", "s2", members=3)]
-    table = saved_sweep(folder / "sweep", pools, plan(ensemble=ensemble, window=WindowConfig([0, 0.2, "all"])))
+    task = TaskConfig(["cov@20", "risk@50"], ["accuracy", "certified@20"])
+    made = plan(ensemble=ensemble, window=WindowConfig([0, 0.2, "all"]), task=task)
+    table = saved_sweep(folder / "sweep", pools, made)
     return folder / "sweep", store, table
 
 
 def price_of(setting: Replayed, table: pd.DataFrame) -> float:
     """The mean over lineups of the average price of a setting on the test set, as in the table."""
-    rows = table[(table.split == "test") & table.ood.isna()]
+    rows = table[(table.split == "test") & table.ood.isna() & (table.metric != "certified@20")]
     for name, value in setting.columns.items():
         rows = rows[rows[name].isna()] if value is None else rows[rows[name] == value]
     assert len(setting.rules) == len(rows.members.unique())

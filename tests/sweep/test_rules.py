@@ -53,6 +53,14 @@ def stages_of(networks: Pool, rule: SavedRule, split: SplitName) -> Stages:
     return Stages([summaries[members] for members in sets], macs, samples.ids)
 
 
+def test_an_ensemble_is_an_average_whatever_cascades_do(tmp_path: Path) -> None:
+    networks = pool(fill_store(tmp_path / "store"), "s1")
+    rules = compute(networks, plan(ensemble=EnsembleConfig(combine="replace"))).rules
+    combined = {rule.role: rule.combine for rule in rules}
+    assert combined[Role.TOGETHER] == "average"
+    assert combined[Role.CASCADE] == "replace"
+
+
 def rows_of(table: pd.DataFrame, setting: Mapping[str, Any]) -> pd.DataFrame:
     """The rows of a setting on the test set."""
     names = ["members", "policy", "width", "fraction", "score", "task"]

@@ -358,9 +358,10 @@ def _widened(calibrated: Calibrated) -> str | None:
     if calibrated.step == 0:
         return (
             "no windows could be certified to agree with the full ensemble as often as asked for, so that every sample runs "
-            "through all stages"
+            "through all stages, whatever the budget or the target"
         )
     return (
         "the windows are wider than the chosen ones, so that decisions agree with the full ensemble's as often as asked for: "
-        f"step {calibrated.step} of {calibrated.steps - 1} from the full ensemble to the chosen windows"
+        f"step {calibrated.step} of {calibrated.steps - 1} from the full ensemble to the chosen windows. The average cost may "
+        "be above the budget"
     )

@@ -459,7 +459,7 @@ class OnnxCascade:
         for file in files:
             try:
                 images[file] = _open(file, self.channels)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # decoders of damaged files raise exceptions of many types
                 unreadable[file] = str(error).partition(" <")[0]
         if not images:
             return {}, unreadable

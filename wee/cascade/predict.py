@@ -23,6 +23,7 @@ from wee.cascade.module import Cascade
 from wee.data.images.listing import Listing
 from wee.data.images.split import ImageFiles, Pixels, ReadOptions
 from wee.errors import WeeError
+from wee.identity import key_of
 from wee.method import NO_LABEL
 
 COLUMNS = ("file", "label", "class", "confidence", "stage", "accepted")
@@ -124,6 +125,12 @@ class Predictions:
     unreadable: dict[str, str]
 
 
+def table_key(description: CascadeDescription, listing: Listing, precision: str) -> str:
+    """Return what identifies the rows of a table: the cascade, the images and where they lie, and the precision."""
+    images = {"place": str(listing.place.resolve()), "files": listing.fingerprint}
+    return key_of({"cascade": description.calibrated_on["key"], **images, "precision": precision})
+
+
 class UnfinishedTable:
     """The rows that are known so far, in hidden files beside the table: one for each process that writes rows.
 
@@ -154,17 +161,19 @@ class UnfinishedTable:
 
     def read(self) -> Predictions:
         """Return what is known, in no particular order. Images that could not be read come second, with the reasons."""
-        rows, unreadable = [], {}
+        rows: dict[str, PredictedImage] = {}  # an image can be in two files, if an earlier run lost its leader
+        unreadable: dict[str, str] = {}
         for file in self.files():
             content = file.read_bytes()
             complete = content[: content.rfind(b"\n") + 1].decode()
             for cells in csv.DictReader(io.StringIO(complete, newline="")):
                 if cells["label"]:
-                    rows.append(PredictedImage.read(cells))
+                    rows[cells["file"]] = PredictedImage.read(cells)
                 else:
                     unreadable[cells["file"]] = cells["class"]
-        known = {row.file for row in rows}
-        return Predictions(rows, {name: reason for name, reason in unreadable.items() if name not in known})
+        return Predictions(
+            list(rows.values()), {name: reason for name, reason in unreadable.items() if name not in rows}
+        )
 
     def remove(self) -> None:
         """Remove the files."""
@@ -260,6 +269,11 @@ def true_labels(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64] |
     if (listing.labels == NO_LABEL).all():
         return None
     if not listing.classes:
+        largest = int(listing.labels.max())
+        if largest >= len(classes):
+            raise WeeError(
+                f"{listing.place} has an image of class {largest}, and the cascade has the classes 0 to {len(classes) - 1}"
+            )
         return listing.labels
     number = {name: place for place, name in enumerate(classes)}
     strange = [name for name in listing.classes if name not in number]

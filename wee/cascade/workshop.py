@@ -148,6 +148,8 @@ class Workshop:
             outcome = stages.at(calibrated.rule(stages))
             return expected(outcome, self.score, calibrated.threshold, groups, *intervals)
 
+        tuned = self.stages(choice.lineup, VAL, self.parts.tuning)
+        outcome = tuned.at(calibrated.rule(tuned))
         if self._named is not None:
             how: dict[str, Any] = self._named.to_dict()
         else:
@@ -165,8 +167,8 @@ class Workshop:
             chosen={
                 **how,
                 "cost": self._pool.cost,
-                "value": choice.value,
-                "average_cost": choice.cost,
+                "value": value_of(outcome, self.task, self.score),
+                "average_cost": outcome.mean_cost,
             },
             tuning=numbers(VAL, self.parts.tuning),
             calibrated_on={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from wee.costs import COSTS
 from wee.errors import WeeError, unknown
 from wee.files import Lock
 from wee.lit.runtime import RuntimeConfig
+from wee.method import NO_LABEL
 from wee.units import si
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class PredictConfig(Common):
 def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
     from wee.cascade.description import CascadeDescription
-    from wee.cascade.predict import UnfinishedTable, check_format, true_labels
+    from wee.cascade.predict import UnfinishedTable, check_format, table_key, true_labels
     from wee.data.images.listing import list_images
     from wee.lit.processes import start_processes
 
@@ -85,8 +87,11 @@ def predict(cfg: PredictConfig) -> None:
     check_format(output)
     description = CascadeDescription.load(Path(cfg.cascade))  # a wrong folder fails before images are listed
     listing = list_images(Path(cfg.images))
+    repeated = [name for name, count in Counter(listing.names).items() if count > 1]
+    if repeated:
+        raise WeeError(f"{cfg.images} names {repeated[0]} twice: name each image once")
     labels = true_labels(listing, description.classes)
-    key = f"{description.calibrated_on['key'][:8]}{listing.fingerprint[:8]}"
+    key = table_key(description, listing, cfg.precision)
     table = UnfinishedTable(output, key)
     with start_processes("predict", cfg.runtime) as processes:
         if not processes.leads:
@@ -100,8 +105,11 @@ def predict(cfg: PredictConfig) -> None:
             raise WeeError(f"{output} exists: give another output=FILE, or replace it with overwrite=true")
         output.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(output.with_name(f".{output.name}.lock"))
-        if not lock.acquire():
-            raise WeeError(f"{lock.holder()} is writing {output}: wait for it, or give another output=FILE")
+        if not lock.acquire_soon():
+            raise WeeError(
+                f"{lock.holder()} is writing {output}: wait for it, or give another output=FILE. If that process is gone, "
+                f"remove {lock.path}"
+            )
         try:
             predictions = _lead(cfg, processes, listing, key, table)
         finally:
@@ -141,7 +149,7 @@ def _lead(cfg: PredictConfig, processes: Processes, listing: Listing, key: str, 
             break
         time.sleep(1.0)
     read, place_of = table.read(), {name: place for place, name in enumerate(listing.names)}
-    lost = len(listing.names) - len(read.rows) - len(read.unreadable)
+    lost = len(set(listing.names) - {row.file for row in read.rows} - set(read.unreadable))
     if lost:
         raise WeeError(f"the rows of {lost:,} images have not appeared; is {cfg.output} on a shared folder? Run again")
     if not read.rows:
@@ -178,13 +186,15 @@ def _classify(
     predict_share(Predictor(cascade, listing), share, table.part(processes.rank), cfg.batch_size, done)
 
 
-def _correct(rows: Sequence[PredictedImage], listing: Listing, labels: Sequence[int]) -> list[bool]:
-    """Whether each prediction is correct."""
+def _correct(rows: Sequence[PredictedImage], listing: Listing, labels: Sequence[int]) -> list[bool | None]:
+    """Whether each prediction is correct; None for images without a label."""
     label_of = dict(zip(listing.names, labels, strict=True))
-    return [row.label == label_of[row.file] for row in rows]
+    return [None if label_of[row.file] == NO_LABEL else row.label == label_of[row.file] for row in rows]
 
 
-def _summary(rows: Sequence[PredictedImage], description: CascadeDescription, correct: Sequence[bool] | None) -> Table:
+def _summary(
+    rows: Sequence[PredictedImage], description: CascadeDescription, correct: Sequence[bool | None] | None
+) -> Table:
     """What was accepted, at which cost, and, with labels, how good it was, beside what was expected on the test set."""
     expected = description.expected["test"]
     count, accepted = len(rows), [row.accepted for row in rows]
@@ -193,10 +203,13 @@ def _summary(rows: Sequence[PredictedImage], description: CascadeDescription, co
         shown.add_column(column, justify="left" if not column else "right")
     shown.add_row("accepted", f"{sum(accepted) / count:.2%}", f"{expected.coverage.value:.2%}")
     if correct is not None:
-        errors = sum(keep and not right for keep, right in zip(accepted, correct, strict=True))
-        risk = errors / sum(accepted) if any(accepted) else 0.0
-        shown.add_row("risk of what is accepted", f"{risk:.2%}", f"{expected.risk.value:.2%}")
-        shown.add_row("accuracy of all predictions", f"{sum(correct) / count:.2%}", f"{expected.accuracy.value:.2%}")
+        known = [(keep, right) for keep, right in zip(accepted, correct, strict=True) if right is not None]
+        kept = [right for keep, right in known if keep]
+        risk = kept.count(False) / len(kept) if kept else 0.0
+        among = "" if len(known) == count else f" ({len(known):,} images with labels)"
+        shown.add_row(f"risk of what is accepted{among}", f"{risk:.2%}", f"{expected.risk.value:.2%}")
+        accuracy = sum(right for _, right in known) / len(known)
+        shown.add_row(f"accuracy of all predictions{among}", f"{accuracy:.2%}", f"{expected.accuracy.value:.2%}")
     for stage in range(2, len(description.stages) + 1):
         share = sum(row.stage >= stage for row in rows) / count
         shown.add_row(f"reaches stage {stage}", f"{share:.2%}", f"{expected.reaching[stage - 1].value:.2%}")

@@ -17,6 +17,7 @@ from wee.data.splits import TEST
 from wee.errors import WeeError, unknown
 from wee.method import Stages, Window
 from wee.method.arrays import Floats, Ints
+from wee.method.metrics.certified import CERTIFIED
 from wee.method.policies import BASELINES, Role, Width
 from wee.method.scores import DEFAULT_SCORE
 from wee.store import LogitStore
@@ -209,6 +210,8 @@ def _prices(folder: Path) -> dict[tuple[Any, ...], float]:
     """Return the average cost of each setting of each lineup on the ID test set, as in the table of a sweep."""
     table = read_table(folder)
     rows = table[(table.split == str(TEST)) & table.ood.isna()]
+    # Certified systems are fitted again, and have costs of their own.
+    rows = rows[~rows.metric.str.partition("@")[0].isin([kind.name for kind in CERTIFIED])]
     rows = keyed(rows.drop_duplicates([*_NAMED, "price_id"]), _NAMED)
     return dict(zip(zip(*(rows[name] for name in _NAMED), strict=True), rows.price_id, strict=True))
 

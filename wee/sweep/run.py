@@ -256,7 +256,9 @@ class _Cascade:
             for task, threshold in ranking.thresholds.items()
             if self.setting.task in (None, task)
         ]
-        combine = "replace" if self.pool.multi_exit else self.plan.ensemble.combine
+        # The outputs of an ensemble are averaged, whatever cascades do.
+        together = self.lineup.role is Role.TOGETHER
+        combine = "average" if together else "replace" if self.pool.multi_exit else self.plan.ensemble.combine
         setting = name_columns(self.pool, self.lineup, self.setting).written()
         return SavedRule(setting, lineup, self.lineup.role, combine, run.rule, acceptance)
 

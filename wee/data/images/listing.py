@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from wee.data.images.places import TORCHVISION
 from wee.errors import WeeError
@@ -22,6 +22,9 @@ from wee.method import NO_LABEL
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 """Extensions of image files."""
+
+UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Characters of names that tables cannot hold: control characters, and bytes that are not UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def list_images(place: Path) -> Listing:
     of the list, and optionally a class number.
 
     Raises:
-        WeeError: the place does not exist, or has no images.
+        WeeError: the place does not exist, has no images, or has an image whose name cannot be written to a table.
     """
     if f"{place.parent.name}/{place.name}" in TORCHVISION:
         listing = _list_torchvision(place)
@@ -81,6 +84,11 @@ def list_images(place: Path) -> Listing:
         listing = _list_folder(place)
     if not listing.names:
         raise WeeError(f"there are no images in {place} (of the kinds {', '.join(EXTENSIONS)})")
+    for name in listing.names:
+        if UNWRITABLE.search(name):
+            raise WeeError(
+                f"{place} has an image named {name!a}: its name contains characters that tables cannot hold; rename it"
+            )
     return listing
 
 
@@ -181,7 +189,7 @@ def open_image(listing: Listing, index: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content))
         image.load()
-    except (UnidentifiedImageError, OSError) as error:
+    except Exception as error:  # decoders of damaged files raise exceptions of many types
         raise WeeError(
             f"the image {listing.place / listing.names[index]} cannot be read: {str(error).partition(' <')[0]}"
         ) from None
