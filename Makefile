@@ -35,7 +35,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test lint format clean logits latency
+.PHONY: help install demo figures bench test studies lint format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
 
 help:  ## list these targets
@@ -125,8 +125,14 @@ endif
 bench: install  ## how fast, against baselines timed in the same run (2 GB of synthetic logits in outputs/bench)
 	$(BIN)/python -m benchmarks
 
+# Pages and examples take minutes, and have a target of their own.
+STUDIES := tests/experiments tests/examples
+
 test: install  ## run the tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(STUDIES))
+
+studies: install  ## run the tests of pages and examples: every number of a page is computed again
+	$(BIN)/pytest -n 2 --dist worksteal $(STUDIES)
 
 lint: install  ## check style and types
 	$(BIN)/ruff check .
