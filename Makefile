@@ -35,7 +35,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test studies lint format clean logits latency
+.PHONY: help install demo figures bench test longtest lint format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
 
 help:  ## list these targets
@@ -125,14 +125,14 @@ endif
 bench: install  ## how fast, against baselines timed in the same run (2 GB of synthetic logits in outputs/bench)
 	$(BIN)/python -m benchmarks
 
-# Pages and examples take minutes, and have a target of their own.
-STUDIES := tests/experiments tests/examples
+# Tests that take minutes have a target of their own: pages, examples, commands in several processes, simulated guarantees.
+LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/cascade/test_guarantees_hold.py
 
 test: install  ## run the tests
-	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(STUDIES))
+	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG))
 
-studies: install  ## run the tests of pages and examples: every number of a page is computed again
-	$(BIN)/pytest -n 2 --dist worksteal $(STUDIES)
+longtest: install  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
+	$(BIN)/pytest -n 2 --dist worksteal $(LONG)
 
 lint: install  ## check style and types
 	$(BIN)/ruff check .
