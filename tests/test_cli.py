@@ -84,6 +84,12 @@ def test_the_completion_script_is_for_wee(tmp_path: Path, wee: Wee) -> None:
         (["sweep", "family=nosuch"], "wee sweep: there is no family 'nosuch'. Known: "),
         (["sweep", "widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
         (["sweep", "+widnow.width=0.2"], "there is no key 'widnow'; did you mean 'window'?"),
+        (
+            ["sweep", "scale=s1", "-m", "--cfg", "job"],
+            "wee sweep: -m and --cfg cannot be combined: leave all but one of",
+        ),
+        (["sweep", "--resolvee"], "wee sweep: unrecognized arguments: --resolvee. See --help"),
+        (["sweep", "--resolve"], "--resolve is used together with --cfg"),
         (["sweep", "window.width=1.5"], "window.width is 1.5: it must be a number in [0, 1]"),
         (["sweep", "scale=s9"], "there is no scale 's9' of family tiny."),
         (["sweep", "task.names=[cov5]"], "there is no task 'cov5'."),

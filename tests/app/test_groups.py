@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.config_store import ConfigStore
 
 from wee.app.groups import Group
+from wee.app.hydra_compat import composing
 from wee.app.typed import check_overrides, has_key
 from wee.catalogue import Catalogue
 from wee.commands.evaluate import EvaluateConfig
@@ -48,7 +49,7 @@ def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[
 
 
 def chosen(folder: Path, *overrides: str) -> list[str]:
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with composing(str(folder)):
         return list(compose("main", overrides=list(overrides)).fruit.names)
 
 

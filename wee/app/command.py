@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import hydra
-from hydra._internal.utils import get_args_parser
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException, MissingConfigException
 from hydra.types import RunMode
@@ -26,6 +23,7 @@ from yaml import YAMLError
 
 from wee.app.groups import Group
 from wee.app.help import command_help
+from wee.app.hydra_compat import application, parse_arguments, store
 from wee.app.paths import Common, conf_dir
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
@@ -79,7 +77,7 @@ class Command(Generic[C]):
         """Make the typed root and the choices that come from catalogues known to Hydra."""
         ROOTS[self.name] = self.root
         GROUPS.update(self.groups)
-        ConfigStore.instance().store(name=f"{self.name}_schema", node=self.root)
+        store(f"{self.name}_schema", self.root)
         for name, group in self.groups.items():
             group.offer(name)
 
@@ -95,7 +93,7 @@ class Command(Generic[C]):
         try:
             if self._help():
                 return
-            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)(job)()
+            application(job, str(conf_dir()), self.name)()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
                 raise
@@ -106,13 +104,19 @@ class Command(Generic[C]):
             sys.exit(130)
 
     def _help(self) -> bool:
-        """Answer --help, and look for misspelt keys before Hydra does.
+        """Answer --help, and refuse misspelt keys and flags that do not go together before Hydra does.
 
         Hydra's advice on an unknown key, to prefix a `+`, would silence the error and ignore the key.
         """
-        args = get_args_parser().parse_args()
+        args = parse_arguments()
         if args.shell_completion or args.hydra_help:
             return False
+        modes = {"-m": args.multirun, "--cfg": args.cfg, "--info": args.info, "--run": args.run}
+        chosen = [flag for flag, value in modes.items() if value]
+        if len(chosen) > 1:
+            raise WeeError(f"{' and '.join(chosen)} cannot be combined: leave all but one of them out")
+        if args.resolve and not (args.cfg or args.help):
+            raise WeeError("--resolve is used together with --cfg: --cfg job --resolve")
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
         if args.help:

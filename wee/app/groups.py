@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-
+from wee.app.hydra_compat import store
 from wee.catalogue import Catalogue
 
 
@@ -45,7 +44,7 @@ class Group:
 
     def _store(self, group: str, name: str) -> None:
         node = dict(self.node(self.catalogue.find(name).name))
-        ConfigStore.instance().store(group=group, name=name, node=node, provider="wee")
+        store(name, node, group, provider="wee")
 
 
 def is_made(name: str) -> bool:

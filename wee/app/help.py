@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from wee.app.groups import Group
+from wee.app.hydra_compat import composing
 from wee.app.paths import conf_dir
 
 _TEXT = """\
@@ -50,7 +51,7 @@ def command_help(
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
-    with initialize_config_dir(str(folders[0]), version_base="1.3"):
+    with composing(str(folders[0])):
         config = compose(command, overrides=[*search, *overrides], return_hydra_config=True)
     chosen = DictConfig({key: value for key, value in config.items_ex(resolve=False) if key != "hydra"})
     choices = _choices(command, overrides, config.hydra.runtime.choices)

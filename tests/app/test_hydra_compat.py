@@ -1,0 +1,42 @@
+"""What depends on the version of Hydra."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from wee.app.hydra_compat import parse_arguments
+from wee.errors import WeeError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_one_module_imports_private_parts_of_hydra() -> None:
+    importing = set()
+    for folder in ("wee", "hydra_plugins", "tests", "benchmarks", "examples"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if any(name.startswith("hydra._") for name in names):
+                    importing.add(str(file.relative_to(ROOT)))
+    assert importing == {"wee/app/hydra_compat.py"}
+
+
+def test_flags_may_stand_between_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["wee", "scale=s1", "-m", "member=0,1", "--config-dir", "mine", "score=msp"])
+    arguments = parse_arguments()
+    assert arguments.multirun
+    assert arguments.config_dir == "mine"
+    assert arguments.overrides == ["scale=s1", "member=0,1", "score=msp"]
+    assert sys.argv == ["wee", "-m", "--config-dir", "mine", "scale=s1", "member=0,1", "score=msp"]
+
+
+@pytest.mark.parametrize(("flag", "names"), [("--resolvee", "--resolvee"), ("--cfg=everything", "everything")])
+def test_a_wrong_flag_is_named(monkeypatch: pytest.MonkeyPatch, flag: str, names: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["wee", "scale=s1", flag])
+    with pytest.raises(WeeError, match=names):
+        parse_arguments()

@@ -1,0 +1,86 @@
+"""What depends on the version of Hydra: private parts (`hydra._internal`), and arguments that only some versions have.
+
+No other module imports private parts of Hydra. When a new version moves or changes one of them, this module changes and nothing
+else. Everything here works with Hydra 1.3 and with the release candidate of 1.4.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.types import TaskFunction
+
+from wee.errors import WeeError
+
+__all__ = ["application", "composing", "parse_arguments", "store"]
+
+TRUSTED = ("wee.app.console.ConsoleHandler",)
+"""The callables that configs may name for Hydra to call, in addition to the handlers of `logging`.
+
+From version 1.4 on, Hydra can refuse everything else, so that a config from elsewhere cannot run code.
+"""
+
+
+_NEW = "execution_whitelist" in inspect.signature(hydra.main).parameters
+"""Whether this is Hydra 1.4 or later."""
+
+_DEFAULTS: dict[str, Any] = {} if _NEW else {"version_base": None}
+"""How the defaults of the installed version are requested."""
+
+
+def application(task: TaskFunction, folder: str, config: str) -> Callable[[], Any]:
+    """Return the Hydra application that composes a config from the command line and calls a function with it.
+
+    Args:
+        task: the function to call.
+        folder: absolute path of the folder of configs.
+        config: name of the primary config.
+    """
+    trust: dict[str, Any] = {"execution_whitelist": TRUSTED} if _NEW else {}
+    started: Callable[[], Any] = hydra.main(config_path=folder, config_name=config, **_DEFAULTS, **trust)(task)
+    return started
+
+
+def composing(folder: str) -> AbstractContextManager[Any]:
+    """Return a context in which `hydra.compose` composes configs.
+
+    Args:
+        folder: absolute path of the folder of configs.
+    """
+    return hydra.initialize_config_dir(folder, **_DEFAULTS)
+
+
+def store(name: str, node: Any, group: str | None = None, provider: str | None = None) -> None:
+    """Make a config known to Hydra, in place of one with the same name; see `ConfigStore.store`."""
+    replace: dict[str, Any] = {"replace": True} if _NEW else {}
+    ConfigStore.instance().store(name=name, node=node, group=group, provider=provider, **replace)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line as Hydra does, and put its flags before its overrides.
+
+    Up to version 1.3, Hydra refuses flags that stand between overrides.
+
+    Raises:
+        WeeError: a flag does not exist or lacks its value.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise WeeError(f"{message}. See --help and --hydra-help.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    arguments = parser.parse_intermixed_args()
+    flags = sys.argv[1:]
+    for override in arguments.overrides:
+        flags.remove(override)
+    sys.argv[1:] = [*flags, *arguments.overrides]
+    return arguments
