@@ -35,7 +35,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test longtest lint format clean logits latency
+.PHONY: help install demo figures bench test longtest prerelease lint lock audit format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
 
 help:  ## list these targets
@@ -138,6 +138,33 @@ lint: install  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# CI takes torch and torchvision from another index, without CUDA: their hashes are not those of PyPI, and CUDA is not needed.
+CUDA := triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime \
+	cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --python-platform linux \
+	--no-annotate --custom-compile-command 'make lock' $(addprefix --no-emit-package ,$(CUDA))
+
+lock: install  ## write the versions that CI runs into constraints.txt, with hashes into .github/locked.txt; UPGRADE='numpy timm'
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(COMPILE) $(addprefix --upgrade-package ,$(UPGRADE)) --output-file constraints.txt
+	$(COMPILE) --constraint constraints.txt --generate-hashes --no-emit-package torch --no-emit-package torchvision \
+		--output-file .github/locked.txt
+
+audit:  ## report known vulnerabilities of the locked versions
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	$(VENV)/audit/bin/pip-audit --requirement .github/locked.txt --disable-pip
+
+HYDRA_TESTS := tests/test_cli.py tests/test_conf.py tests/app tests/hydra_plugins tests/commands/test_plugins.py \
+	tests/commands/test_pipeline.py tests/commands/test_sweep.py tests/sweep/test_config.py
+
+# Hydra and OmegaConf alone are replaced, in a folder that is searched before the .venv.
+NEXT := $(VENV)/next
+
+prerelease: install  ## try the newest Hydra and OmegaConf, release candidates included; report, and do not fail
+	rm -rf $(NEXT)
+	-$(BIN)/pip install --quiet --pre --no-deps --target $(NEXT) hydra-core omegaconf && \
+		PYTHONPATH=$(CURDIR)/$(NEXT) $(BIN)/pytest -n 2 --dist worksteal --disable-warnings $(HYDRA_TESTS)
 
 format: install  ## put the code into the house style
 	$(BIN)/ruff check --fix --quiet .
