@@ -21,7 +21,7 @@ from wee.app.paths import conf_dir
 from wee.cascade.formats import EXPORT_FORMATS
 from wee.cascade.module import Cascade, RunOptions
 from wee.cascade.onnx_runner import OnnxCascade
-from wee.data.corruption.split import CorruptedDraws
+from wee.data.draws.split import CorruptedDraws
 from wee.data.roles import labelled
 from wee.machine import torch_threads
 

@@ -18,7 +18,7 @@ from wee.cascade.description import CascadeDescription
 from wee.cascade.module import Cascade
 from wee.commands import find_command
 from wee.commands.evaluate import EvaluateConfig
-from wee.data.corruption.split import CorruptedDraws
+from wee.data.draws.split import CorruptedDraws
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method import IntervalRule, Stages, Task, Window, rule_from_dict, summarise

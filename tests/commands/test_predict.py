@@ -18,7 +18,7 @@ from tests.helpers.configs import composed
 from wee.cascade.module import Cascade
 from wee.cascade.predict import PredictedImage, UnfinishedTable, check_format, table_key
 from wee.commands.evaluate import EvaluateConfig
-from wee.data.corruption.split import CorruptedDraws
+from wee.data.draws.split import CorruptedDraws
 from wee.errors import WeeError
 
 CASCADE = Path("outputs", "cascades", "c")

@@ -11,8 +11,8 @@ import yaml
 
 from wee.app.paths import conf_dir
 from wee.data.base import Split, Transform
-from wee.data.corruption.split import CorruptedDraws
 from wee.data.digits.config import DigitsConfig
+from wee.data.draws.split import CorruptedDraws
 from wee.data.roles import labelled, ood_sets
 from wee.errors import WeeError
 from wee.method import NO_LABEL

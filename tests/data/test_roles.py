@@ -18,7 +18,7 @@ SHIFTED = {"kind": "shifted", "name": "worn", "root": "nowhere", "test": "{word}
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"name": "x"}, "dataset has no kind: give dataset.kind, one of digits, photos, images"),
+        ({"name": "x"}, "dataset has no kind: give dataset.kind, one of digits, photos, embedded, images"),
         ({"kind": "image"}, "dataset.kind: there is no kind of data set 'image'; did you mean 'images'"),
         ({"kind": "images", "name": "x", "rot": "y"}, r"no key 'dataset.rot'; did you mean 'dataset.root'"),
         ({**IMAGES, "classes": "many"}, "dataset.classes: "),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.helpers import trees
 from wee.data.augment import Augment
 from wee.data.base import ArrayImages, Split, Transform
-from wee.data.corruption.config import CorruptionConfig
 from wee.data.digits.config import DigitsConfig
+from wee.data.draws.config import CorruptionConfig
 from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.data.variation import ShiftedImages, crop_box, varied
 from wee.errors import WeeError

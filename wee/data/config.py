@@ -58,6 +58,10 @@ class DatasetConfig:
         values = {field: value for field, value in asdict(self).items() if field not in ("name", "label")}
         return {**values, "split": split}
 
+    def derived_from(self) -> DatasetConfig | None:
+        """Return the data set whose test samples this one is made from; None if it has samples of its own."""
+        return None
+
     def resolve(self) -> Self:
         """Return the same data set with values that its files determine, such as the number of classes. May read the disk."""
         return self

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from wee.catalogue import Catalogue, first_line
 from wee.data.config import DatasetConfig, LabelledConfig
+from wee.data.corrupted.config import CorruptedConfig
 from wee.data.digits.config import DigitsConfig
+from wee.data.embedded.config import EmbeddedConfig
 from wee.data.from_store import StoredConfig
 from wee.data.images.config import ImagesConfig
 from wee.data.photos.config import PhotosConfig
@@ -79,6 +81,13 @@ DATA_KINDS: Catalogue[DataKind] = Catalogue(
             ("ood",),
         ),
         DataKind(
+            EmbeddedConfig.kind,
+            "Embedded images",
+            "scanned digits or patches of photographs from scikit-learn, or noise, of any size and in colour",
+            EmbeddedConfig,
+            ("ood",),
+        ),
+        DataKind(
             ImagesConfig.kind,
             "Image files",
             "folders of classes, plain folders, file lists, tar shards, or the files of CIFAR and SVHN",
@@ -90,6 +99,13 @@ DATA_KINDS: Catalogue[DataKind] = Catalogue(
             "Shifted image files",
             "image files of the ID data's classes from another distribution",
             ShiftedConfig,
+            ("shift",),
+        ),
+        DataKind(
+            CorruptedConfig.kind,
+            "Corrupted images",
+            "the ID data's own test images, corrupted when they are read",
+            CorruptedConfig,
             ("shift",),
         ),
         DataKind(
@@ -108,11 +124,15 @@ DATA_KINDS: Catalogue[DataKind] = Catalogue(
 def sample_identity(dataset: DatasetConfig, part: Part) -> dict[str, Any] | None:
     """Return plain data that determines the samples of a part of a data set; None if they are unknown.
 
-    For a plug-in it includes the fingerprint of the source code, because another version may give other samples.
+    For a plug-in it includes the fingerprint of the source code, because another version may give other samples. For a set made
+    from another data set, it includes what determines the samples of that one.
 
     Raises:
         WeeError: the data set has no such part, or the source code cannot be read.
     """
     identity = dataset.identity(part)
+    original = dataset.derived_from()
+    if original is not None:
+        identity = {**(identity or {}), "of": sample_identity(original, "test")}
     source = DATA_KINDS.source(dataset.kind)
     return identity if source is None else {**(identity or {}), "source": source}

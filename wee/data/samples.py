@@ -42,6 +42,7 @@ def read_split(dataset: DatasetConfig, part: Part) -> Split:
     split = dataset.split(part)
     if dataset.kind not in DATA_KINDS:
         _check(split, dataset, part)
+    if dataset.kind not in DATA_KINDS or dataset.derived_from() is not None:
         split.identity = sample_identity(dataset, part) or {}
     return split
 

@@ -22,7 +22,7 @@ from wee.cascade.formats.graphs import at_an_edge
 from wee.cascade.module import Cascade, RunOptions
 from wee.cascade.onnx_runner import FILE, OnnxCascade, RunnerError
 from wee.data.base import Transform
-from wee.data.corruption.split import CorruptedDraws
+from wee.data.draws.split import CorruptedDraws
 from wee.data.roles import labelled
 from wee.errors import WeeError
 from wee.method import SCORES, FixedRule, Interval, IntervalRule, Random, Rule

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from wee.data.config import LabelledConfig
-from wee.data.corruption.config import VERSION, CorruptionConfig
+from wee.data.draws.config import VERSION, CorruptionConfig
 from wee.data.splits import PARTS, Part
 from wee.errors import WeeError, unknown
 
@@ -62,8 +62,8 @@ class DigitsConfig(LabelledConfig):
         Raises:
             WeeError: there is no such split, or there are fewer originals than the splits need.
         """
-        from wee.data.corruption.split import CorruptedDraws
         from wee.data.digits.originals import Originals
+        from wee.data.draws.split import CorruptedDraws
 
         identity = self.identity(name)
         originals, wanted = Originals.of(self.digits), sum(self.base_images.values())

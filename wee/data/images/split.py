@@ -115,11 +115,26 @@ class ImageFiles(Split):
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """Return the images as a torch data set, which keeps them in memory if they are small or if the config says so."""
-        pixels = Pixels(self, self._options.channels, transform)
-        size = len(self) * self._options.channels * transform.size**2
-        if self._options.memory is True or (self._options.memory == "auto" and size <= MEMORY_BYTES):
-            return ArrayImages(pixels.all(), self.labels, transform)
-        return ReadImages(pixels, self.labels, transform)
+        return images_dataset(self, self.labels, self._options.channels, transform, self._options.memory)
+
+
+def images_dataset(
+    split: Split, labels: NDArray[np.int64], channels: int, transform: Transform, memory: bool | str = "auto"
+) -> Dataset[Any]:
+    """Return individual images as a torch data set.
+
+    Args:
+        split: the images, which `split.image` opens.
+        labels: true classes [N].
+        channels: 3 for colour, 1 for grey.
+        transform: resizing, cropping and normalisation.
+        memory: whether images are kept in memory: True, False, or "auto" to keep them if they are small.
+    """
+    pixels = Pixels(split, channels, transform)
+    size = len(split) * channels * transform.size**2
+    if memory is True or (memory == "auto" and size <= MEMORY_BYTES):
+        return ArrayImages(pixels.all(), labels, transform)
+    return ReadImages(pixels, labels, transform)
 
 
 def held_out_places(count: int, held_out: int, seed: int, place: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -150,12 +165,12 @@ class Pixels:
     """Transformed 8-bit pixels of images, which are read when they are used.
 
     Args:
-        split: the images.
+        split: the images, which `split.image` opens.
         channels: 3 for colour, 1 for grey.
         transform: resizing and cropping.
     """
 
-    def __init__(self, split: ImageFiles, channels: int, transform: Transform) -> None:
+    def __init__(self, split: Split, channels: int, transform: Transform) -> None:
         from timm.data.transforms_factory import create_transform
 
         self._split, self._shape = split, (channels, transform.size, transform.size)
@@ -168,7 +183,9 @@ class Pixels:
         )
 
     def __getitem__(self, place: int) -> NDArray[np.uint8]:
-        return self.of(self._split.image(place))
+        image = self._split.image(place)
+        assert image is not None
+        return self.of(image)
 
     def of(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return the pixels of an image that has been read, [channels, size, size]."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wee.data.config import DatasetConfig
-from wee.data.corruption.config import VERSION, CorruptionConfig
+from wee.data.draws.config import VERSION, CorruptionConfig
 from wee.data.splits import Part
 from wee.errors import WeeError, unknown
 
@@ -49,7 +49,7 @@ class PhotosConfig(DatasetConfig):
 
     def split(self, name: Part) -> Split:
         """Return the test split, the only split."""
-        from wee.data.corruption.split import CorruptedDraws
+        from wee.data.draws.split import CorruptedDraws
         from wee.data.photos.patches import patch_names, patches
 
         identity, names, seed = self.identity(name), patch_names(self.region), [self.seed, _STREAM]

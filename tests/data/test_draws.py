@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wee.data.corruption.config import CorruptionConfig
-from wee.data.corruption.draw import corrupt
+from wee.data.draws.config import CorruptionConfig
+from wee.data.draws.draw import corrupt
 
 
 def test_without_corruption_a_draw_is_the_enlarged_image() -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from wee.data.base import ArrayImages, Split, Transform, image_of
-from wee.data.corruption.config import CorruptionConfig
-from wee.data.corruption.draw import corrupt
+from wee.data.draws.config import CorruptionConfig
+from wee.data.draws.draw import corrupt
 from wee.method import NO_LABEL
 
 if TYPE_CHECKING:

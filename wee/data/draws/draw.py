@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.data.corruption.config import CorruptionConfig
+from wee.data.draws.config import CorruptionConfig
 
 _AT_ONCE = 512  # number of images that are resampled together; they fit the processor's cache
 

@@ -1,0 +1,1 @@
+"""Images that need no files: scanned digits and patches of photographs from scikit-learn, and noise."""
