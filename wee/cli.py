@@ -11,6 +11,7 @@ import runpy
 import sys
 
 from wee.commands import COMMANDS, find_command, module_of
+from wee.commands.shorthand import ACTIONS, STORE, as_overrides
 
 _HELP = """\
 wee: window-based early-exit cascades.
@@ -45,10 +46,11 @@ def main() -> None:
 
 
 def _run(command: str, arguments: list[str]) -> None:
-    if command == "data" and arguments[:1] == ["check"]:  # users type `wee data check`
-        arguments = arguments[1:]
     # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
-    sys.argv = ["wee", *arguments]
+    try:
+        sys.argv = ["wee", *as_overrides(command, arguments)]
+    except ValueError as error:  # a WeeError
+        sys.exit(f"wee {command}: {error}")
     runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
 
 
@@ -59,8 +61,10 @@ def _complete(arguments: list[str]) -> None:
         return
     words = os.environ.get("COMP_LINE", "").split(" ")
     command = words[1] if len(words) > 1 else ""
-    if len(words) > 2 and command in COMMANDS:
-        line = " ".join([words[0], *words[2:]])
+    if command == STORE and len(words) == 3 and "=" not in words[2]:
+        _out(" ".join(name for name in ACTIONS if name.startswith(words[2])) + "\n")
+    elif len(words) > 2 and command in COMMANDS:
+        line = " ".join([words[0], *as_overrides(command, words[2:-1]), words[-1]])
         os.environ["COMP_LINE"], os.environ["COMP_POINT"] = line, str(len(line))
         _hydra(command, arguments)
     else:

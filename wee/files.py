@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -251,6 +251,15 @@ class Lock:
             time.sleep(every)
         return True
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the holder is a process of another machine, of which only time tells whether it is alive."""
+        return self._read().partition(":")[0] not in ("", socket.gethostname())
+
+    def is_stale(self) -> bool:
+        """Return whether the lock is that of a dead process, as far as that is known without waiting; takes nothing."""
+        return self._dead() is not None
+
     def holder(self) -> str:
         """Return the process and the machine that hold the lock, for messages."""
         host, _, rest = self._read().partition(":")
@@ -316,6 +325,35 @@ class Lock:
         while not self._stop.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
                 os.utime(self.path)
+
+
+def each_acquired(locks: Iterable[Lock], every: float = 1.0) -> Iterator[Lock]:
+    """Take locks one by one and yield each while it is held; it is released when the next one is asked for.
+
+    Locks that may be those of dead processes of other machines come last. They are waited for together, for as long as it
+    takes to find out (`PATIENCE`). Locks of live processes are left out.
+
+    Args:
+        locks: the locks.
+        every: the time between two attempts, in seconds.
+
+    Yields:
+        Each lock that could be taken.
+    """
+    until, waiting = time.monotonic() + PATIENCE + 2 * every, list(locks)
+    while waiting:
+        still = []
+        for lock in waiting:
+            if lock.acquire():
+                try:
+                    yield lock
+                finally:
+                    lock.release()
+            elif lock.elsewhere:
+                still.append(lock)
+        waiting = still if time.monotonic() < until else []
+        if waiting:
+            time.sleep(every)
 
 
 def _alive(process: int) -> bool:

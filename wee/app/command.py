@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -61,6 +61,7 @@ class Command(Generic[C]):
         modules: the module of each command there is, by name.
         groups: its config groups whose choices come from catalogues, by name.
         values: what its help says about the values of some keys: by key, a line for each value.
+        help: returns its help for overrides, in place of the usual one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Command(Generic[C]):
     modules: Mapping[str, str]
     groups: Mapping[str, Group] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    help: Callable[[Sequence[str]], str] | None = None
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
@@ -119,7 +121,9 @@ class Command(Generic[C]):
             raise WeeError("--resolve is used together with --cfg: --cfg job --resolve")
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
-        if args.help:
+        if args.help and self.help is not None:
+            sys.stdout.write(self.help(args.overrides))
+        elif args.help:
             sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
         return bool(args.help)
 

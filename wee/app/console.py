@@ -20,6 +20,12 @@ def show(table: Any) -> None:
     Console(soft_wrap=True, width=None if out.is_terminal else max(out.width, _WIDE)).print(table)
 
 
+def line_width() -> int:
+    """Return how many characters a line of `show` can have."""
+    out = Console()
+    return out.width if out.is_terminal else max(out.width, _WIDE)
+
+
 class ConsoleHandler(logging.Handler):
     """Prints log records as plain lines above any progress bar."""
 

@@ -5,6 +5,9 @@ Hydra's own help lists the groups of all commands, takes twice as long, and has 
 
 from __future__ import annotations
 
+import inspect
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +63,37 @@ def command_help(
     experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
     return _TEXT.format(
         command=command, groups=f"{shown}{experiments}", values=_values(values or {}), config=_yaml(chosen)
+    )
+
+
+def attributes_help(schema: type, names: Sequence[str] | None = None) -> dict[str, str]:
+    """Return what the docstring of a config says about its fields, by name.
+
+    Args:
+        schema: the dataclass.
+        names: the fields; None for all that the docstring describes.
+    """
+    _, _, section = inspect.cleandoc(schema.__doc__ or "").partition("\nAttributes:\n")
+    described: dict[str, str] = {}
+    key = ""
+    for line in section.splitlines():
+        match = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
+        if match:
+            key = match[1]
+            described[key] = match[2]
+        elif line.startswith(" " * 8) and key:
+            described[key] += f" {line.strip()}"
+        else:
+            break
+    return {name: described.get(name, "") for name in (names if names is not None else described)}
+
+
+def listed(lines: Mapping[str, str], least: int = 18) -> str:
+    """Return names with a description each, in two columns."""
+    width = max([least, *map(len, lines)])
+    return "".join(
+        textwrap.fill(text, 118, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4)) + "\n"
+        for name, text in lines.items()
     )
 
 

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from wee.errors import WeeError
 from wee.files import commit_folder, temporary_folder, write_json
+from wee.members import saved
 
 log = logging.getLogger("wee")
 
-WEIGHTS, ABOUT = "weights.safetensors", "member.json"
+WEIGHTS, ABOUT = saved.WEIGHTS, saved.ABOUT
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:

@@ -95,16 +95,34 @@ def _files(entry: Path, stem: str) -> list[Path]:
     return sorted(path for path in files if not path.name.startswith("."))
 
 
+def is_cost(file: str, content: bytes) -> bool:
+    """Return whether bytes are the undamaged content of a cost's file of a name."""
+    try:
+        _parse(content, file)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
+
+
 def _read(path: Path) -> MeasuredCost:
     try:
-        content = json.loads(path.read_text())
-        if content.pop(_CHECKSUM) != _checksum(content):
-            raise ValueError("its checksum differs")
-        cost = MeasuredCost(**content)
-        if cost.file != path.name:
-            raise ValueError(f"it belongs into {cost.file}")
+        return _parse(path.read_bytes(), path.name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the cost {path} is damaged ({error})") from None
+
+
+def _parse(encoded: bytes, file: str) -> MeasuredCost:
+    """Read the content of a cost's file.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is damaged.
+    """
+    content = json.loads(encoded)
+    if content.pop(_CHECKSUM) != _checksum(content):
+        raise ValueError("its checksum differs")
+    cost = MeasuredCost(**content)
+    if cost.file != file:
+        raise ValueError(f"it belongs into {cost.file}")
     return cost
 
 

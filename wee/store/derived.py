@@ -34,6 +34,9 @@ log = logging.getLogger("wee")
 
 Arrays = dict[str, NDArray[Any]]
 
+FOLDER = ".scores"
+"""The folder of computed arrays below the root of the store."""
+
 _CANNOT_WRITE = (errno.EROFS, errno.EACCES, errno.EPERM, *NO_SPACE)
 
 
@@ -45,7 +48,7 @@ class Derived:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root) / ".scores"
+        self.root = Path(root) / FOLDER
         self._writable = True
 
     def get(self, name: str, identity: Mapping[str, Any]) -> Arrays | None:
@@ -59,7 +62,7 @@ class Derived:
         if not folder.is_dir():
             return None
         try:
-            return _read(folder)
+            return read_arrays(folder)
         except (FileNotFoundError, ValueError, KeyError) as error:
             log.warning(f"{folder} is damaged ({error}); it is computed again")
             shutil.rmtree(folder, ignore_errors=True)
@@ -123,8 +126,8 @@ class Derived:
         return self.root / f"{name}-{key_of(identity)}"
 
 
-def _read(folder: Path) -> Arrays:
-    """Read the arrays in a folder.
+def read_arrays(folder: Path) -> Arrays:
+    """Read the arrays in a folder of computed arrays, and compare them with their checksums.
 
     Raises:
         FileNotFoundError, ValueError, KeyError: the arrays are damaged.

@@ -52,14 +52,14 @@ class LogitStore:
         try:
             entry = _verified(folder)
         except Damaged:
-            self._set_aside(folder)
+            self.set_aside(folder)
             return None
         entry.set_damaged_costs_aside()
         return entry
 
-    def _set_aside(self, folder: Path) -> None:
+    def set_aside(self, folder: Path) -> None:
         """Rename a damaged entry, unless another process holds its lock or it is no longer damaged."""
-        lock = Lock(_lock_path(folder))
+        lock = Lock(lock_path(folder))
         if not lock.acquire():
             return
         try:
@@ -96,7 +96,7 @@ class LogitStore:
         if not len(labels) == len(ids) == len(groups) or len(np.unique(ids)) != len(ids):
             raise WeeError(f"{address}: every sample needs a label, an id of its own and a group")
         folder = self.folder(address, identity)
-        lock = Lock(_lock_path(folder))
+        lock = Lock(lock_path(folder))
         if not lock.acquire():
             raise Busy(lock.holder())
         try:
@@ -225,7 +225,8 @@ def _largest(entry: Entry, name: str) -> float:
         return math.inf
 
 
-def _lock_path(folder: Path) -> Path:
+def lock_path(folder: Path) -> Path:
+    """Return the path of the lock of the entry in a folder."""
     return folder.with_name(f"{folder.name}.lock")
 
 

@@ -199,7 +199,7 @@ class EntryWriter(PieceWriter):
     def collect(self) -> None:
         """Look for pieces of an interrupted run or of other processes, and count their samples as present."""
         for path in sorted(self._pieces.glob("*.npz")):
-            piece = _read_piece(path)
+            piece = read_piece(path)
             if piece is None:
                 log.warning(f"{self.address}: removed the damaged piece {path.name}; its samples are computed again")
                 path.unlink()
@@ -291,7 +291,7 @@ class EntryWriter(PieceWriter):
             WeeError: a piece is damaged.
         """
         for path in sorted(self._pieces.glob("*.npz")):
-            piece = _read_piece(path)
+            piece = read_piece(path)
             if piece is None:
                 raise WeeError(
                     f"{self.address}: the piece {path} was damaged after it was written; run the command again"
@@ -337,7 +337,7 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.partial")
 
 
-def _read_piece(path: Path) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
+def read_piece(path: Path) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
     """Read the indices and logits of a piece; return None if it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as piece:

@@ -1,0 +1,207 @@
+"""Removal of entries and of leftovers. Nothing that a live process may be using is removed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wee.files import Lock, each_acquired, temporary_folder
+from wee.store.entry import MANIFEST
+from wee.store.inventory import (
+    LOCK,
+    PARTIAL,
+    SET_ASIDE,
+    TEMPORARY,
+    DerivedScores,
+    Inventory,
+    Item,
+    Leftover,
+    leftover_partials,
+    measure,
+    now_at,
+)  # fmt: skip
+
+log = logging.getLogger("wee")
+
+DAY, HOUR = 86400.0, 3600.0
+
+STALE_SCORES, SUPERSEDED, FINISHED, DEAD_LOCK = (
+    "scores of entries that are gone", "superseded entry", "pieces of a finished entry", "lock of a dead process",
+)  # fmt: skip
+FOREIGN_LOCK = "lock of another machine, removed if it is not refreshed for a minute"
+
+
+@dataclass(frozen=True)
+class Removable:
+    """A file or folder that can be removed.
+
+    Attributes:
+        path: the file or folder.
+        why: what it is, and why it can be removed.
+        size: its size in bytes.
+        lock: the lock that must be taken first; None if there is none.
+        still: returns whether it can still be removed; asked once the lock is held.
+    """
+
+    path: Path
+    why: str
+    size: int
+    lock: Lock | None = None
+    still: Callable[[], bool] = lambda: True
+
+
+def removables(items: Iterable[Item]) -> list[Removable]:
+    """Return selected entries and unfinished entries as what can be removed."""
+    return [Removable(item.folder, item.place.path, item.size, item.lock) for item in items]
+
+
+def remove(things: Sequence[Removable], done: Callable[[int], None]) -> tuple[list[Removable], list[Removable]]:
+    """Remove files and folders. A folder is renamed first, so that nobody sees half of it.
+
+    Args:
+        things: what to remove.
+        done: called with the number of things that have been dealt with.
+
+    Returns:
+        (what was removed, what was kept because a live process holds its lock or has changed it).
+    """
+    removed: list[Removable] = []
+    free = [thing for thing in things if thing.lock is None]
+    locked: dict[Path, tuple[Lock, list[Removable]]] = {}
+    for thing in things:
+        if thing.lock is not None:
+            locked.setdefault(thing.lock.path, (thing.lock, []))[1].append(thing)
+    for thing in free:
+        removed += _remove(thing)
+        done(1)
+    for lock in each_acquired(lock for lock, _ in locked.values()):
+        for thing in locked[lock.path][1]:
+            removed += _remove(thing)
+            done(1)
+    gone = {id(thing) for thing in removed}
+    return removed, [thing for thing in things if id(thing) not in gone]
+
+
+def _remove(thing: Removable) -> list[Removable]:
+    if thing.lock is not None and thing.path == thing.lock.path:
+        return [thing]  # taking the lock has replaced the dead one, and releasing it removes it
+    if not thing.still():
+        return []
+    if thing.path.is_dir() and not thing.path.is_symlink():
+        aside = temporary_folder(thing.path)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                thing.path.rename(aside / "removed")
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    else:
+        thing.path.unlink(missing_ok=True)
+    return [thing]
+
+
+def garbage(
+    inventory: Inventory, partial_days: float | None = None, superseded: bool = False, temporary_hours: float = 1.0
+) -> list[Removable]:
+    """Return what dead processes and repairs have left behind.
+
+    Args:
+        inventory: what is in the store.
+        partial_days: the age in days from which unfinished entries are included; None for none.
+        superseded: whether entries are included that a newer entry of the same address, precision and dtype, of another
+            training recipe, replaces.
+        temporary_hours: the age in hours from which temporary files are included. Nothing tells whose they are.
+    """
+    now = now_at(inventory.root) if inventory.root.is_dir() else 0.0
+    found: list[Removable] = []
+    for leftover in inventory.leftovers:
+        if leftover.kind == SET_ASIDE:
+            found.append(Removable(leftover.path, leftover.kind, leftover.size))
+        elif leftover.kind == TEMPORARY and now - leftover.changed >= temporary_hours * HOUR:
+            found.append(_aged(leftover, leftover.kind))
+        elif leftover.kind == LOCK and leftover.lock is not None:
+            if leftover.lock.is_stale():
+                found.append(Removable(leftover.path, DEAD_LOCK, leftover.size, leftover.lock))
+            elif leftover.lock.elsewhere:
+                found.append(Removable(leftover.path, FOREIGN_LOCK, leftover.size, leftover.lock))
+    finished = {item.folder for item in inventory.items if not item.unfinished}
+    for leftover in leftover_partials(inventory):
+        age = (now - leftover.changed) / DAY
+        if leftover.path.with_name(leftover.path.name.removesuffix(".partial")) in finished:
+            found.append(_aged(leftover, FINISHED))
+        elif partial_days is not None and age >= partial_days:
+            found.append(_aged(leftover, f"{PARTIAL}, not continued for {age:.3g} days"))
+    found += [Removable(scores.folder, STALE_SCORES, scores.size) for scores in _stale_scores(inventory)]
+    found += [Removable(item.folder, SUPERSEDED, item.size, item.lock) for item in _old(inventory) if superseded]
+    return found
+
+
+def _aged(leftover: Leftover, why: str) -> Removable:
+    """Return a leftover that can be removed as long as nobody changes it."""
+    path, changed = leftover.path, leftover.changed
+    return Removable(path, why, leftover.size, leftover.lock, lambda: measure(path)[1] == changed)
+
+
+def _stale_scores(inventory: Inventory) -> Iterator[DerivedScores]:
+    """Yield scores of which an entry is gone or was made again. Those of entries whose manifest is damaged are kept."""
+    known = {
+        (str(item.entry.address), item.entry.key, item.entry.checksum) for item in inventory.items if item.entry is not None
+    }  # fmt: skip
+    unsure = {item.place.key for item in inventory.items if item.entry is None}
+    for scores in inventory.scores:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # damaged: computed again when it is needed
+            networks = json.loads((scores.folder / MANIFEST).read_text())["identity"]["networks"]
+            sources = [(str(address), str(key), int(checksum)) for address, key, checksum, *_ in networks]
+            if any(source not in known and source[1] not in unsure for source in sources):
+                yield scores
+
+
+def _old(inventory: Inventory) -> Iterator[Item]:
+    """Yield the entries that a newer entry of another training recipe replaces."""
+    newest: dict[tuple[Any, ...], Item] = {}
+    for item in inventory.items:
+        if (about := _recipe_of(item)) is not None:
+            other = newest.get(about[0])
+            if other is None or _created(item) > _created(other):
+                newest[about[0]] = item
+    for item in inventory.items:
+        if (about := _recipe_of(item)) is not None:
+            latest = newest[about[0]]
+            if latest is not item and _recipe_of(latest) != about and _created(item) < _created(latest):
+                yield item
+
+
+def _recipe_of(item: Item) -> tuple[tuple[Any, ...], str] | None:
+    """Return what entries have in common that replace each other, and the recipe; None if the recipe is not known."""
+    recipe = str(item.provenance.get("recipe") or "")
+    if not recipe:
+        return None
+    return (item.place.path, item.identity.get("precision"), item.manifest.get("dtype")), recipe
+
+
+def _created(item: Item) -> str:
+    return str(item.provenance.get("created", ""))
+
+
+def referring(keys: Mapping[str, str], files: Iterable[Path]) -> dict[Path, list[str]]:
+    """Return which files mention entries: those of sweeps and cascades.
+
+    Args:
+        keys: what messages call an entry, by its key.
+        files: JSON files to look into.
+
+    Returns:
+        The names of the mentioned entries, by file; without files that mention none.
+    """
+    mentioned = {}
+    for file in files:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = file.read_text()
+            if names := [name for key, name in keys.items() if f'"{key}"' in text]:
+                mentioned[file] = names
+    return mentioned
