@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+from importlib import import_module
 
 from wee.commands import COMMANDS, find_command, module_of
 from wee.commands.shorthand import ACTIONS, STORE, as_overrides
@@ -46,6 +47,13 @@ def main() -> None:
 
 
 def _run(command: str, arguments: list[str]) -> None:
+    if command == "doctor":
+        try:
+            import_module("wee.app.command")
+        except Exception as error:  # Hydra is missing or broken, which is what a doctor is asked about
+            from wee.doctor.bare import examine_without_hydra
+
+            sys.exit(examine_without_hydra(error, sys.argv[1:]))
     # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
     try:
         sys.argv = ["wee", *as_overrides(command, arguments)]

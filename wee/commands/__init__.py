@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "figure": "draw figures from the tables of one or many sweeps",
     "families": "show the costs of the networks of families",
     "store": "list, verify, remove, export and import entries of the store (wee store ls, verify, rm, gc, export, import)",
+    "doctor": "say what is wrong with an installation, and what to do about it",
     "data": "check that a data set exists and is complete (wee data check), or write images of it as files",
 }
 """A description of each command, by name."""

@@ -67,8 +67,15 @@ def as_overrides(command: str, arguments: Iterable[str]) -> list[str]:
     if command == "data":
         return given[1:] if given[:1] == ["check"] else given
     if command == "doctor":
-        return [f"{word[2:]}=true" if word.startswith("--") and word[2:] in _FLAGS else word for word in given]
+        return [_doctor(word) for word in given]
     return _store(given) if command == STORE else given
+
+
+def _doctor(word: str) -> str:
+    if word.startswith("--") and word[2:] in _FLAGS:
+        return f"{word[2:]}=true"
+    match = re.fullmatch(r"only=([a-z]+(?:,[a-z]+)+)", word)
+    return f"only=[{match[1]}]" if match else word
 
 
 def _store(given: list[str]) -> list[str]:
