@@ -34,7 +34,7 @@ def check_folders(surroundings: Surroundings) -> Iterator[Finding]:
         folder = surroundings.folder(name)
         if folder.exists() and not folder.is_dir():
             yield problem(
-                f"paths.{name} is {folder}, which is a file", "give a folder", f"wee doctor paths.{name}=FOLDER"
+                f"paths.{name} is {folder}, which is a file", f"give every command a folder: paths.{name}=FOLDER"
             )
             continue
         place = _existing(folder)
@@ -46,8 +46,8 @@ def check_folders(surroundings: Surroundings) -> Iterator[Finding]:
             what = f"{folder} cannot be written to" if place == folder else f"{folder} cannot be made in {place}"
             yield problem(
                 f"paths.{name}: {what} ({error}): reading works, commands that write there fail",
-                "change the permissions, or give another folder", f"wee doctor paths.{name}=FOLDER",
-            )  # fmt: skip
+                f"change the permissions, or give every command another folder: paths.{name}=FOLDER",
+            )
             continue
         free = float(shutil.disk_usage(place).free)
         text = f"paths.{name}: {folder}{state}, {in_bytes(free)} free"

@@ -29,7 +29,10 @@ def check_devices(surroundings: Surroundings) -> Iterator[Finding]:
     if devices is None or "error" in devices:
         error = (devices or {}).get("error", "")
         if error:
-            yield warning(f"torch cannot list devices: {error}", "use the CPU alone: train and evaluate take runtime.accelerator=cpu")
+            yield warning(
+                f"torch cannot list devices: {error}",
+                "use the CPU alone: train and evaluate take runtime.accelerator=cpu",
+            )
         elif "version" in torch:
             yield warning(f"listing devices {probe.ending}", "the driver may hang: see whether nvidia-smi answers")
         else:

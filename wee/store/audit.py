@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from wee.errors import WeeError
+from wee.identity import key_of
 from wee.store.derived import read_arrays
-from wee.store.entry import Damaged
+from wee.store.entry import MANIFEST, Damaged
 from wee.store.inventory import Inventory, Item
 from wee.store.writer import read_piece
 
@@ -125,11 +127,14 @@ def _examine_pieces(inventory: Inventory, item: Item) -> list[Damage]:
 def _examine_scores(folder: Path) -> list[Damage]:
     try:
         read_arrays(folder)
+        identity = json.loads((folder / MANIFEST).read_text())["identity"]
+        if not folder.name.endswith(f"-{key_of(identity)}"):
+            raise ValueError(f"{MANIFEST} is not what was written")
     except FileNotFoundError as error:
         if not folder.is_dir():  # removed meanwhile
             return []
         detail = f"{Path(str(error.filename)).name} is missing"
-    except (ValueError, KeyError, OSError, WeeError) as error:
+    except (ValueError, KeyError, TypeError, OSError, WeeError) as error:
         detail = str(error)
     else:
         return []
