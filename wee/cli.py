@@ -47,6 +47,10 @@ def main() -> None:
 
 
 def _run(command: str, arguments: list[str]) -> None:
+    try:
+        sys.argv = ["wee", *as_overrides(command, arguments)]
+    except ValueError as error:  # a WeeError
+        sys.exit(f"wee {command}: {error}")
     if command == "doctor":
         try:
             import_module("wee.app.command")
@@ -55,10 +59,6 @@ def _run(command: str, arguments: list[str]) -> None:
 
             sys.exit(examine_without_hydra(error, sys.argv[1:]))
     # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
-    try:
-        sys.argv = ["wee", *as_overrides(command, arguments)]
-    except ValueError as error:  # a WeeError
-        sys.exit(f"wee {command}: {error}")
     runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
 
 
