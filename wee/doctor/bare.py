@@ -31,7 +31,7 @@ def examine_without_hydra(error: Exception, arguments: Sequence[str]) -> int:
     report = examine(paths, [conf_dir()], given.get("full") == "true", TIMEOUT)
     broken = problem(
         f"no command of wee can run: {type(error).__name__}: {error}",
-        "install Hydra and what it needs again", "pip install --force-reinstall 'hydra-core<1.4' 'omegaconf<2.4' PyYAML",
+        "install Hydra and what it needs again", "pip install --force-reinstall 'hydra-core<1.5' 'omegaconf<2.5' PyYAML",
     )  # fmt: skip
     first = next(iter(report))
     report[first].insert(0, broken)

@@ -17,11 +17,11 @@ from wee.doctor.base import Finding, Surroundings, note, ok, problem, warning
 SHOWN = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "hydra-core", "omegaconf", "numpy", "pandas")
 """The packages whose versions are always reported."""
 
-UNTRIED = {
-    "hydra-core": ("1.4", "plug-ins need other versions, and private parts of Hydra may have moved"),
-    "omegaconf": ("2.4", "it reads some values of configs differently"),
-}
-"""From which version on packages have not been tried yet, and why that matters."""
+TRIED_EARLY = {"hydra-core": "1.4", "omegaconf": "2.4"}
+"""From which version on packages were tried with release candidates alone."""
+
+UNTRIED = {"hydra-core": "1.5", "omegaconf": "2.5"}
+"""From which version on packages have not been tried."""
 
 LEAST_PYTHON = (3, 11)
 
@@ -54,13 +54,19 @@ def check_versions(surroundings: Surroundings) -> Iterator[Finding]:
         python=python, wee=installed("wee"), **{name: version for name, version in versions.items()},
     )  # fmt: skip
     yield from _checkout()
-    for name, (first, why) in UNTRIED.items():
-        version = versions.get(name)
-        if version is not None and _numbers(version) >= _numbers(first):
+    for name, first in UNTRIED.items():
+        version = versions.get(name) or "0"
+        if _numbers(version) >= _numbers(first):
             yield warning(
-                f"{name} {version} has not been tried with this wee: {why}",
-                "if a command fails with an error in configs, install the version that is tried",
+                f"{name} {version} has not been tried with this wee, which may read configs differently with it",
+                "install a version that has been tried",
                 f"pip install '{name}<{first}'",
+            )
+        elif _numbers(version) >= _numbers(TRIED_EARLY[name]):
+            yield note(
+                f"{name} {version}: wee was tried with release candidates of {TRIED_EARLY[name]} only",
+                "nothing; if a command fails with an error in configs, report it, and go back to the older version",
+                f"pip install '{name}<{TRIED_EARLY[name]}'",
             )
 
 
