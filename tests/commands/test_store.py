@@ -126,7 +126,7 @@ def test_the_advice_on_a_damaged_checkpoint_works(place: Path, caplog: pytest.Lo
     flip(folder / checkpoints.WEIGHTS)
     with pytest.raises(WeeError, match=r"1 thing is damaged\n  checkpoint toy/made/s1/0-.*\n    repair: mv ") as error:
         run(place, "verify", "scale=s1", "member=0")
-    _, source, aside = str(error.value).split("repair: ")[1].partition(", and train")[0].split()
+    _, source, aside = str(error.value).split("repair: ")[1].partition(" && ")[0].split()
     Path(source).rename(aside)
     run(place, "verify")
 

@@ -219,9 +219,9 @@ def _checkpoints(cfg: StoreConfig) -> list[Examination]:
         if not detail or not folder.is_dir():
             return []
         words = [f"{name}={getattr(place, name)}" for name in ("dataset", "family", "scale", "member")]
+        aside = f"mv {shlex.quote(str(folder))} {shlex.quote(f'{folder.parent}/.{folder.name}.damaged')}"
         repair = (
-            f"mv {shlex.quote(str(folder))} {shlex.quote(f'{folder.parent}/.{folder.name}.damaged')}, and train the member "
-            f"again, with the overrides of its training if there were any: {shlex.join(['wee', 'train', *words])}"
+            f"{aside} && {shlex.join(['wee', 'train', *words])} (and the overrides of its training, if there were any)"
         )
         return [Damage(f"checkpoint {'/'.join((*folder.parts[-4:],))}", folder, detail, repair)]
 

@@ -26,14 +26,14 @@ _COLUMNS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "weights": (lambda record: record["weights"][:_SHOWN], "left"),
     "recipe": (lambda record: record["recipe"][:_SHOWN], "left"),
     "made by": (lambda record: record["made_by"], "left"),
-    "on": (lambda record: record["created"][:10], "left"),
-    "with": (lambda record: _versions(record["versions"]), "left"),
+    "made on": (lambda record: record["created"][:10], "left"),
+    "versions": (lambda record: _versions(record["versions"]), "left"),
     "costs": (lambda record: ", ".join(record["costs"]), "left"),
     "state": (lambda record: _state(record), "left"),
 }
 """The columns of the table: what each shows of a record, and how it is justified."""
 
-_LEFT_OUT = ("with", "recipe", "made by", "weights", "costs", "dtype", "on")
+_LEFT_OUT = ("versions", "recipe", "made by", "weights", "costs", "dtype", "made on")
 """Columns that a narrow terminal leaves out, the least important first."""
 
 _STYLES = {DAMAGED: "red", UNFINISHED: "yellow"}
