@@ -244,3 +244,16 @@ def test_selections_stay_the_text_that_was_written(given: list[str], expected: d
     cfg = composed("store", *as_overrides("store", given))
     assert isinstance(cfg, StoreConfig)
     assert cfg.select.given == expected
+
+
+def test_share_shows_what_it_saves_and_shares_when_asked(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    run(place, "share")
+    assert "24 arrays of 8 entries would become 6, which saves" in caplog.text
+    assert "add apply=true" in caplog.text
+    run(place, "share", "apply=true")
+    assert "shared 24 arrays as 6" in caplog.text
+    run(place, "verify")
+    assert "nothing is damaged" in caplog.text
+    run(place, "share")
+    assert "shared already" in caplog.text

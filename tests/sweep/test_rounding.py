@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.helpers.command_line import QUICK, SMALL, Wee
+from tests.helpers.configs import composed
+from wee.commands.evaluate import EvaluateConfig
 from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.method import summarise
@@ -55,3 +57,17 @@ def test_half_precision_is_another_entry_and_half_as_large(trained: Path, tmp_pa
 def test_a_storage_that_does_not_exist_is_refused(tmp_path: Path, wee: Wee) -> None:
     assert "float32, float16" in wee("evaluate", "storage=float8", cwd=tmp_path, code=1).stderr
     assert "float16, bfloat16" in wee("sweep", "rounding=int8", cwd=tmp_path, code=1).stderr
+
+
+def test_each_kind_of_split_may_have_a_type_of_its_own(tmp_path: Path, wee: Wee) -> None:
+    cfg = composed("evaluate", "storage={shift: float16, ood: float16}")
+    assert isinstance(cfg, EvaluateConfig)
+    assert cfg.storage == {
+        "train": "float32",
+        "val": "float32",
+        "test": "float32",
+        "ood": "float16",
+        "shift": "float16",
+    }
+    told = wee("evaluate", "storage={tests: float16}", cwd=tmp_path, code=1).stderr
+    assert "there is no kind of split 'tests' of storage; did you mean 'test'?" in told

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from omegaconf import MISSING
 
@@ -23,7 +23,7 @@ from wee.costs import COSTS
 from wee.costs.config import CostsConfig
 from wee.data.config import DatasetConfig
 from wee.data.roles import ood_sets, shifted_sets
-from wee.data.splits import SplitName
+from wee.data.splits import Kind, SplitName
 from wee.errors import WeeError, unknown
 from wee.identity import key_of
 
@@ -57,7 +57,8 @@ class EvaluateConfig(MembersConfig):
         batch_size: number of images in one forward pass.
         precision: numerical precision of forward passes, as Lightning's Trainer takes it.
         storage: the type in which logits are stored: "float32", or "float16", which is half as large and rounded
-            (`wee sweep rounding=float16` reports the effect on every number). Each type has its own entries.
+            (`wee sweep rounding=float16` reports the effect on every number). Each type has its own entries. A type for each
+            kind of split, `storage={shift: float16, ood: float16}`, leaves the others in float32.
         piece_samples: number of samples written at a time; null for pieces of about 16 MiB.
     """
 
@@ -66,19 +67,41 @@ class EvaluateConfig(MembersConfig):
     cost: CostsConfig = MISSING
     batch_size: int = 512
     precision: str = "32-true"
-    storage: str = "float32"
+    storage: Checked[dict[Kind, str]] = written(STORAGES[0])
     piece_samples: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.storage not in STORAGES:
-            raise unknown("storage", self.storage, STORAGES)
+        self.storage = _storages(self.storage)
         self.ood = ood_sets(self.ood, self.dataset)
         self.shift = shifted_sets(self.shift, self.dataset)
         for name in ("batch_size", "piece_samples"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise WeeError(f"{name} is {value}: it must be 1 or more")
+
+
+def _storages(written_storage: object) -> dict[Kind, str]:
+    """Return the type in which logits are stored, by kind of split.
+
+    Args:
+        written_storage: as a user writes it: a type, or a mapping from kinds of splits to types.
+
+    Raises:
+        WeeError: there is no such type or kind.
+    """
+    kinds = get_args(Kind)
+    if isinstance(written_storage, Mapping):
+        for kind in written_storage:
+            if kind not in kinds:
+                raise unknown("kind of split", kind, kinds, of="storage")
+        storages = {kind: str(written_storage.get(kind, STORAGES[0])) for kind in kinds}
+    else:
+        storages = dict.fromkeys(kinds, str(written_storage))
+    for storage in storages.values():
+        if storage not in STORAGES:
+            raise unknown("storage", storage, STORAGES)
+    return storages
 
 
 @dataclass(frozen=True)
@@ -250,7 +273,7 @@ class _Recorder:
 
         cfg, origin = self.cfg, entry.origin
         address = Address(cfg.dataset.name, cfg.family.name, origin.scale, origin.member, entry.split)
-        return address, origin.logits_identity(self.splits[entry.split], cfg.precision, cfg.storage)
+        return address, origin.logits_identity(self.splits[entry.split], cfg.precision, cfg.storage[entry.split.kind])
 
     def make(self, entry: Pending, writer: EntryWriter, done: Callable[[int], None]) -> None:
         """Record the missing samples of an entry, together with the other processes, and commit it.
@@ -323,7 +346,7 @@ class _Recorder:
         from wee.lit.record import Recording, record
 
         cfg, processes = self.cfg, self.processes
-        how = Recording(cfg.batch_size, cfg.precision, cfg.storage, processes.alone(cfg.runtime))
+        how = Recording(cfg.batch_size, cfg.precision, cfg.storage[entry.split.kind], processes.alone(cfg.runtime))
         record(
             self._network(entry.origin),
             self.splits[entry.split],

@@ -16,6 +16,7 @@ ACTIONS: Mapping[str, str] = {
     "verify": "compare every byte with its checksum; exit code 1 if anything is damaged",
     "rm": "remove the selected entries",
     "gc": "remove what interrupted runs and repairs have left behind",
+    "share": "keep labels, ids and groups that many entries have in common once",
     "export": "write the selected entries to one file, to carry them to another machine",
     "import": "copy the entries of such a file into the store",
 }

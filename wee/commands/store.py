@@ -23,6 +23,7 @@ from wee.commands import find_command, modules
 from wee.commands.shorthand import ACTIONS, DEFAULT_ACTION, STORE
 from wee.errors import WeeError, unknown
 from wee.store.query import Query
+from wee.store.shared import NAMES
 from wee.units import counted, in_bytes
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "verify": ("select",),
     "rm": ("select", "apply"),
     "gc": ("apply", "partial_days", "superseded", "temporary_hours"),
+    "share": ("select", "apply"),
     "export": ("select", "file"),
     "import": ("select", "file"),
 }
@@ -116,6 +118,10 @@ _EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "wee store gc": "show what would go",
         "wee store gc apply=true": "remove it",
         "wee store gc partial_days=30 apply=true": "also unfinished entries that nobody has continued for 30 days",
+    },
+    "share": {
+        "wee store share": "show how much smaller the store would become",
+        "wee store share apply=true": "make it smaller",
     },
     "export": {
         "wee store export all.weestore": "everything",
@@ -322,6 +328,37 @@ def _remove(cfg: StoreConfig, things: Sequence[Removable], noun: str, plural: st
         raise WeeError(f"{counted(len(kept), noun, plural)} kept, because a process is using them:\n{listed}")
 
 
+def share(cfg: StoreConfig) -> None:
+    """Keep labels, ids and groups that several entries have in common once, or show what that would save.
+
+    Raises:
+        WeeError: an entry is damaged.
+    """
+    from wee.store.inventory import take_inventory
+    from wee.store.shared import copies, share_arrays
+
+    inventory = take_inventory(Path(cfg.paths.store))
+    entries = [item.entry for item in inventory.select(cfg.select) if item.entry is not None]
+    pairs = [pair for entry in entries for pair in copies(inventory.root, entry.folder, entry.manifest["files"])]
+    targets = {target for _, target in pairs}
+    kept = sum({target: copy.stat().st_size for copy, target in pairs if not target.exists()}.values())
+    saved = sum(copy.stat().st_size for copy, _ in pairs) - kept
+    if not pairs:
+        log.info("every array that can be shared is shared already")
+    elif not cfg.apply:
+        log.info(
+            f"{counted(len(pairs), 'array', 'arrays')} of {counted(len(entries), 'entry', 'entries')} would become "
+            f"{len(targets):,}, which saves {in_bytes(saved)}. Nothing is changed yet: add apply=true to share them."
+        )
+    else:
+        for entry in entries:
+            entry.verify(*(name.removesuffix(".npy") for name in NAMES))
+        with progress("arrays") as bar:
+            task = bar.add_task("sharing", total=len(pairs))
+            freed = share_arrays(pairs, lambda number: bar.advance(task, number))
+        log.info(f"shared {counted(len(pairs), 'array', 'arrays')} as {len(targets):,}; {in_bytes(freed)} became free")
+
+
 def export(cfg: StoreConfig) -> None:
     """Write the selected entries to one file."""
     from wee.store.archive import check_target, export_entries
@@ -375,7 +412,7 @@ def import_entries(cfg: StoreConfig) -> None:
 
 
 _RUN: Mapping[str, Callable[[StoreConfig], None]] = {
-    "ls": ls, "verify": verify, "rm": rm, "gc": gc, "export": export, "import": import_entries,
+    "ls": ls, "verify": verify, "rm": rm, "gc": gc, "share": share, "export": export, "import": import_entries,
 }  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def export_entries(items: Sequence[Item], target: Path, done: Callable[[int], No
         WeeError: the file exists, an entry is damaged, or there is not enough space. No file is left.
     """
     check_target(target)
-    packed = [(item.folder, *_pack(item)) for item in items]
+    packed = [(item, *_pack(item)) for item in items]
     name, index = _index([entry for _, entry, _ in packed])
     size = _total_size(name, len(index), [entry for _, entry, _ in packed])
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,12 +128,12 @@ def export_entries(items: Sequence[Item], target: Path, done: Callable[[int], No
             temporary.open("wb") as file,
         ):
             file.write(_padded(_header(name, len(index)) + index))
-            for folder, entry, small in packed:
+            for item, entry, small in packed:
                 for part in entry.files:
                     file.write(_header(f"{entry.path}/{part.name}", part.size))
                     content = small.get(part.name)
                     if content is None:
-                        _copy_checked(folder / part.name, part, file, done)
+                        _copy_checked(_path_of(item, part.name), part, file, done)
                     else:
                         file.write(content)
                         done(len(content))
@@ -145,6 +145,10 @@ def export_entries(items: Sequence[Item], target: Path, done: Callable[[int], No
     except FileNotFoundError as error:
         raise WeeError(f"{error.filename} vanished while it was copied; nothing was written to {target}") from None
     return size
+
+
+def _path_of(item: Item, name: str) -> Path:
+    return item.entry.path_of(name) if item.entry is not None else item.folder / name
 
 
 def check_target(target: Path) -> None:

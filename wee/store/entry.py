@@ -18,6 +18,7 @@ from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.files import CHUNK, checksums
 from wee.store.costs import MeasuredCost, read_costs, set_damaged_aside, write_cost
+from wee.store.shared import NAMES, shared_path
 
 FORMAT = 2
 """Version of the format. Since version 2, there is no file of groups if every sample is its own group."""
@@ -248,8 +249,25 @@ class Entry:
         """The group of every sample [N], or its id if every sample is its own group; memory-mapped."""
         return self._map("groups" if "groups.npy" in self.manifest["files"] else "ids")
 
+    def path_of(self, name: str) -> Path:
+        """Return where a file of the entry is: in its folder, or among the arrays that several entries share.
+
+        Args:
+            name: name of a file in the manifest, such as "ids.npy".
+        """
+        path = self.folder / name
+        if name not in NAMES or path.is_file():
+            return path
+        root = self.folder.parents[len(self.address.folder.parts)]
+        shared = shared_path(root, name, self.manifest["files"][name])
+        return shared if shared.is_file() else path
+
     def _map(self, name: str) -> NDArray[Any]:
-        array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        file = f"{name}.npy"
+        try:
+            array: NDArray[Any] = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:  # it was shared at this moment
+            array = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
         return array
 
     def verify(self, *names: str) -> None:
@@ -264,16 +282,17 @@ class Entry:
         for name, expected in self.manifest["files"].items():
             if names and name.removesuffix(".npy") not in names:
                 continue
-            path = self.folder / name
+            path = self.path_of(name)
             if not path.is_file():
                 raise self._damaged(f"{name} is missing")
             if path.stat().st_size != expected["bytes"]:
                 raise self._damaged(f"{name} has {path.stat().st_size:,} bytes, {expected['bytes']:,} were written")
+            shown = name if path.parent == self.folder else f"{path}, which several entries share"
             for chunk, (actual, written) in enumerate(zip(checksums(path), expected["crc32"], strict=True)):
                 if actual != written:
                     first = chunk * CHUNK
                     last = min(first + CHUNK, expected["bytes"]) - 1
-                    raise self._damaged(f"in {name}, bytes {first:,} to {last:,} are not what was written")
+                    raise self._damaged(f"in {shown}, bytes {first:,} to {last:,} are not what was written")
 
     def _damaged(self, what: str) -> Damaged:
         command = self.manifest["provenance"]["command"]

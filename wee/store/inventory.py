@@ -20,7 +20,7 @@ import numpy as np
 from wee.errors import WeeError
 from wee.files import Lock
 from wee.identity import KEY_LENGTH
-from wee.store import costs, derived
+from wee.store import costs, derived, shared
 from wee.store.entry import Damaged, Entry
 from wee.store.query import Query
 from wee.store.store import lock_path
@@ -135,6 +135,7 @@ class Leftover:
 
 
 TEMPORARY, SET_ASIDE, LOCK, PARTIAL = "temporary file", "damaged entry or cost, set aside", "lock", "unfinished entry"
+SHARED = "shared array"
 """Kinds of leftovers."""
 
 
@@ -162,6 +163,7 @@ class Inventory:
         items: entries and unfinished entries, in the order in which they are listed.
         leftovers: what interrupted runs and repairs have left behind.
         scores: scores derived from entries.
+        shared: arrays of labels, ids and groups that several entries share.
         unknown: files and folders that wee does not write.
     """
 
@@ -169,6 +171,7 @@ class Inventory:
     items: list[Item] = field(default_factory=list)
     leftovers: list[Leftover] = field(default_factory=list)
     scores: list[DerivedScores] = field(default_factory=list)
+    shared: list[Leftover] = field(default_factory=list)
     unknown: list[Path] = field(default_factory=list)
 
     def select(self, query: Query) -> list[Item]:
@@ -224,6 +227,11 @@ def take_inventory(root: Path) -> Inventory:
         for path in _entries_of(folder):
             _sort(inventory, folder.relative_to(root).parts, path)
     inventory.items.sort(key=lambda item: item.place.order)
+    for path in _entries_of(root / shared.FOLDER):
+        if _HIDDEN.fullmatch(path.name):
+            inventory.leftovers.append(_leftover(path, TEMPORARY))
+        else:
+            inventory.shared.append(_leftover(path, SHARED))
     for path in _scores(root):
         hidden = _HIDDEN.fullmatch(path.name)
         if path.name.endswith(".lock"):
@@ -345,7 +353,7 @@ def visible_damage(entry: Entry) -> str:
     """Return what shows to be damaged in an entry without reading its arrays; empty if nothing does."""
     for name, expected in entry.manifest["files"].items():
         try:
-            size = (entry.folder / name).stat().st_size
+            size = entry.path_of(name).stat().st_size
         except FileNotFoundError:
             return f"{name} is missing"
         if size != expected["bytes"]:

@@ -26,13 +26,15 @@ from wee.store.inventory import (
     measure,
     now_at,
 )  # fmt: skip
+from wee.store.shared import shared_path
 
 log = logging.getLogger("wee")
 
 DAY, HOUR = 86400.0, 3600.0
 
-STALE_SCORES, SUPERSEDED, FINISHED, DEAD_LOCK = (
+STALE_SCORES, SUPERSEDED, FINISHED, DEAD_LOCK, UNUSED = (
     "scores of entries that are gone", "superseded entry", "pieces of a finished entry", "lock of a dead process",
+    "shared array of entries that are gone",
 )  # fmt: skip
 FOREIGN_LOCK = "lock of another machine, removed if it is not refreshed for a minute"
 
@@ -136,6 +138,10 @@ def garbage(
             found.append(_aged(leftover, FINISHED))
         elif partial_days is not None and age >= partial_days:
             found.append(_aged(leftover, f"{PARTIAL}, not continued for {age:.3g} days"))
+    used = _shared_by_entries(inventory)
+    for leftover in inventory.shared if used is not None else []:
+        if leftover.path not in (used or ()) and now - leftover.changed >= temporary_hours * HOUR:
+            found.append(_aged(leftover, UNUSED))
     found += [Removable(scores.folder, STALE_SCORES, scores.size) for scores in _stale_scores(inventory)]
     found += [Removable(item.folder, SUPERSEDED, item.size, item.lock) for item in _old(inventory) if superseded]
     return found
@@ -145,6 +151,17 @@ def _aged(leftover: Leftover, why: str) -> Removable:
     """Return a leftover that can be removed as long as nobody changes it."""
     path, changed = leftover.path, leftover.changed
     return Removable(path, why, leftover.size, leftover.lock, lambda: measure(path)[1] == changed)
+
+
+def _shared_by_entries(inventory: Inventory) -> set[Path] | None:
+    """Return the shared arrays that entries may use; None if that cannot be known, because a manifest is damaged."""
+    used = set()
+    for item in inventory.items:
+        if item.entry is None and not item.unfinished:
+            return None
+        for name, about in item.manifest.get("files", {}).items():
+            used.add(shared_path(inventory.root, name, about))
+    return used
 
 
 def _stale_scores(inventory: Inventory) -> Iterator[DerivedScores]:

@@ -136,6 +136,7 @@ def summary(inventory: Inventory, items: Sequence[Item]) -> dict[str, Any]:
         "unfinished": sum(item.unfinished for item in items),
         "damaged": sum(bool(item.damage) for item in items),
         "bytes": sum(item.size for item in items),
+        "shared_bytes": sum(array.size for array in inventory.shared),
         "derived_scores": len(inventory.scores),
         "derived_scores_bytes": sum(scores.size for scores in inventory.scores),
         "leftovers": dict(leftovers),
@@ -153,6 +154,8 @@ def summary_lines(inventory: Inventory, items: Sequence[Item]) -> list[str]:
     lines = [f"{head} in {inventory.root}: {in_bytes(numbers['bytes'])}"]
     if numbers["damaged"]:
         lines.append(f"{numbers['damaged']:,} damaged: `wee store verify` says how to repair them")
+    if numbers["shared_bytes"]:
+        lines.append(f"labels, ids and groups that entries share: {in_bytes(numbers['shared_bytes'])}")
     if numbers["derived_scores"]:
         lines.append(
             f"scores that sweeps derived from entries: {in_bytes(numbers['derived_scores_bytes'])} "

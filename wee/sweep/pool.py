@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.costs import MACS
-from wee.data.splits import SplitName
+from wee.data.splits import PARTS, SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
 from wee.sweep.cells import FAMILIES, SCALES
@@ -233,11 +233,15 @@ def _costs(entries: Sequence[Entry], name: str, conditions: Mapping[str, Any]) -
 
 
 def _check_same_network(entries: Sequence[Entry]) -> None:
-    """Check that the entries of all splits come from the same network: a threshold set with one does not fit another."""
+    """Check that the entries of all splits come from the same network: a threshold set with one does not fit another.
+
+    Logits of OOD sets and shifted sets may be stored in another type than those of the ID data.
+    """
     first = entries[0]
     for entry in entries[1:]:
         identities = [compared.manifest["identity"] for compared in (first, entry)]
-        names = ("weights", "architecture", "transform", "precision", "dtype")
+        names = ["weights", "architecture", "transform", "precision"]
+        names += ["dtype"] if entry.address.split.kind in PARTS and first.address.split.kind in PARTS else []
         different = [name for name in names if identities[0].get(name) != identities[1].get(name)]
         if not different:
             continue

@@ -1,0 +1,137 @@
+"""Labels, ids and groups that are kept once for all members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.broken import entry_folder, flip
+from tests.helpers.stores import fill_store
+from wee.store import Entry, LogitStore
+from wee.store.archive import Archive, export_entries
+from wee.store.entry import Damaged
+from wee.store.inventory import Inventory, take_inventory
+from wee.store.removal import UNUSED, garbage
+from wee.store.shared import FOLDER, copies, share_arrays, shared_path
+
+ARRAYS = ("logits", "labels", "ids", "groups")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LogitStore:
+    return fill_store(tmp_path / "store", members=2, scales=("s1", "s2"), count=20)
+
+
+def entries(store: LogitStore) -> list[Entry]:
+    return [item.entry for item in take_inventory(store.root).items if item.entry is not None]
+
+
+def pairs(store: LogitStore) -> list[tuple[Path, Path]]:
+    return [pair for one in entries(store) for pair in copies(store.root, one.folder, one.manifest["files"])]
+
+
+def share(store: LogitStore) -> int:
+    return share_arrays(pairs(store), lambda number: None)
+
+
+def contents(store: LogitStore) -> dict[str, list[np.ndarray]]:  # type: ignore[type-arg]
+    return {str(entry.address): [np.array(getattr(entry, name)) for name in ARRAYS] for entry in entries(store)}
+
+
+def size(store: LogitStore) -> int:
+    return sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file())
+
+
+def test_entries_read_the_same_arrays_from_fewer_files(store: LogitStore) -> None:
+    before, size_before = contents(store), size(store)
+    freed = share(store)
+    after = contents(store)
+    assert after.keys() == before.keys()
+    for address, arrays in after.items():
+        assert all((one == other).all() for one, other in zip(arrays, before[address], strict=True))
+    assert len(list((store.root / FOLDER).iterdir())) == 6  # three arrays of val and of test
+    assert size(store) == size_before - freed
+    assert freed > 0
+    for entry in entries(store):
+        entry.verify()
+        assert isinstance(entry.ids, np.memmap)
+        assert sorted(path.name for path in entry.folder.glob("*.npy")) == ["logits.npy"]
+    assert share(store) == 0
+
+
+def test_what_differs_is_not_shared_even_if_its_name_would_be_the_same(store: LogitStore) -> None:
+    (copy, target), *_ = pairs(store)
+    target.parent.mkdir()
+    target.write_bytes(copy.read_bytes()[:-1] + b"x")
+    before = contents(store)
+    share(store)
+    assert copy.exists()
+    after = contents(store)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
+
+
+def test_an_interruption_loses_nothing(store: LogitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(store)
+    calls, original = 0, Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        original(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
+            share(store)
+    for stage in range(2):
+        after = contents(store)
+        assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True)), stage
+        share(store)
+
+
+def test_damage_of_a_shared_array_is_noticed_and_named(store: LogitStore) -> None:
+    share(store)
+    folder = entry_folder(store, "toy/made/s1/0/val")
+    shared = shared_path(store.root, "labels.npy", Entry.open(folder).manifest["files"]["labels.npy"])
+    flip(shared, -3)
+    with pytest.raises(Damaged, match=f"{shared.name}, which several entries share, bytes"):
+        Entry.open(folder).verify()
+    shared.unlink()
+    damaged = {item.place.path: item.damage for item in take_inventory(store.root).items if item.damage}
+    assert damaged["toy/made/s1/0/val"] == "labels.npy is missing"
+    assert "toy/made/s1/0/test" not in damaged
+
+
+def test_exported_entries_are_whole(store: LogitStore, tmp_path: Path) -> None:
+    before = contents(store)
+    share(store)
+    file = tmp_path / "all.weestore"
+    export_entries(take_inventory(store.root).items, file, lambda count: None)
+    other = LogitStore(tmp_path / "other")
+    with Archive(file) as archive:
+        assert all(why == "" for _, why in archive.import_into(other, archive.entries, lambda count: None))
+    after = contents(other)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
+
+
+def unused(inventory: Inventory) -> list[Path]:
+    return [thing.path for thing in garbage(inventory, temporary_hours=0) if thing.why == UNUSED]
+
+
+def test_shared_arrays_go_with_the_last_entry_that_uses_them(store: LogitStore) -> None:
+    share(store)
+    inventory = take_inventory(store.root)
+    assert unused(inventory) == []
+    for item in inventory.items:
+        if item.place.split == "val":
+            for path in item.folder.iterdir():
+                path.unlink()
+            item.folder.rmdir()
+    left = unused(take_inventory(store.root))
+    assert sorted(path.name.partition("-")[0] for path in left) == ["groups", "ids", "labels"]
+    (entry_folder(store, "toy/made/s1/0/test") / "manifest.json").write_text("{}")
+    assert unused(take_inventory(store.root)) == [], "an entry that cannot be read may use them"
