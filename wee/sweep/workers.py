@@ -8,6 +8,7 @@ Linux, where forking is not safe) map its arrays from a temporary file.
 
 from __future__ import annotations
 
+import gc
 import logging
 import mmap
 import multiprocessing
@@ -173,6 +174,9 @@ class _Team(Generic[R]):
                     self._give(worker)
             yield results.pop(number)
         aside.join()
+        for worker in self._workers:
+            worker.connection.close()  # the process ends by itself
+        self._workers.clear()
 
     def _ready(self) -> list[_Worker]:
         ready = wait([worker.connection for worker in self._workers])
@@ -212,7 +216,7 @@ class _Team(Generic[R]):
         return worker.held.popleft(), result
 
     def _end(self) -> None:
-        """End the processes. None of them has anything to finish."""
+        """End the processes that are still at work."""
         for worker in self._workers:
             worker.connection.close()
             worker.process.terminate()
@@ -259,6 +263,7 @@ def _serve(connection: Connection, inherited: Sequence[Connection], source: Any,
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for end in inherited:
         end.close()
+    gc.freeze()  # the collector does not touch, and so copy, what was inherited
     records = _records()
     use_at_most(share)
     if "torch" in sys.modules:  # threads of OpenMP do not survive a fork
