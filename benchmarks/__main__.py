@@ -1,14 +1,14 @@
-"""`python -m benchmarks [sweep] [evaluate] [export] [--folder FOLDER]`: all of it, or a part."""
+"""`python -m benchmarks [sweep] [evaluate] [train] [export] [--folder FOLDER]`: all of it, or a part."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks import evaluate, export, sweep
+from benchmarks import evaluate, export, sweep, train
 from benchmarks.report import Report
 
-PARTS = {"sweep": sweep.run, "evaluate": evaluate.run, "export": export.run}
+PARTS = {"sweep": sweep.run, "evaluate": evaluate.run, "train": train.run, "export": export.run}
 
 
 def main() -> None:
