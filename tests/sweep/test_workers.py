@@ -222,7 +222,9 @@ def test_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SweepRuntimeConfig().processes_for(1e4) == 2
     assert command.jobs_at_once() == 1
     for count in (0, -2):
-        with pytest.raises(WeeError, match=f"runtime.processes is {count}: it is a number of processes, counted from 1"):
+        with pytest.raises(
+            WeeError, match=f"runtime.processes is {count}: it is a number of processes, counted from 1"
+        ):
             SweepRuntimeConfig(processes=count)
 
 
