@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scale [--rate RATE]`: what ImageNet-C needs in disk, time, memory and jobs; it prints docs/scale.md.
+"""`python -m benchmarks.scale [--rate RATE]`: what ImageNet-C needs: the page docs/scale.md.
 
 The numbers are computed from the measurements in `benchmarks/scale.json`, which `make bench SCALE=scaling` makes, and from a
 rate of evaluation that depends on the device and the network.
@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MEASUREMENTS = Path(__file__).with_name("scale.json")
+TEMPLATE = Path(__file__).with_name("scale_page.md")
+ALONG = ("images", "sets", "members", "scales")
 RATES = (100.0, 1_000.0, 10_000.0)
 """Rates of evaluation for which the page has a time, in images a second."""
 
@@ -133,78 +135,44 @@ def page(measurements: dict[str, Any], rates: Sequence[float] = RATES) -> str:
         measurements: the content of `MEASUREMENTS`.
         rates: images a second of one device.
     """
-    everything = measurements["measured"]
+    everything, scoring = measurements["measured"], measurements["scoring"]
     single = [one for one in everything if one["size"]["processes"] == 1]
-    typical, least, most = (Model.of(single, pick) for pick in (_median, min, max))
-    study, tenth = Study(), Study(images=5_000, clean=10_000, classes=50)
-    models = (typical, least, most)
-    seconds = sorted(model.sweep_seconds(study) for model in models)
-    small = sorted(model.sweep_seconds(tenth) for model in models)
-    memory = sorted(model.sweep_bytes(study) for model in models)
-    lines = [
-        "# Scale: what ImageNet-C needs",
-        "",
-        "This page is printed by `python -m benchmarks.scale`, and a test compares it with the command. It computes from measured rates what an evaluation on",
-        f"ImageNet-C needs: {study.sets} corrupted sets of {study.images:,} images and {study.clean:,} clean ones (validation and test), {study.classes:,} classes, {study.members} members of {study.scales} scales. Nobody has",
-        "run it at this size with `wee`: the numbers are extrapolated from a synthetic run at a tenth of it.",
-        "",
-        f"Measured on {measurements['machine']}, on {measurements['date']}, by `make bench SCALE=scaling`.",
-        "",
-        "## Disk",
-        "",
-        "| what | float16 | float32 |",
-        "| --- | ---: | ---: |",
-        f"| logits of one member on all sets | {_gb(study.logits(2) / study.members / study.scales)} | {_gb(study.logits(4) / study.members / study.scales)} |",
-        f"| logits of all {study.members * study.scales} members | {_gb(study.logits(2))} | {_gb(study.logits(4))} |",
-        f"| what sweeps keep of them (`.scores`) | {_gb(study.kept())} | {_gb(study.kept())} |",
-        "",
-        f"`.scores` is for {study.summaries} sets of members at each scale (each member, each pair) and one score. It can be deleted at any time. `wee sweep rounding=float16` says what",
-        "half precision changes in every number.",
-        "",
-        "## Evaluation",
-        "",
-        f"{study.evaluations / 1e6:,.0f} million images are evaluated. The rate depends on the network and the device; `make bench` and the progress bar of `wee evaluate` say what yours is.",
-        "",
-        "| images a second on one device | one member | all members, one device | all members, eight devices |",
-        "| ---: | ---: | ---: | ---: |",
-        *_evaluations(study, rates),
-        "",
-        f"Each member is one job, so there are {study.members * study.scales} jobs of `wee evaluate` (and as many of `wee train`). A job that is killed goes on from its last piece.",
-        "",
-        "## Sweep",
-        "",
-        f"A warm sweep of {study.settings} settings at each scale (single models, ensembles of two, windows of width 0.2 in both orders, two tasks, one score, no intervals),",
-        "by one process:",
-        "",
-        "| | time | peak memory |",
-        "| --- | ---: | ---: |",
-        f"| extrapolated to ImageNet-C | {_minutes(seconds[1])} ({_minutes(seconds[0])} to {_minutes(seconds[2])}) | {_gb(memory[1])} ({_gb(memory[0])} to {_gb(memory[2])}) |",
-        f"| a tenth of it, from the same rates | {_minutes(small[1])} ({_minutes(small[0])} to {_minutes(small[2])}) | {_gb(typical.sweep_bytes(tenth))} |",
-        "",
-        "In brackets: the same from the fastest and from the slowest round of every measurement. "
-        f"The time of a sweep is modelled as {typical.seconds[0]:.2f} s + {1e3 * typical.seconds[1]:.2f} ms for each setting and",
-        f"split + {1e9 * typical.seconds[2]:.0f} ns for each setting and image; a measured median deviates from it by up to {100 * typical.error(single):.0f} %. The first sweep also scores the logits, which",
-        f"takes about as long as reading them once: {_minutes(study.logits(2) / measurements['reading'])} for float16 at {measurements['reading'] / GB:.1f} GB/s.",
-        "",
-        "Intervals (`bootstrap.resamples`) multiply the time: each resample costs about a quarter of the number itself, so that 1,000 of them take some 250 times as",
-        "long. Choose sets and settings for them, and `runtime.processes`.",
-        "",
-        "## Measurements",
-        "",
-        "Medians of the rounds, the fastest and the slowest round in brackets. The last column is the peak memory of the largest process. Logits have 50 classes, because a warm sweep does not",
-        "read them.",
-        "",
-        "| varied | images in a set | sets | members | scales | processes | settings | time | memory |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        *_measured(everything),
-        "",
-        "Growth between the ends, as a power of what is varied: "
-        + ", ".join(
-            f"{along} {_power(everything, along):.2f}" for along in ("images", "sets", "members", "scales", "processes")
-        )
-        + ".",
-    ]
-    return "\n".join(lines) + "\n"
+    models = [Model.of(single, pick) for pick in (_median, min, max)]
+    typical, study = models[0], Study()
+    tenth = replace(study, images=study.images // 10, clean=study.clean // 10)
+    all_members = study.members * study.scales
+    each = [taken / scoring["images"] for taken in scoring["seconds"]]
+    one, two = (_median(pair["seconds"]) for pair in everything if pair["along"] == "processes")
+    values = {
+        **asdict(study),
+        "machine": measurements["machine"],
+        "date": measurements["date"],
+        "count": all_members,
+        "member16": _gb(study.logits(2) / all_members),
+        "member32": _gb(study.logits(4) / all_members),
+        "logits16": _gb(study.logits(2)),
+        "logits32": _gb(study.logits(4)),
+        "kept": _gb(study.kept()),
+        "evaluations": study.evaluations / 1e6,
+        "rates": "\n".join(_evaluations(study, rates)),
+        "scoring": _spread([study.samples * study.scales * pick(each) for pick in (_median, min, max)], _time),
+        "time": _spread([model.sweep_seconds(study) for model in models], _time),
+        "memory": _spread([model.sweep_bytes(study) for model in models], _gb),
+        "small_time": _spread([model.sweep_seconds(tenth) for model in models], _time),
+        "small_memory": _spread([model.sweep_bytes(tenth) for model in models], _gb),
+        "start": typical.seconds[0],
+        "split": 1e3 * typical.seconds[1],
+        "sample": 1e9 * typical.seconds[2],
+        "error": 100 * typical.error(single),
+        "bytes": typical.memory[1],
+        "reading": _time(study.logits(4) / 500e6),
+        "two": two / one,
+        "rounds": len(everything[0]["seconds"]),
+        "measured_classes": measurements["classes"],
+        "measured": "\n".join(_measured(everything)),
+        "powers": ", ".join(f"{along} {_power(everything, along):.2f}" for along in ALONG),
+    }
+    return TEMPLATE.read_text().format_map(values)
 
 
 def _evaluations(study: Study, rates: Sequence[float]) -> Iterator[str]:
@@ -239,8 +207,13 @@ def _gb(count: float) -> str:
     return f"{count / GB:,.0f} GB" if count >= 10 * GB else f"{count / GB:,.1f} GB"
 
 
-def _minutes(taken: float) -> str:
+def _time(taken: float) -> str:
     return f"{taken / 60:,.1f} min" if taken < 2 * HOUR else f"{taken / HOUR:,.1f} h"
+
+
+def _spread(values: Sequence[float], write: Callable[[float], str]) -> str:
+    """Return a typical value, and the smallest and the largest of all values in brackets."""
+    return f"{write(values[0])} ({write(min(values))} to {write(max(values))})"
 
 
 def main() -> None:
