@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -21,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.data import SCALE, make
-from benchmarks.report import Report, Row, machine, seconds
+from benchmarks.report import Report, Row, machine, run_measured, seconds
 from wee.app.console import progress
 from wee.data.splits import TEST
 from wee.method import summarise
@@ -29,7 +27,7 @@ from wee.store import Address, LogitStore
 
 CLASSES, IMAGES, SETS, MEMBERS = 50, 5_000, 75, 4
 SCALES = ("s1", "s2", "s3", "s4", "s5")
-ROUNDS = 3
+ROUNDS = 2
 SCORED = 20_000
 RESULT = "scaling.json"
 
@@ -62,7 +60,6 @@ class Measured:
         size: the size of the sweep.
         seconds: the time of each round of the warm command.
         memory: the peak memory of the largest process in each round, in bytes.
-        cold: the time of the first sweep, which scores the logits, in seconds.
         settings: number of settings of the sweep.
     """
 
@@ -70,7 +67,6 @@ class Measured:
     size: Size
     seconds: list[float]
     memory: list[int]
-    cold: float
     settings: int
 
 
@@ -78,7 +74,7 @@ VARIED = {
     "images": [Size(images=count) for count in (1_250, 2_500, IMAGES)],
     "sets": [Size(sets=count) for count in (5, 25, SETS)],
     "members": [Size(members=count) for count in (2, 3, MEMBERS)],
-    "scales": [Size(scales=count) for count in (1, 2, len(SCALES))],
+    "scales": [Size(scales=count) for count in (1, len(SCALES))],
     "processes": [Size(scales=len(SCALES), processes=count) for count in (1, 2)],
 }
 
@@ -104,7 +100,6 @@ def run(folder: Path, report: Report) -> None:
             size,
             [taken for taken, _ in rounds[size][1:]],
             [memory for _, memory in rounds[size][1:]],
-            rounds[size][0][0],
             settings[size],
         )
         for along, varied in VARIED.items()
@@ -178,13 +173,7 @@ def _sweep(place: Path, size: Size) -> tuple[float, int]:
         "window.width=0.2", "score.exit=msp", "score.evaluation=msp", f"paths.outputs={place}",
         f"runtime.processes={size.processes}",
     ]  # fmt: skip
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    taken = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"this failed: {' '.join(command)}")
-    return taken, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return run_measured(command)
 
 
 def _settings(place: Path) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +16,7 @@ import pandas as pd
 
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
-from benchmarks.report import Report, Row, seconds
+from benchmarks.report import Report, Row, run_measured, seconds
 from wee.data.splits import SplitName
 from wee.method import (
     CONVENTIONS,
@@ -233,13 +231,7 @@ def _sweep(folder: Path, *overrides: str) -> tuple[float, int]:
     """Seconds and peak memory in bytes of the whole command; of several processes, the memory of the largest."""
     shutil.rmtree(folder / "sweeps" / "bench", ignore_errors=True)
     command = [sys.executable, "-m", "wee", "sweep", *OVERRIDES, f"paths.outputs={folder}", *overrides]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    taken = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"this failed: {' '.join(command)}")
-    return taken, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return run_measured(command)
 
 
 def _baseline(folder: Path, table: pd.DataFrame) -> tuple[float, int]:

@@ -20,7 +20,7 @@ from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from torch import nn
 from torch.utils.data import DataLoader
 
-from benchmarks.report import Report, Row
+from benchmarks.report import Report, Row, seconds
 from wee.app.console import progress
 from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.lit.fit import train_member
@@ -64,22 +64,26 @@ def run(folder: Path, report: Report) -> None:
 def _measured(case: Case, folder: Path) -> Row:
     """Time both loops in turns, after a warm-up round, and return their medians with the spread of the ratio."""
     root = _images(folder / f"images-{case.side}", case)
-    loops: dict[str, Callable[[Case, Path, Path], float]] = {"bare": _bare, "wee": _wee}
+    loops: dict[str, Callable[[Case, Path, Path], list[float]]] = {"bare": _bare, "wee": _wee}
     times: dict[str, list[float]] = {name: [] for name in loops}
+    first: dict[str, list[float]] = {name: [] for name in loops}
     with progress("rounds") as bar:
         task = bar.add_task(f"training {case.model}", total=(ROUNDS + 1) * len(loops))
         for number in range(ROUNDS + 1):
             for name, loop in loops.items():
                 taken = loop(case, root, folder)
                 if number:  # the first round warms up
-                    times[name].append(taken)
+                    times[name].append(taken[-1] - taken[0])
+                    first[name].append(taken[0])
                 bar.advance(task)
     ours, plain = (statistics.median(times[name]) for name in ("wee", "bare"))
     ratios = [bare / wee for wee, bare in zip(times["wee"], times["bare"], strict=True)]
-    count = case.batch * case.steps
+    count = case.batch * (case.steps - 1)
+    starts = [seconds(statistics.median(first[name])) for name in ("wee", "bare")]
     note = (
         f"{count:,} PNG files of {case.side} px, {case.model} at {case.size} px, batch {case.batch}, fp32, no worker: "
-        f"{count / ours:,.0f} and {count / plain:,.0f} images/s; ratio of a pair from {min(ratios):.3f} to {max(ratios):.3f}"
+        f"{count / ours:,.0f} and {count / plain:,.0f} images/s; ratio of a pair from {min(ratios):.3f} to {max(ratios):.3f}; "
+        f"up to the first step, which is not counted, {starts[0]} and {starts[1]}"
     )
     return Row(f"training {case.model}", ours, f"a bare PyTorch loop (median of {ROUNDS})", plain, note)
 
@@ -88,8 +92,8 @@ def _trainer(case: Case) -> TrainerConfig:
     return TrainerConfig(name="bench", steps=case.steps, batch_size=case.batch, lr=1e-3, warmup=0.15)
 
 
-def _wee(case: Case, root: Path, folder: Path) -> float:
-    """Train with `wee`, and return the seconds that it gives for the training: no building, validation or saving."""
+def _wee(case: Case, root: Path, folder: Path) -> list[float]:
+    """Train with `wee`, and return when each step ended, in seconds from the start; building the network is included."""
     place = folder / "trained"
     shutil.rmtree(place, ignore_errors=True)
     dataset = ImagesConfig(
@@ -99,15 +103,17 @@ def _wee(case: Case, root: Path, folder: Path) -> float:
     family = FamilyConfig(name="bench", scales={"s": scale})
     recipe = Recipe(dataset, family, _trainer(case), "s", 0)
     runtime = RuntimeConfig(accelerator="cpu")
-    about = train_member(
-        recipe, dataset.split("train"), dataset.split("val"), place / "member", runtime, [], lambda steps: None
-    )
-    return float(about["seconds"])
+    train, val = dataset.split("train"), dataset.split("val")
+    ends: list[float] = []
+    start = time.perf_counter()
+    done = lambda steps: ends.append(time.perf_counter() - start)  # noqa: E731
+    train_member(recipe, train, val, place / "member", runtime, [], done)
+    return ends
 
 
-def _bare(case: Case, root: Path, folder: Path) -> float:
-    """Train with a loop as one would write it without a framework, and return its seconds."""
-    config = _trainer(case)
+def _bare(case: Case, root: Path, folder: Path) -> list[float]:
+    """Train with a loop as one would write it without a framework; see `_wee` for what is returned."""
+    config, ends, start = _trainer(case), list[float](), time.perf_counter()
     torch.manual_seed(0)
     network: Any = timm.create_model(case.model, num_classes=CLASSES).to(memory_format=torch.channels_last).train()
     optimizer = create_optimizer_v2(network, opt=config.optimizer, lr=config.lr, weight_decay=config.weight_decay)
@@ -117,7 +123,6 @@ def _bare(case: Case, root: Path, folder: Path) -> float:
     loss = nn.CrossEntropyLoss()
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     transform = create_transform((3, case.size, case.size), interpolation="bicubic", mean=mean, std=std, crop_pct=0.875)
-    start = time.perf_counter()
     loader = DataLoader(
         ImageDataset(str(root / "train"), transform=transform), case.batch, shuffle=True, drop_last=True
     )
@@ -126,7 +131,8 @@ def _bare(case: Case, root: Path, folder: Path) -> float:
         loss(network(images.to(memory_format=torch.channels_last)), labels).backward()
         optimizer.step()
         schedule.step()
-    return time.perf_counter() - start
+        ends.append(time.perf_counter() - start)
+    return ends
 
 
 def _images(root: Path, case: Case) -> Path:
