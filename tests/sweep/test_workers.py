@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -34,6 +35,7 @@ from wee.sweep.config import (
     SweepRuntimeConfig,
     TaskConfig,
     ValidationStudyConfig,
+    WindowConfig,
 )
 from wee.sweep.results import TABLE, save
 from wee.sweep.run import Result, compute
@@ -103,6 +105,7 @@ def test_several_processes_compute_the_results_of_one(
     monkeypatch.setattr(workers, "START", start)
     networks = pool(store, "s1", splits=SPLITS)
     wanted = small(
+        window=WindowConfig([0.1, 0.2, 0.4]),
         ensemble=EnsembleConfig(temperature=start == "fork"),
         task=TaskConfig(["cov@20"], ["aurc", f"{plugin}:Calm", "certified@40"]),
         bootstrap=BootstrapConfig(3),
@@ -143,7 +146,7 @@ def test_a_failure_in_another_process_is_reported_like_one_in_this(store: LogitS
             compute(networks, with_metric(f"{plugin}:Refuses"), processes=processes)
     with pytest.raises(RuntimeError, match=r"(?s)return 1 / 0.*ZeroDivisionError"):
         compute(networks, with_metric(f"{plugin}:Breaks"), processes=2)
-    assert not workers.multiprocessing.active_children()
+    assert _until(lambda: not multiprocessing.active_children())
 
 
 def test_a_killed_process_is_reported(store: LogitStore, plugin: str) -> None:
@@ -152,7 +155,7 @@ def test_a_killed_process_is_reported(store: LogitStore, plugin: str) -> None:
     )
     with pytest.raises(WeeError, match=message.replace("processes=1", "runtime.processes=1")):
         compute(pool(store, "s1"), with_metric(f"{plugin}:Dies"), processes=2)
-    assert not workers.multiprocessing.active_children()
+    assert _until(lambda: not multiprocessing.active_children())
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

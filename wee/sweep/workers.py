@@ -174,8 +174,11 @@ class _Team(Generic[R]):
                     self._give(worker)
             yield results.pop(number)
         aside.join()
-        for worker in self._workers:
-            worker.connection.close()  # the process ends by itself
+        for (
+            worker
+        ) in self._workers:  # they wait for work, and there is none; how long their memory takes does not matter
+            worker.connection.close()
+            worker.process.terminate()
         self._workers.clear()
 
     def _ready(self) -> list[_Worker]:
