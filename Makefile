@@ -122,8 +122,8 @@ ifeq ($(DATASET),digits)
 	$(WEE) evaluate family=$(FAMILY)
 endif
 
-bench: install  ## how fast, against baselines timed in the same run (2 GB of synthetic logits in outputs/bench)
-	$(BIN)/python -m benchmarks
+bench: install  ## how fast, against baselines timed in the same run (2 GB in outputs/bench); SCALE=scaling: larger sweeps
+	$(BIN)/python -m benchmarks $(SCALE)
 
 # Tests that take minutes have a target of their own: pages, examples, commands in several processes, simulated guarantees.
 LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/cascade/test_guarantees_hold.py

@@ -16,11 +16,14 @@ IMAGENET = {"val": 50_000, "test": 50_000, "ood-openimage": 17_632, "ood-inatura
 
 MEMBERS = 2
 MACS = 399e6
+SCALE = "s"
 _ROWS = 5_000
 _RIVALS = 8
 
 
-def make(root: Path, dataset: str, samples: Mapping[str, int], classes: int, members: int = MEMBERS) -> None:
+def make(
+    root: Path, dataset: str, samples: Mapping[str, int], classes: int, members: int = MEMBERS, scale: str = SCALE
+) -> None:
     """Entries of `members` members on every split, unless they are there.
 
     Members agree about what is easy and about which classes are alike; accuracy is about that of a small ImageNet network.
@@ -31,7 +34,7 @@ def make(root: Path, dataset: str, samples: Mapping[str, int], classes: int, mem
         task = bar.add_task(f"making {dataset}", total=sum(samples[split] for split, _ in todo))
         for split, member in todo:
             identity = {"weights": f"synthetic-{member}", "samples": [split, samples[split], classes]}
-            address = Address(dataset, "synthetic", "s", member, SplitName.parse(split))
+            address = Address(dataset, "synthetic", scale, member, SplitName.parse(split))
             if store.find(address):
                 bar.advance(task, samples[split])
                 continue

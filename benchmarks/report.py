@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +72,35 @@ class Report:
         about = {"machine": machine(), "time": time.strftime("%Y-%m-%d"), "rows": [asdict(row) for row in self.rows]}
         (folder / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         Console(stderr=True, soft_wrap=True).print(f"written: {folder / name}.md, {folder / name}.json")
+
+
+_LAUNCHER = """
+import os, sys, time
+start = time.perf_counter()
+process = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(process, 0)
+print(time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), status)
+"""
+"""A small process that starts the measured one: the peak memory of a process includes that of the one that it comes from."""
+
+
+def run_measured(command: Sequence[str]) -> tuple[float, int]:
+    """Run a command, and return its seconds and its peak memory in bytes; of several processes, the memory of the largest.
+
+    Args:
+        command: the program, with its path, and its arguments. What it prints is not shown.
+    """
+    launched = subprocess.run(
+        [sys.executable, "-S", "-c", _LAUNCHER, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    taken, memory, status = launched.stdout.splitlines()[-1].split()
+    if int(status):
+        raise SystemExit(f"this failed: {' '.join(command)}")
+    return float(taken), int(memory)
 
 
 def seconds(value: float) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import pandas as pd
 
 from benchmarks import baseline
 from benchmarks.data import IMAGENET, MACS, make
-from benchmarks.report import Report, Row, seconds
+from benchmarks.report import Report, Row, run_measured, seconds
 from wee.data.splits import SplitName
 from wee.method import (
     CONVENTIONS,
@@ -42,6 +41,7 @@ SELECTIVE = ["cov@5", "cov@10", "risk@50", "risk@80", "aurc", "augrc"]
 WIDTHS = [0.05, 0.1, 0.2, 0.4, 0.8]
 SCORES = ["msp", "energy"]
 LARGE = "imagenet-sized"
+ROUNDS = 5
 OVERRIDES = [
     "dataset=stored", f"dataset.name={LARGE}", "family=stored", "family.name=synthetic", "name=bench",
     f"task.names=[{','.join(TASKS)}]", "task.metrics=[aurc,auroc]", "policy.names=[single,ensemble,window,threshold]",
@@ -54,6 +54,7 @@ def run(folder: Path, report: Report) -> None:
     """All of it."""
     make(folder / "store", LARGE, IMAGENET, 1000)
     whole_sweep(folder, report)
+    two_processes(folder, report)
     points(folder, report)
     growth(folder, report)
 
@@ -62,8 +63,8 @@ def whole_sweep(folder: Path, report: Report) -> None:
     """Two orders, five widths, six tasks, four policies, two scores, two OOD sets: as a command, imports included."""
     shutil.rmtree(folder / "store" / ".scores" / LARGE, ignore_errors=True)
     reading = _timed(lambda: _read_once(folder))
-    cold = _sweep(folder)
-    warm = _sweep(folder)
+    cold = _sweep(folder, "runtime.processes=1")
+    warm = _sweep(folder, "runtime.processes=1")
     table = pd.read_csv(next((folder / "sweeps" / "bench").glob("*/table.csv")))
     plain, settings = _baseline(folder, table)
     keys = ["members", "policy", "width", "fraction", "score", "task"]
@@ -74,6 +75,27 @@ def whole_sweep(folder: Path, report: Report) -> None:
     report.add(Row("sweep, cold", cold[0], "reading the same bytes once", reading))
     report.add(Row("sweep, warm", warm[0], each, plain * count, note + f"{warm[1] / 2**30:.2f} GiB"))
     report.add(Row("sweep, warm", warm[0], "reading the same bytes once", reading))
+
+
+def two_processes(folder: Path, report: Report) -> None:
+    """The warm sweep, and a bootstrapped sweep of few settings, by one process and by two, in turns."""
+    few = ["policy.names=[single,window]", "window.width=0.2", "task.names=[cov@5]", "score.exit=msp"]
+    few += ["score.evaluation=msp", "bootstrap.resamples=64"]
+    for what, overrides in (("sweep, warm", []), ("sweep with 64 resamples, few settings, warm", few)):
+        times: dict[int, list[float]] = {1: [], 2: []}
+        memory = dict.fromkeys(times, 0)
+        for _ in range(ROUNDS):
+            for processes, taken in times.items():
+                seconds_taken, bytes_used = _sweep(folder, *overrides, f"runtime.processes={processes}")
+                taken.append(seconds_taken)
+                memory[processes] = max(memory[processes], bytes_used)
+        ratios = [two / one for one, two in zip(times[1], times[2], strict=True)]
+        one, two = (statistics.median(times[processes]) for processes in (1, 2))
+        note = (
+            f"two take {two / one:.3f} times as long; ratio of a pair from {min(ratios):.3f} to {max(ratios):.3f}; peak memory "
+            f"of a process {memory[1] / 2**30:.2f} and {memory[2] / 2**30:.2f} GiB"
+        )
+        report.add(Row(f"{what}, two processes", two, f"one process (medians of {ROUNDS})", one, note))
 
 
 def points(folder: Path, report: Report) -> None:
@@ -205,17 +227,11 @@ def _alone(outcome: Outcome) -> Stages:
     return Stages([summary], [MACS], outcome.stages.ids)
 
 
-def _sweep(folder: Path) -> tuple[float, int]:
-    """Seconds and peak memory in bytes of the whole command."""
+def _sweep(folder: Path, *overrides: str) -> tuple[float, int]:
+    """Seconds and peak memory in bytes of the whole command; of several processes, the memory of the largest."""
     shutil.rmtree(folder / "sweeps" / "bench", ignore_errors=True)
-    command = [sys.executable, "-m", "wee", "sweep", *OVERRIDES, f"paths.outputs={folder}"]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    taken = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"this failed: {' '.join(command)}")
-    return taken, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    command = [sys.executable, "-m", "wee", "sweep", *OVERRIDES, f"paths.outputs={folder}", *overrides]
+    return run_measured(command)
 
 
 def _baseline(folder: Path, table: pd.DataFrame) -> tuple[float, int]:

@@ -6,6 +6,7 @@ command line on to one of them.
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import sys
@@ -59,7 +60,11 @@ def _run(command: str, arguments: list[str]) -> None:
 
             sys.exit(examine_without_hydra(error, sys.argv[1:]))
     # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
-    runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
+    gc.disable()  # what imports and configs make is kept; `wee.app.command` enables the collector before the work begins
+    try:
+        runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
+    finally:
+        gc.enable()
 
 
 def _complete(arguments: list[str]) -> None:

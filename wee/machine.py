@@ -34,10 +34,24 @@ def bound_spinning() -> None:
         os.environ["GOMP_SPINCOUNT"] = SHARED_SPINS if shared else SPINS
 
 
+_share: list[int] = []
+"""The number of processors that this process may use at most, if it shares those of its command with other processes."""
+
+
+def use_at_most(count: int) -> None:
+    """Limit the number of processors that `processors` returns in this process.
+
+    Args:
+        count: the share of this process, in processors; 1 or more.
+    """
+    _share[:] = [count]
+
+
 def processors(root: Path = Path("/")) -> int:
     """Return the number of processors that this process may use; 1 or more.
 
-    It is the minimum of its CPU affinity, the CPU quota of its control groups (containers), and SLURM_CPUS_PER_TASK.
+    It is the minimum of its CPU affinity, the CPU quota of its control groups (containers), SLURM_CPUS_PER_TASK, and the
+    share that `use_at_most` has set.
     SLURM_CPUS_ON_NODE is ignored, because all tasks of a job on the machine share it.
 
     Args:
@@ -51,7 +65,7 @@ def processors(root: Path = Path("/")) -> int:
     if share.isdecimal():
         count = min(count, int(share))
     quota = _quota(root)
-    return max(1, count if quota is None else min(count, math.ceil(quota)))
+    return max(1, min([count, *_share, *([] if quota is None else [math.ceil(quota)])]))
 
 
 def processor_name(root: Path = Path("/")) -> str:

@@ -208,8 +208,7 @@ def rows_of(singles: np.ndarray, cascades: np.ndarray, draws: dict[str, np.ndarr
     for member, (small, large) in enumerate(singles):
         for scale, macs, value in (("s1", 1.0, small), ("s2", 4.0, large)):
             row = {"scale": (scale,), "members": (member,), "size": 1, "policy": "single", "score": None}
-            result.rows.append(Row(**{**about, **row, "price": macs, "value": value}))
-            result.draws.append(value + draws[scale])
+            result.add([Row(**{**about, **row, "price": macs, "value": value})], [value + draws[scale]], [None])
     for k, (first, second) in enumerate([(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)]):
         row = {
             "scale": ("s1",),
@@ -219,9 +218,9 @@ def rows_of(singles: np.ndarray, cascades: np.ndarray, draws: dict[str, np.ndarr
             "width": 0.2,
             "task": Task.parse("cov@5"),
         }
-        result.rows.append(Row(**{**about, **row, "price": 1.2, "value": cascades[k]}))
-        result.draws.append(cascades[k] + draws["cascade"])
-    result.thresholds.extend([None] * len(result.rows))
+        result.add(
+            [Row(**{**about, **row, "price": 1.2, "value": cascades[k]})], [cascades[k] + draws["cascade"]], [None]
+        )
     return result
 
 

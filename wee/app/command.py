@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib
 import logging
 import os
@@ -230,6 +231,8 @@ def describe(error: BaseException) -> str:
 
 def _job(command: Command[C], cfg: DictConfig) -> Any:
     multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+    gc.enable()
+    gc.freeze()  # what is there now stays; the collector need not look at it again
     try:
         return command.work(to_object(command.root, cfg))
     except (WeeError, HydraException, OmegaConfBaseException) as error:

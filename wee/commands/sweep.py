@@ -37,7 +37,7 @@ from wee.sweep.config import (
     FrontsConfig,
     PolicyConfig,
     ScoreConfig,
-    ScoringConfig,
+    SweepRuntimeConfig,
     TaskConfig,
     ValidationStudyConfig,
     WindowConfig,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from wee.store import Address, Entry
     from wee.sweep.plan import Plan
     from wee.sweep.pool import Pool
-    from wee.sweep.rules import SavedRule
+    from wee.sweep.run import Result
 
 log = logging.getLogger("wee")
 
@@ -72,7 +72,7 @@ class SweepConfig(Common):
         fronts: the reference point of hypervolumes.
         guarantee: the certified metrics, such as certified@5: the probability of error, and the split of the validation set.
         validation: a study of the size of the validation set, in validation.csv.
-        runtime: the threads and device that score logits, if no earlier sweep has scored them.
+        runtime: the threads and device that score logits, if no earlier sweep has scored them, and the number of processes.
         rounding: also score the logits as if they had been stored as "float16" or "bfloat16", and write the effect on every
             number to storage.csv; null for not.
         pick: which entries to use if several have the same name: beginnings of entry keys, weights' fingerprints or training
@@ -93,7 +93,7 @@ class SweepConfig(Common):
     fronts: FrontsConfig = field(default_factory=FrontsConfig)
     guarantee: CertifiedConfig = field(default_factory=CertifiedConfig)
     validation: ValidationStudyConfig = field(default_factory=ValidationStudyConfig)
-    runtime: ScoringConfig = field(default_factory=ScoringConfig)
+    runtime: SweepRuntimeConfig = field(default_factory=SweepRuntimeConfig)
     name: str = MISSING
     scale: Checked[str | list[str]] = written("all")
     rounding: str | None = None
@@ -184,9 +184,8 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep import certification
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
-    from wee.sweep.results import is_whole, read_effects, read_table, save, touch
+    from wee.sweep.results import TABLE, is_whole, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
-    from wee.sweep.summary import certified_summary, deployed_summary, summary
     from wee.sweep.validation import check
 
     job = resolve(cfg)
@@ -212,9 +211,11 @@ def sweep(cfg: SweepConfig) -> None:
         touch(folder, _labels(job))
         log.info("this sweep over these logits is there already")
     else:
-        tables, rules = _compute(cfg, pools, plan, reference)
-        table = tables["table.csv"]
-        save(folder, tables, {**about, "labels": _labels(job)}, rules)
+        tables, result = _compute(cfg, pools, plan, reference)
+        table = tables[TABLE]
+        save(folder, tables, {**about, "labels": _labels(job)}, result.rules, {TABLE: result.lines})
+    from wee.sweep.summary import certified_summary, deployed_summary, summary  # imports pandas
+
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     show(summary(table, tasks))
     show(deployed_summary(table, plan.tasks))
@@ -349,16 +350,13 @@ def _evaluate(job: SweepJob, addresses: list[Address], cost: str | None = None) 
 
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
-) -> tuple[dict[str, pd.DataFrame], list[SavedRule]]:
-    """Compute the tables of a sweep, by file name, and its fitted rules."""
-    import pandas as pd
-
+) -> tuple[dict[str, pd.DataFrame], Result]:
+    """Compute the tables of a sweep, by file name, and its result."""
     from wee.method import kernels
     from wee.store.derived import Derived
     from wee.sweep.cache import SummaryCache
-    from wee.sweep.differences import averages, differences, equal_quality
-    from wee.sweep.fronts import fronts
-    from wee.sweep.rounding import effect
+    from wee.sweep.estimates import study_seconds, sweep_seconds
+    from wee.sweep.results import TABLE
     from wee.sweep.run import Result, compute
     from wee.sweep.validation import study
 
@@ -371,17 +369,22 @@ def _compute(
         for pool in pools:
             for bar_task, word in ((scoring, "scoring"), (task, "sweeping")):
                 bar.update(bar_task, description=f"{word} {pool.family}/{pool.scale}")
-            result.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n)))
+            result.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n), processes))
         return result
 
     def study_validation() -> pd.DataFrame:
         """Study the size of the validation set. The summaries of all networks are in the cache."""
         scorer = SummaryCache(cfg.runtime, Derived(cfg.paths.store))
+        import pandas as pd
+
         points = sum(plan.points(pool) for pool in pools)
+        processes = cfg.runtime.processes_for(sum(study_seconds(pool, plan, cfg.validation) for pool in pools))
         resampling = bar.add_task("drawing validation sets", total=points * cfg.validation.sets, unit="fits")
-        parts = [study(pool, plan, cfg.validation, scorer, lambda n: bar.advance(resampling, n)) for pool in pools]
+        done = lambda points: bar.advance(resampling, points)  # noqa: E731
+        parts = [study(pool, plan, cfg.validation, scorer, done, processes) for pool in pools]
         return pd.concat(parts, ignore_index=True)
 
+    processes = cfg.runtime.processes_for(sum(sweep_seconds(pool, plan) for pool in pools))
     times = 1 if cfg.rounding is None else 2
     with progress("points") as bar:
         samples = sum(len(split.labels) for pool in pools for split in pool.samples.values())
@@ -395,8 +398,12 @@ def _compute(
         )
         result = compute_pools(None, plan)
         validation = study_validation() if cfg.validation.sizes else None
+    from wee.sweep.differences import averages, differences, equal_quality
+    from wee.sweep.fronts import fronts
+    from wee.sweep.rounding import effect
+
     table = result.table()
-    tables = {"table.csv": table, "fronts.csv": fronts(table, reference)}
+    tables = {TABLE: table, "fronts.csv": fronts(table, reference)}
     if plan.bootstrap.resamples:
         comparisons = {"averages": averages, "differences": differences, "equal_quality": equal_quality}
         for name, compare in comparisons.items():
@@ -405,7 +412,7 @@ def _compute(
         tables["storage.csv"] = effect(table, rounded.table())
     if validation is not None:
         tables["validation.csv"] = validation
-    return tables, result.rules
+    return tables, result
 
 
 def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFrame | None) -> dict[str, Any]:

@@ -26,6 +26,10 @@ class Memo:
             kept[key] = make()
         return cast("T", kept[key])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not the values that can be derived again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_memo"}
+
 
 @lru_cache(maxsize=8)
 def counts(n: int) -> Ints:

@@ -10,6 +10,8 @@ their order come from other samples (`split_groups`).
 Sources: Clopper and Pearson, Biometrika 1934 (binomial bounds); Angelopoulos et al., Learn then Test, Annals of Applied
 Statistics 2025 (fixed sequences of tests); Geifman and El-Yaniv, NeurIPS 2017 (selective classification with a guaranteed
 risk).
+
+scipy.stats is imported where it is used, because that takes half a second.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom
 
 from wee.errors import WeeError
 from wee.method.arrays import Bools, Floats, Ints
@@ -48,12 +49,16 @@ def upper_bound(losses: int, count: int, delta: float) -> float:
         >>> upper_bound(0, 59, 0.05) < 0.05 < upper_bound(0, 58, 0.05)
         True
     """
+    from scipy.stats import beta
+
     _check(losses, count, delta)
     return 1.0 if losses == count else float(beta.ppf(1 - delta, losses + 1, count - losses))
 
 
 def lower_bound(losses: int, count: int, delta: float) -> float:
     """The lower confidence limit of a risk: with probability 1 - delta the true risk is at least this; see `upper_bound`."""
+    from scipy.stats import beta
+
     _check(losses, count, delta)
     return 0.0 if losses == 0 else float(beta.ppf(delta, losses, count - losses + 1))
 
@@ -69,6 +74,8 @@ def p_values(losses: Ints, counts: Ints, risk: float) -> Floats:
     Returns:
         P(Binomial(count, risk) <= losses) for each candidate; 1 without samples.
     """
+    from scipy.stats import binom
+
     values: Floats = np.where(counts > 0, binom.cdf(losses, counts, risk), 1.0)
     return values
 
@@ -86,6 +93,8 @@ def least_count(losses: int, count: int, risk: float, delta: float) -> int | Non
         The least n with P(Binomial(n, risk) <= k) <= delta, where k is the rate times n, rounded up; None if the rate is
         `risk` or more.
     """
+    from scipy.stats import binom
+
     rate = losses / count if count else 1.0
     if rate >= risk:
         return None

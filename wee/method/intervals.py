@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
 
 from wee.method.arrays import Bools, Floats
 
@@ -63,6 +62,8 @@ def half_width(seed_error: float, members: int, sampling_error: float, level: fl
         level: the nominal coverage, in (0, 1).
     """
     upper = (1 + level) / 2
+    from scipy.stats import norm, t  # imported here because it takes half a second
+
     return float(np.hypot(t.ppf(upper, members - 1) * seed_error, norm.ppf(upper) * sampling_error))
 
 

@@ -19,6 +19,9 @@ SAME = "same"
 SHARED = ("width", "quantile", "probability", "seed")
 """The parameters of policies that have their own key in the config."""
 
+WORTHWHILE = 2.0
+"""The least work for each process if the number of processes is not given, in seconds. Starting one takes about 0.05 s."""
+
 BASELINE = "+".join(BASELINES)
 """The name of the joint front of the baselines, single models and ensembles: "single+ensemble"."""
 
@@ -186,6 +189,37 @@ class ScoringConfig:
         if self.accelerator == "auto":
             return "cuda" if torch.cuda.is_available() else "cpu"
         return self.accelerator
+
+
+@dataclass
+class SweepRuntimeConfig(ScoringConfig):
+    """Configuration of how a sweep is computed. No number depends on it.
+
+    Attributes:
+        threads: number of threads that compute scores; 0 for the number of processors, divided among the jobs of a multirun
+            that run concurrently.
+        accelerator: "auto" computes missing scores on a CUDA device if there is one; "cpu"; "cuda", or one of several devices,
+            such as "cuda:1". The last bits of scores can differ between a GPU and a CPU, so they are kept separately.
+        processes: number of processes that compute settings, resamples and validation sets; null for as many as have two
+            seconds of work each, by an estimate, up to the number of threads. Each process keeps the sorted scores of one
+            lineup in memory.
+    """
+
+    processes: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.processes is not None and self.processes < 1:
+            raise WeeError(
+                f"runtime.processes is {self.processes}: it is a number of processes, counted from 1, or null for as many as "
+                "are worthwhile"
+            )
+
+    def processes_for(self, seconds: float) -> int:
+        """Return the number of processes for work that one process would do in an estimated time, in seconds."""
+        if self.processes is not None:
+            return self.processes
+        return max(1, min(self.count, int(seconds / WORTHWHILE)))
 
 
 @dataclass

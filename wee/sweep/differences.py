@@ -19,6 +19,7 @@ from wee.method.arrays import Floats
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
 from wee.method.policies import BASELINES, Role
+from wee.sweep.cells import NUMBERS
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
 from wee.sweep.rows import PANEL, SETTING
@@ -413,7 +414,7 @@ def _panels(table: pd.DataFrame, result: Result) -> Iterator[_Panel]:
     for panel, panel_rows in resampled.groupby(PANEL, dropna=False, sort=False):
         points = []
         for point, rows in panel_rows.groupby(SETTING, dropna=False, sort=False):
-            members = [set(result.rows[k].members) for k in rows.index]
+            members = [set(NUMBERS.read(cell)) for cell in rows.members]
             draws = [draws for draws in (result.draws[k] for k in rows.index) if draws is not None]
             measured = [Baseline(*row) for row in zip(rows.price, rows.value, draws, strict=True)]
             matched = [result.thresholds[k] for k in rows.index]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from wee.costs import MACS
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method import METRICS, Metric
+from wee.method.arrays import Bools, Ints
 from wee.method.fronts import concave_hull, hypervolume, nondominated
 from wee.method.metrics import DeployedKind
 from wee.method.policies import BASELINES
@@ -20,6 +22,9 @@ from wee.sweep.config import BASELINE
 from wee.sweep.prices import columns_with_macs, completed, with_macs
 from wee.sweep.results import find_sweeps
 from wee.sweep.rows import FRONT, PANEL, POINT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PANELS = [name for name in PANEL if name in FRONT]
 """The columns within which fronts are drawn."""
@@ -81,41 +86,103 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
     pinned = _pinned([Metric.parse(str(name)) for name in points.metric.unique()])
     points = points[~points.metric.isin(pinned)]
-    fronts = []
-    for keys, panel_points in points.groupby(_PANELS, dropna=False, sort=False):
-        panel = dict(zip(_PANELS, keys, strict=True))
-        metric = Metric.parse(str(panel["metric"]))
-        worst = panel_points.value_val.min() if metric.higher_is_better else panel_points.value_val.max()
-        limits = (float(panel_points.price_val.max()), float(worst))
-        if reference is not None:
-            given = metric.deployed is None or metric.name in set(reference.metric)
-            limits = _limits(reference, metric.name, panel["eval_score"]) if given else (np.nan, np.nan)
-        # Policies that use no score form one group; its front holds for every exit score.
-        groups = [rows for _, rows in panel_points.groupby(["score", "policy"], dropna=False, sort=False)]
-        baseline = panel_points[panel_points.policy.isin(BASELINES)]
-        if baseline.policy.nunique() == len(BASELINES):
-            groups.append(baseline.assign(policy=BASELINE))
-        fronts += [_front(rows, metric, limits) for rows in groups]
     columns = [
         *FRONT, "price", "value", "spread", "count", "price_val", "value_val", "hull", "hypervolume",
         "ref_price", "ref_value",
     ]  # fmt: skip
-    if not fronts:
-        return pd.DataFrame(columns=columns_with_macs(columns))
-    return with_macs(pd.concat(fronts, ignore_index=True)[columns])
+    if points.empty:
+        return points.reindex(columns=columns_with_macs(columns))
+    fronts = list(_fronts(points, reference))
+    rows = np.concatenate([front.rows for front in fronts])
+    lengths = [len(front.rows) for front in fronts]
+    joint = np.repeat([front.joint for front in fronts], lengths)
+    table = points.iloc[rows].reset_index(drop=True)
+    table = table.assign(
+        policy=table.policy.where(~joint, BASELINE),
+        hull=np.concatenate([front.hull for front in fronts]),
+        hypervolume=np.repeat([front.hypervolume for front in fronts], lengths),
+        ref_price=np.repeat([front.limits[0] for front in fronts], lengths),
+        ref_value=np.repeat([front.limits[1] for front in fronts], lengths),
+    )
+    return with_macs(table[columns])
 
 
-def _front(rows: pd.DataFrame, metric: Metric, reference: tuple[float, float]) -> pd.DataFrame:
-    """Return the front of one policy's points."""
-    prices, values = rows.price_val.to_numpy(), rows.value_val.to_numpy()
-    on_hull = np.zeros(len(rows), dtype=np.bool_)
-    on_hull[concave_hull(prices, values, metric.higher_is_better)] = True
-    hull = rows[on_hull]
+@dataclass(frozen=True)
+class _Front:
+    """The front of one policy in a panel, or that of the baselines together.
+
+    Attributes:
+        rows: the rows of its points in the table of all points [n], ascending in price.
+        hull: whether each point is on the concave hull [n].
+        hypervolume: the hypervolume; NaN without a reference point.
+        limits: price and value of the reference point.
+        joint: whether it is the front of the baselines together.
+    """
+
+    rows: Ints
+    hull: Bools
+    hypervolume: float
+    limits: tuple[float, float]
+    joint: bool
+
+
+def _fronts(points: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[_Front]:
+    """Yield the fronts of every panel.
+
+    Args:
+        points: the points, as returned by `averaged`.
+        reference: the reference point of each metric; see `fronts`.
+    """
+    named = {name: points[name].to_numpy() for name in ("policy", "price", "value", "price_val", "value_val")}
+    panels, policies = (
+        points.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+        # Policies that use no score form one group; its front holds for every exit score.
+        for keys in (_PANELS, ["score", "policy"])
+    )
+    of_baseline = np.isin(named["policy"].astype(str), BASELINES)
+    for panel in range(panels.max() + 1):
+        rows = np.flatnonzero(panels == panel)
+        metric = Metric.parse(str(points["metric"].iloc[rows[0]]))
+        values = named["value_val"][rows]
+        worst = values.min() if metric.higher_is_better else values.max()
+        limits = (float(named["price_val"][rows].max()), float(worst))
+        if reference is not None:
+            given = metric.deployed is None or metric.name in set(reference.metric)
+            score = points["eval_score"].iloc[rows[0]]
+            limits = _limits(reference, metric.name, score) if given else (np.nan, np.nan)
+        for policy in dict.fromkeys(policies[rows]):
+            yield _front(rows[policies[rows] == policy], named, metric, limits)
+        baseline = rows[of_baseline[rows]]
+        if len(set(named["policy"][baseline])) == len(BASELINES):
+            yield _front(baseline, named, metric, limits, joint=True)
+
+
+def _front(
+    rows: Ints,
+    named: Mapping[str, NDArray[Any]],
+    metric: Metric,
+    limits: tuple[float, float],
+    joint: bool = False,
+) -> _Front:
+    """Return the front of some points.
+
+    Args:
+        rows: the rows of the points in the table of all points.
+        named: the columns of that table.
+        metric: the metric.
+        limits: the reference point.
+        joint: whether they are the points of the baselines together.
+    """
+    prices, values = named["price_val"][rows], named["value_val"][rows]
+    hull = np.zeros(len(rows), dtype=np.bool_)
+    hull[concave_hull(prices, values, metric.higher_is_better)] = True
     area = float("nan")
-    if np.isfinite(reference).all():
-        area = hypervolume(hull.price.to_numpy(), hull.value.to_numpy(), metric.higher_is_better, reference)
-    chosen = rows.assign(hull=on_hull)[nondominated(prices, values, metric.higher_is_better)]
-    return chosen.sort_values("price").assign(hypervolume=area, ref_price=reference[0], ref_value=reference[1])
+    if np.isfinite(limits).all():
+        ends = named["price"][rows[hull]], named["value"][rows[hull]]
+        area = hypervolume(*ends, metric.higher_is_better, limits)
+    chosen = np.arange(len(rows))[nondominated(prices, values, metric.higher_is_better)]
+    chosen = chosen[np.argsort(named["price"][rows[chosen]])]
+    return _Front(rows[chosen], hull[chosen], area, limits, joint)
 
 
 def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
@@ -134,6 +201,8 @@ def read_reference(source: str, sweeps: Path, cost: str = MACS) -> pd.DataFrame:
     Raises:
         WeeError: there is no such sweep or file, it lacks a column, or its prices are in another cost.
     """
+    import pandas as pd
+
     (path, *others) = find_sweeps(sweeps, [source])
     if others:
         raise WeeError(f"fronts.reference={source} matches {1 + len(others)} sweeps; name one of them")
@@ -199,7 +268,9 @@ def _limits(reference: pd.DataFrame, metric: str, eval_score: Any) -> tuple[floa
     """Return the reference price and value of a metric."""
     rows = reference[reference.metric == metric]
     if "eval_score" in rows:
-        same = rows.eval_score.isna() if pd.isna(eval_score) else rows.eval_score == eval_score
+        same = (
+            rows.eval_score.isna() if eval_score is None or eval_score != eval_score else rows.eval_score == eval_score
+        )
         rows = rows[same] if same.any() else rows
     if rows.empty:
         raise WeeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,15 @@ class Pool:
     def multi_exit(self) -> bool:
         """Whether the networks are exits of multi-exit members."""
         return self.networks[0].exit is not None
+
+    def without_logits(self) -> Pool:
+        """Return the pool without its entries, for computations that need summaries only, in this or another process."""
+        networks = [replace(network, logits={}, entries={}) for network in self.networks]
+        samples = {
+            split: Samples(np.asarray(known.labels), np.asarray(known.ids), np.asarray(known.groups))
+            for split, known in self.samples.items()
+        }
+        return replace(self, networks=networks, samples=samples, entries=[])
 
 
 class Unpriced(WeeError):

@@ -6,11 +6,13 @@ with "macs" in place of "price" holds the same numbers if that cost is MACs, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from wee.costs import MACS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PRICE = "price"
 
@@ -19,6 +21,7 @@ def with_macs(table: pd.DataFrame) -> pd.DataFrame:
     """Fill the MACs columns of a table, and add those that are missing, each before its price column.
 
     Example:
+        >>> import pandas as pd
         >>> table = pd.DataFrame({"cost": ["macs", "mine:Energy"], "price_id": [1e6, 0.5]})
         >>> with_macs(table).macs_id.tolist()
         [1000000.0, nan]
@@ -26,6 +29,22 @@ def with_macs(table: pd.DataFrame) -> pd.DataFrame:
     by_macs = table.cost == MACS
     macs = {_renamed(name, _PRICE, MACS): table[name].where(by_macs) for name in _named(table, _PRICE)}
     return table.assign(**macs)[columns_with_macs([name for name in table.columns if name not in macs])]
+
+
+def lists_with_macs(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return columns with their MACs columns, as `with_macs` does for a table.
+
+    Example:
+        >>> lists_with_macs({"cost": ["macs", "mine:Energy"], "price": [1e6, 0.5]})["macs"]
+        [1000000.0, None]
+    """
+    by_macs = [cost == MACS for cost in columns["cost"]]
+    macs = {
+        _renamed(name, _PRICE, MACS): [cell if of_macs else None for cell, of_macs in zip(cells, by_macs, strict=True)]
+        for name, cells in columns.items()
+        if _is_of(name, _PRICE)
+    }
+    return {**columns, **macs}
 
 
 def columns_with_macs(columns: Sequence[str]) -> list[str]:

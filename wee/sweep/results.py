@@ -12,9 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, temporary_folder, write_json
@@ -25,6 +23,9 @@ from wee.sweep.prices import columns_with_macs, completed
 from wee.sweep.rows import COLUMNS, KEYS, POINT, TEXT
 from wee.sweep.rules import SavedRule
 from wee.sweep.validation import COLUMNS as VALIDATION_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("wee")
 
@@ -43,6 +44,7 @@ def save(
     tables: Mapping[str, pd.DataFrame],
     about: Mapping[str, Any],
     rules: Iterable[SavedRule] | None = None,
+    lines: Mapping[str, Iterable[str]] | None = None,
 ) -> None:
     """Write a sweep to a folder, which appears in a single rename.
 
@@ -51,10 +53,16 @@ def save(
         tables: the tables, by file name.
         about: the description of the sweep that is written to `sweep.json`.
         rules: the fitted rules; None for none.
+        lines: the lines of tables that exist as text already, without the line of column names, by file name.
     """
     temporary = temporary_folder(folder)
     for name, table in tables.items():
-        table.to_csv(temporary / name, index=False)
+        if lines is None or name not in lines:
+            table.to_csv(temporary / name, index=False)
+            continue
+        with (temporary / name).open("w", encoding="utf-8", newline="") as file:
+            table.head(0).to_csv(file, index=False)
+            file.writelines(lines[name])
     if rules is not None:
         with (temporary / RULES).open("w", encoding="utf-8") as file:
             for rule in rules:
@@ -144,6 +152,8 @@ def read_averages(paths: list[Path]) -> pd.DataFrame:
     Raises:
         WeeError: a file lacks columns of averages.
     """
+    import pandas as pd
+
     folders = [path if path.is_dir() else path.parent for path in paths if path.is_dir() or path.name == TABLE]
     parts = [
         _read(folder / AVERAGES, "the averages of a sweep", AVERAGED).assign(level=_level(folder))
@@ -154,6 +164,8 @@ def read_averages(paths: list[Path]) -> pd.DataFrame:
 
 
 def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=True)
     except FileNotFoundError:
@@ -180,6 +192,8 @@ def _level(folder: Path) -> float:
 
 def read_effects(folder: Path) -> pd.DataFrame:
     """Read the effects of rounded logits from a sweep that computed them."""
+    import pandas as pd
+
     return pd.read_csv(folder / STORAGE)
 
 
@@ -192,6 +206,8 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     Raises:
         WeeError: there is no study, or there are several paths.
     """
+    import pandas as pd
+
     if len(paths) != 1:
         raise WeeError(
             f"a study of the validation set's size is of one sweep, and here are {len(paths)}: give one of them, for "
@@ -216,6 +232,8 @@ def read_tables(paths: list[Path]) -> pd.DataFrame:
     Raises:
         WeeError: two tables give different values for the same setting.
     """
+    import pandas as pd
+
     table = pd.concat([read_table(path).assign(source=str(path)) for path in paths], ignore_index=True)
     table["_value"] = table["value"].round(9)
     conflicts = table.drop_duplicates([*KEYS, "_value"]).duplicated(KEYS, keep=False)

@@ -7,18 +7,27 @@ a table; see `wee.sweep.cells`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
 from wee.data.splits import SplitName
 from wee.method import Metric, Task
 from wee.method.policies import Width
 from wee.sweep.cells import FAMILIES, NUMBERS, SCALES, write_width
-from wee.sweep.prices import columns_with_macs
+from wee.sweep.prices import columns_with_macs, lists_with_macs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cells = dict[str, list[Any]]
+"""Rows as they are written: the cells of each column of `Row`, in the order of the rows."""
 
 
 class Part(Enum):
@@ -130,13 +139,30 @@ class Row(SettingColumns):
     upper: float | None
 
 
-def table_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return rows as a table, with the columns of `Row`, as they are written."""
+def cells_of(rows: Sequence[Row]) -> Cells:
+    """Return the cells of rows: text, numbers and None, which another process can be sent quickly."""
     columns = {}
     for column in fields(Row):
         values, write = [getattr(row, column.name) for row in rows], column.metadata.get("write")
-        columns[column.name] = values if write is None else [write(value) for value in values]
-    return pd.DataFrame(columns)
+        written = values if write is None else [write(value) for value in values]
+        columns[column.name] = [cell.item() if isinstance(cell, np.generic) else cell for cell in written]
+    return columns
+
+
+def table_of(cells: Cells) -> pd.DataFrame:
+    """Return cells as a table, with the columns of `Row`."""
+    import pandas as pd
+
+    return pd.DataFrame(cells)
+
+
+def csv_of(cells: Cells) -> str:
+    """Return cells as lines of a CSV file with the columns `COLUMNS`, as pandas writes them."""
+    columns: Mapping[str, list[Any]] = lists_with_macs(cells)
+    known = ([None if cell != cell else cell for cell in columns[name]] for name in COLUMNS)  # NaN becomes empty, too
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=os.linesep).writerows(zip(*known, strict=True))
+    return text.getvalue()
 
 
 def _columns(*parts: Part, first: Iterable[str] = ()) -> list[str]:

@@ -113,6 +113,10 @@ class SavedRule:
             **certified,
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the record, so that the rule of a plug-in that cannot be pickled does not matter."""
+        return SavedRule.from_dict, (self.to_dict(),)
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> SavedRule:
         """Make a saved rule from a record, as returned by `to_dict`.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wee.data.splits import TEST, VAL, SplitName
 from wee.method import (
@@ -33,9 +31,13 @@ from wee.sweep.config import BootstrapConfig, ScoringConfig
 from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.prices import with_macs
-from wee.sweep.rows import Row, SettingColumns, table_of
+from wee.sweep.rows import Cells, Row, SettingColumns, cells_of, csv_of, table_of
 from wee.sweep.rules import Acceptance, LineupMember, SavedRule
 from wee.sweep.settings import Lineup, Setting, all_lineups, check_widths, exits_of, members_of
+from wee.sweep.workers import UNITS, Unit, compute_units, ranges
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -60,31 +62,43 @@ class Result:
     """The rows of a table, and the data that intervals and differences are computed from.
 
     Attributes:
-        rows: rows of the table.
+        cells: the cells of each column of the table.
         draws: resampled values of each row [resamples]; None without intervals, and on validation.
         thresholds: for each row of a window, the single threshold that it is compared with; None for other rows.
         rules: the fitted rule of each setting.
+        lines: the lines of the table as text, in parts.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    cells: Cells = field(default_factory=lambda: cells_of([]))
     draws: list[Floats | None] = field(default_factory=list)
     thresholds: list[Baseline | None] = field(default_factory=list)
     rules: list[SavedRule] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
         """Return the rows as a table."""
-        return with_macs(table_of(self.rows))
+        return with_macs(table_of(self.cells))
+
+    def add(self, rows: Sequence[Row], draws: Sequence[Floats | None], thresholds: Sequence[Baseline | None]) -> None:
+        """Append rows, with their resampled values and the single thresholds that they are compared with."""
+        self.extend(Result(cells_of(rows), list(draws), list(thresholds)))
 
     def extend(self, other: Result) -> None:
         """Append the rows and the rules of another result."""
-        self.rows.extend(other.rows)
+        for name, column in self.cells.items():
+            column.extend(other.cells[name])
         self.draws.extend(other.draws)
         self.thresholds.extend(other.thresholds)
         self.rules.extend(other.rules)
+        self.lines.extend(other.lines)
 
 
 def compute(
-    pool: Pool, plan: Plan, scorer: SummaryCache | None = None, done: Callable[[int], None] = lambda points: None
+    pool: Pool,
+    plan: Plan,
+    scorer: SummaryCache | None = None,
+    done: Callable[[int], None] = lambda points: None,
+    processes: int = 1,
 ) -> Result:
     """Compute the rows of one pool.
 
@@ -93,71 +107,180 @@ def compute(
         plan: what to compute.
         scorer: computes the summaries of networks; None for a cache that keeps nothing.
         done: called with the number of settings finished since the last call.
+        processes: the number of processes. No number depends on it.
     """
-    scorer = scorer or SummaryCache(ScoringConfig())
-    groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
-    temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
-    certifier = Certifier.of(pool, plan.guarantee) if plan.certifies else None
-    again: Iterable[_LineupStages | None] = itertools.repeat(None)
-    tuned_temperatures: list[float] | None = None
-    if certifier is not None and plan.ensemble.temperature:  # the temperatures are fitted again, too
-        again = cascades(pool, plan, scorer, certifier.parts.tuning)
-        tuned_temperatures = scorer.temperatures(pool, certifier.parts.tuning)
+    prepared = PoolSweep.of(pool, plan, scorer or SummaryCache(ScoringConfig()))
     result = Result()
-    for (lineup, lineup_settings, stages), scaled in zip(cascades(pool, plan, scorer), again, strict=False):
-        parted = None if certifier is None else certifier.parted(stages if scaled is None else scaled[2])
-        for setting in lineup_settings:
-            cascade = _Cascade(pool, lineup, setting, stages, groups, plan)
-            for run in cascade.runs():
-                result.extend(cascade.measure(run))
-                if run.split == VAL:
-                    result.rules.append(cascade.saved(run, temperatures))
-                elif run.adjusted and run.ood is not None:
-                    result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
-            if certifier is not None and parted is not None and plan.certified_for(setting.task):
-                refitted = cascade.refitted(certifier, parted)
-                for run in refitted.runs():
-                    result.extend(refitted.measure(run))
-                    if run.split == TEST:
-                        result.rules[-1] = result.rules[-1].with_certified(refitted.saved(run, tuned_temperatures))
-            done(1)
+    for part in compute_units(prepared, prepared.units(processes), processes, done, _import_pandas):
+        result.extend(part)
     return result
 
 
-_LineupStages: TypeAlias = tuple[Lineup, list[Setting], dict[SplitName, Stages]]
-"""A lineup, its settings, and its stages on each split."""
+def _import_pandas() -> None:
+    """Import what the first process needs once all numbers are there."""
+    import pandas  # noqa: F401
 
 
-def cascades(pool: Pool, plan: Plan, scorer: SummaryCache, tuning: Ints | None = None) -> Iterator[_LineupStages]:
-    """Yield every lineup of a pool's networks that a plan has settings for.
+@dataclass(frozen=True)
+class Lineups:
+    """The lineups of a pool that a plan has settings for, with the summaries of their networks.
 
-    Args:
-        pool: the networks and their logits.
-        plan: what to compute.
-        scorer: computes the summaries of networks.
-        tuning: the places of the validation samples that temperatures are fitted on, if the plan has temperatures; there are
-            then no stages on OOD sets. None for all validation samples and all splits.
-
-    Yields:
-        The lineup, its settings, and its stages on each split of the plan. Sorted scores are cached in the stages, so
-        that dropping the stages frees the scores too.
+    Attributes:
+        pool: the pool, without its logits.
+        plan: the plan.
+        lineups: the lineups.
+        summaries: the summaries of the sets of networks, on each split.
     """
-    lineups = all_lineups(pool, plan.ensemble)
-    check_widths(plan.window, lineups)
-    pairs = [(lineup, plan.settings(lineup)) for lineup in lineups]
-    pairs = [(lineup, lineup_settings) for lineup, lineup_settings in pairs if lineup_settings]
-    replaces = pool.multi_exit or plan.ensemble.combine == "replace"
-    sets = sorted({members for lineup, _ in pairs for members in _sets(lineup, replaces)})
-    temperatures = scorer.temperatures(pool, tuning) if plan.ensemble.temperature else None
-    scores = plan.score.needed()
-    splits = plan.splits if tuning is None else plan.labelled
-    summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in splits}
-    for lineup, lineup_settings in pairs:
-        yield (
-            lineup,
-            lineup_settings,
-            {split: _stages(pool, split, lineup, replaces, summaries[split]) for split in splits},
-        )
+
+    pool: Pool
+    plan: Plan
+    lineups: Sequence[Lineup]
+    summaries: Mapping[SplitName, Mapping[tuple[int, ...], Summary]]
+
+    @classmethod
+    def of(cls, pool: Pool, plan: Plan, scorer: SummaryCache, tuning: Ints | None = None) -> Lineups:
+        """Compute the summaries, or read those that are kept.
+
+        Args:
+            pool: the networks and their logits.
+            plan: what to compute.
+            scorer: computes the summaries of networks.
+            tuning: the places of the validation samples that temperatures are fitted on, if the plan has temperatures; there
+                are then no summaries on OOD sets. None for all validation samples and all splits.
+        """
+        lineups = all_lineups(pool, plan.ensemble)
+        check_widths(plan.window, lineups)
+        lineups = [lineup for lineup in lineups if plan.settings(lineup)]
+        replaces = pool.multi_exit or plan.ensemble.combine == "replace"
+        sets = sorted({members for lineup in lineups for members in _sets(lineup, replaces)})
+        temperatures = scorer.temperatures(pool, tuning) if plan.ensemble.temperature else None
+        scores = plan.score.needed()
+        splits = plan.splits if tuning is None else plan.labelled
+        summaries = {split: scorer.summaries(pool, split, sets, scores, temperatures) for split in splits}
+        return cls(pool.without_logits(), plan, lineups, summaries)
+
+    def settings(self, lineup: int) -> list[Setting]:
+        """Return the settings of a lineup, given by its number."""
+        return self.plan.settings(self.lineups[lineup])
+
+    def stages(self, lineup: int) -> dict[SplitName, Stages]:
+        """Return the stages of a lineup on each split.
+
+        Sorted scores are cached in the stages, so that dropping the stages frees the scores too.
+        """
+        replaces = self.pool.multi_exit or self.plan.ensemble.combine == "replace"
+        return {
+            split: _stages(self.pool, split, self.lineups[lineup], replaces, summaries)
+            for split, summaries in self.summaries.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A lineup whose settings are being computed.
+
+    Attributes:
+        settings: its settings.
+        stages: its stages on each split.
+        parted: the stages with the validation set in its parts; None if nothing is certified.
+    """
+
+    settings: Sequence[Setting]
+    stages: Mapping[SplitName, Stages]
+    parted: Parted | None
+
+
+@dataclass
+class PoolSweep:
+    """The settings of a pool, prepared so that any process can compute some of them.
+
+    Attributes:
+        lineups: the lineups and the summaries of their networks.
+        groups: the group of each sample on each split.
+        temperatures: the temperature of each network; None if temperatures are not fitted.
+        certifier: how settings are certified; None if nothing is certified.
+        tuned: the lineups with temperatures that the tuning part of the validation set fixes; None if there are none.
+        tuned_temperatures: these temperatures.
+    """
+
+    lineups: Lineups
+    groups: Mapping[SplitName, Ints]
+    temperatures: Sequence[float] | None
+    certifier: Certifier | None = None
+    tuned: Lineups | None = None
+    tuned_temperatures: Sequence[float] | None = None
+    _ready: tuple[int, _Ready] | None = None
+
+    @classmethod
+    def of(cls, pool: Pool, plan: Plan, scorer: SummaryCache) -> PoolSweep:
+        """Prepare the settings of a pool: its summaries and temperatures.
+
+        Args:
+            pool: the networks and their logits.
+            plan: what to compute.
+            scorer: computes the summaries of networks.
+        """
+        groups = {split: group_numbers(samples.groups) for split, samples in pool.samples.items()}
+        temperatures = scorer.temperatures(pool) if plan.ensemble.temperature else None
+        certifier = Certifier.of(pool, plan.guarantee) if plan.certifies else None
+        tuned, tuned_temperatures = None, None
+        if certifier is not None and plan.ensemble.temperature:  # the temperatures are fitted again, too
+            tuned = Lineups.of(pool, plan, scorer, certifier.parts.tuning)
+            tuned_temperatures = scorer.temperatures(pool, certifier.parts.tuning)
+        lineups = Lineups.of(pool, plan, scorer)
+        return cls(lineups, groups, temperatures, certifier, tuned, tuned_temperatures)
+
+    def units(self, processes: int) -> list[Unit]:
+        """Return the units of work for a number of processes; for one process, each lineup is a unit."""
+        counts = [len(self.lineups.settings(number)) for number in range(len(self.lineups.lineups))]
+        size = max(1, sum(counts) if processes == 1 else -(-sum(counts) // (processes * UNITS)))
+        return [
+            Unit(number, start, stop, stop - start)
+            for number, count in enumerate(counts)
+            for start, stop in ranges(count, size)
+        ]
+
+    def compute(self, unit: Unit, done: Callable[[int], None] = lambda points: None) -> Result:
+        """Compute some settings of a lineup.
+
+        Args:
+            unit: which ones.
+            done: called with the number of settings finished since the last call.
+        """
+        ready, lineup = self._lineup(unit.lineup), self.lineups.lineups[unit.lineup]
+        result = Result()
+        for setting in ready.settings[unit.start : unit.stop]:
+            cascade = _Cascade(self.lineups.pool, lineup, setting, ready.stages, self.groups, self.lineups.plan)
+            self._compute(cascade, ready.parted, result)
+            done(1)
+        result.lines.append(csv_of(result.cells))
+        return result
+
+    def _compute(self, cascade: _Cascade, parted: Parted | None, result: Result) -> None:
+        """Append the rows and the rule of one setting to a result."""
+        for run in cascade.runs():
+            result.extend(cascade.measure(run))
+            if run.split == VAL:
+                result.rules.append(cascade.saved(run, self.temperatures))
+            elif run.adjusted and run.ood is not None:
+                result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
+        if self.certifier is not None and parted is not None and cascade.plan.certified_for(cascade.setting.task):
+            refitted = cascade.refitted(self.certifier, parted)
+            for run in refitted.runs():
+                result.extend(refitted.measure(run))
+                if run.split == TEST:
+                    result.rules[-1] = result.rules[-1].with_certified(refitted.saved(run, self.tuned_temperatures))
+
+    def _lineup(self, number: int) -> _Ready:
+        """Return a lineup's settings and stages. Those of the latest lineup are kept, because they cache sorted scores."""
+        if self._ready is None or self._ready[0] != number:
+            self._ready = None  # frees the scores of the lineup before
+            stages = self.lineups.stages(number)
+            parted = None
+            if self.certifier is not None:
+                parted = self.certifier.parted(stages if self.tuned is None else self.tuned.stages(number))
+            self._ready = number, _Ready(self.lineups.settings(number), stages, parted)
+        return self._ready[1]
 
 
 @dataclass(frozen=True)
@@ -282,13 +405,13 @@ class _Cascade:
         resampling = self.plan.bootstrap
         groups = [self.groups[split] for split in splits] if run.split != VAL and resampling.resamples else []
         baselines = self._thresholds(run, groups) if groups else {}
-        result = Result()
+        rows, draws, thresholds = [], [], []
         for number in measure(run.outcome, self._metrics, groups, resampling):
             low, high = (None, None) if number.draws is None else interval(number.draws, resampling.level)
             task, acceptance = number.metric.operated_for, None
             if task is not None and number.score is not None:
                 acceptance = run.outcome.rankings[number.score].thresholds[task]
-            result.rows.append(
+            rows.append(
                 Row(
                     **about,
                     metric=number.metric,
@@ -299,9 +422,9 @@ class _Cascade:
                     upper=high,
                 )
             )
-            result.draws.append(number.draws)
-            result.thresholds.append(baselines.get((number.metric.name, number.score)))
-        return result
+            draws.append(number.draws)
+            thresholds.append(baselines.get((number.metric.name, number.score)))
+        return Result(cells_of(rows), draws, thresholds)
 
     def refitted(self, certifier: Certifier, parted: Parted) -> _Certified:
         """Return the same setting, to be fitted on the tuning part of the validation set and certified.

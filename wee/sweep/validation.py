@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
@@ -35,8 +34,12 @@ from wee.sweep.plan import Plan
 from wee.sweep.pool import Pool
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.rows import NAMES
-from wee.sweep.run import cascades, name_columns
+from wee.sweep.run import Lineups, name_columns
 from wee.sweep.settings import Lineup, Setting
+from wee.sweep.workers import UNITS, Unit, compute_units, ranges
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WINDOW = ["tau", "rank", "low", "high"]
 DEPLOYED = (DEPLOYED_COVERAGE.name, DEPLOYED_RISK.name)
@@ -121,6 +124,7 @@ def study(
     config: ValidationStudyConfig,
     scorer: SummaryCache | None = None,
     done: Callable[[int], None] = lambda points: None,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """Fit every setting on each drawn validation set, and measure it on the test set.
 
@@ -133,21 +137,76 @@ def study(
         config: the numbers and the sizes of the validation sets.
         scorer: computes the summaries of networks; None for a cache that keeps nothing.
         done: called with the number of settings finished since the last call.
+        processes: the number of processes. No number depends on it.
 
     Returns:
         A row per setting, task and validation set, with `COLUMNS`.
     """
     plan = replace(plan, task=TaskConfig(plan.task.names, [], plan.task.convention), ood=(), shift=())
-    groups = group_numbers(pool.samples[VAL].groups)
+    lineups = Lineups.of(pool, plan, scorer or SummaryCache(ScoringConfig()))
+    prepared = _PoolStudy(lineups, group_numbers(pool.samples[VAL].groups), config)
     rows: list[dict[str, Any]] = []
-    for lineup, settings, stages in cascades(pool, plan, scorer or SummaryCache(ScoringConfig())):
-        systems = [_System(pool, lineup, setting, stages, plan) for setting in settings]
-        for name, times in _all_sets(groups, config):
-            drawn = stages[VAL] if times is None else stages[VAL].repeat(times)
-            for system in systems:
-                rows.extend({**name, **row} for row in system.measure(drawn, times))
-            done(len(systems))
+    for part in compute_units(prepared, prepared.units(processes), processes, done):
+        rows.extend(part)
+    import pandas as pd
+
     return with_macs(pd.DataFrame(rows, columns=COLUMNS))
+
+
+@dataclass
+class _PoolStudy:
+    """The study of a pool, prepared so that any process can compute some of its validation sets.
+
+    Attributes:
+        lineups: the lineups and the summaries of their networks.
+        groups: the group of each validation sample [N], numbered from 0.
+        config: the numbers and the sizes of the validation sets.
+    """
+
+    lineups: Lineups
+    groups: Ints
+    config: ValidationStudyConfig
+    _ready: tuple[int, Stages, list[_System]] | None = None
+
+    def units(self, processes: int) -> list[Unit]:
+        """Return the units of work for a number of processes; for one process, each lineup is a unit."""
+        counts = [len(self.lineups.settings(number)) for number in range(len(self.lineups.lineups))]
+        parts = 1 if processes == 1 else -(-processes * UNITS // len(counts))
+        size = -(-self.config.sets // parts)
+        return [
+            Unit(number, start, stop, count * (stop - start))
+            for number, count in enumerate(counts)
+            for start, stop in ranges(self.config.sets, size)
+        ]
+
+    def compute(self, unit: Unit, done: Callable[[int], None] = lambda points: None) -> list[dict[str, Any]]:
+        """Compute the rows of some validation sets, for all settings of a lineup.
+
+        Args:
+            unit: which validation sets.
+            done: called with the number of settings finished since the last call.
+        """
+        validation, systems = self._lineup(unit.lineup)
+        rows: list[dict[str, Any]] = []
+        for name, times in itertools.islice(_all_sets(self.groups, self.config), unit.start, unit.stop):
+            drawn = validation if times is None else validation.repeat(times)
+            for system in systems:
+                rows.extend(_plain({**name, **row}) for row in system.measure(drawn, times))
+            done(len(systems))
+        return rows
+
+    def _lineup(self, number: int) -> tuple[Stages, list[_System]]:
+        """Return the stages of a lineup on the validation set, and its settings; the latest ones are kept."""
+        if self._ready is None or self._ready[0] != number:
+            stages, about = self.lineups.stages(number), (self.lineups.pool, self.lineups.lineups[number])
+            systems = [_System(*about, setting, stages, self.lineups.plan) for setting in self.lineups.settings(number)]
+            self._ready = number, stages[VAL], systems
+        return self._ready[1:]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with Python's numbers, which another process can be sent quickly."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
 
 
 def spreads(table: pd.DataFrame) -> pd.DataFrame:
@@ -175,6 +234,8 @@ def spreads(table: pd.DataFrame) -> pd.DataFrame:
     statistics = {"mean": drawn.number.mean(), "sd": drawn.number.std()}
     statistics |= {f"q{100 * q:02.0f}": drawn.number.quantile(q) for q in (0.05, 0.5, 0.95)}
     statistics |= {"whole": drawn.whole.first()}
+    import pandas as pd
+
     by_system = pd.DataFrame({**statistics, "draws": drawn.size()})
     grouped = by_system.groupby([*names, "val_size", "quantity"], dropna=False, sort=False)
     averaged = grouped[list(statistics)].mean()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,36 @@ from wee.method.rankings import Ranking
 
 if TYPE_CHECKING:
     from wee.method.metrics.names import Task
+
+
+@dataclass(frozen=True)
+class _Together:
+    """The ID and the OOD samples of a ranked outcome, ranked together when they are first used.
+
+    Attributes:
+        outcome, ood: the outcomes on ID and OOD data.
+        score: the name of the confidence score.
+        times, ood_times: how often each sample counts; None for once each.
+    """
+
+    outcome: Outcome
+    ood: Outcome
+    score: str
+    times: Ints | None
+    ood_times: Ints | None
+
+    @cached_property
+    def ranked(self) -> Ranking:
+        """The ranking of both; OOD samples are numbered after the ID samples."""
+        ranked = self.outcome.ranked_beside(self.ood, self.score)
+        if self.times is None or self.ood_times is None:
+            return ranked
+        return ranked.repeat(np.concatenate([self.times, self.ood_times]))
+
+    @cached_property
+    def is_ood(self) -> Bools:
+        """Whether each sample of `ranked` is an OOD sample."""
+        return self.ranked.samples >= len(self.outcome)
 
 
 class RankedOutcome:
@@ -61,22 +92,23 @@ class RankedOutcome:
         scores = self._other.scores[self.score]
         return scores if self._ood_times is None else np.repeat(scores, self._ood_times)
 
-    @cached_property
+    @property
     def beside(self) -> Ranking:
         """The ranking of the ID and the OOD samples together; OOD samples are numbered after the ID samples.
 
         Raises:
             WeeError: there is no OOD data.
         """
-        ranked = self.outcome.ranked_beside(self._other, self.score)
-        if self._times is None or self._ood_times is None:
-            return ranked
-        return ranked.repeat(np.concatenate([self._times, self._ood_times]))
+        return self._together.ranked
 
-    @cached_property
+    @property
     def is_ood(self) -> Bools:
         """Whether each sample of `beside` is an OOD sample."""
-        return self.beside.samples >= len(self.outcome)
+        return self._together.is_ood
+
+    @cached_property
+    def _together(self) -> _Together:
+        return _Together(self.outcome, self._other, self.score, self._times, self._ood_times)
 
     @cached_property
     def curve(self) -> RiskCoverage:
@@ -86,7 +118,8 @@ class RankedOutcome:
     @cached_property
     def mixture(self) -> Mixture:
         """The risk-coverage curve of ID and OOD samples together; each of the two sets has a total weight of one half."""
-        return Mixture(lambda: (self.beside, self.is_ood), self.curve, self.ood_scores)
+        together = self._together  # not self, which would keep itself, and its arrays, from being freed at once
+        return Mixture(lambda: (together.ranked, together.is_ood), self.curve, self.ood_scores)
 
     @property
     def _other(self) -> Outcome:

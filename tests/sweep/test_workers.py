@@ -1,0 +1,240 @@
+"""Sweeps by several processes: the results of one process, failures that are reported alike, and processes that end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import SPLITS, pool, small
+from wee.app import command
+from wee.errors import WeeError
+from wee.machine import processors
+from wee.members.config import EnsembleConfig
+from wee.store import LogitStore
+from wee.store.derived import Derived
+from wee.sweep import config as sweep_config
+from wee.sweep import workers
+from wee.sweep.cache import SummaryCache
+from wee.sweep.config import (
+    BootstrapConfig,
+    ScoringConfig,
+    SweepRuntimeConfig,
+    TaskConfig,
+    ValidationStudyConfig,
+    WindowConfig,
+)
+from wee.sweep.results import TABLE, save
+from wee.sweep.run import Result, compute
+from wee.sweep.validation import study
+
+PLUGIN = """
+import os, pathlib, signal, time
+from wee.errors import WeeError
+from wee.sweep import workers
+FIRST = int(os.environ["FIRST_PROCESS"])
+class Metric:
+    "A metric."
+    higher_is_better = False
+    percent = False
+class Calm(Metric):
+    def of_outcome(self, outcome, times):
+        return float((~outcome.correct).sum() if times is None else times[~outcome.correct].sum())
+class Refuses(Metric):
+    def of_outcome(self, outcome, times):
+        raise WeeError("this metric does not like these predictions")
+class Breaks(Metric):
+    def of_outcome(self, outcome, times):
+        return 1 / 0
+class Dies(Metric):
+    def of_outcome(self, outcome, times):
+        assert os.getpid() != FIRST
+        os.kill(os.getpid(), signal.SIGKILL)
+class Waits(Metric):
+    def of_outcome(self, outcome, times):
+        pathlib.Path(f"waiting-{os.getpid()}").touch()
+        time.sleep(600)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module of a user, with metrics."""
+    name = f"metrics_of_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("FIRST_PROCESS", str(os.getpid()))
+    return name
+
+
+def with_metric(name: str, **changes: object) -> Any:
+    return small(task=TaskConfig(["cov@20"], [name]), **changes)
+
+
+def same(first: Result, second: Result) -> None:
+    pd.testing.assert_frame_equal(first.table(), second.table())
+    assert "".join(first.lines) == "".join(second.lines)
+    assert [rule.to_dict() for rule in first.rules] == [rule.to_dict() for rule in second.rules]
+    assert len(first.draws) == len(second.draws)
+    for ours, theirs in zip(first.draws, second.draws, strict=True):
+        assert (ours is None and theirs is None) or np.array_equal(ours, theirs)  # type: ignore[arg-type]
+    for mine, other in zip(first.thresholds, second.thresholds, strict=True):
+        assert (mine is None) == (other is None)
+        if mine is not None and other is not None:
+            np.testing.assert_equal(asdict(mine), asdict(other))
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_several_processes_compute_the_results_of_one(
+    store: LogitStore, plugin: str, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resamples, certified metrics, fitted temperatures, OOD sets, plug-ins, and the table as text."""
+    monkeypatch.setattr(workers, "START", start)
+    networks = pool(store, "s1", splits=SPLITS)
+    wanted = small(
+        window=WindowConfig([0.1, 0.2, 0.4]),
+        ensemble=EnsembleConfig(temperature=start == "fork"),
+        task=TaskConfig(["cov@20"], ["aurc", f"{plugin}:Calm", "certified@40"]),
+        bootstrap=BootstrapConfig(3),
+        ood=["far"],
+    )
+    points: list[int] = []
+    alone = compute(networks, wanted)
+    together = compute(networks, wanted, done=points.append, processes=2)
+    same(alone, together)
+    assert len(together.lines) > len(alone.lines)  # in units of some settings
+    assert sum(points) == wanted.points(networks)
+    save(tmp_path / "text", {TABLE: together.table()}, {}, lines={TABLE: together.lines})
+    save(tmp_path / "frame", {TABLE: alone.table()}, {})
+    assert (tmp_path / "text" / TABLE).read_bytes() == (tmp_path / "frame" / TABLE).read_bytes()
+    sets = ValidationStudyConfig([60, 120], draws=5)
+    pd.testing.assert_frame_equal(study(networks, wanted, sets), study(networks, wanted, sets, processes=2))
+
+
+def test_scores_are_computed_once_for_all_processes(
+    store: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def put(kept: Derived, name: str, identity: Any, arrays: Any) -> None:
+        calls.append((os.getpid(), name, json.dumps(identity, sort_keys=True)))
+
+    monkeypatch.setattr(Derived, "put", put)
+    networks, cache = pool(store, "s2"), SummaryCache(ScoringConfig(threads=1), Derived(tmp_path))
+    compute(networks, small(), cache, processes=2)
+    assert {process for process, *_ in calls} == {os.getpid()}
+    assert len(calls) == len(set(calls)) > 0
+
+
+def test_a_failure_in_another_process_is_reported_like_one_in_this(store: LogitStore, plugin: str) -> None:
+    networks = pool(store, "s1")
+    for processes in (1, 2):
+        with pytest.raises(WeeError, match=r"^this metric does not like these predictions$"):
+            compute(networks, with_metric(f"{plugin}:Refuses"), processes=processes)
+    with pytest.raises(RuntimeError, match=r"(?s)return 1 / 0.*ZeroDivisionError"):
+        compute(networks, with_metric(f"{plugin}:Breaks"), processes=2)
+    assert _until(lambda: not multiprocessing.active_children())
+
+
+def test_a_killed_process_is_reported(store: LogitStore, plugin: str) -> None:
+    message = (
+        r"one of the 2 processes of this sweep \(runtime.processes\) was ended by SIGKILL.* processes=1 needs less"
+    )
+    with pytest.raises(WeeError, match=message.replace("processes=1", "runtime.processes=1")):
+        compute(pool(store, "s1"), with_metric(f"{plugin}:Dies"), processes=2)
+    assert _until(lambda: not multiprocessing.active_children())
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: signal.Signals) -> None:
+    """After Ctrl-C, which the terminal sends to all of them, and if the first one is killed, once their unit is done."""
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60)
+    source = tmp_path / f"{plugin}.py"
+    source.write_text(
+        source.read_text().replace("time.sleep(600)", f"time.sleep({600 if how == signal.SIGINT else 1})")
+    )
+    arguments = ["dataset=stored", "dataset.name=toy", "family=stored", "family.name=made", "name=t", "policy=paper"]
+    arguments += ["task.names=[cov@20]", f"task.metrics=[{plugin}:Waits]", "runtime.processes=2"]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wee", "sweep", *arguments],
+        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    waiting = _until(lambda: found if len(found := list(tmp_path.glob("waiting-*"))) == 2 else None)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)
+    else:
+        process.kill()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert "Traceback" not in errors
+    if how == signal.SIGINT:
+        assert errors.count("wee sweep: interrupted") == 1
+    assert _until(lambda: not any(_runs(int(path.name.partition("-")[2])) for path in waiting))
+
+
+def _until(condition: Any) -> Any:
+    """Return the value of a condition once it is true."""
+    for _ in range(600):
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not become true in 30 seconds")
+
+
+def _runs(process: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_what_is_logged_elsewhere_is_shown_here(caplog: pytest.LogCaptureFixture) -> None:
+    class Chatty:
+        def compute(self, unit: workers.Unit, done: Any) -> int:
+            logging.getLogger("wee").warning("unit %d", unit.start)
+            return os.getpid()
+
+    units = [workers.Unit(0, start, start + 1, 1) for start in range(6)]
+    found = list(workers.compute_units(Chatty(), units, processes=2))
+    assert os.getpid() not in found
+    assert sorted(caplog.messages) == [f"unit {start}" for start in range(6)]
+
+
+def test_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_config, "processors", lambda: 8)
+    assert [SweepRuntimeConfig().processes_for(seconds) for seconds in (0.5, 5.0, 1e4)] == [1, 2, 8]
+    assert SweepRuntimeConfig(threads=2).processes_for(1e4) == 2
+    assert SweepRuntimeConfig(processes=3).processes_for(0.1) == 3
+    monkeypatch.setattr(sweep_config, "jobs_at_once", lambda: 4)
+    assert SweepRuntimeConfig().processes_for(1e4) == 2
+    assert command.jobs_at_once() == 1
+    for count in (0, -2):
+        with pytest.raises(
+            WeeError, match=f"runtime.processes is {count}: it is a number of processes, counted from 1"
+        ):
+            SweepRuntimeConfig(processes=count)
+
+
+def test_a_process_uses_its_share_of_the_processors() -> None:
+    class Counts:
+        def compute(self, unit: workers.Unit, done: Any) -> int:
+            return processors()
+
+    units = [workers.Unit(0, 0, 1, 1), workers.Unit(1, 0, 1, 1)]
+    assert list(workers.compute_units(Counts(), units, processes=2)) == [max(1, processors() // 2)] * 2
