@@ -24,10 +24,10 @@ from yaml import YAMLError
 from wee.app.groups import Group
 from wee.app.help import command_help
 from wee.app.hydra_compat import application, parse_arguments, store
+from wee.app.launching import check_launcher
 from wee.app.paths import Common, conf_dir
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
-from wee.machine import processors
 
 log = logging.getLogger("wee")
 
@@ -119,6 +119,8 @@ class Command(Generic[C]):
             raise WeeError("--resolve is used together with --cfg: --cfg job --resolve")
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
+        if not args.help:
+            check_launcher(args.overrides, args.multirun)
         if args.help:
             sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
         return bool(args.help)
@@ -194,17 +196,6 @@ def job_suffix() -> str:
     """What tells the files of a multirun's jobs apart: "-0", "-1", ..; nothing in a single run."""
     job = HydraConfig.get()
     return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
-
-
-def jobs_at_once() -> int:
-    """Return how many jobs of this multirun run on this machine at the same time: those of Hydra's joblib launcher."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
-        return 1
-    launcher = HydraConfig.get().launcher
-    if "joblib" not in str(launcher.get("_target_")):
-        return 1
-    jobs = int(launcher.get("n_jobs") or 1)
-    return jobs if jobs > 0 else max(1, processors() + 1 + jobs)  # -1: one for each processor, -2: one less
 
 
 def overrides() -> list[str]:
