@@ -254,8 +254,14 @@ class WeeSlurmLauncher(_SubmititLauncher):
             return executor.map_array(self._job(), *zip(*arguments, strict=True))
 
     def _advice(self) -> str:
-        gpus = self._shared()["gpus_per_node"]
-        return f" (each job asked for {gpus} GPUs on a node; runtime.accelerator=cpu asks for none)" if gpus else ""
+        """Return what the jobs asked for, and how to ask for less."""
+        asked = self._shared()
+        gpus, nodes = asked["gpus_per_node"], asked["nodes"]
+        return (
+            f" (each job asked for {f'{gpus} GPUs and ' if gpus else ''}{asked['tasks_per_node']} x "
+            f"{asked['cpus_per_task']} processors on {nodes} node{'s' if nodes > 1 else ''}; hydra.launcher.cpus_per_task sets "
+            f"processors{', and runtime.accelerator=cpu asks for no GPU' if gpus else ''})"
+        )
 
 
 @contextlib.contextmanager

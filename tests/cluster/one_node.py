@@ -1,7 +1,7 @@
 """A real SLURM of one node, for tests: it lives in one folder, and needs neither systemd nor cgroups.
 
-It is started by any user, from the Debian packages slurmctld, slurmd, slurm-client and munge. It has no accounting, and pretends
-to have two GPUs. Run this file to have one to try things on::
+It is started by any user, from the Debian packages slurmctld, slurmd, slurm-client and munge. It has no accounting, and
+pretends to have two GPUs. Run this file to have one to try things on::
 
     python tests/cluster/one_node.py FOLDER
 """
@@ -59,6 +59,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
+EnforcePartLimits=ALL
 MinJobAge=3600
 KillWait=5
 SlurmdParameters=config_overrides
@@ -138,9 +139,7 @@ def _start(command: list[str], folder: Path, environment: dict[str, str]) -> sub
 
 def _output(command: list[str], environment: dict[str, str]) -> str:
     with contextlib.suppress(subprocess.TimeoutExpired):
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=10, check=False
-        ).stdout
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10, check=False).stdout
     return ""
 
 
@@ -153,7 +152,11 @@ def _until(
     while not ready():
         dead = [str(daemon.args) for daemon in daemons if daemon.poll() is not None]
         if dead or time.monotonic() > end:
-            logs = [f"{file}:\n{file.read_text()[-1500:]}" for suffix in ("out", "log") for file in folder.glob(f"*.{suffix}")]
+            logs = [
+                f"{file}:\n{file.read_text()[-1500:]}"
+                for suffix in ("out", "log")
+                for file in folder.glob(f"*.{suffix}")
+            ]
             raise RuntimeError("\n".join([problem, *dead, *logs]))
         time.sleep(0.1)
 

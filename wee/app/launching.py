@@ -149,6 +149,7 @@ def check_launcher(overrides: Iterable[str], multirun: bool) -> None:
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     chosen = next((str(one.value()) for one in parsed if one.key_or_group.lstrip("+") == _GROUP), None)
     keys = [one.key_or_group.removeprefix("hydra.launcher.") for one in parsed if _sets_launcher(one.key_or_group)]
+    multirun = multirun or any(one.key_or_group == "hydra.mode" for one in parsed)
     if not multirun and (chosen in LAUNCHERS or keys):
         what = f"{_GROUP}={chosen}" if chosen in LAUNCHERS else f"hydra.launcher.{keys[0]}"
         raise WeeError(f"{what} is for the jobs of a multirun: add -m")
@@ -188,8 +189,13 @@ def check_extra(launcher: str, *modules: str) -> None:
     Raises:
         WeeError: one is missing; the message says how to install it.
     """
-    if any(importlib.util.find_spec(module) is None for module in modules):
-        raise WeeError(f"{_GROUP}={launcher} needs packages that are not installed: {EXTRA}")
+    for module in modules:
+        try:
+            there = importlib.util.find_spec(module) is not None
+        except ModuleNotFoundError:  # its parent is missing
+            there = False
+        if not there:
+            raise WeeError(f"{_GROUP}={launcher} needs packages that are not installed: {EXTRA}")
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Job:
                 raise Stopped(f"SLURM did not requeue the job: {error}") from None
 
         def stay() -> None:
-            log.info("asked to terminate; the state is saved, and the job goes on until it is killed")
+            log.info("asked to terminate: the job saves its state, and goes on until it is killed")
 
         answer_with({int(requeue_signal): leave, int(signal.SIGTERM): stay})
 
@@ -241,8 +241,17 @@ def local_states(jobs: Sequence[Any]) -> dict[str, str]:
     return {job.job_id: "RUNNING" if not job.done() else job.state for job in jobs}
 
 
+_USUAL = ("None", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning")
+"""Reasons for which jobs wait until it is their turn."""
+
+_reasons: set[str] = set()
+"""Reasons for waiting that were reported."""
+
+
 def slurm_states(jobs: Sequence[Any]) -> dict[str, str] | None:
-    """Ask SLURM for the states of jobs. `squeue` knows running and waiting jobs, and for some minutes those that have ended.
+    """Ask SLURM for the states of jobs, and report unusual reasons for which they wait.
+
+    `squeue` knows running and waiting jobs, and for some minutes those that have ended.
 
     Accounting (`sacct`) is not needed; where there is any, it knows the end of older jobs.
 
@@ -252,10 +261,18 @@ def slurm_states(jobs: Sequence[Any]) -> dict[str, str] | None:
     ids = [job.job_id for job in jobs]
     wanted = sorted({job.partition("_")[0] for job in ids})
     which = f"--jobs={','.join(wanted)}"
-    asked = _ask(["squeue", "--noheader", "--array", "--all", "--states=all", "--format=%i|%T", which])
+    asked = _ask(["squeue", "--noheader", "--array", "--all", "--states=all", "--format=%i|%T|%r", which])
     if asked is None:
         return None
-    states = dict(line.strip().split("|", 1) for line in asked.splitlines() if "|" in line)
+    states = {}
+    for line in asked.splitlines():
+        job, state, reason = line.strip().split("|", 2)
+        states[job] = state
+        if state == "PENDING" and reason not in (*_USUAL, *_reasons):
+            _reasons.add(reason)
+            log.warning(
+                f"job {job} waits: SLURM gives the reason {reason}. If it asks for too much, end it (scancel {job})"
+            )
     if any(job not in states for job in ids):
         old = _ask(["sacct", "--noheader", "--allocations", "--parsable2", "--format=JobID,State", which])
         for line in (old or "").splitlines():
