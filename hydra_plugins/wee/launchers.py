@@ -9,7 +9,9 @@ import contextlib
 import logging
 import os
 import queue
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +21,17 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
-from wee.app.launching import LAUNCHERS, SLURM_KEYS, QueueConfig, Slot, SlurmConfig, check_extra, resources, slots
+from wee.app.launching import (
+    LAUNCHERS,
+    NETWORKS,
+    SLURM_KEYS,
+    QueueConfig,
+    Slot,
+    SlurmConfig,
+    check_extra,
+    resources,
+    slots,
+)
 from wee.errors import WeeError
 
 if TYPE_CHECKING:
@@ -27,6 +39,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 log = logging.getLogger("wee")
+
+_DEAF = 'sh -c \'trap "" {signal}; exec "$0" "$@"\' {python}'
+"""Starts python deaf to the signal that announces a preemption, which would kill it until it can answer."""
 
 
 class _WeeLauncher(Launcher):
@@ -51,7 +66,8 @@ class _WeeLauncher(Launcher):
         self.parts: dict[str, Any] = {
             "hydra_context": hydra_context, "task_function": task_function, "config": config
         }  # fmt: skip
-        self.config, self.wanted = config, resources(config)
+        self.config = config
+        self.wanted = resources(config, str(config.hydra.job.config_name) in NETWORKS)
 
     def _announce(self, jobs: Sequence[Sequence[str]], first: int, how: str) -> None:
         from hydra.core.utils import filter_overrides
@@ -237,6 +253,7 @@ class WeeSlurmLauncher(_SubmititLauncher):
 
     def _submit(self, arguments: list[Any]) -> list[Any]:
         import submitit
+        from submitit.slurm.slurm import SlurmJobEnvironment
 
         from wee.app.submission import told
 
@@ -245,7 +262,9 @@ class WeeSlurmLauncher(_SubmititLauncher):
             known.submitit_folder,
             cluster="slurm",
             slurm_max_num_timeout=known.max_num_timeout,
-            slurm_python=known.python,
+            slurm_python=_DEAF.format(
+                signal=SlurmJobEnvironment.USR_SIG, python=shlex.quote(known.python or sys.executable)
+            ),
         )
         specific = {f"slurm_{name}": getattr(known, name) for name in SLURM_KEYS}
         more = {"requeue": True, **known.additional_parameters}  # clusters may switch it off by default

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from tests.helpers.command_line import QUICK, SMALL, Wee
+from tests.helpers.command_line import Wee
 from wee.app import launching
 from wee.app.launching import LAUNCHERS, Resources, Slot, check_extra, check_launcher, resources, slots
 from wee.app.paths import conf_dir
@@ -22,14 +21,6 @@ PRESETS = conf_dir() / "hydra" / "launcher"
 GROUP = "hydra/launcher="
 
 
-def fingerprints(folder: Path) -> dict[str, str]:
-    members = folder / "outputs" / "checkpoints"
-    return {
-        str(file.parent.relative_to(members)): json.loads(file.read_text())["fingerprint"]
-        for file in members.rglob("member.json")
-    }
-
-
 def test_there_is_a_preset_for_every_launcher_with_its_keys_and_defaults() -> None:
     assert {file.stem for file in PRESETS.glob("*.yaml")} == set(LAUNCHERS)
     for name, config in LAUNCHERS.items():
@@ -38,40 +29,6 @@ def test_there_is_a_preset_for_every_launcher_with_its_keys_and_defaults() -> No
         del preset["_target_"]
         defaults = OmegaConf.to_container(OmegaConf.structured(config))
         assert preset == defaults
-
-
-@pytest.mark.parametrize("launcher", [name for name in LAUNCHERS if name != "submitit_slurm"])
-def test_jobs_that_run_at_once_train_what_one_job_trains(
-    wee: Wee, trained: Path, tmp_path: Path, launcher: str
-) -> None:
-    """One of three jobs fails: the others do not, and the failure is reported."""
-    broken = tmp_path / "outputs" / "checkpoints" / "digits" / "tiny" / "s3"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("a file where a folder has to be")
-    train = ("train", "-m", GROUP + launcher, "scale=s1,s3,s2", "member=0", *SMALL, *QUICK)
-    done = wee(*train, "hydra.launcher.n_jobs=2", cwd=tmp_path, code=1)
-    assert "2 at once" in done.stderr
-    assert "1 of 3 jobs failed; the same command runs them again, and skips what is done." in done.stderr
-    assert "Traceback" not in done.stderr
-    expected = {name: value for name, value in fingerprints(trained).items() if "/0-" in name}
-    assert len(expected) == 2
-    assert fingerprints(tmp_path) == expected
-    assert not list(tmp_path.rglob("%j*"))
-
-
-@pytest.mark.parametrize("launcher", [name for name in LAUNCHERS if name != "submitit_slurm"])
-def test_a_job_whose_process_is_killed_takes_no_other_with_it(wee: Wee, tmp_path: Path, launcher: str) -> None:
-    plugin = "import os, signal\ndef deadly(outputs):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-    (tmp_path / "killers.py").write_text(plugin)
-    script = "import sys; sys.path.insert(0, '.'); sys.argv[0] = 'wee'; import os; os.environ['PYTHONPATH'] = '.:' + os.environ.get('PYTHONPATH', ''); from wee.cli import main; main()"  # noqa: E501
-    wee("import", f"file={Path(__file__).parents[1] / 'golden' / 'ensemble.npz'}", "dataset.name=golden",
-        "family.name=synthetic", "scale=s1", "macs=1e9", cwd=tmp_path)  # fmt: skip
-    sweep = ("sweep", "-m", GROUP + launcher, "dataset=stored", "dataset.name=golden", "family=stored")
-    sweep += ("family.name=synthetic", "score=msp,killers:deadly,energy", "hydra.launcher.n_jobs=1")
-    done = wee(*sweep, cwd=tmp_path, code=1, script=script)
-    assert "1 of 3 jobs failed" in done.stderr
-    assert "its log" in done.stderr.split("jobs failed")[1]
-    assert len(list((tmp_path / "outputs" / "sweeps").rglob("table.csv"))) == 2
 
 
 def test_a_launcher_needs_a_multirun() -> None:
@@ -151,9 +108,10 @@ def test_the_check_of_the_extra() -> None:
     ],
 )
 def test_what_jobs_of_a_command_ask_for(command: str, overrides: list[str], expected: Resources) -> None:
-    find_command(command).register()
+    found = find_command(command)
+    found.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        assert resources(compose(command, overrides=overrides)) == expected
+        assert resources(compose(command, overrides=overrides), found.networks) == expected
 
 
 @pytest.mark.parametrize(

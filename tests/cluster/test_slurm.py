@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.one_node import missing_programs, one_node
-from tests.cluster.preemption import Preempt, Preemptor, by_scheduler, by_signal
+from tests.helpers.one_node import missing_programs, one_node
+from tests.helpers.preemption import Preempt, Preemptor, by_scheduler, by_signal
 
 MISSING = missing_programs()
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"there is no SLURM here: {', '.join(MISSING)} missing")

@@ -24,7 +24,7 @@ from yaml import YAMLError
 from wee.app.groups import Group
 from wee.app.help import command_help
 from wee.app.hydra_compat import application, parse_arguments, store
-from wee.app.launching import check_launcher
+from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
@@ -61,6 +61,7 @@ class Command(Generic[C]):
         modules: the module of each command there is, by name.
         groups: its config groups whose choices come from catalogues, by name.
         values: what its help says about the values of some keys: by key, a line for each value.
+        networks: whether it runs networks, so that its jobs on a cluster ask for devices.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Command(Generic[C]):
     modules: Mapping[str, str]
     groups: Mapping[str, Group] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    networks: bool = False
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)

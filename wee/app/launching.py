@@ -131,6 +131,9 @@ SLURM_KEYS = [
 ] + ["signal_delay_s"]
 """The keys of `SlurmConfig` that are SLURM's alone, and handed on as they are."""
 
+NETWORKS: set[str] = set()
+"""The commands of this process that run networks, by name."""
+
 _GROUP = "hydra/launcher"
 
 
@@ -215,21 +218,21 @@ class Resources:
     cores: int = CORES
 
 
-def resources(config: Any) -> Resources:
+def resources(config: Any, networks: bool) -> Resources:
     """Return what a job with a config asks for.
-
-    A command whose config has `runtime.devices` (or, `wee latency`, `device`) runs networks: it asks for its devices. Others
-    ask for processors.
 
     Args:
         config: the composed config of a command, as Hydra holds it.
+        networks: whether the command runs networks: it asks for the devices of `runtime` (or, `wee latency`, for `device`).
+            Others ask for processors.
     """
     runtime = OmegaConf.select(config, "runtime") if "runtime" in config else None
     known: dict[str, Any] = {} if runtime is None else {str(key): runtime[key] for key in runtime}
     threads, workers = int(known.get("threads") or 0), int(known.get("workers") or 0)
+    if not networks:
+        return Resources(cores=threads or max(CORES, _count(known.get("processes"))))
     if "devices" not in known:
-        timed = str(config.device) if "device" in config else "cpu"  # `wee latency` has one device, and no runtime
-        return Resources(gpus=int(timed != "cpu"), cores=threads or max(CORES, _count(known.get("processes"))))
+        return Resources(gpus=int(str(config.get("device")) != "cpu"), cores=int(config.get("threads") or CORES))
     tasks = max(1, _count(known["devices"]))
     cpu = known.get("accelerator") == "cpu"
     cores = threads or (max(1, CORES // tasks) if cpu else CORES)

@@ -3,7 +3,7 @@
 It is started by any user, from the Debian packages slurmctld, slurmd, slurm-client and munge. It has no accounting, and
 pretends to have two GPUs. Run this file to have one to try things on::
 
-    python tests/cluster/one_node.py FOLDER
+    python tests/helpers/one_node.py FOLDER
 """
 
 from __future__ import annotations

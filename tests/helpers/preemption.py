@@ -15,12 +15,17 @@ Preempt = Callable[[str, Mapping[str, str]], None]
 
 def by_signal(job: str, environment: Mapping[str, str]) -> None:
     """Send the signal that announces a preemption or a time limit: the job saves its state and is requeued."""
-    subprocess.run(["scancel", "--signal=USR2", job], env={**environment}, check=False, capture_output=True)
+    _ask(["scancel", "--signal=USR2", job], environment)
 
 
 def by_scheduler(job: str, environment: Mapping[str, str]) -> None:
     """Requeue a job without an announcement, as a scheduler does: SIGTERM, and some seconds later SIGKILL."""
-    subprocess.run(["scontrol", "requeue", job], env={**environment}, check=False, capture_output=True)
+    _ask(["scontrol", "requeue", job], environment)
+
+
+def _ask(command: list[str], environment: Mapping[str, str]) -> None:
+    """Start a command of SLURM without waiting for it, which may take seconds on a busy machine."""
+    subprocess.Popen(command, env={**environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Preemptor:
