@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import OmegaConf
 
 from tests.helpers.command_line import Wee
 from wee.app import launching
+from wee.app.hydra_compat import composing
 from wee.app.launching import LAUNCHERS, Resources, Slot, check_extra, check_launcher, resources, slots
 from wee.app.paths import conf_dir
 from wee.commands import find_command
@@ -110,7 +111,7 @@ def test_the_check_of_the_extra() -> None:
 def test_what_jobs_of_a_command_ask_for(command: str, overrides: list[str], expected: Resources) -> None:
     found = find_command(command)
     found.register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with composing(str(conf_dir())):
         assert resources(compose(command, overrides=overrides), found.networks) == expected
 
 

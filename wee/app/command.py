@@ -79,6 +79,8 @@ class Command(Generic[C]):
         """Make the typed root and the choices that come from catalogues known to Hydra."""
         ROOTS[self.name] = self.root
         GROUPS.update(self.groups)
+        if self.networks:
+            NETWORKS.add(self.name)
         store(f"{self.name}_schema", self.root)
         for name, group in self.groups.items():
             group.offer(name)
