@@ -29,7 +29,7 @@ DATA = ("dataset.base_images={train:120,val:60,test:60}", "dataset.draws={train:
 TRAINING = ("trainer.steps=60", "trainer.batch_size=64")
 ALONE = ("runtime.accelerator=cpu", "runtime.threads=1")
 SETTINGS = (*DATA, *TRAINING, *ALONE)
-PIECES = ("batch_size=20", "piece_samples=20")
+PIECES = ("batch_size=20", "piece_samples=20", "ood=none")
 SLURM = ("-m", "hydra/launcher=submitit_slurm", "hydra.launcher.partition=main", "hydra.launcher.cpus_per_task=1")
 
 
