@@ -74,7 +74,7 @@ class _WeeLauncher(Launcher):
 
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
-        log.info(f"{len(jobs)} jobs, {how}; in {folder}")
+        log.info(f"{len(jobs)} job{'s' if len(jobs) != 1 else ''}, {how}; in {folder}")
         for number, job in enumerate(jobs, first):
             log.info(f"  {number}: {' '.join(filter_overrides(job))}")
 
