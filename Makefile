@@ -35,7 +35,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test longtest prerelease lint lock audit format clean logits latency
+.PHONY: help install demo figures bench test longtest slurm prerelease lint lock audit format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
 
 help:  ## list these targets
@@ -129,10 +129,13 @@ bench: install  ## how fast, against baselines timed in the same run (2 GB in ou
 LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/cascade/test_guarantees_hold.py
 
 test: install  ## run the tests
-	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG))
+	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) tests/cluster)
 
 longtest: install  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
 	$(BIN)/pytest -n 2 --dist worksteal $(LONG)
+
+slurm: install  ## run the tests on a real SLURM of one node (packages slurmctld, slurmd, slurm-client, munge)
+	$(BIN)/pytest -rs tests/cluster
 
 lint: install  ## check style and types
 	$(BIN)/ruff check .

@@ -17,7 +17,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    {"errors", "files", "identity", "machine", "versions", "units", "compat", "catalogue", "app"},  # ground
+    {
+        "errors",
+        "files",
+        "identity",
+        "interruption",
+        "machine",
+        "versions",
+        "units",
+        "compat",
+        "catalogue",
+        "app",
+    },  # ground
     {"method"},
     {"members", "models", "data", "costs", "store"},  # things
     {"sweep", "lit"},  # runs

@@ -13,6 +13,9 @@ from pathlib import Path, PurePosixPath
 THREADS = "OMP_NUM_THREADS"
 """The environment variable with which users set the number of threads of a process."""
 
+AT_ONCE = "WEE_JOBS_AT_ONCE"
+"""The environment variable of a launcher's jobs that says how many of them share this machine."""
+
 _SPINNING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 
 SPINS, SHARED_SPINS = "1000", "300"
@@ -66,6 +69,12 @@ def processors(root: Path = Path("/")) -> int:
         count = min(count, int(share))
     quota = _quota(root)
     return max(1, min([count, *_share, *([] if quota is None else [math.ceil(quota)])]))
+
+
+def jobs_at_once() -> int:
+    """Return how many jobs share this machine with this one, itself included: those of a launcher that runs several at once."""
+    count = os.environ.get(AT_ONCE, "")
+    return max(1, int(count)) if count.isdecimal() else 1
 
 
 def processor_name(root: Path = Path("/")) -> str:

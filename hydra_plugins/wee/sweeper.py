@@ -64,6 +64,8 @@ class WeeSweeper(Sweeper):
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None
+        from wee.app.submission import Submitted
+
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         written = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         jobs = list(spanned_jobs(parser.parse_overrides(written)))
@@ -82,7 +84,7 @@ class WeeSweeper(Sweeper):
             launched += len(sound)
             returns.append(results)
             for job, result in zip(sound, results, strict=True):
-                if result.status != JobStatus.COMPLETED:
+                if result.status != JobStatus.COMPLETED and not isinstance(result, Submitted):
                     failures.append(f"{' '.join(job)}: {getattr(result, '_return_value', 'it did not finish')}")
         if failures:
             listed = "\n".join(f"  {failure}" for failure in failures)

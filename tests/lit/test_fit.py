@@ -82,6 +82,27 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     assert not list((tmp_path / "broken").glob("*.training"))
 
 
+def test_a_training_saves_its_state_before_it_terminates(dataset: ImagesConfig, tmp_path: Path) -> None:
+    """SIGTERM comes long before the state would be saved the next time."""
+    expected = run(recipe(dataset), tmp_path / "whole")
+    splits: list[Split] = [dataset.split(name) for name in ("train", "val")]
+    runtime = RuntimeConfig(accelerator="cpu", keep_every=1e9)
+    done: list[int] = []
+
+    def step(count: int) -> None:
+        done.append(count)
+        if len(done) == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.train_member(recipe(dataset), *splits, tmp_path / "stopped" / "member", runtime, [], step)
+    state = torch.load(tmp_path / "stopped" / "member.training" / "state.pt", weights_only=True)
+    assert state["step"] == 4
+    assert len(done) == 4
+    actual = run(recipe(dataset), tmp_path / "stopped")
+    assert all(torch.equal(actual[name], expected[name]) for name in expected)
+
+
 def test_a_state_that_cannot_be_read_is_said_and_begun_anew(
     dataset: ImagesConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,10 +25,10 @@ from yaml import YAMLError
 from wee.app.groups import Group
 from wee.app.help import command_help
 from wee.app.hydra_compat import application, parse_arguments, store
+from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
-from wee.machine import processors
 
 log = logging.getLogger("wee")
 
@@ -63,6 +63,7 @@ class Command(Generic[C]):
         groups: its config groups whose choices come from catalogues, by name.
         values: what its help says about the values of some keys: by key, a line for each value.
         help: returns its help for overrides, in place of the usual one.
+        networks: whether it runs networks, so that its jobs on a cluster ask for devices.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Command(Generic[C]):
     groups: Mapping[str, Group] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     help: Callable[[Sequence[str]], str] | None = None
+    networks: bool = False
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
@@ -80,6 +82,8 @@ class Command(Generic[C]):
         """Make the typed root and the choices that come from catalogues known to Hydra."""
         ROOTS[self.name] = self.root
         GROUPS.update(self.groups)
+        if self.networks:
+            NETWORKS.add(self.name)
         store(f"{self.name}_schema", self.root)
         for name, group in self.groups.items():
             group.offer(name)
@@ -122,6 +126,8 @@ class Command(Generic[C]):
             raise WeeError("--resolve is used together with --cfg: --cfg job --resolve")
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
+        if not args.help:
+            check_launcher(args.overrides, args.multirun)
         if args.help and self.help is not None:
             sys.stdout.write(self.help(args.overrides))
         elif args.help:
@@ -199,17 +205,6 @@ def job_suffix() -> str:
     """What tells the files of a multirun's jobs apart: "-0", "-1", ..; nothing in a single run."""
     job = HydraConfig.get()
     return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
-
-
-def jobs_at_once() -> int:
-    """Return how many jobs of this multirun run on this machine at the same time: those of Hydra's joblib launcher."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
-        return 1
-    launcher = HydraConfig.get().launcher
-    if "joblib" not in str(launcher.get("_target_")):
-        return 1
-    jobs = int(launcher.get("n_jobs") or 1)
-    return jobs if jobs > 0 else max(1, processors() + 1 + jobs)  # -1: one for each processor, -2: one less
 
 
 def overrides() -> list[str]:

@@ -377,7 +377,7 @@ class _Recorder:
         }
 
 
-COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules(), {"cost": Group(COSTS, choice)})
+COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules(), {"cost": Group(COSTS, choice)}, networks=True)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

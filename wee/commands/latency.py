@@ -525,7 +525,7 @@ def _missing(value: Any) -> bool:
     return value is None or value != value
 
 
-COMMAND = Command(LATENCY, LatencyConfig, latency, modules())
+COMMAND = Command(LATENCY, LatencyConfig, latency, modules(), networks=True)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

@@ -224,7 +224,7 @@ def _summary(
     return shown
 
 
-COMMAND = Command("predict", PredictConfig, predict, modules())
+COMMAND = Command("predict", PredictConfig, predict, modules(), networks=True)
 
 
 if __name__ == "__main__":

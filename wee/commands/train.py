@@ -160,7 +160,7 @@ def _train(
             close()
 
 
-COMMAND = Command("train", TrainConfig, train, modules())
+COMMAND = Command("train", TrainConfig, train, modules(), networks=True)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

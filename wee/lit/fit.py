@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import Logger
 from wee.data.base import Split
 from wee.data.variation import varied
 from wee.files import write_atomically
+from wee.interruption import answer, asked, deferred, take_signals
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
 from wee.lit.member import MemberModule
@@ -56,6 +57,7 @@ class _Progress(lightning.Callback):
             trainer.precision_plugin.load_state_dict(self.state["precision"])
             self.step(self.first)
         self.state = None
+        take_signals()
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
@@ -67,8 +69,9 @@ class _Progress(lightning.Callback):
         if trainer.global_step > self._reported_step:
             self._reported_step = trainer.global_step
             self.step(1)
-            if time.monotonic() - self._saved_at > self.every:
+            if asked() or time.monotonic() - self._saved_at > self.every:
                 self._write(trainer, pl_module)
+            answer()
 
     def _write(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._saved_at = time.monotonic()
@@ -144,7 +147,7 @@ def train_member(
     processes.same("the step that this training goes on from", progress.first)
     if progress.first < steps:
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
-        with interruptible():
+        with interruptible(), deferred():
             trainer.fit(module, training_loader(images, config, *order))
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)

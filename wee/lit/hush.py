@@ -11,6 +11,7 @@ NOISE = (
     ".*LeafSpec.*",
     ".*smaller than the logging interval.*",
     ".*have no `val_dataloader`.*",
+    ".*`srun` command is available on your system but is not used.*",
     ".*recommended to use `self.log.*sync_dist=True.*",  # our metrics are synchronised when they are computed
 )
 """Warnings that do not apply here."""

@@ -20,10 +20,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from wee.app.command import describe, jobs_at_once, rerun
+from wee.app.command import describe, rerun
 from wee.errors import WeeError
 from wee.lit.runtime import RuntimeConfig
-from wee.machine import THREADS, busy, processors, torch_threads
+from wee.machine import THREADS, busy, jobs_at_once, processors, torch_threads
 
 if TYPE_CHECKING:
     import torch

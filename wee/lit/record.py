@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wee.data.base import Batch, Split
+from wee.interruption import answer, asked, deferred, take_signals
 from wee.lit.fit import interruptible, quiet_trainer
 from wee.lit.layout import lay_out
 from wee.lit.loaders import ordered_loader
@@ -53,6 +54,10 @@ class StoreWriter(BasePredictionWriter):
         super().__init__(write_interval="batch")
         self.writer, self.storage, self.done = writer, storage, done
 
+    def on_predict_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Take signals back from Lightning, which would ignore them."""
+        take_signals()
+
     def write_on_batch_end(
         self,
         trainer: lightning.Trainer,
@@ -69,6 +74,9 @@ class StoreWriter(BasePredictionWriter):
         with np.errstate(over="ignore"):  # the writer reports which sample does not fit
             self.writer.add(index, logits.astype(self.storage, copy=False), labels)
         self.done(len(prediction["index"]))
+        if asked():
+            self.writer.flush()
+        answer()
 
 
 @dataclass(frozen=True)
@@ -112,5 +120,5 @@ def record(
     only = None if len(wanted) == len(split) else wanted.tolist()
     loader = ordered_loader(split.dataset(network.transform), how.batch_size, how.runtime.workers, only)
     trainer = quiet_trainer(how.runtime, how.precision, callbacks=[StoreWriter(writer, how.storage, done)])
-    with interruptible():
+    with interruptible(), deferred():
         trainer.predict(recorder, loader, return_predictions=False)

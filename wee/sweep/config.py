@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wee.app.command import jobs_at_once
 from wee.app.fields import Checked, as_list, names, written
 from wee.errors import WeeError, unknown
-from wee.machine import processors
+from wee.machine import jobs_at_once, processors
 from wee.method.policies import BASELINES, POLICIES, Width
 from wee.method.scores import DEFAULT_SCORE, SCORES
 
