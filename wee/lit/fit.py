@@ -48,6 +48,11 @@ class _Progress(lightning.Callback):
         self.first = 0 if self.state is None else int(self.state["step"])
         self._saved_at, self._reported_step = time.monotonic(), 0
 
+    def load_finished(self, module: lightning.LightningModule) -> None:
+        """Load the weights of a training whose last step was done before it was interrupted."""
+        assert self.state is not None
+        module.load_state_dict(self.state["module"])
+
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if self.state is not None:
             pl_module.load_state_dict(self.state["module"])
@@ -129,7 +134,7 @@ def train_member(
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
     steps = config.total_steps(len(train))
     module = MemberModule(network, config, steps)
-    state = folder.with_name(f"{folder.name}.training") / "state.pt"
+    state = training_folder(folder) / "state.pt"
     progress = _Progress(state, recipe.seed, runtime.keep_every, step)
     trainer = quiet_trainer(
         runtime,
@@ -146,6 +151,8 @@ def train_member(
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
         with interruptible():
             trainer.fit(module, training_loader(images, config, *order))
+    else:
+        progress.load_finished(module)
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
@@ -167,6 +174,11 @@ def train_member(
     )
     shutil.rmtree(state.parent, ignore_errors=True)
     return about
+
+
+def training_folder(folder: Path) -> Path:
+    """Return the folder that holds the state of a training until the member is saved in its own folder."""
+    return folder.with_name(f"{folder.name}.training")
 
 
 @contextlib.contextmanager

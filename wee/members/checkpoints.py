@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from wee.errors import WeeError
-from wee.files import commit_folder, temporary_folder, write_json
+from wee.files import commit_folder, staged, write_json
 
 log = logging.getLogger("wee")
 
@@ -44,10 +44,10 @@ def save(folder: Path, network: nn.Module, about: Mapping[str, Any]) -> dict[str
     """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     complete = {**about, "fingerprint": fingerprint(state)}
-    temporary = temporary_folder(folder)
-    save_file(state, temporary / WEIGHTS)
-    write_json(temporary / ABOUT, complete)
-    commit_folder(temporary, folder)
+    with staged(folder) as temporary:
+        save_file(state, temporary / WEIGHTS)
+        write_json(temporary / ABOUT, complete)
+        commit_folder(temporary, folder)
     return complete
 
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from wee.data.splits import SplitName
 from wee.errors import WeeError
-from wee.files import Lock
+from wee.files import Lock, lock_path
 from wee.identity import KEY_LENGTH, key_of
 from wee.store.entry import Address, Damaged, Entry
-from wee.store.writer import EntryWriter, PieceWriter
+from wee.store.writer import EntryWriter, PieceWriter, partial_folder
 
 log = logging.getLogger("wee")
 
@@ -55,11 +55,12 @@ class LogitStore:
             self._set_aside(folder)
             return None
         entry.set_damaged_costs_aside()
+        Lock(lock_path(folder)).clear(partial_folder(folder))
         return entry
 
     def _set_aside(self, folder: Path) -> None:
         """Rename a damaged entry, unless another process holds its lock or it is no longer damaged."""
-        lock = Lock(_lock_path(folder))
+        lock = Lock(lock_path(folder))
         if not lock.acquire():
             return
         try:
@@ -96,7 +97,7 @@ class LogitStore:
         if not len(labels) == len(ids) == len(groups) or len(np.unique(ids)) != len(ids):
             raise WeeError(f"{address}: every sample needs a label, an id of its own and a group")
         folder = self.folder(address, identity)
-        lock = Lock(_lock_path(folder))
+        lock = Lock(lock_path(folder))
         if not lock.acquire():
             raise Busy(lock.holder())
         try:
@@ -223,10 +224,6 @@ def _largest(entry: Entry, name: str) -> float:
         return max((max(cost.values) for cost in entry.costs if cost.name == name), default=math.inf)
     except Damaged:  # reported when the cost itself is read
         return math.inf
-
-
-def _lock_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
 
 
 def _as_expected(entry: Entry, expected: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.files import checksums, commit_folder, temporary_folder, write_json
+from wee.files import checksums, commit_folder, staged, write_json
 from wee.method.policies import PARAMETERS
 from wee.sweep.cells import width_cells
 from wee.sweep.config import BootstrapConfig
@@ -52,16 +52,16 @@ def save(
         about: the description of the sweep that is written to `sweep.json`.
         rules: the fitted rules; None for none.
     """
-    temporary = temporary_folder(folder)
-    for name, table in tables.items():
-        table.to_csv(temporary / name, index=False)
-    if rules is not None:
-        with (temporary / RULES).open("w", encoding="utf-8") as file:
-            for rule in rules:
-                file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
-    files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
-    write_json(temporary / ABOUT, {**about, "files": files})
-    commit_folder(temporary, folder)
+    with staged(folder) as temporary:
+        for name, table in tables.items():
+            table.to_csv(temporary / name, index=False)
+        if rules is not None:
+            with (temporary / RULES).open("w", encoding="utf-8") as file:
+                for rule in rules:
+                    file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
+        files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
+        write_json(temporary / ABOUT, {**about, "files": files})
+        commit_folder(temporary, folder)
 
 
 def read_rules(folder: Path) -> list[SavedRule]:
