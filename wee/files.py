@@ -79,6 +79,16 @@ def write_json(path: Path, content: Any) -> None:
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exceeded quota, and an exceeded limit on the size of a file."""
 
+def explain(error: OSError) -> str:
+    """Return the message of an error of the operating system: what failed, the file, and what to do about a full disk."""
+    words = error.strerror or str(error)
+    if error.filename is not None:
+        words += f": {os.fsdecode(error.filename)}"
+    if error.errno in NO_SPACE:
+        words += ". There is not enough space; make some: what was finished is kept, and the same command goes on from there"
+    return words
+
+
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
 
@@ -336,13 +346,17 @@ class Lock:
             descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
             return False
-        with os.fdopen(descriptor, "w") as file:
-            file.write(self._token)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(self._token)
+        except OSError:  # the disk is full
+            remove(self.path)
+            raise
         return True
 
     def _read(self) -> str:
         try:
-            return self.path.read_text()
+            return self.path.read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
@@ -368,7 +382,7 @@ class Lock:
         aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.dead")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)
-            if aside.read_text() != dead:
+            if aside.read_text(errors="replace") != dead:
                 with contextlib.suppress(FileExistsError):
                     os.link(aside, self.path)
             aside.unlink()

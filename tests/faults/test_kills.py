@@ -19,6 +19,7 @@ import torch
 from tests.helpers.job_server import JobServer
 from tests.helpers.worlds import (
     SCENES,
+    TABLE,
     TRAINING_STEPS,
     Scene,
     World,
@@ -105,7 +106,8 @@ def one_work(world: World, scene: Scene, server: JobServer, folder: Path, rng: r
         kept = now
     before_last = known(folder, scene)
     done = server.run(*scene.arguments, cwd=folder)
-    assert done.code == 0, done.text
+    complete = scene.name == "predict" and f"{TABLE} exists: give another output" in done.text  # it replaces no table
+    assert done.code == 0 or complete, done.text
     assert "Traceback" not in done.text, done.text
     check_continued(folder, scene, before_last, len(kept))
     now = identities(folder, scene)

@@ -16,7 +16,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -167,12 +166,20 @@ class _Running:
     """A child that runs a job."""
 
     def __init__(self, job: Job, stack: contextlib.ExitStack) -> None:
-        self.job, self.code, self.timed_out, self.seconds = job, None, False, 0.0
-        self._files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
+        self.job, self.timed_out, self.seconds = job, False, 0.0
+        self.code: int | None = None
+        # Pipes, because a limit on the size of files holds for files that a job writes its messages to as well.
+        ends = [os.pipe() for _ in range(2)]
+        self._texts = [b"", b""]
         self._started = time.monotonic()
         self._pid = os.fork()
         if self._pid == 0:
-            _child(job, *(file.fileno() for file in self._files))
+            _child(job, *(write for _, write in ends))
+        for read, write in ends:
+            os.close(write)
+            os.set_blocking(read, False)
+            stack.callback(os.close, read)
+        self._read_ends = [read for read, _ in ends]
 
     def ended(self) -> bool:
         """Whether the child has ended; kill it if it is time."""
@@ -180,6 +187,10 @@ class _Running:
             return True
         pid, status = os.waitpid(self._pid, os.WNOHANG)
         self.seconds = time.monotonic() - self._started
+        for place, end in enumerate(self._read_ends):
+            with contextlib.suppress(BlockingIOError):
+                while part := os.read(end, 2**16):
+                    self._texts[place] += part
         if pid:
             self.code = os.waitstatus_to_exitcode(status)
             with contextlib.suppress(ProcessLookupError):
@@ -193,12 +204,8 @@ class _Running:
         return False
 
     def done(self) -> Done:
-        texts = []
-        for file in self._files:
-            file.seek(0)
-            texts.append(file.read().decode(errors="replace"))
         assert self.code is not None
-        return Done(self.code, *texts, self.seconds, self.timed_out)
+        return Done(self.code, *(text.decode(errors="replace") for text in self._texts), self.seconds, self.timed_out)
 
 
 def _child(job: Job, out: int, err: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers.job_server import Done, JobServer
+from wee.app.command import UNEXPECTED
 
 SMALL = ("dataset.base_images={train:20,val:20,test:20}", "dataset.draws={train:2,val:5,test:5}", "scale=s1")
 QUICK = ("trainer.steps=6", "trainer.batch_size=16")
@@ -176,6 +177,7 @@ def last_report(folder: Path, command: str) -> dict[str, Any]:
 def clear(done: Done, *, code: int | None = 1) -> str:
     """Check that a failed command ended with a message and no traceback; return the message."""
     assert "Traceback" not in done.text, done.text
+    assert UNEXPECTED not in done.text, done.text
     assert not done.timed_out, done.text
     assert done.code == code if code is not None else done.code in (0, 1), (done.code, done.text)
     return done.text

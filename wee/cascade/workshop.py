@@ -214,7 +214,7 @@ class Workshop:
         Returns:
             The description with the checksums of the weights.
         """
-        from safetensors.torch import save_file
+        from wee.members.checkpoints import write_weights
 
         stages = []
         with staged(folder) as temporary:
@@ -223,7 +223,7 @@ class Workshop:
                 if not file.exists():
                     module = origins[stage.scale, stage.member].network().module
                     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-                    save_file(state, file)
+                    write_weights(state, file)
                 stages.append(replace(stage, sha256=checksum(file)))
             complete = replace(description, stages=stages)
             complete.save(temporary)
