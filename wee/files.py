@@ -47,6 +47,27 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise
 
 
+_CHECKED = b"wee sha256 "
+
+
+def write_checked(path: Path, content: bytes) -> None:
+    """Write a file atomically, with a checksum in front of its content; `read_checked` reads it."""
+    write_atomically(path, _CHECKED + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_checked(path: Path) -> bytes:
+    """Read the content of a file that `write_checked` has written.
+
+    Raises:
+        ValueError: the content is not what was written.
+    """
+    written = path.read_bytes()
+    first, _, content = written.partition(b"\n")
+    if first != _CHECKED + hashlib.sha256(content).hexdigest().encode():
+        raise ValueError("its checksum differs")
+    return content
+
+
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 

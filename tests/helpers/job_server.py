@@ -38,6 +38,7 @@ class Job:
         arguments: what follows `wee` on the command line.
         cwd: the folder in which it is given.
         kill_after: the time after which it is killed by SIGKILL, in seconds; None for never.
+        from_work: whether that time counts from the beginning of its work, when its log appears, and not from its start.
         limit: the time after which it counts as hanging, in seconds; it is killed then.
         file_limit: the largest file that it may write, in bytes; None for no limit.
         memory_limit: the largest address space, in bytes; None for no limit.
@@ -49,6 +50,7 @@ class Job:
     arguments: Sequence[str]
     cwd: str
     kill_after: float | None = None
+    from_work: bool = False
     limit: float = 120.0
     file_limit: int | None = None
     memory_limit: int | None = None
@@ -65,6 +67,7 @@ class Done:
         code: the exit code; negative for a signal.
         out, err: what it wrote.
         seconds: the time that it took.
+        started_work: the time after which its log appeared, in seconds; 0 if it did not.
         timed_out: whether it was killed because it had taken longer than its limit.
     """
 
@@ -73,6 +76,7 @@ class Done:
     err: str
     seconds: float
     timed_out: bool = False
+    started_work: float = 0.0
 
     @property
     def killed(self) -> bool:
@@ -168,6 +172,9 @@ class _Running:
     def __init__(self, job: Job, stack: contextlib.ExitStack) -> None:
         self.job, self.timed_out, self.seconds = job, False, 0.0
         self.code: int | None = None
+        self.started_work = 0.0
+        self._logs = Path(job.cwd, "outputs", "runs", job.arguments[0]) if job.arguments else Path(job.cwd)
+        self._logs_before = self._count_logs()
         # Pipes, because a limit on the size of files holds for files that a job writes its messages to as well.
         ends = [os.pipe() for _ in range(2)]
         self._texts = [b"", b""]
@@ -196,16 +203,27 @@ class _Running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)  # what it has left behind
             return True
+        if not self.started_work and self._count_logs() > self._logs_before:
+            self.started_work = self.seconds
         late = self.seconds > self.job.limit
-        if late or (self.job.kill_after is not None and self.seconds > self.job.kill_after):
+        if late or self._is_to_be_killed():
             self.timed_out = self.timed_out or late
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
         return False
 
+    def _count_logs(self) -> int:
+        return len(list(self._logs.glob("*/*.log")))
+
+    def _is_to_be_killed(self) -> bool:
+        if self.job.kill_after is None or (self.job.from_work and not self.started_work):
+            return False
+        return self.seconds > self.job.kill_after + (self.started_work if self.job.from_work else 0.0)
+
     def done(self) -> Done:
         assert self.code is not None
-        return Done(self.code, *(text.decode(errors="replace") for text in self._texts), self.seconds, self.timed_out)
+        out, err = (text.decode(errors="replace") for text in self._texts)
+        return Done(self.code, out, err, self.seconds, self.timed_out, self.started_work)
 
 
 def _child(job: Job, out: int, err: int) -> None:

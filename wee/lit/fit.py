@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import Logger
 
 from wee.data.base import Split
 from wee.data.variation import varied
-from wee.files import write_atomically
+from wee.files import read_checked, write_checked
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
 from wee.lit.member import MemberModule
@@ -88,13 +88,14 @@ class _Progress(lightning.Callback):
         }
         content = io.BytesIO()
         torch.save(state, content)
-        write_atomically(self.path, content.getvalue())
+        write_checked(self.path, content.getvalue())
 
     def _read(self) -> dict[str, Any] | None:
         if not self.path.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = io.BytesIO(read_checked(self.path))
+            state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
             log.info(f"going on with a training that was interrupted after {state['step']:,} steps")
         except Exception as error:
             log.warning(f"{self.path}, left by an interrupted training, cannot be read ({error}); it begins anew")

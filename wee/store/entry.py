@@ -111,7 +111,7 @@ class Entry:
                 raise ValueError("its checksum differs")
         except FileNotFoundError:
             raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is missing") from None
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is not what was written ({error})") from None
         if manifest["format"] > FORMAT:
             raise WeeError(
@@ -230,7 +230,11 @@ class Entry:
 
     @property
     def logits(self) -> NDArray[np.floating]:
-        """Logits [N, classes], or [exits, N, classes] of a multi-exit member; memory-mapped."""
+        """Logits [N, classes], or [exits, N, classes] of a multi-exit member; memory-mapped.
+
+        Raises:
+            Damaged: the file is damaged so that it cannot be mapped, as for the other arrays.
+        """
         return self._map("logits")
 
     @property
@@ -249,7 +253,11 @@ class Entry:
         return self._map("groups" if "groups.npy" in self.manifest["files"] else "ids")
 
     def _map(self, name: str) -> NDArray[Any]:
-        array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        try:
+            array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, FileNotFoundError) as error:
+            self.verify(name)  # says where the file is damaged
+            raise self._damaged(f"{name}.npy cannot be read ({error})") from None
         return array
 
     def verify(self, *names: str) -> None:
