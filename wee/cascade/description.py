@@ -271,7 +271,7 @@ class CascadeDescription:
             if checksum(file) != stage.sha256:
                 raise WeeError(
                     f"{file} has changed since the cascade was calibrated: its checksum is not that in {FILE}. The thresholds "
-                    "are for other weights. {_REPAIR}"
+                    f"are for other weights. {_REPAIR}"
                 )
         return description
 
