@@ -27,6 +27,7 @@ from yaml import YAMLError
 from wee.app.groups import Group
 from wee.app.help import command_help
 from wee.app.paths import Common, conf_dir
+from wee.app.safety import check_configs
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
 from wee.files import explain
@@ -92,7 +93,11 @@ class Command(Generic[C]):
         """Run the command with the overrides on the command line; the process ends with 1 if anything failed."""
         self.register()
 
+        composing = False
+
         def job(cfg: DictConfig) -> Any:
+            nonlocal composing
+            composing = False
             return _job(self, cfg)
 
         # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
@@ -100,6 +105,7 @@ class Command(Generic[C]):
         try:
             if self._help():
                 return
+            composing = True
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=self.name)(job)()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
@@ -109,7 +115,10 @@ class Command(Generic[C]):
         except Exception as error:
             if full:
                 raise
-            _tell(f"wee {self.name}: {_unexpected(error)}")
+            if composing:  # Hydra raises errors of many types for config files that are no configs
+                _tell(f"wee {self.name}: the config cannot be composed: {type(error).__name__}: {error}")
+            else:
+                _tell(f"wee {self.name}: {_unexpected(error)}")
             sys.exit(1)
         except KeyboardInterrupt:
             _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
@@ -124,7 +133,10 @@ class Command(Generic[C]):
         if args.shell_completion or args.hydra_help:
             return False
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
+        if args.config_path or args.config_name:
+            raise WeeError("--config-path and --config-name replace the configs of wee: give a folder of yours as --config-dir")
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
+        check_configs(self.name, args.overrides, FOLDERS[1:])
         if args.help:
             sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
         return bool(args.help)
