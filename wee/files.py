@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
+import hashlib
 import io
 import json
 import os
@@ -32,7 +34,7 @@ PATIENCE = 60.0
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file completely or not at all; once written, it survives a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -45,6 +47,51 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise
 
 
+_CHECKED = b"wee sha256 "
+
+
+def write_checked(path: Path, content: bytes) -> None:
+    """Write a file atomically, with a checksum in front of its content; `read_checked` reads it."""
+    write_atomically(path, _CHECKED + hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_checked(path: Path) -> bytes:
+    """Read the content of a file that `write_checked` has written.
+
+    Raises:
+        ValueError: the content is not what was written.
+    """
+    written = path.read_bytes()
+    first, _, content = written.partition(b"\n")
+    if first != _CHECKED + hashlib.sha256(content).hexdigest().encode():
+        raise ValueError("its checksum differs")
+    return content
+
+
+_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _temporary(path: Path) -> Path:
+    """Return a temporary path beside a final path, after removing those that killed processes of this machine have left.
+
+    Its name has the machine and the process, so that what is left can be recognised.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_HOST}-*.tmp"):
+        process = left.name.removesuffix(".tmp").split("-")[-2]
+        if process.isdigit() and not _alive(int(process)):
+            remove(left)
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, as far as possible; do nothing if there is none."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write plain data as JSON, atomically."""
     write_atomically(path, json.dumps(content, indent=1) + "\n")
@@ -52,6 +99,19 @@ def write_json(path: Path, content: Any) -> None:
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exceeded quota, and an exceeded limit on the size of a file."""
+
+
+def explain(error: OSError) -> str:
+    """Return the message of an error of the operating system: what failed, the file, and what to do about a full disk."""
+    words = error.strerror or str(error)
+    if error.filename is not None:
+        words += f": {os.fsdecode(error.filename)}"
+    if error.errno in NO_SPACE:
+        words += (
+            ". There is not enough space; make some: what was finished is kept, and the same command goes on from there"
+        )
+    return words
+
 
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
@@ -178,9 +238,28 @@ def replace_folder(temporary: Path, folder: Path) -> bool:
 
 def temporary_folder(folder: Path) -> Path:
     """Create and return a temporary folder in the parent of its final path `folder`."""
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = _temporary(folder)
     temporary.mkdir(parents=True)
     return temporary
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """Create a temporary folder in which the content of `folder` is made inside the `with` block.
+
+    The block ends by giving the temporary folder its final name (`commit_folder`, `replace_folder`). If it fails, the
+    temporary folder is removed.
+    """
+    temporary = temporary_folder(folder)
+    try:
+        yield temporary
+    finally:
+        remove(temporary)
+
+
+def lock_path(path: Path) -> Path:
+    """Return the path of the lock beside a file or folder."""
+    return path.with_name(f"{path.name}.lock")
 
 
 class Lock:
@@ -279,18 +358,38 @@ class Lock:
         finally:
             self.release()
 
+    def clear(self, *others: Path) -> None:
+        """Remove what a killed process has left of finished work: its lock, and other files or folders.
+
+        Does nothing if there is nothing, or if another process holds the lock.
+
+        Args:
+            others: paths of what only unfinished work needs.
+        """
+        if not any(path.exists() for path in (self.path, *others)):
+            return
+        with contextlib.suppress(OSError):  # a folder that cannot be written to is left as it is
+            if self.acquire():
+                for path in others:
+                    remove(path)
+                self.release()
+
     def _create(self) -> bool:
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
             return False
-        with os.fdopen(descriptor, "w") as file:
-            file.write(self._token)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(self._token)
+        except OSError:  # the disk is full
+            remove(self.path)
+            raise
         return True
 
     def _read(self) -> str:
         try:
-            return self.path.read_text()
+            return self.path.read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
@@ -316,7 +415,7 @@ class Lock:
         aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.dead")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)
-            if aside.read_text() != dead:
+            if aside.read_text(errors="replace") != dead:
                 with contextlib.suppress(FileExistsError):
                     os.link(aside, self.path)
             aside.unlink()

@@ -97,6 +97,7 @@ class WeeSweeper(Sweeper):
     def _sound(self, job: Job, failures: list[str]) -> bool:
         """Return whether a job's config composes and has the right types; report and note a failure."""
         from wee.app.command import FOLDERS, GROUPS, ROOTS, describe
+        from wee.app.safety import check_hydra
         from wee.app.typed import check_overrides, to_object
 
         assert self.config is not None
@@ -106,6 +107,7 @@ class WeeSweeper(Sweeper):
             if root is not None:
                 check_overrides(root, job, FOLDERS, GROUPS)
             config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
+            check_hydra(OmegaConf.to_container(config.hydra, resolve=False))
             if root is not None:
                 to_object(root, OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
         except Exception as error:

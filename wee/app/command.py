@@ -27,8 +27,10 @@ from wee.app.help import command_help
 from wee.app.hydra_compat import application, parse_arguments, store
 from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
+from wee.app.safety import check_configs
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
+from wee.files import explain
 
 log = logging.getLogger("wee")
 
@@ -45,6 +47,10 @@ GROUPS: dict[str, Group] = {}
 
 _modules: dict[str, str] = {}
 """The module of each command, by name, as the commands have handed it over."""
+
+
+UNEXPECTED = "unexpected error"
+"""How the message of an exception begins that nobody has foreseen."""
 
 
 class JobError(CompactHydraException):
@@ -92,7 +98,11 @@ class Command(Generic[C]):
         """Run the command with the overrides on the command line; the process ends with 1 if anything failed."""
         self.register()
 
+        composing = False
+
         def job(cfg: DictConfig) -> Any:
+            nonlocal composing
+            composing = False
             return _job(self, cfg)
 
         # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
@@ -100,11 +110,20 @@ class Command(Generic[C]):
         try:
             if self._help():
                 return
+            composing = True
             application(job, str(conf_dir()), self.name)()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
                 raise
             _tell(f"wee {self.name}: {_words(error)}")
+            sys.exit(1)
+        except Exception as error:
+            if full:
+                raise
+            if composing:  # Hydra raises errors of many types for config files that are no configs
+                _tell(f"wee {self.name}: the config cannot be composed: {type(error).__name__}: {error}")
+            else:
+                _tell(f"wee {self.name}: {_unexpected(error)}")
             sys.exit(1)
         except KeyboardInterrupt:
             _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
@@ -125,7 +144,12 @@ class Command(Generic[C]):
         if args.resolve and not (args.cfg or args.help):
             raise WeeError("--resolve is used together with --cfg: --cfg job --resolve")
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
+        if args.config_path or args.config_name:
+            raise WeeError(
+                "--config-path and --config-name replace the configs of wee: give a folder of yours as --config-dir"
+            )
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
+        check_configs(self.name, args.overrides, FOLDERS[1:])
         if not args.help:
             check_launcher(args.overrides, args.multirun)
         if args.help and self.help is not None:
@@ -233,13 +257,14 @@ def _job(command: Command[C], cfg: DictConfig) -> Any:
     except (WeeError, HydraException, OmegaConfBaseException) as error:
         failure = JobError(_words(error))
     except OSError as error:
-        failure = JobError(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+        failure = JobError(explain(error))
     except SystemExit as error:  # would end the whole multirun
         failure = JobError(f"the job asked to exit with {error.code}")
-    except Exception:
+    except Exception as error:
+        log.info(traceback.format_exc(), extra={"file_only": True})
         if not multirun:
             raise
-        failure = JobError(traceback.format_exc().strip())
+        failure = JobError(_unexpected(error))
     if multirun:
         log.error(f"wee {command.name}: job {HydraConfig.get().job.num} failed: {failure}")
     raise failure
@@ -249,9 +274,22 @@ def _words(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return str(unknown(group, name, error.options))
+    if isinstance(error, OSError):
+        return explain(error)
     cause = error.__cause__
     words = str(error).strip()
     return f"{words}: {str(cause).strip().splitlines()[0]}" if isinstance(cause, OmegaConfBaseException) else words
+
+
+def _unexpected(error: Exception) -> str:
+    """Return the message of an exception that nobody has foreseen: where its traceback is, and how to see it."""
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory: {str(error) or 'for what the command has to hold at once'}"
+    log_folder = f"the traceback is in the log in {output_dir()}, and " if HydraConfig.initialized() else ""
+    return (
+        f"{UNEXPECTED}: {type(error).__name__}: {str(error).strip() or 'without a message'}\n"
+        f"This is a fault of wee, or of a part of your own; {log_folder}HYDRA_FULL_ERROR=1 shows it"
+    )
 
 
 def _tell(message: str) -> None:

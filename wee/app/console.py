@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from wee.files import explain
 
 _WIDE = 400  # characters: wider than any table
 
@@ -35,6 +39,25 @@ class ConsoleHandler(logging.Handler):
             return
         style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
         console.print(self.format(record), markup=False, style=style)
+
+
+class LogFile(logging.FileHandler):
+    """Writes log records into a file. If it cannot, for instance because the disk is full, it warns once and goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Warn that the file cannot be written."""
+        if not self._has_failed:
+            self._has_failed = True
+            error = sys.exc_info()[1]
+            words = explain(error) if isinstance(error, OSError) else str(error)
+            console.print(f"the log {self.baseFilename} cannot be written: {words}", markup=False, style="yellow")
+
+    _has_failed = False
+
+    def close(self) -> None:
+        """Close the file, whether or not its last lines can be written."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 class Rate(ProgressColumn):

@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from wee.app.command import output_dir
 from wee.errors import WeeError
+from wee.files import explain
 
 log = logging.getLogger("wee")
 
@@ -40,6 +41,9 @@ class Failures:
         except WeeError as error:
             self.messages.append(f"{what}: {error}")
             log.error(f"failed: {self.messages[-1]}")
+        except OSError as error:
+            self.messages.append(f"{what}: {explain(error)}")
+            log.error(f"failed: {self.messages[-1]}")
         except Exception as error:
             self.messages.append(f"{what}: {type(error).__name__}: {error}")
             log.error(f"failed: {self.messages[-1]} (the traceback is in the log in {_log_folder()})")
@@ -65,4 +69,7 @@ def _log_folder() -> str:
 def report(**counts: Any) -> None:
     """Write what a job did to `report.json` in Hydra's output folder, beside its log."""
     if HydraConfig.initialized():
-        (output_dir() / "report.json").write_text(json.dumps(counts, indent=1) + "\n")
+        try:
+            (output_dir() / "report.json").write_text(json.dumps(counts, indent=1) + "\n")
+        except OSError as error:
+            log.warning(f"{output_dir() / 'report.json'} cannot be written: {explain(error)}")

@@ -19,6 +19,9 @@ FILE = "cascade.json"
 VERSION = 1
 """Version of the description."""
 
+_CHECKSUM = "sha256"
+_REPAIR = "Calibrate again, in its place: wee calibrate .. overwrite=true"
+
 
 @dataclass(frozen=True)
 class StageDescription:
@@ -232,8 +235,9 @@ class CascadeDescription:
         return cls(**fields, stages=stages)
 
     def save(self, folder: Path) -> None:
-        """Write the description into a folder."""
-        write_json(folder / FILE, self.to_dict())
+        """Write the description into a folder, with its checksum."""
+        record = self.to_dict()
+        write_json(folder / FILE, {**record, _CHECKSUM: _checksum_of(record)})
 
     @classmethod
     def load(cls, folder: Path) -> CascadeDescription:
@@ -250,23 +254,31 @@ class CascadeDescription:
                 f"{folder} is not the folder of a cascade: it has no {FILE}; make one: wee calibrate"
             ) from None
         except ValueError as error:
-            raise WeeError(f"{path} is not JSON: {error}") from None
+            raise WeeError(f"{path} is not JSON: {error}. {_REPAIR}") from None
         if not isinstance(record, dict):
-            raise WeeError(f"{path} is not the description of a cascade")
+            raise WeeError(f"{path} is not the description of a cascade. {_REPAIR}")
+        written = record.pop(_CHECKSUM, None)  # cascades of earlier versions have none
         try:
             description = cls.from_dict(record)
         except WeeError as error:
-            raise WeeError(f"{path}: {error}") from None
+            raise WeeError(f"{path}: {error}. {_REPAIR}") from None
+        if written is not None and written != _checksum_of(record):
+            raise WeeError(f"{path} has changed since it was written: its checksum differs. {_REPAIR}")
         for stage in description.stages:
             file = folder / stage.weights
             if not file.is_file():
-                raise WeeError(f"{folder} has no file {stage.weights}, the weights of {stage.name}")
+                raise WeeError(f"{folder} has no file {stage.weights}, the weights of {stage.name}. {_REPAIR}")
             if checksum(file) != stage.sha256:
                 raise WeeError(
                     f"{file} has changed since the cascade was calibrated: its checksum is not that in {FILE}. The thresholds "
-                    "are for other weights; calibrate again: wee calibrate"
+                    f"are for other weights. {_REPAIR}"
                 )
         return description
+
+
+def _checksum_of(record: Mapping[str, Any]) -> str:
+    """Return the checksum of a description that does not contain it."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def checksum(file: Path) -> str:

@@ -6,6 +6,7 @@ import csv
 import glob
 import importlib.util
 import io
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,8 +24,11 @@ from wee.cascade.module import Cascade
 from wee.data.images.listing import Listing
 from wee.data.images.split import ImageFiles, Pixels, ReadOptions
 from wee.errors import WeeError
+from wee.files import write_atomically
 from wee.identity import key_of
 from wee.method import NO_LABEL
+
+log = logging.getLogger("wee")
 
 COLUMNS = ("file", "label", "class", "confidence", "stage", "accepted")
 """The columns of the table: the path below the folder of images, the predicted class by number and by name, the final
@@ -165,12 +169,15 @@ class UnfinishedTable:
         unreadable: dict[str, str] = {}
         for file in self.files():
             content = file.read_bytes()
-            complete = content[: content.rfind(b"\n") + 1].decode()
+            complete = content[: content.rfind(b"\n") + 1].decode(errors="replace")
             for cells in csv.DictReader(io.StringIO(complete, newline="")):
-                if cells["label"]:
-                    rows[cells["file"]] = PredictedImage.read(cells)
-                else:
-                    unreadable[cells["file"]] = cells["class"]
+                try:
+                    if cells["label"]:
+                        rows[cells["file"]] = PredictedImage.read(cells)
+                    else:
+                        unreadable[cells["file"]] = cells["class"]
+                except (ValueError, KeyError, TypeError):  # damaged: the image is classified again
+                    log.warning(f"{file} has a damaged row; its image is classified again")
         return Predictions(
             list(rows.values()), {name: reason for name, reason in unreadable.items() if name not in rows}
         )
@@ -217,20 +224,14 @@ def write_table(rows: Sequence[PredictedImage], output: Path) -> None:
     """Write predictions to a CSV file or, if the name ends in ".parquet", to a Parquet file. The file appears in one step.
 
     Raises:
-        WeeError: pyarrow is not installed.
+        OSError: the file cannot be written; no part of it is left.
     """
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        if output.suffix == PARQUET:
-            _write_parquet(rows, temporary)
-        else:
-            with temporary.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(COLUMNS)
-                writer.writerows(row.cells() for row in rows)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(output, _parquet(rows) if output.suffix == PARQUET else _csv(rows))
+
+
+def is_written(rows: Sequence[PredictedImage], output: Path) -> bool:
+    """Return whether a file is the table of these predictions."""
+    return output.is_file() and output.read_bytes() == (_parquet(rows) if output.suffix == PARQUET else _csv(rows))
 
 
 def check_format(output: Path) -> None:
@@ -245,7 +246,15 @@ def check_format(output: Path) -> None:
         raise WeeError("Parquet files need pyarrow, which is not installed: pip install 'wee[parquet]'")
 
 
-def _write_parquet(rows: Sequence[PredictedImage], file: Path) -> None:
+def _csv(rows: Sequence[PredictedImage]) -> bytes:
+    content = io.StringIO(newline="")
+    writer = csv.writer(content)
+    writer.writerow(COLUMNS)
+    writer.writerows(row.cells() for row in rows)
+    return content.getvalue().encode()
+
+
+def _parquet(rows: Sequence[PredictedImage]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
@@ -253,7 +262,9 @@ def _write_parquet(rows: Sequence[PredictedImage], file: Path) -> None:
     columns = {
         column: [getattr(row, attribute) for row in rows] for column, attribute in zip(COLUMNS, attributes, strict=True)
     }
-    parquet.write_table(pyarrow.table(columns), file)
+    content = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), content)
+    return content.getvalue()
 
 
 def true_labels(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64] | None:

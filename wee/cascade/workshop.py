@@ -19,7 +19,7 @@ from wee.cascade.named import NamedSetting
 from wee.cascade.search import Choice, Material, Network, Places, search, value_of
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
-from wee.files import commit_folder, replace_folder, temporary_folder
+from wee.files import commit_folder, replace_folder, staged
 from wee.method import Rule, Stages, Summary
 from wee.method.arrays import Floats, Ints
 from wee.method.metrics import Task
@@ -214,22 +214,22 @@ class Workshop:
         Returns:
             The description with the checksums of the weights.
         """
-        from safetensors.torch import save_file
+        from wee.members.checkpoints import write_weights
 
-        temporary = temporary_folder(folder)
         stages = []
-        for stage in description.stages:
-            file = temporary / stage.weights
-            if not file.exists():
-                module = origins[stage.scale, stage.member].network().module
-                state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-                save_file(state, file)
-            stages.append(replace(stage, sha256=checksum(file)))
-        complete = replace(description, stages=stages)
-        complete.save(temporary)
-        write_card(temporary, complete, curves)
-        if not (replace_folder if overwrite else commit_folder)(temporary, folder):
-            raise WeeError(f"{folder} was made by another process meanwhile; choose another name=NAME")
+        with staged(folder) as temporary:
+            for stage in description.stages:
+                file = temporary / stage.weights
+                if not file.exists():
+                    module = origins[stage.scale, stage.member].network().module
+                    state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+                    write_weights(state, file)
+                stages.append(replace(stage, sha256=checksum(file)))
+            complete = replace(description, stages=stages)
+            complete.save(temporary)
+            write_card(temporary, complete, curves)
+            if not (replace_folder if overwrite else commit_folder)(temporary, folder):
+                raise WeeError(f"{folder} was made by another process meanwhile; choose another name=NAME")
         return complete
 
     def curves(self, lineup: Places, rule: Rule) -> dict[str, tuple[Floats, Floats]]:

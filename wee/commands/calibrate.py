@@ -314,8 +314,10 @@ def _is_there(folder: Path, identity: Mapping[str, Any], overwrite: bool) -> boo
         return False
     try:
         key = CascadeDescription.load(folder).calibrated_on.get("key")
-    except WeeError:
-        key = None
+    except WeeError as error:
+        if not overwrite:
+            raise WeeError(f"{error}, or choose another name=NAME") from None
+        return False
     if key == identity["key"]:
         return True
     if not overwrite:

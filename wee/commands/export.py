@@ -59,7 +59,7 @@ def export(cfg: ExportConfig) -> None:
     from wee.cascade import description
     from wee.cascade.card import CARD, FIGURE
     from wee.cascade.module import Cascade, RunOptions
-    from wee.files import replace_folder, temporary_folder
+    from wee.files import replace_folder, staged
 
     if (folder / description.FILE).exists():
         raise WeeError(
@@ -67,8 +67,7 @@ def export(cfg: ExportConfig) -> None:
         )
     cascade = Cascade.load(source, RunOptions(channels_last=False))
     form.check(cascade)
-    temporary = temporary_folder(folder)
-    try:
+    with staged(folder) as temporary:
         with progress("stages") as bar:
             task = bar.add_task("exporting", total=len(cascade))
             written = form.write(cascade, temporary, lambda number: bar.advance(task, number))
@@ -77,8 +76,6 @@ def export(cfg: ExportConfig) -> None:
                 shutil.copyfile(source / name, temporary / name)
         if not replace_folder(temporary, folder):
             raise WeeError(f"{folder} was made by another process meanwhile; give another output=FOLDER")
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     files = sorted(folder.iterdir())
     size = sum(file.stat().st_size for file in files)
     log.info(f"{folder}: {', '.join(file.name for file in files)} ({size:,} bytes)")

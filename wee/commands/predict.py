@@ -101,8 +101,6 @@ def predict(cfg: PredictConfig) -> None:
                         raise WeeError("it does not see the same cascade or images; are the folders shared?")
                     _classify(cfg, processes, listing, places, table, lambda number: None)
             return
-        if output.exists() and not cfg.overwrite:
-            raise WeeError(f"{output} exists: give another output=FILE, or replace it with overwrite=true")
         output.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(output.with_name(f".{output.name}.lock"))
         if not lock.acquire_soon():
@@ -111,6 +109,8 @@ def predict(cfg: PredictConfig) -> None:
                 f"remove {lock.path}"
             )
         try:
+            if output.exists() and not cfg.overwrite and not _finishes(listing, table, output):
+                raise WeeError(f"{output} exists: give another output=FILE, or replace it with overwrite=true")
             predictions = _lead(cfg, processes, listing, key, table)
         finally:
             lock.release()
@@ -120,6 +120,18 @@ def predict(cfg: PredictConfig) -> None:
     show(_summary(rows, description, None if labels is None else _correct(rows, listing, labels.tolist())))
     log.info(f"{cfg.output}: {len(rows):,} predictions; {len(predictions.unreadable):,} images could not be read")
     report(predictions=len(rows), unreadable=len(predictions.unreadable), accepted=sum(row.accepted for row in rows))
+
+
+def _finishes(listing: Listing, table: UnfinishedTable, output: Path) -> bool:
+    """Return whether a table was written by a run of this very work that was killed before it had tidied up."""
+    from wee.cascade.predict import is_written
+
+    return bool(table.files()) and is_written(_in_order(table.read().rows, listing), output)
+
+
+def _in_order(rows: Sequence[PredictedImage], listing: Listing) -> list[PredictedImage]:
+    place_of = {name: place for place, name in enumerate(listing.names)}
+    return sorted((row for row in rows if row.file in place_of), key=lambda row: place_of[row.file])
 
 
 def _lead(cfg: PredictConfig, processes: Processes, listing: Listing, key: str, table: UnfinishedTable) -> Predictions:
@@ -148,14 +160,14 @@ def _lead(cfg: PredictConfig, processes: Processes, listing: Listing, key: str, 
         if len(read.rows) + len(read.unreadable) >= len(listing.names):
             break
         time.sleep(1.0)
-    read, place_of = table.read(), {name: place for place, name in enumerate(listing.names)}
+    read = table.read()
     lost = len(set(listing.names) - {row.file for row in read.rows} - set(read.unreadable))
     if lost:
         raise WeeError(f"the rows of {lost:,} images have not appeared; is {cfg.output} on a shared folder? Run again")
     if not read.rows:
         table.remove()
         raise WeeError(f"none of the {len(listing.names):,} images in {cfg.images} can be read")
-    rows = sorted(read.rows, key=lambda row: place_of[row.file])
+    rows = _in_order(read.rows, listing)
     write_table(rows, Path(cfg.output))
     table.remove()
     return Predictions(rows, read.unreadable)

@@ -61,6 +61,8 @@ def resolve(cfg: TrainConfig) -> TrainJob:
 
 def train(cfg: TrainConfig) -> None:
     """Train every selected member that does not exist."""
+    from wee.files import Lock, lock_path
+    from wee.lit.fit import training_folder
     from wee.lit.processes import start_processes
     from wee.members import checkpoints
 
@@ -70,10 +72,12 @@ def train(cfg: TrainConfig) -> None:
     new = []
     for recipe in job.recipes:
         with failures.of(recipe.name):
-            if checkpoints.about(recipe.folder(cfg.paths.checkpoints)) is None:
+            folder = recipe.folder(cfg.paths.checkpoints)
+            if checkpoints.about(folder) is None:
                 new.append(recipe)
             else:
                 done.there += 1
+                Lock(lock_path(folder)).clear(training_folder(folder))
     if new or not cfg.runtime.single:
         with start_processes("train", cfg.runtime) as processes:
             if not processes.leads:
@@ -106,7 +110,7 @@ def _lead(
     cfg: TrainConfig, job: TrainJob, new: list[Recipe], processes: Processes, done: Done, failures: Failures
 ) -> None:
     """Train the members in turn. If one fails, continue with the others, unless a process was lost."""
-    from wee.files import Lock
+    from wee.files import Lock, lock_path
     from wee.members import checkpoints
 
     steps_each = cfg.trainer.total_steps(len(job.train))
@@ -115,7 +119,7 @@ def _lead(
         for number, recipe in enumerate(new, start=1):
             bar.update(task, description=f"training {recipe.name}", completed=steps_each * (number - 1))
             folder = recipe.folder(cfg.paths.checkpoints)
-            lock = Lock(folder.with_name(f"{folder.name}.lock"))
+            lock = Lock(lock_path(folder))
             if not lock.acquire():
                 log.info(f"{recipe.name}: waiting for {lock.holder()}, which is training it")
             with failures.of(recipe.name), lock.waiting():

@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import Logger
 
 from wee.data.base import Split
 from wee.data.variation import varied
-from wee.files import write_atomically
+from wee.files import read_checked, write_checked
 from wee.interruption import answer, asked, deferred, take_signals
 from wee.lit.hush import hush
 from wee.lit.loaders import ordered_loader, training_loader
@@ -48,6 +48,11 @@ class _Progress(lightning.Callback):
         self.state = self._read()
         self.first = 0 if self.state is None else int(self.state["step"])
         self._saved_at, self._reported_step = time.monotonic(), 0
+
+    def load_finished(self, module: lightning.LightningModule) -> None:
+        """Load the weights of a training whose last step was done before it was interrupted."""
+        assert self.state is not None
+        module.load_state_dict(self.state["module"])
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if self.state is not None:
@@ -86,13 +91,14 @@ class _Progress(lightning.Callback):
         }
         content = io.BytesIO()
         torch.save(state, content)
-        write_atomically(self.path, content.getvalue())
+        write_checked(self.path, content.getvalue())
 
     def _read(self) -> dict[str, Any] | None:
         if not self.path.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = io.BytesIO(read_checked(self.path))
+            state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
             log.info(f"going on with a training that was interrupted after {state['step']:,} steps")
         except Exception as error:
             log.warning(f"{self.path}, left by an interrupted training, cannot be read ({error}); it begins anew")
@@ -132,7 +138,7 @@ def train_member(
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
     steps = config.total_steps(len(train))
     module = MemberModule(network, config, steps)
-    state = folder.with_name(f"{folder.name}.training") / "state.pt"
+    state = training_folder(folder) / "state.pt"
     progress = _Progress(state, recipe.seed, runtime.keep_every, step)
     trainer = quiet_trainer(
         runtime,
@@ -149,6 +155,8 @@ def train_member(
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
         with interruptible(), deferred():
             trainer.fit(module, training_loader(images, config, *order))
+    else:
+        progress.load_finished(module)
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
@@ -170,6 +178,11 @@ def train_member(
     )
     shutil.rmtree(state.parent, ignore_errors=True)
     return about
+
+
+def training_folder(folder: Path) -> Path:
+    """Return the folder that holds the state of a training until the member is saved in its own folder."""
+    return folder.with_name(f"{folder.name}.training")
 
 
 @contextlib.contextmanager

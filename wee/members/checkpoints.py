@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from wee.errors import WeeError
-from wee.files import commit_folder, temporary_folder, write_json
+from wee.files import commit_folder, staged, write_json
 from wee.members import saved
 
 log = logging.getLogger("wee")
@@ -32,6 +35,21 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
+def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors.
+
+    Raises:
+        OSError: the file cannot be written; safetensors itself raises an error of its own, without an error number.
+    """
+    try:
+        save_file(dict(state), path)
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
+
+
 def save(folder: Path, network: nn.Module, about: Mapping[str, Any]) -> dict[str, Any]:
     """Save a member atomically: the whole folder appears in one rename, or nothing does.
 
@@ -45,10 +63,10 @@ def save(folder: Path, network: nn.Module, about: Mapping[str, Any]) -> dict[str
     """
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     complete = {**about, "fingerprint": fingerprint(state)}
-    temporary = temporary_folder(folder)
-    save_file(state, temporary / WEIGHTS)
-    write_json(temporary / ABOUT, complete)
-    commit_folder(temporary, folder)
+    with staged(folder) as temporary:
+        write_weights(state, temporary / WEIGHTS)
+        write_json(temporary / ABOUT, complete)
+        commit_folder(temporary, folder)
     return complete
 
 

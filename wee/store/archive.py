@@ -27,12 +27,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from wee.errors import WeeError
-from wee.files import CHUNK, Lock, checksums_of, commit_folder, needing_space, temporary_folder, write_atomically
+from wee.files import (
+    CHUNK,
+    Lock,
+    checksums_of,
+    commit_folder,
+    lock_path,
+    needing_space,
+    temporary_folder,
+    write_atomically,
+)
 from wee.identity import KEY_LENGTH, key_of
 from wee.store import costs
 from wee.store.entry import MANIFEST, Address, Damaged, Entry
 from wee.store.inventory import Item, Place, visible_damage
-from wee.store.store import LogitStore, lock_path
+from wee.store.store import LogitStore
 
 log = logging.getLogger("wee")
 

@@ -24,8 +24,9 @@ from wee.files import (
     checksums,
     checksums_of,
     commit_folder,
+    lock_path,
     save_array,
-    temporary_folder,
+    staged,
 )
 from wee.identity import key_of
 from wee.store.entry import MANIFEST
@@ -81,18 +82,12 @@ class Derived:
         folder = self._folder(name, identity)
         if folder.is_dir():
             return
-        with self._if_writable():
-            temporary = temporary_folder(folder)
-            try:
-                for array_name, array in arrays.items():
-                    save_array(temporary / f"{array_name}.npy", array)
-                files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
-                (temporary / MANIFEST).write_text(
-                    json.dumps({"identity": dict(identity), "files": files}, indent=1) + "\n"
-                )
-                commit_folder(temporary, folder, durable=False)  # arrays that a power loss damages are computed again
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+        with self._if_writable(), staged(folder) as temporary:
+            for array_name, array in arrays.items():
+                save_array(temporary / f"{array_name}.npy", array)
+            files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
+            (temporary / MANIFEST).write_text(json.dumps({"identity": dict(identity), "files": files}, indent=1) + "\n")
+            commit_folder(temporary, folder, durable=False)  # arrays that a power loss damages are computed again
 
     @contextlib.contextmanager
     def turn(self, name: str, identity: Mapping[str, Any]) -> Iterator[None]:
@@ -102,14 +97,20 @@ class Derived:
             name: what the arrays are about, as a path.
             identity: what the arrays are computed from, as plain data.
         """
-        folder = self._folder(name, identity)
-        lock = Lock(folder.with_name(f"{folder.name}.lock"))
+        lock = self._lock(name, identity)
         with contextlib.ExitStack() as stack:
             with self._if_writable():
                 if not lock.acquire():
                     log.info(f"waiting for {lock.holder()}, which is scoring the same logits")
                 stack.enter_context(lock.waiting())
             yield
+
+    def end_turn(self, name: str, identity: Mapping[str, Any]) -> None:
+        """Remove the lock of a killed process whose arrays are all there; see `turn`."""
+        self._lock(name, identity).clear()
+
+    def _lock(self, name: str, identity: Mapping[str, Any]) -> Lock:
+        return Lock(lock_path(self._folder(name, identity)))
 
     @contextlib.contextmanager
     def _if_writable(self) -> Iterator[None]:

@@ -112,7 +112,7 @@ class Entry:
                 raise ValueError("its checksum differs")
         except FileNotFoundError:
             raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is missing") from None
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is not what was written ({error})") from None
         if manifest["format"] > FORMAT:
             raise WeeError(
@@ -231,7 +231,11 @@ class Entry:
 
     @property
     def logits(self) -> NDArray[np.floating]:
-        """Logits [N, classes], or [exits, N, classes] of a multi-exit member; memory-mapped."""
+        """Logits [N, classes], or [exits, N, classes] of a multi-exit member; memory-mapped.
+
+        Raises:
+            Damaged: the file is damaged so that it cannot be mapped, as for the other arrays.
+        """
         return self._map("logits")
 
     @property
@@ -265,9 +269,13 @@ class Entry:
     def _map(self, name: str) -> NDArray[Any]:
         file = f"{name}.npy"
         try:
-            array: NDArray[Any] = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:  # it was shared at this moment
-            array = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
+            try:
+                array: NDArray[Any] = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
+            except FileNotFoundError:  # it was shared at this moment
+                array = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, FileNotFoundError) as error:
+            self.verify(name)  # says where the file is damaged
+            raise self._damaged(f"{file} cannot be read ({error})") from None
         return array
 
     def verify(self, *names: str) -> None:

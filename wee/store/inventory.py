@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from wee.errors import WeeError
-from wee.files import Lock
+from wee.files import Lock, lock_path
 from wee.identity import KEY_LENGTH
 from wee.store import costs, derived, shared
 from wee.store.entry import Damaged, Entry
 from wee.store.query import Query
-from wee.store.store import lock_path
 
 _KEY = rf"[0-9a-f]{{{KEY_LENGTH}}}"
 _NAMED = re.compile(rf"(?P<split>.+)-(?P<key>{_KEY})(?P<rest>\..+)?")

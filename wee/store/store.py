@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from wee.data.splits import SplitName
 from wee.errors import WeeError
-from wee.files import Lock
+from wee.files import Lock, lock_path
 from wee.identity import KEY_LENGTH, key_of
 from wee.store.entry import Address, Damaged, Entry
-from wee.store.writer import EntryWriter, PieceWriter
+from wee.store.writer import EntryWriter, PieceWriter, partial_folder
 
 log = logging.getLogger("wee")
 
@@ -55,6 +55,7 @@ class LogitStore:
             self.set_aside(folder)
             return None
         entry.set_damaged_costs_aside()
+        Lock(lock_path(folder)).clear(partial_folder(folder))
         return entry
 
     def set_aside(self, folder: Path) -> None:
@@ -223,11 +224,6 @@ def _largest(entry: Entry, name: str) -> float:
         return max((max(cost.values) for cost in entry.costs if cost.name == name), default=math.inf)
     except Damaged:  # reported when the cost itself is read
         return math.inf
-
-
-def lock_path(folder: Path) -> Path:
-    """Return the path of the lock of the entry in a folder."""
-    return folder.with_name(f"{folder.name}.lock")
 
 
 def _as_expected(entry: Entry, expected: Mapping[str, Any]) -> bool:

@@ -70,8 +70,10 @@ class SummaryCache:
         missing = _missing(parts, sets, scores)
         if missing and self.kept is None:
             return self._compute(job, missing)
+        identity = {"networks": [_source(network, split) for network in pool.networks]}
+        if not missing and self.kept is not None:
+            self.kept.end_turn(job.name, identity)
         if missing and self.kept is not None:
-            identity = {"networks": [_source(network, split) for network in pool.networks]}
             with self.kept.turn(job.name, identity):  # another sweep may have computed them while this one waited
                 parts = self._find(job, sets, scores)
                 missing = _missing(parts, sets, scores)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wee.errors import WeeError
-from wee.files import checksums, commit_folder, temporary_folder, write_json
+from wee.files import checksums, commit_folder, staged, write_json
 from wee.method.policies import PARAMETERS
 from wee.sweep.cells import width_cells
 from wee.sweep.config import BootstrapConfig
@@ -55,21 +55,21 @@ def save(
         rules: the fitted rules; None for none.
         lines: the lines of tables that exist as text already, without the line of column names, by file name.
     """
-    temporary = temporary_folder(folder)
-    for name, table in tables.items():
-        if lines is None or name not in lines:
-            table.to_csv(temporary / name, index=False)
-            continue
-        with (temporary / name).open("w", encoding="utf-8", newline="") as file:
-            table.head(0).to_csv(file, index=False)
-            file.writelines(lines[name])
-    if rules is not None:
-        with (temporary / RULES).open("w", encoding="utf-8") as file:
-            for rule in rules:
-                file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
-    files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
-    write_json(temporary / ABOUT, {**about, "files": files})
-    commit_folder(temporary, folder)
+    with staged(folder) as temporary:
+        for name, table in tables.items():
+            if lines is None or name not in lines:
+                table.to_csv(temporary / name, index=False)
+                continue
+            with (temporary / name).open("w", encoding="utf-8", newline="") as file:
+                table.head(0).to_csv(file, index=False)
+                file.writelines(lines[name])
+        if rules is not None:
+            with (temporary / RULES).open("w", encoding="utf-8") as file:
+                for rule in rules:
+                    file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
+        files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
+        write_json(temporary / ABOUT, {**about, "files": files})
+        commit_folder(temporary, folder)
 
 
 def read_rules(folder: Path) -> list[SavedRule]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,7 +120,11 @@ def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
 
 def _list_file(place: Path) -> Listing:
     names, labels = [], []
-    for number, line in enumerate(place.read_text().splitlines(), start=1):
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise WeeError(f"{place} is no list of images: it is not text ({error})") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         name, _, label = line.strip().rpartition(" ")
@@ -127,6 +132,8 @@ def _list_file(place: Path) -> Listing:
             name, label = line.strip(), str(NO_LABEL)
         if not (place.parent / name).is_file():
             raise WeeError(f"{place}, line {number}: there is no file {place.parent / name}")
+        if abs(int(label)) >= 2**31:
+            raise WeeError(f"{place}, line {number}: {label} is no class number")
         names.append(name)
         labels.append(int(label))
     sizes = [(place.parent / name).stat().st_size for name in names]
@@ -140,7 +147,10 @@ def _list_shards(place: Path) -> Listing:
     from timm.data.readers.reader_image_in_tar import ReaderImageInTar
 
     # No cache of open files, because processes that load data must not share a file's position.
-    reader: Any = ReaderImageInTar(str(place), cache_tarfiles=False, cache_tarinfo=False)  # type: ignore[no-untyped-call]
+    try:
+        reader: Any = ReaderImageInTar(str(place), cache_tarfiles=False, cache_tarinfo=False)  # type: ignore[no-untyped-call]
+    except (tarfile.TarError, EOFError, AssertionError, RuntimeError, UnicodeDecodeError) as error:
+        raise WeeError(f"the tar shards in {place} cannot be read: {error}") from None
     classes = sorted(reader.class_name_to_idx)
     class_names = [reader.class_idx_to_name[label] for label in reader.targets]
     named = [f"{label}/{reader.filename(i, basename=True)}" for i, label in enumerate(class_names)]

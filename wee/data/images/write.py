@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wee.data.base import Split
 from wee.errors import WeeError
-from wee.files import commit_folder, temporary_folder
+from wee.files import commit_folder, staged
 from wee.method import NO_LABEL
 
 
@@ -35,8 +34,7 @@ def write_images(
         if not name or "/" in name or name.startswith("."):
             raise WeeError(f"the class name '{name}' cannot be the name of a folder")
     digits = len(str(len(split)))
-    temporary = temporary_folder(folder)
-    try:
+    with staged(folder) as temporary:
         for place, (label, sample) in enumerate(zip(split.labels.tolist(), split.ids.tolist(), strict=True)):
             parent = temporary if label == NO_LABEL else temporary / classes[label]
             parent.mkdir(exist_ok=True)
@@ -45,5 +43,3 @@ def write_images(
             done(1)
         if not commit_folder(temporary, folder, durable=False):
             raise WeeError(f"{folder} was made by another process meanwhile")
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,51 @@
+"""Servers and a world for the tests of faults. `KILLS` and `SEED` in the environment ask for more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers.job_server import JobServer
+from tests.helpers.worlds import World
+
+SEED = int(os.environ.get("SEED") or 0)
+KILLS = int(os.environ.get("KILLS") or 25)
+
+collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]  # processes with torch fork on Linux alone
+
+_lines: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[JobServer]:
+    """A server of jobs."""
+    with JobServer() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def second_server() -> Iterator[JobServer]:
+    """Another server, so that two jobs run at the same time."""
+    with JobServer() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, server: JobServer) -> World:
+    """A folder in which every command has run. Copy from it; do not write into it."""
+    return World(tmp_path_factory.mktemp("world"), server)
+
+
+@pytest.fixture(scope="session")
+def note() -> Iterator[list[str]]:
+    """Lines that are shown at the end of the tests."""
+    yield _lines
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests have counted."""
+    for line in _lines:
+        terminalreporter.write_line(line)

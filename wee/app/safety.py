@@ -1,0 +1,121 @@
+"""Config files are data: they run no code, and do not fill the memory.
+
+Hydra calls what `hydra.callbacks` names, and Python's logging what the handlers of `hydra.job_logging` name. A config file
+of somebody else, given by `--config-dir`, could so run any command. These parts of a config are therefore checked before
+Hydra acts on them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from wee.app.hydra_compat import composing
+from wee.app.paths import conf_dir
+from wee.errors import WeeError
+
+MAX_NODES = 100_000
+"""The largest number of values in a config file, each alias counted as a copy."""
+
+_CLASS = re.compile(
+    r"logging\.(StreamHandler|FileHandler|NullHandler|Formatter|handlers\.\w+)|(wee|rich|colorlog)\.[\w.]+"
+)
+_OBJECT = re.compile(r"ext://sys\.(stdout|stderr)")
+
+
+def check_configs(command: str, overrides: Sequence[str], folders: Sequence[Path]) -> None:
+    """Check the config files of a user, and what they and overrides set of Hydra itself.
+
+    Args:
+        command: the name of the command.
+        overrides: as they stand on the command line.
+        folders: the user's folders of configs.
+
+    Raises:
+        WeeError: a file would fill the memory, or a config would run code.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    if not folders and not any(override.key_or_group.startswith("hydra") for override in parsed):
+        return
+    for file in (file for folder in folders for file in sorted(folder.rglob("*.yaml"))):
+        _check_size(file)
+    search = [f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in folders)}]"] if folders else []
+    single = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+    try:
+        with composing(str(conf_dir())):
+            config = compose(command, overrides=[*search, *single], return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError):
+        raise
+    except Exception as error:  # Hydra raises errors of many types for files that are no configs
+        raise WeeError(f"the config cannot be composed: {type(error).__name__}: {error}") from None
+    check_hydra(OmegaConf.to_container(config.hydra, resolve=False))
+
+
+def check_hydra(hydra: Any) -> None:
+    """Check that the part of a config that is Hydra's own runs no code.
+
+    Raises:
+        WeeError: it does.
+    """
+    for name, callback in (hydra.get("callbacks") or {}).items():
+        raise WeeError(
+            f"hydra.callbacks.{name} would run {_target(callback)}: configs of wee are values and run no code; leave it out"
+        )
+    for part in ("job_logging", "hydra_logging"):
+        for key, value in _leaves(hydra.get(part) or {}, f"hydra.{part}"):
+            name = key.rpartition(".")[2]
+            wrong = name == "()" or (name == "class" and not _CLASS.fullmatch(str(value)))
+            if wrong or (isinstance(value, str) and value.startswith("ext://") and not _OBJECT.fullmatch(value)):
+                raise WeeError(
+                    f"{key} would run {value}: handlers of logs are classes of logging (logging.FileHandler), and configs run "
+                    "no other code"
+                )
+
+
+def _target(callback: Any) -> str:
+    return str(callback.get("_target_", callback)) if isinstance(callback, Mapping) else str(callback)
+
+
+def _leaves(value: Any, key: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, f"{key}.{place}")
+    else:
+        yield key, value
+
+
+def _check_size(file: Path) -> None:
+    """Check that a file does not multiply its values by aliases of aliases.
+
+    Raises:
+        WeeError: it does.
+    """
+    try:
+        root = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
+        return  # told by Hydra, if the file is used
+    if root is not None and _size(root, {}) > MAX_NODES:
+        raise WeeError(
+            f"{file} has more than {MAX_NODES:,} values once its aliases (*name) are written out: shorten it"
+        )
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return the number of values below a node; one that contains itself counts as too many."""
+    if id(node) not in known:
+        known[id(node)] = MAX_NODES + 1
+        inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_size(part, known) for part in inner))
+    return known[id(node)]
