@@ -214,8 +214,8 @@ def commit_folder(temporary: Path, folder: Path, durable: bool = True) -> bool:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         temporary.rename(folder)
-    except OSError:
-        if not folder.is_dir():
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) and not folder.is_dir():
             raise
         shutil.rmtree(temporary)
         return False

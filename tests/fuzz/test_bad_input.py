@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
@@ -21,6 +22,8 @@ from tests.helpers.hostile import CANARY, BadInput
 from tests.helpers.job_server import Done, JobServer
 from tests.helpers.worlds import PARTS, SWEEP, World
 from wee.app.command import UNEXPECTED
+
+log = logging.getLogger(__name__)
 
 SEED = int(os.environ.get("SEED") or 0)
 CASES = int(os.environ.get("CASES") or 200)
@@ -136,6 +139,7 @@ def test_bad_input_is_told(
                 wrong = f"the test itself failed: {case.kind} {case.arguments}\n{traceback.format_exc()}"
             counts[case.kind] += 1
             if wrong:
+                log.error("case %d: %s", number, wrong)  # shown at once with --log-cli-level=ERROR
                 failures.append(f"case {number}: {wrong}")
 
     with ThreadPoolExecutor(len(servers)) as pool:

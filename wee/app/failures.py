@@ -44,6 +44,7 @@ class Failures:
         except OSError as error:
             self.messages.append(f"{what}: {explain(error)}")
             log.error(f"failed: {self.messages[-1]}")
+            log.info(traceback.format_exc(), extra={"file_only": True})
         except Exception as error:
             self.messages.append(f"{what}: {type(error).__name__}: {error}")
             log.error(f"failed: {self.messages[-1]} (the traceback is in the log in {_log_folder()})")

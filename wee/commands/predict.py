@@ -103,6 +103,8 @@ def predict(cfg: PredictConfig) -> None:
             return
         output.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(output.with_name(f".{output.name}.lock"))
+        if not lock.acquire():
+            log.info(f"{lock.holder()} is writing {output}; waiting until it is known whether that process is alive")
         if not lock.acquire_soon():
             raise WeeError(
                 f"{lock.holder()} is writing {output}: wait for it, or give another output=FILE. If that process is gone, "

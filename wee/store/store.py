@@ -36,6 +36,11 @@ class LogitStore:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        # One object for each lock: it remembers since when the holder has given no sign of life.
+        self._locks: dict[Path, Lock] = {}
+
+    def _lock(self, folder: Path) -> Lock:
+        return self._locks.setdefault(folder, Lock(lock_path(folder)))
 
     def folder(self, address: Address, identity: Mapping[str, Any]) -> Path:
         """Return the folder of the entry with an address and identity, whether it exists or not."""
@@ -97,7 +102,7 @@ class LogitStore:
         if not len(labels) == len(ids) == len(groups) or len(np.unique(ids)) != len(ids):
             raise WeeError(f"{address}: every sample needs a label, an id of its own and a group")
         folder = self.folder(address, identity)
-        lock = Lock(lock_path(folder))
+        lock = self._lock(folder)
         if not lock.acquire():
             raise Busy(lock.holder())
         try:

@@ -70,6 +70,7 @@ def save(
         files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
         write_json(temporary / ABOUT, {**about, "files": files})
         commit_folder(temporary, folder)
+    _mark_newest(folder)
 
 
 def read_rules(folder: Path) -> list[SavedRule]:
@@ -113,7 +114,15 @@ def touch(folder: Path, labels: Mapping[str, Mapping[str, str]]) -> None:
     about = json.loads((folder / ABOUT).read_text())
     if about.get("labels") != labels:
         write_json(folder / ABOUT, {**about, "labels": labels})
-    os.utime(folder / ABOUT)
+    _mark_newest(folder)
+
+
+def _mark_newest(folder: Path) -> None:
+    """Give a sweep the latest time of modification among all sweeps, although clocks of machines differ and jump."""
+    others = (path for path in folder.parent.parent.glob(f"*/*/{ABOUT}") if path.parent != folder)
+    latest = max((path.stat().st_mtime_ns for path in others), default=0)
+    now = max(time.time_ns(), latest + 1_000_000)
+    os.utime(folder / ABOUT, ns=(now, now))
 
 
 def read_labels(path: Path) -> dict[str, dict[str, str]]:
