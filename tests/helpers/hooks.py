@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-
 ENTRY = re.compile(r".+-[0-9a-f]{16}")
 """The name of the folder of an entry."""
 
@@ -82,6 +81,9 @@ def late_files(seconds: float) -> None:
     Path.glob = lambda self, pattern, **options: (  # type: ignore[method-assign, assignment]
         path for path in glob(self, pattern, **options) if "store" not in path.parts or visible(path)
     )
-    Path.is_dir = lambda self, **options: is_dir(self, **options) and (  # type: ignore[method-assign, assignment]
-        not ENTRY.fullmatch(self.name) or visible(self)
+    Path.is_dir = lambda self, **options: (
+        is_dir(self, **options)
+        and (  # type: ignore[method-assign, assignment]
+            not ENTRY.fullmatch(self.name) or visible(self)
+        )
     )
