@@ -100,13 +100,16 @@ def write_json(path: Path, content: Any) -> None:
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a full disk, an exceeded quota, and an exceeded limit on the size of a file."""
 
+
 def explain(error: OSError) -> str:
     """Return the message of an error of the operating system: what failed, the file, and what to do about a full disk."""
     words = error.strerror or str(error)
     if error.filename is not None:
         words += f": {os.fsdecode(error.filename)}"
     if error.errno in NO_SPACE:
-        words += ". There is not enough space; make some: what was finished is kept, and the same command goes on from there"
+        words += (
+            ". There is not enough space; make some: what was finished is kept, and the same command goes on from there"
+        )
     return words
 
 

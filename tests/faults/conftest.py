@@ -49,5 +49,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what the tests have counted."""
     for line in _lines:
         terminalreporter.write_line(line)
-
-

@@ -41,7 +41,9 @@ def files_below(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def swept(world: World, server: JobServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything, scores and a sweep included. Copy it; do not write into it."""
-    folder = world.copy(Scene((), ("checkpoints", "store", "cascades", "images"), ()), tmp_path_factory.mktemp("d") / "w")
+    folder = world.copy(
+        Scene((), ("checkpoints", "store", "cascades", "images"), ()), tmp_path_factory.mktemp("d") / "w"
+    )
     assert server.run(*SWEEP, cwd=folder).code == 0
     shutil.rmtree(folder / "outputs" / "runs")
     return folder
@@ -123,9 +125,7 @@ def test_a_byte_of_a_checkpoint(world: World, server: JobServer, tmp_path: Path,
         for place in flips(work / "outputs" / "checkpoints" / name, name):
             done = server.run(*EVALUATE, "member=0", cwd=work)
             told = clear(done, code=None)
-            entries = {
-                path: content for path, content in results(work, SCENES["evaluate"]).items() if "/s1/0/" in path
-            }
+            entries = {path: content for path, content in results(work, SCENES["evaluate"]).items() if "/s1/0/" in path}
             if entries == {path: content for path, content in usual.items() if "/s1/0/" in path}:
                 harmless += 1
             else:

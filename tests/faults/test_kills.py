@@ -52,9 +52,7 @@ def traces(folder: Path) -> dict[str, int]:
     """The files that commands have written, with their sizes; logs of runs do not count."""
     runs = folder / "outputs" / "runs"
     return {
-        str(path): path.stat().st_size
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_relative_to(runs)
+        str(path): path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_relative_to(runs)
     }
 
 

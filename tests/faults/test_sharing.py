@@ -124,7 +124,9 @@ def test_pieces_of_another_process_that_appear_late(world: World, server: JobSer
     scene = SCENES["evaluate"]
     work = world.copy(scene, tmp_path / "work")
     command = (*EVALUATE, "member=0", "ood=none", "runtime.devices=2")
-    done = server.run(*[part for part in command if part not in OOD], cwd=work, hook=f"{HOOKS}:late_files", argument=2.0)
+    done = server.run(
+        *[part for part in command if part not in OOD], cwd=work, hook=f"{HOOKS}:late_files", argument=2.0
+    )
     clear(done, code=0)
     assert sorted(last_report(work, "evaluate")["recorded"].values()) == [100, 100]
     entries = {path: content for path, content in results(work, scene).items() if path.endswith(".npy")}

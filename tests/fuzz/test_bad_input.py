@@ -52,8 +52,7 @@ def keys(servers: list[JobServer], tmp_path_factory: pytest.TempPathFactory) -> 
     """The keys of each command's config."""
     place = tmp_path_factory.mktemp("keys")
     return {
-        command: hostile.keys_of(servers[0].run(command, "--cfg", "job", cwd=place).out)
-        for command in hostile.COMMANDS
+        command: hostile.keys_of(servers[0].run(command, "--cfg", "job", cwd=place).out) for command in hostile.COMMANDS
     }
 
 
@@ -102,7 +101,9 @@ def complaints(case: BadInput, done: Done, before: set[str], folder: Path) -> li
 
 def allowed(path: str) -> bool:
     """Whether a failed command may leave a file: finished work, or scores that may be deleted at any time."""
-    finished = path.startswith(("outputs/store/", "outputs/checkpoints/", "outputs/sweeps/")) and "/." not in path.replace("/.scores/", "/")
+    finished = path.startswith(
+        ("outputs/store/", "outputs/checkpoints/", "outputs/sweeps/")
+    ) and "/." not in path.replace("/.scores/", "/")
     return finished and not path.endswith((".tmp", ".lock"))
 
 
@@ -143,5 +144,7 @@ def test_bad_input_is_told(
 
     with ThreadPoolExecutor(len(servers)) as pool:
         list(pool.map(work, range(len(servers))))
-    note.append(f"{sum(counts.values())} bad inputs: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
+    note.append(
+        f"{sum(counts.values())} bad inputs: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    )
     assert not failures, f"{len(failures)} of {CASES}\n" + "\n\n".join(failures[:200])

@@ -82,6 +82,9 @@ def late_files(seconds: float) -> None:
     Path.glob = lambda self, pattern, **options: (  # type: ignore[method-assign, assignment]
         path for path in glob(self, pattern, **options) if "store" not in path.parts or visible(path)
     )
-    Path.is_dir = lambda self, **options: is_dir(self, **options) and (  # type: ignore[method-assign, assignment]
-        not ENTRY.fullmatch(self.name) or visible(self)
+    Path.is_dir = lambda self, **options: (
+        is_dir(self, **options)
+        and (  # type: ignore[method-assign, assignment]
+            "store" not in self.parts or not ENTRY.fullmatch(self.name) or visible(self)
+        )
     )

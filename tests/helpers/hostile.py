@@ -91,7 +91,9 @@ def overrides(rng: random.Random, keys: Sequence[str]) -> str:
         letters[rng.randrange(len(letters))] = rng.choice("xyz.@/_-=[]{}'\" ä")
         key = "".join(letters)
     elif roll < 0.12:
-        key = rng.choice(["", ".", "..", "=", "a.b.c", "hydra", "hydra.job", "hydra.run.dir", "_target_", "defaults", "ä", "a b"])
+        key = rng.choice(
+            ["", ".", "..", "=", "a.b.c", "hydra", "hydra.job", "hydra.run.dir", "_target_", "defaults", "ä", "a b"]
+        )
     elif roll < 0.16:
         key = f"{key}.{rng.choice(['x', '_target_', '0', 'name'])}"
     elif roll < 0.2:
@@ -126,7 +128,11 @@ def bad_overrides(rng: random.Random, keys: dict[str, list[str]]) -> BadInput:
     command = rng.choice(sorted(COMMANDS))
     arguments, parts = COMMANDS[command]
     bad = [overrides(rng, keys[command]) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
-    flags = [rng.choice([["-m"], ["--help"], ["--cfg", "job"], ["--multirun"], ["--nosuch"]])] if rng.random() < 0.06 else []
+    flags = (
+        [rng.choice([["-m"], ["--help"], ["--cfg", "job"], ["--multirun"], ["--nosuch"]])]
+        if rng.random() < 0.06
+        else []
+    )
     hook = "tests.helpers.hostile:stop_before_training" if command == "train" else ""
     files = {"logits.npz": npz(logits(rng))} if command == "import" else {}
     return BadInput(f"overrides of {command}", (*arguments, *bad, *sum(flags, [])), parts, files, hook)
@@ -190,7 +196,9 @@ def mutated_text(rng: random.Random, text: str) -> str:
     letters = list(text)
     for _ in range(rng.choice([1, 1, 2, 5])):
         place = rng.randrange(len(letters))
-        letters[place] = rng.choice(["", "{", "}", "[", ":", "\n", " ", "-", "&a", "*a", "!", "'", '"', "9", "ä", "\x00", "null", "${x}", "???"])
+        letters[place] = rng.choice(
+            ["", "{", "}", "[", ":", "\n", " ", "-", "&a", "*a", "!", "'", '"', "9", "ä", "\x00", "null", "${x}", "???"]
+        )
     return "".join(letters)
 
 
@@ -203,7 +211,9 @@ def mutated(rng: random.Random, content: bytes) -> bytes:
     if how == 0:
         return content[: rng.randrange(len(content))]
     if how == 1:
-        return rng.choice([b"", b"\x00" * 100, rng.randbytes(200), b"PK\x03\x04", b"\x93NUMPY", b"{}", b"[]", b"null", b"\xff\xfe"])
+        return rng.choice(
+            [b"", b"\x00" * 100, rng.randbytes(200), b"PK\x03\x04", b"\x93NUMPY", b"{}", b"[]", b"null", b"\xff\xfe"]
+        )
     if how == 2:
         start = rng.randrange(len(content))
         return content[:start] + rng.randbytes(rng.randrange(1, 20)) + content[start:]
@@ -246,7 +256,20 @@ def _bad_arrays(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.3:
         del arrays[rng.choice(sorted(arrays))]
     if rng.random() < 0.4:
-        extra = rng.choice(["x_logits", "_logits", "../x_logits", "x y_logits", "ä_logits", "val_ids", "val_groups", "x_labels", "ood-x_logits", "x"])
+        extra = rng.choice(
+            [
+                "x_logits",
+                "_logits",
+                "../x_logits",
+                "x y_logits",
+                "ä_logits",
+                "val_ids",
+                "val_groups",
+                "x_labels",
+                "ood-x_logits",
+                "x",
+            ]
+        )
         arrays[extra] = rng.choice(wrong)
     return arrays
 
@@ -270,10 +293,22 @@ def bad_logits(rng: random.Random) -> BadInput:
     else:
         stored = io.BytesIO()
         tensors = {"imagenet": torch.zeros(2, 12, 3), "imagenet_val": torch.zeros(2, 12, 3)}
-        torch.save(rng.choice([tensors, {"a": tensors}, {"imagenet": {"head1": torch.zeros(3)}}, [1], Bomb(), {1: 2}, {"a": {}}]), stored)
+        torch.save(
+            rng.choice(
+                [tensors, {"a": tensors}, {"imagenet": {"head1": torch.zeros(3)}}, [1], Bomb(), {1: 2}, {"a": {}}]
+            ),
+            stored,
+        )
         content = stored.getvalue()
     if suffix == ".safetensors" and rng.random() < 0.4:
-        header = rng.choice([{"val_logits": {"dtype": "F64", "shape": [2**40, 12, 3], "data_offsets": [0, 8]}}, {"a": 1}, [], {"__metadata__": 3}])
+        header = rng.choice(
+            [
+                {"val_logits": {"dtype": "F64", "shape": [2**40, 12, 3], "data_offsets": [0, 8]}},
+                {"a": 1},
+                [],
+                {"__metadata__": 3},
+            ]
+        )
         text = json.dumps(header).encode()
         content = struct.pack("<Q", rng.choice([len(text), 2**60, 0])) + text + bytes(64)
     if rng.random() < 0.5:
@@ -281,8 +316,18 @@ def bad_logits(rng: random.Random) -> BadInput:
     if rng.random() < 0.08:
         content = pickle.dumps({"val_logits": Bomb()})
     file = f"logits{suffix}"
-    more = rng.choice([(), ("+labels.val=labels.npy",), ("+labels.val=labels.txt", "+labels.test=labels.txt"), ("exits=true",), ("dtype=float16",)])
-    labels = rng.choice([b"", b"a\nb\n", b"1\n" * 12, b"1.5\n" * 12, rng.randbytes(30), npz({"a": np.array([Bomb()], dtype=object)})])
+    more = rng.choice(
+        [
+            (),
+            ("+labels.val=labels.npy",),
+            ("+labels.val=labels.txt", "+labels.test=labels.txt"),
+            ("exits=true",),
+            ("dtype=float16",),
+        ]
+    )
+    labels = rng.choice(
+        [b"", b"a\nb\n", b"1\n" * 12, b"1.5\n" * 12, rng.randbytes(30), npz({"a": np.array([Bomb()], dtype=object)})]
+    )
     files = {file: content, "labels.txt": labels, "labels.npy": mutated(rng, _npy(np.zeros(12, np.int64)))}
     arguments = ("import", f"file={file}", "dataset.name=d", "family.name=f", "scale=s", "macs=1e6", *more)
     return BadInput(f"logits in {suffix or 'a file without ending'}", arguments, (), files)
@@ -309,8 +354,13 @@ def bad_image(rng: random.Random) -> BadInput:
     if rng.random() < 0.2:
         lines = rng.choice([b"", b"nosuch.png 1\n", b"images/x.png 99\n", b"\xff\xfe\n", b"images/x.png 1\nimages/x.png 1\n", b"../x 1\n", rng.randbytes(40),
                             b"images/x.png 99999999999999999999\n", b"/etc/passwd 0\n"])  # fmt: skip
-        return BadInput("lists of images", (*PREDICT[:2], "images=list.txt"), ("cascades", "images"), {"images/x.png": image, "list.txt": lines})
-    name = rng.choice(["x.png", "x.jpg", "x.tiff", "x\ny.png", "x,\".png", "ä.png", " .png", "x.PNG", "0/x.webp"])
+        return BadInput(
+            "lists of images",
+            (*PREDICT[:2], "images=list.txt"),
+            ("cascades", "images"),
+            {"images/x.png": image, "list.txt": lines},
+        )
+    name = rng.choice(["x.png", "x.jpg", "x.tiff", "x\ny.png", 'x,".png', "ä.png", " .png", "x.PNG", "0/x.webp"])
     if rng.random() < 0.12:
         name, image = "x.tar", mutated(rng, zipfile_bytes() if rng.random() < 0.5 else image)
     return BadInput("images", PREDICT, ("cascades", "images"), {f"images/{name}": image})
@@ -360,7 +410,9 @@ def bad_cascade(rng: random.Random, root: Path) -> BadInput:
     from wee.cascade.description import _CHECKSUM, _checksum_of
 
     folder = root / CASCADE
-    name = rng.choice(["cascade.json", "cascade.json", "cascade.json", *(path.name for path in folder.glob("*.safetensors"))])
+    name = rng.choice(
+        ["cascade.json", "cascade.json", "cascade.json", *(path.name for path in folder.glob("*.safetensors"))]
+    )
     content = (folder / name).read_bytes()
     if name == "cascade.json" and rng.random() < 0.75:
         record = mutated_json(rng, content)
@@ -371,14 +423,25 @@ def bad_cascade(rng: random.Random, root: Path) -> BadInput:
                         [{"kwargs": {"checkpoint_path": "bomb.pth"}}, {"model": "hf-hub:evil/model"}, {"model": "local-dir:."}, {"kwargs": "x"},
                          {"kwargs": {"pretrained": True, "pretrained_cfg": {"file": "bomb.pth"}}}, {"kwargs": {"num_classes": 3}}]
                     )  # fmt: skip
-        if isinstance(record, dict) and rng.random() < 0.85:  # a valid checksum, as somebody who writes such a file would set
+        if (
+            isinstance(record, dict) and rng.random() < 0.85
+        ):  # a valid checksum, as somebody who writes such a file would set
             record.pop(_CHECKSUM, None)
             record |= rng.choice([{}, {_CHECKSUM: _checksum_of(record)}])
         content = json.dumps(record).encode()
     else:
         content = mutated(rng, content)
-    arguments = rng.choice([PREDICT, PREDICT, EXPORT, ("latency", f"cascade={CASCADE}", "images=4", "batch=2", "rounds=1", "warmup=0", "name=x")])
-    return BadInput("cascades", arguments, ("cascades", "images"), {f"{CASCADE}/{name}": content, "bomb.pth": torch_bomb()})
+    arguments = rng.choice(
+        [
+            PREDICT,
+            PREDICT,
+            EXPORT,
+            ("latency", f"cascade={CASCADE}", "images=4", "batch=2", "rounds=1", "warmup=0", "name=x"),
+        ]
+    )
+    return BadInput(
+        "cascades", arguments, ("cascades", "images"), {f"{CASCADE}/{name}": content, "bomb.pth": torch_bomb()}
+    )
 
 
 def bad_checkpoint(rng: random.Random, root: Path) -> BadInput:
@@ -387,14 +450,29 @@ def bad_checkpoint(rng: random.Random, root: Path) -> BadInput:
         base = root / "outputs" / "checkpoints"
         file = rng.choice(sorted(path for path in base.rglob("0-*/*") if path.is_file()))
         content = file.read_bytes()
-        content = json.dumps(mutated_json(rng, content)).encode() if file.suffix == ".json" and rng.random() < 0.7 else mutated(rng, content)
-        return BadInput("checkpoints", (*EVALUATE, "member=0"), ("checkpoints",), {str(file.relative_to(root)): content})
+        content = (
+            json.dumps(mutated_json(rng, content)).encode()
+            if file.suffix == ".json" and rng.random() < 0.7
+            else mutated(rng, content)
+        )
+        return BadInput(
+            "checkpoints", (*EVALUATE, "member=0"), ("checkpoints",), {str(file.relative_to(root)): content}
+        )
     suffix = rng.choice([".pth", ".pt", ".safetensors", ".ckpt", ".bin"])
     stored = io.BytesIO()
-    torch.save(rng.choice([{"a": torch.zeros(2)}, {"state_dict": {"conv1.weight": torch.zeros(3)}}, [1], {"model": 3}, Bomb(), {}]), stored)
+    torch.save(
+        rng.choice(
+            [{"a": torch.zeros(2)}, {"state_dict": {"conv1.weight": torch.zeros(3)}}, [1], {"model": 3}, Bomb(), {}]
+        ),
+        stored,
+    )
     content = save_safetensors({"a": np.zeros(3)}) if suffix == ".safetensors" else stored.getvalue()
     content = rng.choice([content, mutated(rng, content), torch_bomb(), pickle.dumps(Bomb())])
-    weights = ("+family.scales.mine.model=test_resnet", "+family.scales.mine.input_size=32", f"+family.scales.mine.weights=w{suffix}")
+    weights = (
+        "+family.scales.mine.model=test_resnet",
+        "+family.scales.mine.input_size=32",
+        f"+family.scales.mine.weights=w{suffix}",
+    )
     arguments = ("evaluate", *SMALL[:2], "scale=mine", "member=0", "ood=none", *weights)
     return BadInput("given weights", arguments, (), {f"w{suffix}": content})
 
@@ -416,7 +494,9 @@ def bad_store(rng: random.Random, root: Path) -> BadInput:
         content = json.dumps(record).encode()
     else:
         content = mutated(rng, content)
-    arguments, parts = rng.choice([(SWEEP, ("store",)), (CALIBRATE, ("checkpoints", "store")), (EVALUATE, ("checkpoints", "store"))])
+    arguments, parts = rng.choice(
+        [(SWEEP, ("store",)), (CALIBRATE, ("checkpoints", "store")), (EVALUATE, ("checkpoints", "store"))]
+    )
     return BadInput("store", arguments, parts, {str(file.relative_to(root)): content})
 
 

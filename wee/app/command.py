@@ -134,7 +134,9 @@ class Command(Generic[C]):
             return False
         FOLDERS[:] = [conf_dir(), *([Path(args.config_dir)] if args.config_dir else [])]
         if args.config_path or args.config_name:
-            raise WeeError("--config-path and --config-name replace the configs of wee: give a folder of yours as --config-dir")
+            raise WeeError(
+                "--config-path and --config-name replace the configs of wee: give a folder of yours as --config-dir"
+            )
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
         check_configs(self.name, args.overrides, FOLDERS[1:])
         if args.help:

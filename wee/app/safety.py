@@ -25,7 +25,9 @@ from wee.errors import WeeError
 MAX_NODES = 100_000
 """The largest number of values in a config file, each alias counted as a copy."""
 
-_CLASS = re.compile(r"logging\.(StreamHandler|FileHandler|NullHandler|Formatter|handlers\.\w+)|(wee|rich|colorlog)\.[\w.]+")
+_CLASS = re.compile(
+    r"logging\.(StreamHandler|FileHandler|NullHandler|Formatter|handlers\.\w+)|(wee|rich|colorlog)\.[\w.]+"
+)
 _OBJECT = re.compile(r"ext://sys\.(stdout|stderr)")
 
 
@@ -104,7 +106,9 @@ def _check_size(file: Path) -> None:
     except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
         return  # told by Hydra, if the file is used
     if root is not None and _size(root, {}) > MAX_NODES:
-        raise WeeError(f"{file} has more than {MAX_NODES:,} values once its aliases (*name) are written out: shorten it")
+        raise WeeError(
+            f"{file} has more than {MAX_NODES:,} values once its aliases (*name) are written out: shorten it"
+        )
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
