@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-
 ENTRY = re.compile(r".+-[0-9a-f]{16}")
 """The name of the folder of an entry."""
 

@@ -161,7 +161,7 @@ def _import_wee() -> None:
 def _run_all(jobs: Sequence[Job]) -> list[Done]:
     with contextlib.ExitStack() as stack:
         running = [_Running(job, stack) for job in jobs]
-        while not all([child.ended() for child in running]):
+        while not all([child.ended() for child in running]):  # noqa: C419  # each is asked
             time.sleep(0.002)
         return [child.done() for child in running]
 
@@ -234,7 +234,7 @@ def _child(job: Job, out: int, err: int) -> None:
         for descriptor, place in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
             os.dup2(descriptor, place)
         for name, place in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-            setattr(sys, name, open(place, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115, PTH123
+            setattr(sys, name, open(place, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
         os.chdir(job.cwd)
         os.environ.update(job.environment)
         for kind, limit in ((resource.RLIMIT_FSIZE, job.file_limit), (resource.RLIMIT_AS, job.memory_limit)):

@@ -152,7 +152,7 @@ VOLATILE = {"created", "seconds", "steps", "crc32"}
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file; of the JSON files that name a time, without it."""
     content = path.read_bytes()
-    if path.suffix == ".json" and path.name in ("manifest.json", "member.json") or path.parent.name == "costs":
+    if (path.suffix == ".json" and path.name in ("manifest.json", "member.json")) or path.parent.name == "costs":
         content = json.dumps(_without_times(json.loads(content)), sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()
 

@@ -13,7 +13,6 @@ import wee.models.msdnet  # noqa: F401
 from wee.errors import WeeError, unknown
 from wee.models.config import ScaleConfig
 
-
 CODE = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir", "scriptable")
 """Arguments of timm that read files or download weights, or do what an architecture has no part in."""
 
