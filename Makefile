@@ -35,7 +35,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test longtest slurm prerelease lint lock audit format clean logits latency
+.PHONY: help install demo figures bench test longtest faults fuzz slurm prerelease lint lock audit format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
 
 help:  ## list these targets
@@ -126,13 +126,21 @@ bench: install  ## how fast, against baselines timed in the same run (2 GB in ou
 	$(BIN)/python -m benchmarks $(SCALE)
 
 # Tests that take minutes have a target of their own: pages, examples, commands in several processes, simulated guarantees.
+FAULTS := tests/faults tests/fuzz
 LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/cascade/test_guarantees_hold.py
 
 test: install  ## run the tests
-	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) tests/cluster)
+	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(FAULTS) tests/cluster)
 
 longtest: install  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
 	$(BIN)/pytest -n 2 --dist worksteal $(LONG)
+
+# Not in parallel: the tests start servers that fork a process for each command, and use two processors themselves.
+faults: install  ## kill, fill, damage and share: KILLS=300 kills at random moments, FLIPS bytes in each file, SEED=1
+	KILLS=$(or $(KILLS),40) FLIPS=$(or $(FLIPS),1) SEED=$(or $(SEED),0) $(BIN)/pytest -n 0 tests/faults
+
+fuzz: install  ## bad input of every kind: CASES=2000 cases, drawn from SEED=1
+	CASES=$(or $(CASES),300) SEED=$(or $(SEED),0) $(BIN)/pytest -n 0 tests/fuzz
 
 slurm: install  ## run the tests on a real SLURM of one node (packages slurmctld, slurmd, slurm-client, munge)
 	$(BIN)/pytest -rs tests/cluster

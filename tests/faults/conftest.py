@@ -1,8 +1,7 @@
-"""Servers and a world for the tests of faults. `KILLS` and `SEED` in the environment ask for more."""
+"""Servers and a world for the tests of faults."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 
@@ -10,9 +9,6 @@ import pytest
 
 from tests.helpers.job_server import JobServer
 from tests.helpers.worlds import World
-
-SEED = int(os.environ.get("SEED") or 0)
-KILLS = int(os.environ.get("KILLS") or 25)
 
 collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]  # processes with torch fork on Linux alone
 
@@ -40,9 +36,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, server: JobServer) -> World:
 
 
 @pytest.fixture(scope="session")
-def note() -> Iterator[list[str]]:
+def note() -> list[str]:
     """Lines that are shown at the end of the tests."""
-    yield _lines
+    return _lines
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -84,6 +84,6 @@ def late_files(seconds: float) -> None:
     Path.is_dir = lambda self, **options: (
         is_dir(self, **options)
         and (  # type: ignore[method-assign, assignment]
-            not ENTRY.fullmatch(self.name) or visible(self)
+            "store" not in self.parts or not ENTRY.fullmatch(self.name) or visible(self)
         )
     )

@@ -135,7 +135,9 @@ def bad_overrides(rng: random.Random, keys: dict[str, list[str]]) -> BadInput:
     )
     hook = "tests.helpers.hostile:stop_before_training" if command == "train" else ""
     files = {"logits.npz": npz(logits(rng))} if command == "import" else {}
-    return BadInput(f"overrides of {command}", (*arguments, *bad, *sum(flags, [])), parts, files, hook)
+    return BadInput(
+        f"overrides of {command}", (*arguments, *bad, *(flag for group in flags for flag in group)), parts, files, hook
+    )
 
 
 YAMLS = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 import re
+import stat
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,9 +105,7 @@ def _list_folder(place: Path) -> Listing:
         files = [(path, NO_LABEL, size) for path, size in _walk(place, "")]
     names = [name for name, _, _ in files]
     labels = np.array([label for _, label, _ in files], dtype=np.int64)
-    return Listing(
-        place, names, labels, classes, [size for _, _, size in files], lambda i: (place / names[i]).read_bytes()
-    )
+    return Listing(place, names, labels, classes, [size for _, _, size in files], lambda i: _content(place / names[i]))
 
 
 def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
@@ -114,8 +114,23 @@ def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
         if entry.is_dir():
             files += _walk(Path(entry.path), f"{prefix}{entry.name}/")
         elif entry.name.lower().endswith(EXTENSIONS):
-            files.append((prefix + entry.name, entry.stat().st_size))
+            try:
+                size = entry.stat().st_size
+            except OSError:  # a link to nowhere, told when the image is read
+                size = 0
+            files.append((prefix + entry.name, size))
     return sorted(files)
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a file; reading a pipe would wait for ever.
+
+    Raises:
+        OSError: the file cannot be read, or it is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return path.read_bytes()
 
 
 def _list_file(place: Path) -> Listing:
@@ -138,7 +153,7 @@ def _list_file(place: Path) -> Listing:
         labels.append(int(label))
     sizes = [(place.parent / name).stat().st_size for name in names]
     return Listing(
-        place, names, np.array(labels, dtype=np.int64), [], sizes, lambda i: (place.parent / names[i]).read_bytes()
+        place, names, np.array(labels, dtype=np.int64), [], sizes, lambda i: _content(place.parent / names[i])
     )
 
 
@@ -193,10 +208,10 @@ def open_image(listing: Listing, index: int) -> Image.Image:
     Raises:
         WeeError: the image cannot be read.
     """
-    content = listing.read(index)
-    if isinstance(content, Image.Image):
-        return content
     try:
+        content = listing.read(index)
+        if isinstance(content, Image.Image):
+            return content
         image = Image.open(io.BytesIO(content))
         image.load()
     except Exception as error:  # decoders of damaged files raise exceptions of many types

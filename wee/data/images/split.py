@@ -111,7 +111,12 @@ class ImageFiles(Split):
             WeeError: the image cannot be read.
         """
         mode = "RGB" if self._options.channels == 3 else "L"
-        return open_image(self._listing, int(self._chosen[place])).convert(mode)
+        image = open_image(self._listing, int(self._chosen[place]))
+        try:
+            return image.convert(mode)
+        except Exception as error:  # as decoders, conversions raise exceptions of many types
+            name = self._listing.names[int(self._chosen[place])]
+            raise WeeError(f"the image {self._listing.place / name} cannot be converted to {mode}: {error}") from None
 
     def dataset(self, transform: Transform) -> Dataset[Any]:
         """Return the images as a torch data set, which keeps them in memory if they are small or if the config says so."""
