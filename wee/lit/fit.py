@@ -149,6 +149,8 @@ def train_member(
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
         with interruptible(), deferred():
             trainer.fit(module, training_loader(images, config, *order))
+    elif progress.state is not None:  # interrupted after the last step, before the member was saved
+        module.load_state_dict(progress.state["module"])
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
