@@ -103,6 +103,26 @@ def test_a_training_saves_its_state_before_it_terminates(dataset: ImagesConfig, 
     assert all(torch.equal(actual[name], expected[name]) for name in expected)
 
 
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}])
+def test_a_training_that_was_killed_after_its_last_step_keeps_its_weights(
+    dataset: ImagesConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    """The state of the last step was saved, and the member was not."""
+
+    def killed(*_: object) -> None:
+        raise Stop
+
+    made = recipe(dataset, **changes)
+    expected = run(made, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(fit.checkpoints, "save", killed)
+        with pytest.raises(Stop):
+            run(made, tmp_path / "killed")
+    assert (tmp_path / "killed" / "member.training" / "state.pt").is_file()
+    actual = run(made, tmp_path / "killed")
+    assert all(torch.equal(actual[name], expected[name]) for name in expected)
+
+
 def test_a_state_that_cannot_be_read_is_said_and_begun_anew(
     dataset: ImagesConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
