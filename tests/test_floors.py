@@ -23,6 +23,7 @@ FLOORS = [
         "identity",
         "interruption",
         "machine",
+        "records",
         "versions",
         "units",
         "compat",

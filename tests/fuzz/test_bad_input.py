@@ -75,7 +75,12 @@ def drawn(number: int, root: Path, keys: dict[str, list[str]]) -> BadInput:
 def files_in(folder: Path) -> set[str]:
     """The files in a folder; logs of runs do not count."""
     paths = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    return {path for path in paths if not path.startswith("outputs/runs/")}
+    return {path for path in paths if not path.startswith("outputs/runs/") and not _is_log(path)}
+
+
+def _is_log(path: str) -> bool:
+    """Whether a file is one that Hydra writes into the folder of a run, wherever `hydra.run.dir` puts it."""
+    return "/.hydra/" in f"/{path}" or path.endswith((".log", "report.json", "multirun.yaml"))
 
 
 def complaints(case: BadInput, done: Done, before: set[str], folder: Path) -> list[str]:

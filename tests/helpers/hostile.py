@@ -183,7 +183,7 @@ def bad_yaml(rng: random.Random) -> BadInput:
          ("dataset/mine.yaml", "data"), ("trainer/mine.yaml", "train"), ("family/mine.yaml", "evaluate")]
     )  # fmt: skip
     if "@package" in content:
-        name, command = "experiment/mine.yaml", rng.choice(["sweep", "train", "families", "evaluate"])
+        name, command = "experiment/mine.yaml", rng.choice(["sweep", "train", "data", "evaluate"])
     group = name.partition("/")[0]
     chosen = f"+{group}=mine" if group == "experiment" else f"{group}=mine"
     arguments = (command, "--config-dir=conf", chosen, *(["-m"] if rng.random() < 0.1 else []))

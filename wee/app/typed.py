@@ -14,6 +14,7 @@ from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, Missi
 
 from wee.app.groups import Group, is_made
 from wee.errors import WeeError, unknown
+from wee.records import fits, not_finite
 
 T = TypeVar("T")
 
@@ -43,7 +44,17 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
     except (MissingMandatoryValue, InterpolationResolutionError) as error:
         key = str(error.full_key or error.key)
         raise WeeError(f"{prefix}{key} is not set; give it a value: {prefix}{key}=...") from None
+    except TypeError as error:  # OmegaConf's own, for a list or mapping where a number belongs
+        raise WeeError(f"{where or 'the config'} has a value of the wrong type: {error}") from None
     assert isinstance(instance, schema)
+    hints = typing.get_type_hints(schema)
+    for field in dataclasses.fields(schema):  # type: ignore[arg-type]  # mypy does not know that it is a dataclass
+        value = getattr(instance, field.name)
+        if not fits(value, hints[field.name]):
+            raise WeeError(f"{prefix}{field.name} is {value}: it must be of type {field.type}")
+    infinite = not_finite(instance)
+    if infinite is not None:
+        raise WeeError(f"{prefix}{infinite} is not a finite number; give one")
     return instance
 
 

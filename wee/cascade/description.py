@@ -6,14 +6,16 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.files import write_json
 from wee.method import Rule, rule_from_dict, rule_to_dict
 from wee.method.policies.rules import number_to_json
+from wee.records import check_fields, fits, not_finite
 
 FILE = "cascade.json"
 VERSION = 1
@@ -222,6 +224,7 @@ class CascadeDescription:
             raise WeeError("it has no version, and is not the description of a cascade")
         if version > VERSION:
             raise WeeError(f"it is of version {version}, and this version of wee reads up to {VERSION}: update wee")
+        _check(record)
         try:
             fields = {name: record[name] for name in cls.__dataclass_fields__}
             stages = [StageDescription(**stage) for stage in fields.pop("stages")]
@@ -274,6 +277,46 @@ class CascadeDescription:
                     f"are for other weights. {_REPAIR}"
                 )
         return description
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    """Check the types of everything in the record of a cascade but its rule, which checks itself.
+
+    Raises:
+        WeeError: something is missing, or has another type; the message names it.
+    """
+    plain = {**record, "acceptance": 0.0 if fits(record.get("acceptance"), float | str) else None}
+    check_fields(CascadeDescription, plain, "it")
+    for place, stage in enumerate(record["stages"], start=1):
+        check_fields(StageDescription, stage, f"stage {place}")
+        if (key := not_finite(stage)) is not None or Path(stage["weights"]).name != stage["weights"]:
+            raise WeeError(f"stage {place} has a wrong {key or 'weights, the name of a file beside the description'}")
+    if not record["stages"] or not record["classes"]:
+        raise WeeError("it has no stages, or no classes")
+    if len(set(record["summing_order"])) != len(record["stages"]) or len(record["summing_order"]) != len(
+        record["stages"]
+    ):
+        raise WeeError(f"summing_order is {record['summing_order']}: it has another number for each stage")
+    if not isinstance(record["expected"], Mapping) or str(TEST) not in record["expected"]:
+        raise WeeError(f"it has no expected numbers on {TEST}")
+    for name, numbers in (("tuning", record["tuning"]), *record["expected"].items()):
+        check_fields(Expectation, numbers, f"expected {name}")
+        for key in (field.name for field in fields(Expectation) if field.type == Estimate.__name__):
+            check_fields(Estimate, numbers[key], f"{key} on {name}")
+        for share in numbers["reaching"]:
+            check_fields(Estimate, share, f"reaching on {name}")
+        if len(numbers["reaching"]) != len(record["stages"]):
+            raise WeeError(f"reaching on {name} has not one share for each stage")
+    certified = record.get("certified")
+    if certified is not None:
+        check_fields(Certification, certified, "certified")
+        for guarantee in certified["guarantees"]:
+            check_fields(Guarantee, guarantee, "a guarantee")
+    cost = record["chosen"].get("cost")
+    if not isinstance(cost, str) or any(cost not in stage["costs"] for stage in record["stages"]):
+        raise WeeError(f"chosen.cost is {cost!r}: it is a cost that every stage has")
+    if not isinstance(record["calibrated_on"].get("key"), str):
+        raise WeeError("calibrated_on has no key")
 
 
 def _checksum_of(record: Mapping[str, Any]) -> str:

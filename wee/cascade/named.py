@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from wee.method.policies import GIVEN, FixedRule, Role
 from wee.sweep.cells import read_width, write_width
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
-from wee.sweep.results import ABOUT, find_sweeps, read_rules
+from wee.sweep.results import ABOUT, find_sweeps, read_about, read_rules
 from wee.sweep.rows import NAMES
 from wee.sweep.rules import SavedRule
 from wee.sweep.settings import settings
@@ -98,7 +97,7 @@ def find_setting(root: Path, wanted: SettingConfig, task: Task, score: str) -> N
     if len(fitting) > 1:
         raise WeeError(_ambiguous(fitting, wanted.sweep))
     (saved,) = fitting
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    about = read_about(folder)
     entries = frozenset(entry_text(*entry) for entry in about["entries"])
     return NamedSetting(folder, saved, _policy(saved, about), entries)
 

@@ -13,6 +13,7 @@ from omegaconf import MISSING
 from wee.app.fields import Checked, as_list, written
 from wee.data.splits import Part
 from wee.errors import WeeError
+from wee.records import fits
 
 if TYPE_CHECKING:
     from wee.data.base import Split
@@ -116,7 +117,10 @@ class LabelledConfig(DatasetConfig):
         return self._by_channel("mean"), self._by_channel("std")
 
     def _by_channel(self, name: str) -> list[float]:
-        values = [float(value) for value in as_list(getattr(self, name))]
+        given = as_list(getattr(self, name))
+        if not all(fits(value, float) for value in given):
+            raise WeeError(f"dataset.{name} is {given}: it is a number, or one for each channel")
+        values = [float(value) for value in given]
         values = values * self.channels if len(values) == 1 else values
         if len(values) != self.channels:
             raise WeeError(f"dataset.{name} has {len(values)} numbers for {self.channels} channels")

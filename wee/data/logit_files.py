@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -302,7 +301,7 @@ def _label_file(path: Path) -> NDArray[Any]:
         return np.loadtxt(path, dtype=np.int64, ndmin=1)
     except FileNotFoundError:
         raise WeeError(f"there is no file {path}") from None
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # numpy raises errors of many types for damaged files
         raise WeeError(f"{path} cannot be read as labels: {error}") from None
 
 
@@ -322,12 +321,12 @@ def _npz(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError) as error:
-        raise WeeError(f"{path} is damaged or no .npz file: {error}") from None
     except ValueError as error:
         pickled = "pickle" in str(error).lower()
         why = "it holds pickled Python objects, which could run code and are not read" if pickled else str(error)
         raise WeeError(f"{path} cannot be read: {why}") from None
+    except Exception as error:  # numpy and zipfile raise errors of many types for damaged files
+        raise WeeError(f"{path} is damaged or no .npz file: {error}") from None
 
 
 def _safetensors(path: Path) -> dict[str, Any]:

@@ -77,10 +77,12 @@ def about(folder: Path) -> dict[str, Any] | None:
         WeeError: the file is damaged.
     """
     try:
-        known: dict[str, Any] = json.loads((folder / ABOUT).read_text())
+        known: Any = json.loads((folder / ABOUT).read_text())
+        if not isinstance(known, dict) or not isinstance(known.get("fingerprint"), str):
+            raise ValueError("it has no fingerprint")
     except FileNotFoundError:
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except ValueError:
         raise WeeError(f"{folder / ABOUT} is damaged; move {folder} away and train the member again") from None
     return known
 

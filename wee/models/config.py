@@ -76,14 +76,18 @@ class FamilyConfig:
     stored: bool = False
 
     def __post_init__(self) -> None:
-        if not self.scales and not self.stored:
+        scales: Any = self.scales or {}
+        if not isinstance(scales, Mapping):
+            raise WeeError(f"family.scales is {scales!r}: it maps the name of each scale to its model and input_size")
+        if not scales and not self.stored:
             raise WeeError(f"family {self.name} has no scales")
-        scales: Mapping[Any, Any] = self.scales
         self.scales = {str(name): self._scale(str(name), scale) for name, scale in scales.items()}
 
     def _scale(self, name: str, given: ScaleConfig | Mapping[str, Any] | None) -> ScaleConfig:
         if isinstance(given, ScaleConfig):
             return given
+        if given is not None and not isinstance(given, Mapping):
+            raise WeeError(f"family.scales.{name} is {given!r}: it has a model and an input_size")
         scale = {"interpolation": self.interpolation, "crop_pct": self.crop_pct, **(given or {})}
         if self.model and scale.get("model") is None:
             scale |= {"model": self.model, "kwargs": {**self.kwargs, **(scale.get("kwargs") or {})}}

@@ -64,7 +64,7 @@ class Derived:
             return None
         try:
             return read_arrays(folder)
-        except (FileNotFoundError, ValueError, KeyError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning(f"{folder} is damaged ({error}); it is computed again")
             shutil.rmtree(folder, ignore_errors=True)
         except OSError as error:

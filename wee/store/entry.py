@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from wee.data.splits import SplitName
 from wee.errors import WeeError
 from wee.files import CHUNK, checksums
+from wee.records import check_fields, fits
 from wee.store.costs import MeasuredCost, read_costs, set_damaged_aside, write_cost
 from wee.store.shared import NAMES, shared_path
 
@@ -110,6 +111,7 @@ class Entry:
             checksum = manifest.pop("crc32")
             if checksum != manifest_checksum(manifest):
                 raise ValueError("its checksum differs")
+            _check_manifest(manifest)
         except FileNotFoundError:
             raise Damaged(f"the entry {folder} is damaged: {MANIFEST} is missing") from None
         except (ValueError, KeyError, AttributeError, TypeError) as error:
@@ -324,6 +326,55 @@ class Entry:
         details += [str(self.manifest["dtype"])]
         details += [f"{name} {provenance[name]}" for name in ("recipe", "created") if provenance.get(name)]
         return f"{self.key} ({', '.join(details)})"
+
+
+@dataclass
+class _Manifest:
+    """The types of what a manifest has."""
+
+    format: int
+    key: str
+    address: Mapping[str, str | int]
+    identity: Mapping[str, Any]
+    shape: Sequence[int]
+    dtype: str
+    cost: Mapping[str, float | Sequence[float]]
+    provenance: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, int | Sequence[int]]]
+
+
+def _check_manifest(manifest: Any) -> None:
+    """Check that a manifest has what is read of it, in the right types.
+
+    Raises:
+        WeeError: something is missing or wrong.
+    """
+    check_fields(_Manifest, manifest, "it")
+    address, provenance = manifest["address"], manifest["provenance"]
+    check_fields(_AddressRecord, address, "its address")
+    if len(manifest["shape"]) not in (2, 3) or not isinstance(provenance.get("command"), str):
+        raise WeeError("its shape or its command is wrong")
+    if not fits(provenance.get("versions", {}), Mapping[str, str]) or not fits(
+        provenance.get("labels", {}), Mapping[str, Any]
+    ):
+        raise WeeError("its versions or labels are wrong")
+    wanted = {"bytes", "crc32"}
+    if any(
+        not wanted <= file.keys() or not fits(file["bytes"], int) or "/" in name
+        for name, file in manifest["files"].items()
+    ):
+        raise WeeError("its list of files is wrong")
+
+
+@dataclass
+class _AddressRecord:
+    """The types of an address in a manifest."""
+
+    dataset: str
+    family: str
+    scale: str
+    member: int
+    split: str
 
 
 def _distinguishing(costs: Sequence[MeasuredCost]) -> tuple[str, Any]:

@@ -5,7 +5,6 @@ A live measurement sends on as many samples as the sweep did.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ from wee.sweep.cache import SummaryCache
 from wee.sweep.cells import write_width
 from wee.sweep.config import ScoringConfig
 from wee.sweep.pool import Pool, read_pool
-from wee.sweep.results import ABOUT, TABLE, is_sweep, read_rules, read_table
+from wee.sweep.results import TABLE, is_sweep, read_about, read_rules, read_table
 from wee.sweep.rows import NAMES
 from wee.sweep.rules import SavedRule
 from wee.sweep.times import SETTING_KEYS, keyed
@@ -99,7 +98,7 @@ def read_settings(path: Path, store: LogitStore, selection: Selection) -> list[R
     folder = path.parent if path.name == TABLE else path
     if not is_sweep(folder):
         raise WeeError(f"{path} is no folder of a sweep: the fitted rules and the settings are there; name the sweep")
-    about = json.loads((folder / ABOUT).read_text())
+    about = read_about(folder)
     rules = read_rules(folder)
     tasks = [str(rule.setting["task"]) for rule in rules if rule.setting["task"] is not None]
     for task in selection.tasks:

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, staged, write_json
 from wee.method.policies import PARAMETERS
+from wee.records import fits
 from wee.sweep.cells import width_cells
 from wee.sweep.config import BootstrapConfig
 from wee.sweep.prices import columns_with_macs, completed
@@ -68,7 +70,7 @@ def save(
                 for rule in rules:
                     file.write(json.dumps(rule.to_dict(), allow_nan=False) + "\n")
         files = {path.name: checksums(path) for path in sorted(temporary.iterdir())}
-        write_json(temporary / ABOUT, {**about, "files": files})
+        _write_about(temporary, {**about, "files": files})
         commit_folder(temporary, folder)
     _mark_newest(folder)
 
@@ -80,6 +82,7 @@ def read_rules(folder: Path) -> list[SavedRule]:
         WeeError: the sweep has no fitted rules, or a record cannot be read.
     """
     path = folder / RULES
+    check_file(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -93,14 +96,58 @@ def read_rules(folder: Path) -> list[SavedRule]:
     return rules
 
 
+def read_about(folder: Path) -> dict[str, Any]:
+    """Read the description of a sweep.
+
+    Raises:
+        WeeError: the file is damaged.
+    """
+    path = folder / ABOUT
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        written = about.pop(_CHECKSUM, None)  # sweeps of earlier versions have none
+        if written is not None and written != _checksum_of(about):
+            raise ValueError("its checksum differs")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise WeeError(f"{path} is damaged ({error}); {_REPAIR}") from None
+    return dict(about)
+
+
+def _write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    plain = json.loads(json.dumps({name: value for name, value in about.items() if name != _CHECKSUM}))
+    write_json(folder / ABOUT, {**plain, _CHECKSUM: _checksum_of(plain)})
+
+
+def _checksum_of(about: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(about, sort_keys=True).encode())
+
+
+def check_file(path: Path) -> None:
+    """Check that a file of a sweep is what was written; files outside sweeps are not checked.
+
+    Raises:
+        WeeError: it has changed.
+    """
+    if not is_sweep(path.parent) or not path.is_file():
+        return
+    files = read_about(path.parent).get("files")
+    written = files.get(path.name) if isinstance(files, Mapping) else None
+    if written is not None and checksums(path) != written:
+        raise WeeError(f"{path} has changed since the sweep: {_REPAIR}")
+
+
+_CHECKSUM = "crc32"
+_REPAIR = "the same command of wee sweep sets the damaged sweep aside, and makes it again"
+
+
 def is_whole(folder: Path) -> bool:
     """Return whether a folder holds a sweep with undamaged tables; a damaged sweep is renamed, with a warning."""
     if not is_sweep(folder):
         return False
     try:
-        files = json.loads((folder / ABOUT).read_text())["files"]
+        files = read_about(folder)["files"]
         whole = all((folder / name).is_file() and checksums(folder / name) == wanted for name, wanted in files.items())
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError):
         whole = False
     if not whole:
         aside = folder.with_name(f".{folder.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -111,9 +158,9 @@ def is_whole(folder: Path) -> bool:
 
 def touch(folder: Path, labels: Mapping[str, Mapping[str, str]]) -> None:
     """Mark a sweep as the newest one, and update its labels, which are not part of its identity."""
-    about = json.loads((folder / ABOUT).read_text())
+    about = read_about(folder)
     if about.get("labels") != labels:
-        write_json(folder / ABOUT, {**about, "labels": labels})
+        _write_about(folder, {**about, "labels": labels})
     _mark_newest(folder)
 
 
@@ -127,11 +174,11 @@ def _mark_newest(folder: Path) -> None:
 
 def read_labels(path: Path) -> dict[str, dict[str, str]]:
     """Read the labels that figures use for the things in a sweep, by kind and name; empty for a table outside a sweep."""
-    about = (path if path.is_dir() else path.parent) / ABOUT
-    if not about.is_file():
-        return {}
-    labels: dict[str, dict[str, str]] = json.loads(about.read_text()).get("labels", {})
-    return labels
+    folder = path if path.is_dir() else path.parent
+    labels = read_about(folder).get("labels", {}) if is_sweep(folder) else {}
+    if not fits(labels, dict[str, dict[str, str]]):
+        raise WeeError(f"{folder / ABOUT} has labels {labels!r}: {_REPAIR}")
+    return dict(labels)
 
 
 def is_sweep(folder: Path) -> bool:
@@ -175,6 +222,7 @@ def read_averages(paths: list[Path]) -> pd.DataFrame:
 def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
     import pandas as pd
 
+    check_file(path)
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"), keep_default_na=True)
     except FileNotFoundError:
@@ -195,7 +243,7 @@ def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
 
 def _level(folder: Path) -> float:
     """Return the level of a sweep's intervals."""
-    about = json.loads((folder / ABOUT).read_text()) if is_sweep(folder) else {}
+    about = read_about(folder) if is_sweep(folder) else {}
     return float(about.get("bootstrap", {}).get("level", BootstrapConfig.level))
 
 

@@ -142,7 +142,7 @@ class IntervalRule:
         for interval in fields["intervals"]:
             tau, rank = (None if interval[name] is None else float(interval[name]) for name in ("tau", "rank"))
             intervals.append(Interval(float(interval["low"]), float(interval["high"]), tau, rank))
-        return cls(fields["score"], intervals)
+        return cls(str(fields["score"]), intervals)
 
 
 @dataclass(frozen=True)
