@@ -22,7 +22,7 @@ from wee.errors import WeeError
 
 __all__ = ["application", "composing", "parse_arguments", "store"]
 
-TRUSTED = ("wee.app.console.ConsoleHandler",)
+TRUSTED = ("wee.app.console.ConsoleHandler", "wee.app.console.LogFile")
 """The callables that configs may name for Hydra to call, in addition to the handlers of `logging`.
 
 From version 1.4 on, Hydra can refuse everything else, so that a config from elsewhere cannot run code.
