@@ -62,7 +62,7 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
                 "data",
             ],
         ),
-        ("wee store ", ["ls", "verify", "rm", "gc", "export", "import"]),
+        ("wee store ", ["ls", "verify", "rm", "gc", "share", "export", "import"]),
         ("wee store ls form", ["format="]),
         ("wee sw", ["sweep"]),
         ("wee sweep win", ["window.", "window="]),

@@ -20,7 +20,7 @@ import pytest
 
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import SPLITS, pool, small
-from wee.app import command
+from wee import machine
 from wee.errors import WeeError
 from wee.machine import processors
 from wee.members.config import EnsembleConfig
@@ -223,7 +223,7 @@ def test_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SweepRuntimeConfig(processes=3).processes_for(0.1) == 3
     monkeypatch.setattr(sweep_config, "jobs_at_once", lambda: 4)
     assert SweepRuntimeConfig().processes_for(1e4) == 2
-    assert command.jobs_at_once() == 1
+    assert machine.jobs_at_once() == 1
     for count in (0, -2):
         with pytest.raises(
             WeeError, match=f"runtime.processes is {count}: it is a number of processes, counted from 1"
