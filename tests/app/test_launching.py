@@ -159,3 +159,10 @@ SBATCH = {
     "mem_per_cpu", "mem_per_gpu", "comment",
 }  # fmt: skip
 """Keys that are options of sbatch, which documents them."""
+
+
+def test_jobs_use_the_gpus_that_this_process_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-abc")
+    assert Slot(2, (1,)).variables()["CUDA_VISIBLE_DEVICES"] == "GPU-abc"
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert Slot(2, (1,)).variables()["CUDA_VISIBLE_DEVICES"] == "1"

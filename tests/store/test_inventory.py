@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.broken import DEAD, KEY, add_unfinished, entry_folder, flip
 from tests.helpers.stores import fill_store
 from wee.errors import WeeError
-from wee.files import Lock
+from wee.files import Lock, temporary_folder
 from wee.store import MeasuredCost
 from wee.store.inventory import LOCK, SET_ASIDE, TEMPORARY, take_inventory
 from wee.store.query import Query
@@ -134,3 +134,12 @@ def test_a_narrow_terminal_leaves_columns_out(tmp_path: Path) -> None:
     assert len(narrow.columns) + len(left_out) == len(whole.columns)
     headers = [column.header for column in narrow.columns]
     assert (headers[0], headers[-1]) == ("entry", "state")
+
+
+def test_temporary_folders_are_leftovers(tmp_path: Path) -> None:
+    store = fill_store(tmp_path / "store", members=1, scales=("s1",), count=10)
+    folder = entry_folder(store, "toy/made/s1/0/val")
+    left = temporary_folder(folder)
+    inventory = take_inventory(store.root)
+    assert [(one.path, one.kind) for one in inventory.leftovers] == [(left, TEMPORARY)]
+    assert not inventory.unknown

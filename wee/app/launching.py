@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -248,13 +249,16 @@ def _count(devices: Any) -> int:
     return int(devices) if str(devices).isdecimal() and int(devices) else 1
 
 
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
 @dataclass(frozen=True)
 class Slot:
     """The share of this machine that one of several jobs at once has.
 
     Attributes:
         jobs: the number of jobs at once.
-        gpus: the indices of the job's GPUs; None to leave all visible.
+        gpus: the numbers of the job's GPUs among those that this process sees; None to leave all visible.
     """
 
     jobs: int
@@ -262,7 +266,10 @@ class Slot:
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables of the job's process."""
-        visible = {} if self.gpus is None else {"CUDA_VISIBLE_DEVICES": ",".join(map(str, self.gpus))}
+        if self.gpus is None:
+            return {AT_ONCE: str(self.jobs)}
+        seen = [name.strip() for name in os.environ.get(_VISIBLE, "").split(",") if name.strip()]
+        visible = {_VISIBLE: ",".join(seen[gpu] if gpu < len(seen) else str(gpu) for gpu in self.gpus)}
         return {AT_ONCE: str(self.jobs), **visible}
 
 

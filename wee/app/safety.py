@@ -27,7 +27,8 @@ MAX_NODES = 100_000
 """The largest number of values in a config file, each alias counted as a copy."""
 
 _CLASS = re.compile(
-    r"logging\.(StreamHandler|FileHandler|NullHandler|Formatter|handlers\.\w+)|(wee|rich|colorlog)\.[\w.]+"
+    r"logging\.(StreamHandler|FileHandler|NullHandler|Formatter|handlers\.\w+)"
+    r"|wee\.app\.console\.(ConsoleHandler|LogFile)|rich\.logging\.RichHandler|colorlog\.ColoredFormatter"
 )
 _OBJECT = re.compile(r"ext://sys\.(stdout|stderr)")
 
@@ -74,6 +75,7 @@ def check_hydra(hydra: Any) -> None:
         for key, value in _leaves(hydra.get(part) or {}, f"hydra.{part}"):
             name = key.rpartition(".")[2]
             wrong = name == "()" or (name == "class" and not _CLASS.fullmatch(str(value)))
+            wrong = wrong or (name != "filename" and isinstance(value, str) and "${" in value)  # may become anything
             if wrong or (isinstance(value, str) and value.startswith("ext://") and not _OBJECT.fullmatch(value)):
                 raise WeeError(
                     f"{key} would run {value}: handlers of logs are classes of logging (logging.FileHandler), and configs run "

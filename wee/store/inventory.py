@@ -26,7 +26,7 @@ from wee.store.query import Query
 
 _KEY = rf"[0-9a-f]{{{KEY_LENGTH}}}"
 _NAMED = re.compile(rf"(?P<split>.+)-(?P<key>{_KEY})(?P<rest>\..+)?")
-_HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.(?P<ending>tmp|dead)")
+_HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}(-\d+-[0-9a-f]{8})?\.(?P<ending>tmp|dead)")
 
 
 @dataclass(frozen=True)

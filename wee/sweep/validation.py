@@ -171,7 +171,7 @@ class _PoolStudy:
     def units(self, processes: int) -> list[Unit]:
         """Return the units of work for a number of processes; for one process, each lineup is a unit."""
         counts = [len(self.lineups.settings(number)) for number in range(len(self.lineups.lineups))]
-        parts = 1 if processes == 1 else -(-processes * UNITS // len(counts))
+        parts = 1 if processes == 1 else -(-processes * UNITS // max(1, len(counts)))
         size = -(-self.config.sets // parts)
         return [
             Unit(number, start, stop, count * (stop - start))
