@@ -318,7 +318,7 @@ def test_nothing_certified_is_said(folder: Path, tmp_path: Path, wee: Wee) -> No
         (lambda place: (place / "cascade.json").write_text("{"), "is not JSON"),
         (lambda place: _edit(place, version=99), "is of version 99, and this version of wee reads up to 1: update wee"),
         (lambda place: _edit(place, version=None), "has no version, and is not the description of a cascade"),
-        (lambda place: _edit(place, stages=[{}]), "it cannot be read: TypeError"),
+        (lambda place: _edit(place, stages=[{}]), "stage 1 has no family"),
         (
             lambda place: next(place.glob("*.safetensors")).write_bytes(b"x"),
             "has changed since the cascade was calibrated",

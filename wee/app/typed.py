@@ -47,15 +47,26 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
     except TypeError as error:  # OmegaConf's own, for a list or mapping where a number belongs
         raise WeeError(f"{where or 'the config'} has a value of the wrong type: {error}") from None
     assert isinstance(instance, schema)
-    hints = typing.get_type_hints(schema)
-    for field in dataclasses.fields(schema):  # type: ignore[arg-type]  # mypy does not know that it is a dataclass
-        value = getattr(instance, field.name)
-        if not fits(value, hints[field.name]):
-            raise WeeError(f"{prefix}{field.name} is {value}: it must be of type {field.type}")
+    _check_types(instance, prefix)
     infinite = not_finite(instance)
     if infinite is not None:
         raise WeeError(f"{prefix}{infinite} is not a finite number; give one")
     return instance
+
+
+def _check_types(instance: Any, prefix: str) -> None:
+    """Check the types of what interpolations have put into fields, which OmegaConf does not.
+
+    Raises:
+        WeeError: a value has another type than its field.
+    """
+    hints = typing.get_type_hints(type(instance))
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        if dataclasses.is_dataclass(value):
+            _check_types(value, f"{prefix}{field.name}.")
+        elif not fits(value, hints[field.name]):
+            raise WeeError(f"{prefix}{field.name} is {value!r}: it must be of type {field.type}")
 
 
 def unknown_key(schema: type, key: str, where: str = "") -> WeeError:

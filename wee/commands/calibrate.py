@@ -32,6 +32,7 @@ from wee.members.config import EnsembleConfig
 from wee.method.metrics import METRICS, TASKS, Task
 from wee.method.scores import SCORES
 from wee.method.summaries import SCORING
+from wee.records import fits
 from wee.sweep.config import SAME, BootstrapConfig, ScoreConfig, ScoringConfig, TaskConfig
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ class CalibrateConfig(MembersConfig):
             )
         if self.seed < 0:
             raise WeeError(f"seed is {self.seed}: it is a whole number that is not negative")
+        for name, value in self.budget.items():
+            if value is not None and not fits(value, float):
+                raise WeeError(f"budget.{name} is {value!r}: it is a number, the largest average cost")
         self.budget = {name: float(value) for name, value in self.budget.items() if value is not None}
         check_choice(self.budget, self.target, self.stages, self.cost.measure, self.setting)
         if self.guarantee.macs is not None and self.cost.measure != MACS:

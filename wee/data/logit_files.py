@@ -152,7 +152,10 @@ def _description(name: str, path: Path, part: Mapping[str, Any], count: int) -> 
         if kind != "labels":
             if array.shape != (count,):
                 raise WeeError(f"{name}_{kind} in {path} has shape {array.shape}; there are {count} samples")
-            array = _bytes(array)
+            try:
+                array = _bytes(array)
+            except UnicodeEncodeError as error:
+                raise WeeError(f"{name}_{kind} in {path} has a name that is no text: {error}") from None
         description[kind] = array
     return description
 
