@@ -46,6 +46,12 @@ def test_what_does_not_fit_is_named(record: Any, message: str) -> None:
         check_fields(Thing, record, "it")
 
 
+def test_other_fields_may_be_refused() -> None:
+    check_fields(Thing, {**GOOD, "x": 1}, "it")
+    with pytest.raises(WeeError, match="it has x, which is no field of Thing"):
+        check_fields(Thing, {**GOOD, "x": 1}, "it", others=False)
+
+
 def test_types() -> None:
     assert fits(1, float)
     assert not fits(1.0, int)

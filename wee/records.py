@@ -12,7 +12,7 @@ from typing import Any
 from wee.errors import WeeError
 
 
-def check_fields(kind: type, record: Any, what: str) -> None:
+def check_fields(kind: type, record: Any, what: str, others: bool = True) -> None:
     """Check that a record has the fields of a dataclass, with values of their types.
 
     Fields whose type is another dataclass are not checked; their own record is.
@@ -21,6 +21,7 @@ def check_fields(kind: type, record: Any, what: str) -> None:
         kind: the dataclass.
         record: the values by field.
         what: what the record describes, for messages ("stage 1").
+        others: whether it may have other fields, too.
 
     Raises:
         WeeError: it is no mapping, a field without a default is missing, or a value has another type.
@@ -28,6 +29,9 @@ def check_fields(kind: type, record: Any, what: str) -> None:
     if not isinstance(record, Mapping):
         raise WeeError(f"{what} is {_shown(record)}: it must have the fields of {kind.__name__}")
     hints = typing.get_type_hints(kind)
+    unknown = [key for key in record if key not in hints]
+    if unknown and not others:
+        raise WeeError(f"{what} has {unknown[0]}, which is no field of {kind.__name__}")
     for field in dataclasses.fields(kind):
         optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if field.name not in record and not optional:

@@ -11,7 +11,7 @@ import io
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +52,22 @@ class Derived:
         self.root = Path(root) / FOLDER
         self._writable = True
 
-    def get(self, name: str, identity: Mapping[str, Any]) -> Arrays | None:
+    def get(self, name: str, identity: Mapping[str, Any], wanted: Collection[str]) -> Arrays | None:
         """Return kept arrays by name; None if there are none, or if they are damaged. Damaged arrays are removed.
 
         Args:
             name: a relative path that groups arrays, such as "digits/val".
             identity: what the arrays were computed from, as plain data.
+            wanted: the names of the arrays.
         """
         folder = self._folder(name, identity)
         if not folder.is_dir():
             return None
         try:
-            return read_arrays(folder)
+            arrays = read_arrays(folder)
+            if arrays.keys() != set(wanted):
+                raise ValueError(f"it has {', '.join(arrays) or 'nothing'} in place of {', '.join(wanted)}")
+            return arrays
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning(f"{folder} is damaged ({error}); it is computed again")
             shutil.rmtree(folder, ignore_errors=True)

@@ -122,7 +122,9 @@ class SummaryCache:
     def _get(self, job: _Job, members: Set, part: str, devices: Sequence[str]) -> Arrays | None:
         for device in devices:
             identity = job.identity(members, part, device)
-            arrays = None if self.kept is None or identity is None else self.kept.get(job.name, identity)
+            arrays = (
+                None if self.kept is None or identity is None else self.kept.get(job.name, identity, _arrays_of(part))
+            )
             if arrays is not None:
                 return arrays
         return None
@@ -201,6 +203,11 @@ def _join(parts: Mapping[tuple[Set, str], Arrays], sets: Collection[Set], scores
         return Summary(values, **parts[members, _JUDGED])
 
     return {members: summary(members) for members in sets}
+
+
+def _arrays_of(part: str) -> Sequence[str]:
+    """Return the names of the arrays that are kept of a part; see `_part`."""
+    return JUDGED if part == _JUDGED else (_TEMPERATURE,) if part == _TEMPERATURE else ("score",)
 
 
 def _part(summary: Summary, part: str) -> Arrays:
