@@ -94,7 +94,7 @@ def test_logits_stay_with_their_samples(tmp_path: Path) -> None:
         )
         loader = ordered_loader(data, 16, workers=2, only=order)
         assert trainer.predict(Recorder(network), loader, return_predictions=False) is None
-        entry = writer.commit({"macs": 1.0}, {})
+        entry = writer.commit({"macs": 1.0}, {"command": "wee evaluate"})
     np.testing.assert_allclose(entry.logits, expected, rtol=1e-5, atol=1e-6)
     assert sum(counted) == 41
 
