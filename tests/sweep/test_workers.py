@@ -179,7 +179,7 @@ def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: sign
         os.killpg(process.pid, how)
     else:
         process.kill()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     assert "Traceback" not in errors
     if how == signal.SIGINT:
