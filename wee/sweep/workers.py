@@ -263,7 +263,7 @@ def _serve(connection: Connection, inherited: Sequence[Connection], source: Any,
         share: the number of processors that this process may use.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
-    for number in (signal.SIGUSR1, signal.SIGUSR2):  # by which a scheduler announces the end of a job; the first one answers
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # a scheduler announces a job's end by them; the first one answers
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for end in inherited:
