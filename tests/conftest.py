@@ -41,3 +41,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
     wee("train", "scale=[s1,s2]", *SMALL, *QUICK, cwd=folder)
     wee("evaluate", "scale=[s1,s2]", *SMALL, *QUICK, cwd=folder)
     return folder
+
+
+_lines: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def note() -> list[str]:
+    """Lines that are shown at the end of the tests."""
+    return _lines
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests have counted."""
+    for line in _lines:
+        terminalreporter.write_line(line)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import threading
@@ -34,7 +35,7 @@ PATIENCE = 60.0
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file completely or not at all; once written, it survives a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
+    temporary = temporary_path(path)
     try:
         with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -71,7 +72,11 @@ def read_checked(path: Path) -> bytes:
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
-def _temporary(path: Path) -> Path:
+LEFT_BEHIND = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}(-\d+-[0-9a-f]{8})?\.(?P<ending>tmp|dead)")
+"""Names of temporary files and folders, and of locks of dead processes, that a killed process leaves beside the path `name`."""
+
+
+def temporary_path(path: Path) -> Path:
     """Return a temporary path beside a final path, after removing those that killed processes of this machine have left.
 
     Its name has the machine and the process, so that what is left can be recognised.
@@ -238,7 +243,7 @@ def replace_folder(temporary: Path, folder: Path) -> bool:
 
 def temporary_folder(folder: Path) -> Path:
     """Create and return a temporary folder in the parent of its final path `folder`."""
-    temporary = _temporary(folder)
+    temporary = temporary_path(folder)
     temporary.mkdir(parents=True)
     return temporary
 

@@ -1,10 +1,11 @@
-"""The processors that this process may use, and how torch's threads share them. Imports nothing heavy."""
+"""The machine: its processors and how torch's threads share them, its folders and clocks. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import math
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,3 +178,20 @@ def _limit(group: Path) -> float:
         return int(quota) / int(period) if int(quota) > 0 else math.inf
     except (OSError, ValueError):  # no such group or controller, or "max"
         return math.inf
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Return a folder, or the nearest folder above it that exists."""
+    return next((path for path in (folder, *folder.absolute().parents) if path.is_dir()), Path("/"))
+
+
+def file_system_time(folder: Path) -> float:
+    """Return the time by the clock of a folder's file system, which may be another machine's, in seconds since the epoch.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b".")
+        file.flush()
+        return os.fstat(file.fileno()).st_mtime

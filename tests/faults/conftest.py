@@ -12,8 +12,6 @@ from tests.helpers.worlds import World
 
 collect_ignore_glob = [] if sys.platform == "linux" else ["test_*.py"]  # processes with torch fork on Linux alone
 
-_lines: list[str] = []
-
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[JobServer]:
@@ -33,15 +31,3 @@ def second_server() -> Iterator[JobServer]:
 def world(tmp_path_factory: pytest.TempPathFactory, server: JobServer) -> World:
     """A folder in which every command has run. Copy from it; do not write into it."""
     return World(tmp_path_factory.mktemp("world"), server)
-
-
-@pytest.fixture(scope="session")
-def note() -> list[str]:
-    """Lines that are shown at the end of the tests."""
-    return _lines
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what the tests have counted."""
-    for line in _lines:
-        terminalreporter.write_line(line)

@@ -44,7 +44,7 @@ class StoreConfig(Common):
         select: The entries. `scale=s1` is short for select.scale=s1, and `digits/tiny/s1` for dataset, family and scale.
         format: How to list entries: as a table, or as json or csv for other programs.
         file: The file to write or to read.
-        apply: Whether to remove what is otherwise only listed.
+        apply: Whether to remove or share what is otherwise only listed.
         partial_days: Age in days from which unfinished entries are removed too; null to keep them.
         superseded: Whether to remove entries too if a newer one with the same address, precision and dtype exists, of another
             training recipe.

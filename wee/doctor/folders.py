@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from wee.doctor.base import Finding, Surroundings, note, ok, problem, warning
+from wee.machine import nearest_folder
 from wee.units import counted, in_bytes
 
 WRITTEN, READ = ("outputs", "store", "checkpoints"), ("data",)
 """The folders of the config that commands write to, and those that they only read."""
 
-LEAST_SPACE, NO_SPACE = 2e9, 1e8
+LEAST_SPACE, FULL = 2e9, 1e8
 """Free space below which there is a warning, and a problem, in bytes."""
 
 MANY = 5
@@ -37,7 +38,7 @@ def check_folders(surroundings: Surroundings) -> Iterator[Finding]:
                 f"paths.{name} is {folder}, which is a file", f"give every command a folder: paths.{name}=FOLDER"
             )
             continue
-        place = _existing(folder)
+        place = nearest_folder(folder)
         state = "" if folder.is_dir() else " (does not exist yet)"
         if name in READ:
             yield ok(f"paths.{name}: {folder}{state}", exists=folder.is_dir())
@@ -55,7 +56,7 @@ def check_folders(surroundings: Surroundings) -> Iterator[Finding]:
         if device in spaces:
             yield ok(text, free=free)
         elif free < LEAST_SPACE:
-            level = problem if free < NO_SPACE else warning
+            level = problem if free < FULL else warning
             yield level(
                 f"{text}, which is little", "make space; runs that find the disk full keep what they have, and go on later",
                 "wee store gc", free=free,
@@ -65,11 +66,6 @@ def check_folders(surroundings: Surroundings) -> Iterator[Finding]:
         spaces[device] = free
         if os.statvfs(place).f_files and os.statvfs(place).f_favail < 1000:
             yield problem(f"the file system of {place} can hold no more files", "remove files that are not needed")
-
-
-def _existing(folder: Path) -> Path:
-    """Return a folder, or the nearest folder above it that exists."""
-    return next((path for path in (folder, *folder.absolute().parents) if path.is_dir()), Path("/"))
 
 
 def _cannot_write(folder: Path) -> str:

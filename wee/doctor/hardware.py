@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from wee.doctor.base import Finding, Surroundings, note, ok, warning
-from wee.machine import THREADS, busy, processor_name, processors
+from wee.machine import THREADS, busy, file_system_time, nearest_folder, processor_name, processors
 from wee.units import counted, in_bytes
 
 LEAST_MEMORY = 2e9
@@ -157,17 +156,10 @@ def memory(root: Path = Path("/")) -> tuple[float | None, float | None]:
 
 def check_clock(surroundings: Surroundings) -> Iterator[Finding]:
     """Compare the clock of this machine with that of the file system, which is another machine's on a network."""
-    folder = next(
-        path
-        for path in (surroundings.folder("outputs"), *surroundings.folder("outputs").absolute().parents)
-        if path.is_dir()
-    )
+    folder = nearest_folder(surroundings.folder("outputs"))
     try:
         before = time.time()
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b".")
-            file.flush()
-            written = os.fstat(file.fileno()).st_mtime
+        written = file_system_time(folder)
         after = time.time()
     except OSError:
         yield note(f"the clock of the file system of {folder} is not known, because it cannot be written to")

@@ -19,7 +19,6 @@ import re
 import shutil
 import tarfile
 import time
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,10 +33,12 @@ from wee.files import (
     commit_folder,
     lock_path,
     needing_space,
-    temporary_folder,
+    staged,
+    temporary_path,
     write_atomically,
 )
 from wee.identity import KEY_LENGTH, key_of
+from wee.machine import nearest_folder
 from wee.store import costs
 from wee.store.entry import MANIFEST, Address, Damaged, Entry
 from wee.store.inventory import Item, Place, visible_damage
@@ -128,7 +129,7 @@ def export_entries(items: Sequence[Item], target: Path, done: Callable[[int], No
     name, index = _index([entry for _, entry, _ in packed])
     size = _total_size(name, len(index), [entry for _, entry, _ in packed])
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = temporary_path(target)
     _check_space(target.parent, size)
     try:
         with (
@@ -278,8 +279,7 @@ def _check_space(folder: Path, size: int) -> None:
     Raises:
         WeeError: there is not.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(nearest_folder(folder)).free
     if free < size:
         raise WeeError(
             f"there is not enough space in {folder}: {size:,} bytes are needed and {free:,} are free. Nothing was written."
@@ -399,14 +399,10 @@ class Archive:
             done(entry.size)
             return f"{BUSY} {lock.holder()}"
         try:
-            temporary = temporary_folder(folder)
-            try:
-                with needing_space(folder.parent, entry.size, KEPT):
-                    self._extract(entry, temporary, done)
-                    self._check_entry(entry, temporary)
-                    committed = commit_folder(temporary, folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+            with staged(folder) as temporary, needing_space(folder.parent, entry.size, KEPT):
+                self._extract(entry, temporary, done)
+                self._check_entry(entry, temporary)
+                committed = commit_folder(temporary, folder)
         finally:
             lock.release()
         return "" if committed else PRESENT

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -18,15 +17,15 @@ from typing import Any
 import numpy as np
 
 from wee.errors import WeeError
-from wee.files import Lock, lock_path
+from wee.files import LEFT_BEHIND, Lock, lock_path
 from wee.identity import KEY_LENGTH
+from wee.machine import file_system_time
 from wee.store import costs, derived, shared
 from wee.store.entry import Damaged, Entry
 from wee.store.query import Query
 
 _KEY = rf"[0-9a-f]{{{KEY_LENGTH}}}"
 _NAMED = re.compile(rf"(?P<split>.+)-(?P<key>{_KEY})(?P<rest>\..+)?")
-_HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}(-\d+-[0-9a-f]{8})?\.(?P<ending>tmp|dead)")
 
 
 @dataclass(frozen=True)
@@ -227,12 +226,12 @@ def take_inventory(root: Path) -> Inventory:
             _sort(inventory, folder.relative_to(root).parts, path)
     inventory.items.sort(key=lambda item: item.place.order)
     for path in _entries_of(root / shared.FOLDER):
-        if _HIDDEN.fullmatch(path.name):
+        if LEFT_BEHIND.fullmatch(path.name):
             inventory.leftovers.append(_leftover(path, TEMPORARY))
         else:
             inventory.shared.append(_leftover(path, SHARED))
     for path in _scores(root):
-        hidden = _HIDDEN.fullmatch(path.name)
+        hidden = LEFT_BEHIND.fullmatch(path.name)
         if path.name.endswith(".lock"):
             inventory.leftovers.append(_leftover(path, LOCK, Lock(path)))
         elif hidden:
@@ -266,7 +265,7 @@ def _entries_of(folder: Path) -> list[Path]:
 
 def _sort(inventory: Inventory, parts: Sequence[str], path: Path) -> None:
     """Add a file or folder below the folder of a member to an inventory."""
-    named, hidden = _NAMED.fullmatch(path.name), _HIDDEN.fullmatch(path.name)
+    named, hidden = _NAMED.fullmatch(path.name), LEFT_BEHIND.fullmatch(path.name)
     if hidden:
         inventory.leftovers.append(_leftover(path, TEMPORARY, _lock_of(path, hidden)))
     elif named is None or path.name.startswith("."):
@@ -299,7 +298,7 @@ def _leftover(path: Path, kind: str, lock: Lock | None = None) -> Leftover:
 
 def _cost_leftovers(entry: Path) -> Iterator[Leftover]:
     for path in _entries_of(entry / costs.FOLDER):
-        if _HIDDEN.fullmatch(path.name):
+        if LEFT_BEHIND.fullmatch(path.name):
             yield _leftover(path, TEMPORARY)
         elif ".damaged-" in path.name:
             yield _leftover(path, SET_ASIDE)
@@ -329,10 +328,7 @@ def measure(path: Path) -> tuple[int, float]:
 def now_at(folder: Path) -> float:
     """Return the time by the clock of the file system, which may be another machine's; this machine's if it is read-only."""
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b".")
-            file.flush()
-            return os.fstat(file.fileno()).st_mtime
+        return file_system_time(folder)
     except OSError:
         return time.time()
 

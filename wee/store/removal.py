@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wee.files import Lock, each_acquired, temporary_folder
+from wee.files import Lock, each_acquired, staged
 from wee.store.entry import MANIFEST
 from wee.store.inventory import (
     LOCK,
@@ -96,12 +95,8 @@ def _remove(thing: Removable) -> list[Removable]:
     if not thing.still():
         return []
     if thing.path.is_dir() and not thing.path.is_symlink():
-        aside = temporary_folder(thing.path)
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                thing.path.rename(aside / "removed")
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+        with staged(thing.path) as aside, contextlib.suppress(FileNotFoundError):
+            thing.path.rename(aside / "removed")
     else:
         thing.path.unlink(missing_ok=True)
     return [thing]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wee.files import NO_SPACE
+from wee.files import NO_SPACE, temporary_path
 from wee.identity import key_of
 
 log = logging.getLogger("wee")
@@ -91,7 +91,7 @@ def _place(copy: Path, target: Path) -> None:
     except OSError as error:
         if error.errno in NO_SPACE:
             raise
-    temporary = target.with_name(f".{target.name}.{os.getpid():08x}.tmp")
+    temporary = temporary_path(target)
     try:
         shutil.copyfile(copy, temporary)
         with temporary.open("rb") as file:
