@@ -92,6 +92,10 @@ def test_the_completion_script_is_for_wee(tmp_path: Path, wee: Wee) -> None:
             ["sweep", "scale=s1", "-m", "--cfg", "job"],
             "wee sweep: -m and --cfg cannot be combined: leave all but one of",
         ),
+        (
+            ["train", "-m", "hydra/launcher=joblib", "hydra.launcher.n_job=2", "scale=s1,s2"],
+            "wee train: there is no key 'n_job' of hydra/launcher=joblib; did you mean 'n_jobs'?",
+        ),
         (["sweep", "--resolvee"], "wee sweep: unrecognized arguments: --resolvee. See --help"),
         (["sweep", "--resolve"], "--resolve is used together with --cfg"),
         (["sweep", "window.width=1.5"], "window.width is 1.5: it must be a number in [0, 1]"),

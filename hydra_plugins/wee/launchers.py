@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wee")
 
-_DEAF = 'sh -c \'trap "" {signal}; exec "$0" "$@"\' {python}'
-"""Starts python deaf to the signal that announces a preemption, which would kill it until it can answer."""
+_IGNORING = 'sh -c \'trap "" {signal}; exec "$0" "$@"\' {python}'
+"""Starts python so that it ignores the signal of a preemption, which would end it before it can handle it."""
 
 
 class _WeeLauncher(Launcher):
@@ -255,20 +255,20 @@ class WeeSlurmLauncher(_SubmititLauncher):
         import submitit
         from submitit.slurm.slurm import SlurmJobEnvironment
 
-        from wee.app.submission import told
+        from wee.app.submission import reported
 
         known: SlurmConfig = self.known
         executor = submitit.AutoExecutor(
             known.submitit_folder,
             cluster="slurm",
             slurm_max_num_timeout=known.max_num_timeout,
-            slurm_python=_DEAF.format(
+            slurm_python=_IGNORING.format(
                 signal=SlurmJobEnvironment.USR_SIG, python=shlex.quote(known.python or sys.executable)
             ),
         )
         specific = {f"slurm_{name}": getattr(known, name) for name in SLURM_KEYS}
         more = {"requeue": True, **known.additional_parameters}  # clusters may switch it off by default
-        with told("SLURM refused the jobs", self._advice()):
+        with reported("SLURM refused the jobs", self._advice()):
             executor.update_parameters(**self._shared(), **specific, slurm_additional_parameters=more)
             return executor.map_array(self._job(), *zip(*arguments, strict=True))
 

@@ -149,9 +149,9 @@ class Command(Generic[C]):
                 "--config-path and --config-name replace the configs of wee: give a folder of yours as --config-dir"
             )
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
-        check_configs(self.name, args.overrides, FOLDERS[1:])
         if not args.help:
             check_launcher(args.overrides, args.multirun)
+        check_configs(self.name, args.overrides, FOLDERS[1:])
         if args.help and self.help is not None:
             sys.stdout.write(self.help(args.overrides))
         elif args.help:

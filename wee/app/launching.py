@@ -42,7 +42,7 @@ class QueueConfig:
         name: the name of the jobs.
         timeout_min: the time limit of a job in minutes, after which it is requeued and goes on.
         max_num_timeout: how often a job may reach its time limit and be requeued. Preemptions are not counted.
-        signal_delay_s: how long before the time limit a job is told, in seconds: it saves its state and is requeued.
+        signal_delay_s: how long before its time limit a job gets a signal, in seconds: it then saves its state and is requeued.
         nodes: the number of machines of a job; null for `runtime.num_nodes`.
         tasks_per_node: the number of processes of a job on each machine; null for one for each device.
         gpus_per_node: the number of GPUs of a job on each machine; null for `runtime.devices` of commands that run networks

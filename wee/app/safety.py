@@ -107,7 +107,7 @@ def _check_size(file: Path) -> None:
     try:
         root = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
-        return  # told by Hydra, if the file is used
+        return  # reported by Hydra, if the file is used
     if root is not None and _size(root, {}) > MAX_NODES:
         raise WeeError(
             f"{file} has more than {MAX_NODES:,} values once its aliases (*name) are written out: shorten it"

@@ -140,7 +140,7 @@ def _result(part: Any) -> JobReturn | None:
 
 
 @contextlib.contextmanager
-def told(what: str, hint: str = "") -> Iterator[None]:
+def reported(what: str, hint: str = "") -> Iterator[None]:
     """Turn the errors of a submission into a message.
 
     Raises:

@@ -202,7 +202,7 @@ def verify(cfg: StoreConfig) -> None:
     counts = ", ".join(f"{count:,} {kind if count > 1 else _SINGULAR[kind]}" for kind, count in kinds.items())
     log.info(f"verified {counts or 'nothing'}: {in_bytes(total)}")
     if damages:
-        raise WeeError(_told(damages))
+        raise WeeError(_report(damages))
     log.info("nothing is damaged")
 
 
@@ -241,7 +241,7 @@ def _checkpoints(cfg: StoreConfig) -> list[Examination]:
     return work
 
 
-def _told(damages: Sequence[Damage]) -> str:
+def _report(damages: Sequence[Damage]) -> str:
     """Return the message about damage: what is damaged, grouped by the command that repairs it."""
     by_repair: dict[str, list[Damage]] = {}
     for damage in damages:

@@ -103,7 +103,7 @@ def check_requirements(surroundings: Surroundings) -> Iterator[Finding]:
     for unmet in found:
         command = f"pip install '{unmet.requirement}'"
         if unmet.name == "torch" or unmet.by == "torchvision":
-            continue  # told with torch, in more detail
+            continue  # reported with torch, in more detail
         if unmet.version is None:
             yield problem(f"{unmet.name} is missing; {unmet.by} needs it", "install it", command)
         else:

@@ -67,7 +67,7 @@ def remove(things: Sequence[Removable], done: Callable[[int], None]) -> tuple[li
 
     Args:
         things: what to remove.
-        done: called with the number of things that have been dealt with.
+        done: called with the number of things that have been processed.
 
     Returns:
         (what was removed, what was kept because a live process holds its lock or has changed it).
