@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +41,18 @@ def test_a_wrong_flag_is_named(monkeypatch: pytest.MonkeyPatch, flag: str, names
     monkeypatch.setattr(sys, "argv", ["wee", "scale=s1", flag])
     with pytest.raises(WeeError, match=names):
         parse_arguments()
+
+
+def test_a_config_of_the_user_may_ask_for_a_multirun(wee: Any, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "many.yaml").write_text(
+        "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {channels: '1,3'}}}\n"
+    )
+    done = wee("families", "--config-dir=conf", "+experiment=many", "family=tiny", "classes=8", cwd=tmp_path)
+    assert done.stdout.count("for images of") == 2
+
+
+@pytest.mark.parametrize("multirun", ["-m", "hydra.mode=MULTIRUN"])
+def test_an_override_may_ask_for_a_multirun(multirun: str, wee: Any, tmp_path: Path) -> None:
+    done = wee("families", multirun, "family=tiny", "classes=8", "channels=1,3", cwd=tmp_path)
+    assert done.stdout.count("for images of") == 2

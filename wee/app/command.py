@@ -10,7 +10,9 @@ import os
 import shlex
 import sys
 import traceback
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,7 +26,7 @@ from yaml import YAMLError
 
 from wee.app.groups import Group
 from wee.app.help import command_help
-from wee.app.hydra_compat import application, parse_arguments, store
+from wee.app.hydra_compat import application, mode_unset, parse_arguments, store
 from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
 from wee.app.safety import check_configs
@@ -108,10 +110,12 @@ class Command(Generic[C]):
         # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
         full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
         try:
-            if self._help():
+            args = parse_arguments()
+            if self._help(args):
                 return
             composing = True
-            application(job, str(conf_dir()), self.name)()
+            with nullcontext() if _may_set_mode(args) else mode_unset():
+                application(job, str(conf_dir()), self.name)()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
                 raise
@@ -129,12 +133,11 @@ class Command(Generic[C]):
             _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
             sys.exit(130)
 
-    def _help(self) -> bool:
+    def _help(self, args: Namespace) -> bool:
         """Answer --help, and refuse misspelt keys and flags that do not go together before Hydra does.
 
         Hydra's advice on an unknown key, to prefix a `+`, would silence the error and ignore the key.
         """
-        args = parse_arguments()
         if args.shell_completion or args.hydra_help:
             return False
         modes = {"-m": args.multirun, "--cfg": args.cfg, "--info": args.info, "--run": args.run}
@@ -157,6 +160,11 @@ class Command(Generic[C]):
         elif args.help:
             sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
         return bool(args.help)
+
+
+def _may_set_mode(args: Namespace) -> bool:
+    """Return whether an override or a config of the user may set `hydra.mode`; the configs of wee leave it open."""
+    return bool(args.config_dir) or any(override.lstrip("+~").startswith("hydra") for override in args.overrides)
 
 
 def _find(name: str) -> Command[Any]:

@@ -348,6 +348,14 @@ def _evaluate(job: SweepJob, addresses: list[Address], cost: str | None = None) 
     return command("evaluate", scale=scales, member=members, cost=cost)
 
 
+def _import_reports() -> None:
+    """Import what the first process needs once all numbers are there."""
+    import moocore  # noqa: F401
+    import rich.table  # noqa: F401
+
+    from wee.sweep import differences, fronts, summary  # noqa: F401
+
+
 def _compute(
     cfg: SweepConfig, pools: list[Pool], plan: Plan, reference: pd.DataFrame | None
 ) -> tuple[dict[str, pd.DataFrame], Result]:
@@ -369,7 +377,7 @@ def _compute(
         for pool in pools:
             for bar_task, word in ((scoring, "scoring"), (task, "sweeping")):
                 bar.update(bar_task, description=f"{word} {pool.family}/{pool.scale}")
-            result.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n), processes))
+            result.extend(compute(pool, plan, scorer, lambda n: bar.advance(task, n), processes, _import_reports))
         return result
 
     def study_validation() -> pd.DataFrame:

@@ -6,7 +6,6 @@ optimistic, because some points are good there by chance.
 
 from __future__ import annotations
 
-import moocore
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,8 @@ def nondominated(cost: Floats, value: Floats, higher_is_better: bool) -> Bools:
     Returns:
         A mask of the non-dominated points [n]; of equal points, only the first is included.
     """
+    import moocore  # imported here, because it takes a while and most commands draw no fronts
+
     points = np.column_stack([cost, value])
     return np.asarray(
         moocore.is_nondominated(points, maximise=[False, higher_is_better], keep_weakly=False), dtype=np.bool_

@@ -99,6 +99,7 @@ def compute(
     scorer: SummaryCache | None = None,
     done: Callable[[int], None] = lambda points: None,
     processes: int = 1,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Result:
     """Compute the rows of one pool.
 
@@ -108,17 +109,13 @@ def compute(
         scorer: computes the summaries of networks; None for a cache that keeps nothing.
         done: called with the number of settings finished since the last call.
         processes: the number of processes. No number depends on it.
+        meanwhile: called in a thread while other processes compute; not called if there is one process.
     """
     prepared = PoolSweep.of(pool, plan, scorer or SummaryCache(ScoringConfig()))
     result = Result()
-    for part in compute_units(prepared, prepared.units(processes), processes, done, _import_pandas):
+    for part in compute_units(prepared, prepared.units(processes), processes, done, meanwhile):
         result.extend(part)
     return result
-
-
-def _import_pandas() -> None:
-    """Import what the first process needs once all numbers are there."""
-    import pandas  # noqa: F401
 
 
 @dataclass(frozen=True)
