@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = [
     {
+        "dates",
         "errors",
         "files",
         "identity",

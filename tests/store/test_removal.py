@@ -192,6 +192,13 @@ def test_superseded_recipes_go_only_if_asked(store: LogitStore) -> None:
     assert collect(store, superseded=True) == {}
 
 
+def test_what_is_superseded_does_not_depend_on_time_zones(store: LogitStore) -> None:
+    old = add_trained(store, "one", "2026-01-02T09:00:00+0900")
+    add_trained(store, "two", "2026-01-01T23:00:00-0800")
+    add_trained(store, "three", "")  # nothing is known of its age
+    assert collect(store, superseded=True) == {old: SUPERSEDED}
+
+
 def test_sweeps_that_mention_entries_are_found(tmp_path: Path) -> None:
     for name, key in (("a", "00ff"), ("b", "11ff")):
         (tmp_path / name).write_text(json.dumps({"entries": [["x", key, 1]]}))

@@ -97,6 +97,13 @@ def test_of_two_that_fit_one_must_be_picked(tmp_path: Path) -> None:
         store.pick(ADDRESS, ["nothing like it"])
 
 
+def test_the_newest_is_the_newest_in_every_time_zone(tmp_path: Path) -> None:
+    newest = write(tmp_path, "aa11", created="2026-01-01T23:00:00-0800", recipe="r1")
+    write(tmp_path, "bb22", created="2026-01-02T09:00:00+0900", recipe="r2")
+    write(tmp_path, "cc33", created="unknown", recipe="r3")
+    assert LogitStore(tmp_path).pick(ADDRESS, ["newest"]) == newest
+
+
 def test_an_interrupted_entry_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with open_writer(tmp_path, piece_samples=10) as writer:

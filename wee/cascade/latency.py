@@ -15,6 +15,7 @@ from wee.cascade.module import Cascade, RunOptions, select
 from wee.cascade.schedule import ScheduledRule, draw_exits, shares_reaching
 from wee.costs.latency import Conditions, ascending, calls_in_turn, forward_passes, mixed_precision, synchroniser
 from wee.costs.timing import Subject, Times, interleaved
+from wee.dates import timestamp
 from wee.errors import WeeError
 from wee.machine import processors
 from wee.members.origins import Origin, Trained
@@ -286,7 +287,7 @@ class _Bench:
         about = {
             **self._where.describe(),
             "processors": processors(),
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "created": timestamp(),
             "key": key,
         }
         rows = []

@@ -24,6 +24,7 @@ from wee.costs.config import CostsConfig
 from wee.data.config import DatasetConfig
 from wee.data.roles import ood_sets, shifted_sets
 from wee.data.splits import Kind, SplitName
+from wee.dates import timestamp
 from wee.errors import WeeError, unknown
 from wee.identity import key_of
 
@@ -324,7 +325,7 @@ class _Recorder:
                         return cost
         member = self._network(origin)
         values = measured(COSTS.find(name), member.module, member.transform, self.cfg.dataset.channels)
-        return MeasuredCost(name, values, current, time.strftime("%Y-%m-%dT%H:%M:%S%z"), versions())
+        return MeasuredCost(name, values, current, timestamp(), versions())
 
     def help(self, entry: Pending | None, key: str, missing: NDArray[np.int64]) -> None:
         """Record this process's share of an entry that the leader commits.
@@ -372,7 +373,7 @@ class _Recorder:
             "trainer": cfg.trainer.name,
             "labels": {"dataset": cfg.dataset.label, "family": cfg.family.label, "scale": origin.architecture.label},
             "config": {"recipe": origin.about, "batch_size": cfg.batch_size},
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "created": timestamp(),
             "versions": versions(),
         }
 

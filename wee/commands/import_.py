@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from wee.commands import find_command, modules
 from wee.costs import COSTS, MACS, source_conditions
 from wee.data.config import LabelledConfig
 from wee.data.roles import labelled
+from wee.dates import timestamp
 from wee.errors import WeeError, unknown
 from wee.members.config import check_member
 from wee.models.config import FamilyConfig
@@ -174,7 +174,7 @@ def _keep(
         for start in range(0, len(batch), 4096):
             part = np.arange(start, min(start + 4096, len(batch)))
             writer.add(part, batch[part], imported.labels[part])
-        created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        created = timestamp()
         provenance = {"command": command("import"), "created": created, "versions": versions()}
         entry = writer.commit({MACS: macs}, provenance)
     for cost in costs:
@@ -185,7 +185,7 @@ def _keep(
 def _cost(name: str, values: list[float]) -> MeasuredCost:
     from wee.store import MeasuredCost
 
-    return MeasuredCost(name, values, source_conditions(name), time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    return MeasuredCost(name, values, source_conditions(name), timestamp())
 
 
 def _digest(*arrays: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from wee.commands import find_command, modules
 from wee.costs import LATENCY
 from wee.data.config import LabelledConfig
 from wee.data.roles import labelled
+from wee.dates import timestamp
 from wee.errors import WeeError, unknown
 from wee.machine import busy
 from wee.members.config import EnsembleConfig
@@ -449,7 +449,7 @@ def _record(cfg: LatencyConfig, networks: Sequence[TimedNetwork], rows: Sequence
         for batch in plan.batches:
             conditions = replace(plan.where, batch=batch).describe()
             costs = exit_costs(rows, part, batch)
-            cost = MeasuredCost(LATENCY, costs, conditions, time.strftime("%Y-%m-%dT%H:%M:%S%z"), versions())
+            cost = MeasuredCost(LATENCY, costs, conditions, timestamp(), versions())
             # Each member keeps what wee evaluate or an earlier run has measured, in all of its entries.
             known: dict[int, MeasuredCost] = {}
             lacking = []

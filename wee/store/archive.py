@@ -18,13 +18,13 @@ import os
 import re
 import shutil
 import tarfile
-import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from wee.dates import timestamp
 from wee.errors import WeeError
 from wee.files import (
     CHUNK,
@@ -200,7 +200,7 @@ def _index(entries: Sequence[PackedEntry]) -> tuple[str, bytes]:
     """Return the name and the content of the index."""
     about = {
         "format": FORMAT,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "created": timestamp(),
         "entries": [entry.describe() for entry in entries],
     }
     content = (json.dumps(about, separators=(",", ":")) + "\n").encode()

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.data.splits import SplitName
+from wee.dates import instant
 from wee.errors import WeeError
 from wee.files import CHUNK, checksums
 from wee.records import check_fields, fits
@@ -379,7 +380,7 @@ class _AddressRecord:
 
 def _distinguishing(costs: Sequence[MeasuredCost]) -> tuple[str, Any]:
     """Return a condition, and its value, by which the newest of some costs differs from another."""
-    newest = max(costs, key=lambda cost: cost.created)
+    newest = max(costs, key=lambda cost: instant(cost.created))
     for key, value in newest.conditions.items():
         if any(cost.conditions.get(key) != value for cost in costs):
             return key, value

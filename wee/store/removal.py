@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wee.dates import instant
 from wee.files import Lock, each_acquired, staged
 from wee.store.entry import MANIFEST
 from wee.store.inventory import (
@@ -174,7 +176,7 @@ def _stale_scores(inventory: Inventory) -> Iterator[DerivedScores]:
 
 
 def _old(inventory: Inventory) -> Iterator[Item]:
-    """Yield the entries that a newer entry of another training recipe replaces."""
+    """Yield the entries that a newer entry of another training recipe replaces; none whose time is not known."""
     newest: dict[tuple[Any, ...], Item] = {}
     for item in inventory.items:
         if (about := _recipe_of(item)) is not None:
@@ -184,7 +186,7 @@ def _old(inventory: Inventory) -> Iterator[Item]:
     for item in inventory.items:
         if (about := _recipe_of(item)) is not None:
             latest = newest[about[0]]
-            if latest is not item and _recipe_of(latest) != about and _created(item) < _created(latest):
+            if latest is not item and _recipe_of(latest) != about and -math.inf < _created(item) < _created(latest):
                 yield item
 
 
@@ -196,8 +198,8 @@ def _recipe_of(item: Item) -> tuple[tuple[Any, ...], str] | None:
     return (item.place.path, item.identity.get("precision"), item.manifest.get("dtype")), recipe
 
 
-def _created(item: Item) -> str:
-    return str(item.provenance.get("created", ""))
+def _created(item: Item) -> float:
+    return instant(item.provenance.get("created", ""))
 
 
 def referring(keys: Mapping[str, str], files: Iterable[Path]) -> dict[Path, list[str]]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.data.splits import SplitName
+from wee.dates import instant
 from wee.errors import WeeError
 from wee.files import Lock, lock_path
 from wee.identity import KEY_LENGTH, key_of
@@ -175,7 +176,7 @@ class LogitStore:
                 entries.append(Entry.open(path))
             except Damaged as error:
                 raise Damaged(str(error), address) from None
-        return sorted(entries, key=lambda entry: str(entry.manifest["provenance"].get("created", "")))
+        return sorted(entries, key=lambda entry: instant(entry.manifest["provenance"].get("created", "")))
 
     def pick(
         self, address: Address, pick: Sequence[str] = (), expected: Mapping[str, Any] | None = None
