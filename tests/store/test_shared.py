@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 from tests.helpers.broken import entry_folder, flip
 from tests.helpers.stores import fill_store
 from wee.store import Entry, LogitStore
+from wee.store import inventory as inventory_module
 from wee.store.archive import Archive, export_entries
 from wee.store.entry import Damaged
 from wee.store.inventory import Inventory, take_inventory
-from wee.store.removal import UNUSED, garbage
+from wee.store.removal import UNUSED, garbage, remove
 from wee.store.shared import FOLDER, copies, share_arrays, shared_path
 
 ARRAYS = ("logits", "labels", "ids", "groups")
@@ -135,3 +138,90 @@ def test_shared_arrays_go_with_the_last_entry_that_uses_them(store: LogitStore) 
     assert sorted(path.name.partition("-")[0] for path in left) == ["groups", "ids", "labels"]
     (entry_folder(store, "toy/made/s1/0/test") / "manifest.json").write_text("{}")
     assert unused(take_inventory(store.root)) == [], "an entry that cannot be read may use them"
+
+
+def abandon(store: LogitStore) -> Path:
+    """Share all arrays and remove the entries; returns an array that no entry uses any more, and that is old."""
+    share(store)
+    for entry in entries(store):
+        shutil.rmtree(entry.folder)
+    target = next(iter(sorted((store.root / FOLDER).glob("labels-*"))))
+    for path in (store.root / FOLDER).iterdir():
+        os.utime(path, (1e9, 1e9))
+    return target
+
+
+def test_an_array_that_is_shared_after_gc_has_listed_it_stays(store: LogitStore) -> None:
+    abandon(store)
+    things = garbage(take_inventory(store.root))
+    assert len(things) == 6
+    before = contents(fill_store(store.root, members=2, scales=("s1", "s2"), count=20))
+    share(store)
+    removed, kept = remove(things, lambda number: None)
+    assert (removed, len(kept)) == ([], 6)
+    after = contents(store)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
+
+
+def test_an_array_that_is_shared_while_gc_removes_it_stays(store: LogitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the last look at an array and its removal, a process shares it, or finds it gone."""
+    abandon(store)
+    things = garbage(take_inventory(store.root))
+    before = contents(fill_store(store.root, members=2, scales=("s1", "s2"), count=20))
+    rename, sharing = Path.rename, []
+
+    def share_before(path: Path, target: Path) -> Path:
+        if not sharing and path.parent.name == FOLDER:
+            sharing.append(path)
+            share(store)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", share_before)
+    removed, kept = remove(things, lambda number: None)
+    assert (len(sharing), removed, len(kept)) == (1, [], 6)
+    assert len(list((store.root / FOLDER).iterdir())) == 6
+    after = contents(store)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
+
+
+def test_an_array_that_vanishes_while_it_is_shared_is_placed_again(
+    store: LogitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = abandon(store)
+    before = contents(fill_store(store.root, members=2, scales=("s1", "s2"), count=20))
+    utime = os.utime
+
+    def remove_before(path: Path, *times: object) -> None:
+        if path == target and path.exists():
+            monkeypatch.setattr(os, "utime", utime)
+            path.unlink()
+        utime(path)
+
+    monkeypatch.setattr(os, "utime", remove_before)
+    share(store)
+    after = contents(store)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
+
+
+def test_entries_made_while_the_inventory_is_taken_are_seen(store: LogitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays are listed before entries: an array of an entry that is not listed is touched after it was listed."""
+    abandon(store)
+    listed = inventory_module._entries_of
+    order: list[str] = []
+
+    def look(folder: Path) -> list[Path]:
+        order.append(folder.name)
+        return listed(folder)
+
+    monkeypatch.setattr(inventory_module, "_entries_of", look)
+    take_inventory(store.root)
+    assert order.index(FOLDER) < order.index(store.root.name)
+
+
+def test_two_processes_may_share_at_once(store: LogitStore) -> None:
+    before = contents(store)
+    known = pairs(store)
+    share(store)
+    assert share_arrays(known, lambda number: None) == 0
+    after = contents(store)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))

@@ -221,15 +221,16 @@ def take_inventory(root: Path) -> Inventory:
         root: the root folder of the store; it need not exist.
     """
     inventory = Inventory(root)
-    for folder in _member_folders(root):
-        for path in _entries_of(folder):
-            _sort(inventory, folder.relative_to(root).parts, path)
-    inventory.items.sort(key=lambda item: item.place.order)
+    # Shared arrays come first: if an entry is made too late to be listed, its arrays change after they were listed.
     for path in _entries_of(root / shared.FOLDER):
         if LEFT_BEHIND.fullmatch(path.name):
             inventory.leftovers.append(_leftover(path, TEMPORARY))
         else:
             inventory.shared.append(_leftover(path, SHARED))
+    for folder in _member_folders(root):
+        for path in _entries_of(folder):
+            _sort(inventory, folder.relative_to(root).parts, path)
+    inventory.items.sort(key=lambda item: item.place.order)
     for path in _scores(root):
         hidden = LEFT_BEHIND.fullmatch(path.name)
         if path.name.endswith(".lock"):

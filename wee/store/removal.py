@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wee.dates import instant
-from wee.files import Lock, each_acquired, staged
+from wee.files import Lock, each_acquired, staged, temporary_path
 from wee.store.entry import MANIFEST
 from wee.store.inventory import (
     LOCK,
@@ -49,14 +49,15 @@ class Removable:
         why: what it is, and why it can be removed.
         size: its size in bytes.
         lock: the lock that must be taken first; None if there is none.
-        still: returns whether it can still be removed; asked once the lock is held.
+        still: returns whether it can still be removed, given where it is. It is asked once the lock is held and, for a file,
+            again when it has been moved aside, so that no process can begin to use it between the answer and the removal.
     """
 
     path: Path
     why: str
     size: int
     lock: Lock | None = None
-    still: Callable[[], bool] = lambda: True
+    still: Callable[[Path], bool] = lambda path: True
 
 
 def removables(items: Iterable[Item]) -> list[Removable]:
@@ -94,14 +95,30 @@ def remove(things: Sequence[Removable], done: Callable[[int], None]) -> tuple[li
 def _remove(thing: Removable) -> list[Removable]:
     if thing.lock is not None and thing.path == thing.lock.path:
         return [thing]  # taking the lock has replaced the dead one, and releasing it removes it
-    if not thing.still():
+    if not thing.still(thing.path):
         return []
     if thing.path.is_dir() and not thing.path.is_symlink():
         with staged(thing.path) as aside, contextlib.suppress(FileNotFoundError):
             thing.path.rename(aside / "removed")
+        return [thing]
+    return [thing] if _remove_file(thing) else []
+
+
+def _remove_file(thing: Removable) -> bool:
+    """Remove a file unless it has changed at the last moment; return whether it is removed."""
+    aside = temporary_path(thing.path)
+    try:
+        thing.path.rename(aside)
+    except FileNotFoundError:
+        return True
+    if thing.still(aside):
+        aside.unlink()
+        return True
+    if thing.path.exists():  # a process has made it again; the names of shared arrays say what is in them
+        aside.unlink()
     else:
-        thing.path.unlink(missing_ok=True)
-    return [thing]
+        aside.rename(thing.path)
+    return False
 
 
 def garbage(
@@ -146,8 +163,8 @@ def garbage(
 
 def _aged(leftover: Leftover, why: str) -> Removable:
     """Return a leftover that can be removed as long as nobody changes it."""
-    path, changed = leftover.path, leftover.changed
-    return Removable(path, why, leftover.size, leftover.lock, lambda: measure(path)[1] == changed)
+    changed = leftover.changed
+    return Removable(leftover.path, why, leftover.size, leftover.lock, lambda where: measure(where)[1] == changed)
 
 
 def _shared_by_entries(inventory: Inventory) -> set[Path] | None:

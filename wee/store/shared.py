@@ -2,11 +2,13 @@
 
 Every member that is evaluated on a split writes the same labels, ids and groups. `share_arrays` moves them to a folder of the
 store, where a file is named after its size and checksums, and removes the copies. The manifests of the entries stay as they
-are: an array that is not in the folder of its entry is looked for there.
+are: an array that is not in the folder of its entry is looked for there. A program that does not know this folder finds that a
+file of the entry is missing, and reports the entry as damaged; it reads no wrong values.
 """
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import logging
 import os
@@ -60,7 +62,7 @@ def share_arrays(pairs: Iterable[tuple[Path, Path]], done: Callable[[int], None]
 
     Args:
         pairs: the arrays, and where they go. They must have been compared with their checksums.
-        done: called with the number of arrays that have been dealt with.
+        done: called with the number of arrays that have been processed.
 
     Returns:
         The number of bytes that have become free.
@@ -70,14 +72,33 @@ def share_arrays(pairs: Iterable[tuple[Path, Path]], done: Callable[[int], None]
     """
     freed = 0
     for copy, target in pairs:
-        if not target.exists():
+        with contextlib.suppress(FileNotFoundError):  # another process has shared it meanwhile
+            freed += _share(copy, target)
+        done(1)
+    return freed
+
+
+def _share(copy: Path, target: Path) -> int:
+    """Move one array; return the number of bytes that have become free.
+
+    The target is touched before the copy goes. `wee store gc` looks at the time of an array once more after it has moved the
+    array aside: it either sees that the array is in use again, or has removed it before, and then it is placed again here.
+    """
+    while True:
+        try:
+            os.utime(target)
+            break
+        except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
             _place(copy, target)
-        # Names have checksums of 32 bits: two arrays that differ could have the same name.
-        if filecmp.cmp(copy, target, shallow=False):
-            freed += copy.stat().st_size if target.stat().st_ino != copy.stat().st_ino else 0
-            copy.unlink()
-        done(1)
+        except PermissionError:
+            log.warning(f"{target} belongs to another user and cannot be used: {copy} stays as it is")
+            return 0
+    # Names have checksums of 32 bits: two arrays that differ could have the same name.
+    if not filecmp.cmp(copy, target, shallow=False):
+        return 0
+    freed = copy.stat().st_size if target.stat().st_ino != copy.stat().st_ino else 0
+    copy.unlink()
     return freed
 
 
