@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -204,14 +205,52 @@ def test_another_entry_under_the_name_of_an_entry_is_refused(packed: bytes, tmp_
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 
-def test_nothing_is_overwritten(store: LogitStore, packed: bytes, tmp_path: Path) -> None:
+def test_a_sound_entry_is_not_overwritten(packed: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    other = fill_store(root, members=1, scales=("s1",), count=6)
+    for path in root.rglob("*"):
+        os.utime(path, (1e9, 1e9))
+    assert sorted(unpack(packed, root)) == [PRESENT, f"{PRESENT}; costs added: 1"]
+    assert all(path.stat().st_mtime == 1e9 for path in other.root.rglob("*.npy"))
+
+
+def test_damage_that_shows_only_in_checksums_is_repaired(store: LogitStore, packed: bytes, tmp_path: Path) -> None:
     root = tmp_path / "store"
     unpack(packed, root)
     folder = entry_folder(LogitStore(root), "toy/made/s1/0/val")
-    flip(folder / "logits.npy")  # does not show without reading
-    before = files(root)
-    assert unpack(packed, root) == [PRESENT, PRESENT]
-    assert files(root) == before
+    flip(folder / "logits.npy")
+    assert sorted(unpack(packed, root)) == ["", PRESENT]
+    assert {name: content for name, content in files(root).items() if ".damaged-" not in name} == files(store.root)
+    assert len(list(folder.parent.glob("*.damaged-*"))) == 1
+
+
+def test_a_damaged_manifest_is_repaired(store: LogitStore, packed: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    unpack(packed, root)
+    flip(entry_folder(LogitStore(root), "toy/made/s1/0/val") / "manifest.json")
+    assert sorted(unpack(packed, root)) == ["", PRESENT]
+    assert {name: content for name, content in files(root).items() if ".damaged-" not in name} == files(store.root)
+
+
+def test_a_damaged_cost_is_replaced(store: LogitStore, packed: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    unpack(packed, root)
+    (cost,) = root.rglob("watts-*.json")
+    flip(cost)
+    assert sorted(unpack(packed, root)) == [PRESENT, f"{PRESENT}; costs added: 1"]
+    assert {name: content for name, content in files(root).items() if ".damaged-" not in name} == files(store.root)
+
+
+def test_a_damaged_entry_that_a_process_holds_is_named(packed: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    unpack(packed, root)
+    folder = entry_folder(LogitStore(root), "toy/made/s1/0/val")
+    flip(folder / "logits.npy")
+    with Lock(lock_path(folder)).waiting():
+        (why,) = (why for why in unpack(packed, root) if why != PRESENT)
+    assert why.startswith("it is damaged here, and process ")
+    assert "holds its lock" in why
+    assert "logits.npy" in why
 
 
 def test_a_damaged_entry_is_set_aside_and_replaced(store: LogitStore, packed: bytes, tmp_path: Path) -> None:

@@ -364,7 +364,7 @@ class Archive:
         """Copy entries into a store. Each appears in a single rename, when all its bytes are compared with their checksums.
 
         Args:
-            store: the store. What is in it is never overwritten.
+            store: the store. Sound entries in it are never overwritten; damaged ones are set aside, and imported.
             entries: the entries to copy.
             done: called with the number of bytes that have been read or skipped.
 
@@ -387,13 +387,18 @@ class Archive:
 
     def _import(self, store: LogitStore, entry: PackedEntry, done: Callable[[int], None]) -> str:
         folder = store.root / entry.path
-        if folder.is_dir() and not _is_whole(folder):
+        lock = Lock(lock_path(folder))
+        if folder.is_dir() and (damage := _damage_of(folder)):
             store.set_aside(folder)
+            if folder.is_dir() and _damage_of(folder):
+                self._skip(entry)
+                done(entry.size)
+                return f"{DAMAGED} {lock.holder()} holds its lock: {damage}"
         if folder.is_dir():
+            costs.set_damaged_aside(folder)
             added = self._add_costs(entry, folder)
             done(entry.size)
             return PRESENT if not added else f"{PRESENT}; costs added: {added}"
-        lock = Lock(lock_path(folder))
         if not lock.acquire():
             self._skip(entry)
             done(entry.size)
@@ -437,11 +442,11 @@ class Archive:
             opened = Entry.open(folder)
             manifest = opened.manifest
             arrays = {part.name: part for part in entry.files if part.name.endswith(".npy")}
-            told = {name: (about["bytes"], about["crc32"]) for name, about in manifest["files"].items()}
+            written = {name: (about["bytes"], about["crc32"]) for name, about in manifest["files"].items()}
             matches = (
                 opened.key == entry.key == key_of(manifest["identity"])
                 and opened.address == entry.address
-                and {name: (part.size, part.crc32) for name, part in arrays.items()} == told
+                and {name: (part.size, part.crc32) for name, part in arrays.items()} == written
                 and opened.logits.shape == tuple(manifest["shape"])
                 and str(opened.logits.dtype) == manifest["dtype"]
             )
@@ -485,7 +490,7 @@ class Archive:
         return WeeError(f"{self.path} is damaged: {what}. {KEPT}")
 
 
-PRESENT, BUSY = "it is there already", "it is being written by"
+PRESENT, BUSY, DAMAGED = "it is there already", "it is being written by", "it is damaged here, and"
 """Why an entry is not imported."""
 
 KEPT = "Entries that were imported before are kept, and the same command imports the others."
@@ -497,6 +502,15 @@ def _is_whole(folder: Path) -> bool:
         return folder.is_dir() and not visible_damage(Entry.open(folder))
     except Damaged:
         return False
+
+
+def _damage_of(folder: Path) -> str:
+    """Compare the arrays of an entry with their checksums; return what is damaged, empty if nothing is."""
+    try:
+        Entry.open(folder).verify()
+    except Damaged as error:
+        return str(error)
+    return ""
 
 
 def _unpack(described: Any) -> PackedEntry:
