@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from wee.app import launching
 from wee.app.hydra_compat import composing
 from wee.app.launching import LAUNCHERS, Resources, Slot, check_extra, check_launcher, resources, slots
 from wee.app.paths import conf_dir
+from wee.app.safety import composed
 from wee.commands import find_command
 from wee.errors import WeeError
 
@@ -32,12 +34,51 @@ def test_there_is_a_preset_for_every_launcher_with_its_keys_and_defaults() -> No
         assert preset == defaults
 
 
+def check(overrides: Sequence[str], multirun: bool, *folders: Path) -> None:
+    find_command("sweep").register()
+    check_launcher(overrides, multirun, lambda given: composed("sweep", given, folders))
+
+
 def test_a_launcher_needs_a_multirun() -> None:
     with pytest.raises(WeeError, match="hydra/launcher=joblib is for the jobs of a multirun: add -m"):
-        check_launcher(["hydra/launcher=joblib"], multirun=False)
-    check_launcher(["hydra/launcher=joblib"], multirun=True)
-    check_launcher(["hydra/launcher=basic"], multirun=False)
-    check_launcher(["hydra/launcher=submitit_slurm", "hydra.mode=MULTIRUN"], multirun=False)
+        check(["hydra/launcher=joblib"], False)
+    with pytest.raises(WeeError, match="hydra/launcher=joblib is for the jobs of a multirun: add -m"):
+        check(["hydra/launcher=joblib", "hydra.mode=RUN"], False)
+    check(["hydra/launcher=joblib"], True)
+    check(["hydra/launcher=basic"], False)
+    check(["hydra/launcher=submitit_slurm", "hydra.mode=MULTIRUN"], False)
+    check(["hydra/launcher=submitit_slurm", "hydra.mode=RUN"], True)  # the flag counts
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    """A folder with an experiment that chooses a launcher, and one that asks for a multirun, too."""
+    folder = tmp_path / "configs" / "experiment"
+    folder.mkdir(parents=True)
+    choice = "# @package _global_\ndefaults: [{override /hydra/launcher: joblib}]\n"
+    (folder / "chooses.yaml").write_text(choice)
+    (folder / "multirun.yaml").write_text(f"{choice}hydra: {{mode: MULTIRUN}}\n")
+    return folder.parent
+
+
+def test_a_config_file_may_choose_the_launcher_and_the_mode(configs: Path) -> None:
+    check(["+experiment=chooses", "hydra.launcher.n_jobs=2"], True, configs)
+    check(["+experiment=multirun", "hydra.launcher.n_jobs=2"], False, configs)
+    check(["+experiment=chooses"], False, configs)
+    with pytest.raises(WeeError, match="hydra.launcher.n_jobs is for the jobs of a multirun: add -m"):
+        check(["+experiment=chooses", "hydra.launcher.n_jobs=2"], False, configs)
+    with pytest.raises(WeeError, match="hydra.launcher.n_jobs is for the jobs of a multirun: add -m"):
+        check(["+experiment=multirun", "hydra.mode=RUN", "hydra.launcher.n_jobs=2"], False, configs)
+    with pytest.raises(WeeError, match="no key 'n_job' of hydra/launcher=joblib"):
+        check(["+experiment=chooses", "hydra.launcher.n_job=2"], True, configs)
+
+
+def test_a_launcher_of_a_config_file_takes_its_keys_on_the_command_line(wee: Wee, configs: Path) -> None:
+    sweep = ("sweep", f"--config-dir={configs}", "+experiment=chooses", "policy=paper,threshold")
+    done = wee(*sweep, "-m", "hydra.launcher.n_job=2", cwd=configs.parent, code=1)
+    assert done.stderr.startswith("wee sweep: there is no key 'n_job' of hydra/launcher=joblib")
+    done = wee(*sweep, "-m", "hydra.launcher.n_jobs=1", cwd=configs.parent, code=1)
+    assert "1 at once" in done.stderr + done.stdout
 
 
 @pytest.mark.parametrize(
@@ -52,12 +93,12 @@ def test_a_launcher_needs_a_multirun() -> None:
 )
 def test_keys_of_launchers_are_checked(overrides: list[str], message: str) -> None:
     with pytest.raises(WeeError, match=message):
-        check_launcher(overrides, multirun=True)
+        check(overrides, True)
 
 
 def test_keys_below_a_key_and_launchers_of_others_are_left_alone() -> None:
-    check_launcher(["hydra/launcher=submitit_slurm", "+hydra.launcher.additional_parameters.hold=true"], multirun=True)
-    check_launcher(["hydra/launcher=ray", "hydra.launcher.ray.init=1"], multirun=True)
+    check(["hydra/launcher=submitit_slurm", "+hydra.launcher.additional_parameters.hold=true"], True)
+    check(["hydra/launcher=ray", "hydra.launcher.ray.init=1"], True)
 
 
 def test_a_value_of_the_wrong_type_is_one_message(wee: Wee, tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from wee.errors import WeeError
     ("hydra", "message"),
     [
         ({"callbacks": {"x": {"_target_": "os.system"}}}, "hydra.callbacks.x would run os.system"),
+        ({"callbacks": "${a}"}, r"hydra.callbacks is \${a}, which may run code"),
+        ({"callbacks": ["os.system"]}, "hydra.callbacks is .*, which may run code"),
+        ({"job_logging": "${a}"}, r"hydra.job_logging would run \${a}"),
         ({"job_logging": {"handlers": {"x": {"class": "subprocess.Popen"}}}}, "handlers.x.class would run subprocess.Popen"),
         ({"hydra_logging": {"handlers": {"x": {"()": "os.system"}}}}, "would run os.system"),
         ({"job_logging": {"handlers": {"x": {"class": "logging.config.listen"}}}}, "would run logging.config.listen"),

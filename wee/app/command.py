@@ -29,7 +29,7 @@ from wee.app.help import command_help
 from wee.app.hydra_compat import application, mode_unset, parse_arguments, store
 from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
-from wee.app.safety import check_configs
+from wee.app.safety import check_configs, composed
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
 from wee.files import explain
@@ -153,7 +153,7 @@ class Command(Generic[C]):
             )
         check_overrides(self.root, args.overrides, FOLDERS, self.groups)
         if not args.help:
-            check_launcher(args.overrides, args.multirun)
+            check_launcher(args.overrides, args.multirun, lambda given: composed(self.name, given, FOLDERS[1:]))
         check_configs(self.name, args.overrides, FOLDERS[1:])
         if args.help and self.help is not None:
             sys.stdout.write(self.help(args.overrides))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from wee.errors import WeeError, unknown
@@ -135,17 +136,19 @@ SLURM_KEYS = [
 NETWORKS: set[str] = set()
 """The commands of this process that run networks, by name."""
 
-_GROUP = "hydra/launcher"
+_GROUP, _DEFAULT = "hydra/launcher", "basic"
 
 
-def check_launcher(overrides: Iterable[str], multirun: bool) -> None:
+def check_launcher(overrides: Sequence[str], multirun: bool, compose: Callable[[Sequence[str]], Any]) -> None:
     """Refuse keys that the chosen launcher does not have, and a launcher without a multirun.
 
     Hydra would advise to prefix a `+`, and run the jobs one after the other without a word.
 
     Args:
         overrides: as they stand on the command line.
-        multirun: whether the command line asks for a multirun.
+        multirun: whether the command line has the flag for a multirun.
+        compose: returns the config that overrides give, with Hydra's own part. A config file, too, may choose the launcher, or
+            ask for a multirun.
 
     Raises:
         WeeError: a key does not exist, or there is nothing to launch.
@@ -153,9 +156,16 @@ def check_launcher(overrides: Iterable[str], multirun: bool) -> None:
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     chosen = next((str(one.value()) for one in parsed if one.key_or_group.lstrip("+") == _GROUP), None)
     keys = [one.key_or_group.removeprefix("hydra.launcher.") for one in parsed if _sets_launcher(one.key_or_group)]
-    multirun = multirun or any(one.key_or_group == "hydra.mode" for one in parsed)
-    if not multirun and (chosen in LAUNCHERS or keys):
-        what = f"{_GROUP}={chosen}" if chosen in LAUNCHERS else f"hydra.launcher.{keys[0]}"
+    if not keys and chosen not in LAUNCHERS:
+        return
+    what = f"{_GROUP}={chosen}" if chosen in LAUNCHERS else f"hydra.launcher.{keys[0]}"
+    if not multirun or chosen is None:
+        config = compose([str(one.input_line) for one in parsed if not _sets_launcher(one.key_or_group)])
+        multirun = multirun or OmegaConf.select(config, "hydra.mode") == RunMode.MULTIRUN
+        if chosen is None:
+            by_config = OmegaConf.select(config, "hydra.runtime.choices")[_GROUP]
+            chosen = None if by_config in (None, _DEFAULT) else str(by_config)
+    if not multirun:
         raise WeeError(f"{what} is for the jobs of a multirun: add -m")
     if chosen is not None and chosen not in LAUNCHERS:
         return  # a launcher of the user's own

@@ -7,6 +7,7 @@ Hydra acts on them.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import yaml
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from wee.app.hydra_compat import composing
@@ -47,18 +48,57 @@ def check_configs(command: str, overrides: Sequence[str], folders: Sequence[Path
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     if not folders and not any(override.key_or_group.startswith("hydra") for override in parsed):
         return
+    config = composed(command, overrides, folders)
+    check_hydra(OmegaConf.to_container(config.hydra, resolve=False))
+    for part in ("launcher", "sweeper"):
+        check_plugin(config.hydra.get(part), f"hydra.{part}")
+
+
+def composed(command: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
+    """Compose the config of a command, with Hydra's own part; nothing in it is run. Overrides with several values are left out.
+
+    Args:
+        command: the name of the command.
+        overrides: as they stand on the command line.
+        folders: the user's folders of configs.
+
+    Raises:
+        WeeError: a file would fill the memory, or the config cannot be composed.
+        HydraException, OmegaConfBaseException, YAMLError: the config cannot be composed.
+    """
     for file in (file for folder in folders for file in sorted(folder.rglob("*.yaml"))):
         _check_size(file)
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
     search = [f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in folders)}]"] if folders else []
     single = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
     try:
         with composing(str(conf_dir())):
-            config = compose(command, overrides=[*search, *single], return_hydra_config=True)
+            return compose(command, overrides=[*search, *single], return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError):
         raise
     except Exception as error:  # Hydra raises errors of many types for files that are no configs
         raise WeeError(f"the config cannot be composed: {type(error).__name__}: {error}") from None
-    check_hydra(OmegaConf.to_container(config.hydra, resolve=False))
+
+
+def check_plugin(config: Any, key: str) -> None:
+    """Check that the config of a launcher or sweeper names nothing to call besides its own class, of which Hydra takes care.
+
+    Hydra would call what a `_target_` inside it names, also one that an interpolation leads to.
+
+    Raises:
+        WeeError: it does.
+    """
+    if not isinstance(config, DictConfig | ListConfig) or config._is_none() or config._is_missing():
+        return
+    for name in config if isinstance(config, DictConfig) else range(len(config)):
+        with contextlib.suppress(OmegaConfBaseException):  # Hydra reports what cannot be resolved
+            value: Any = config[name]
+            if isinstance(value, DictConfig) and "_target_" in value:
+                target = OmegaConf.to_container(value, resolve=False)
+                raise WeeError(
+                    f"{key}.{name} would run {_target(target)}: configs of wee are values and run no code; leave _target_ out"
+                )
+            check_plugin(value, f"{key}.{name}")
 
 
 def check_hydra(hydra: Any) -> None:
@@ -67,7 +107,10 @@ def check_hydra(hydra: Any) -> None:
     Raises:
         WeeError: it does.
     """
-    for name, callback in (hydra.get("callbacks") or {}).items():
+    callbacks = hydra.get("callbacks") or {}
+    if not isinstance(callbacks, Mapping):  # an interpolation, which may become anything
+        raise WeeError(f"hydra.callbacks is {callbacks}, which may run code: configs of wee are values; leave it out")
+    for name, callback in callbacks.items():
         raise WeeError(
             f"hydra.callbacks.{name} would run {_target(callback)}: configs of wee are values and run no code; leave it out"
         )
