@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.command_line import Wee
 from wee.app.safety import check_configs, check_hydra
 from wee.commands import find_command
 from wee.errors import WeeError
@@ -59,3 +61,35 @@ def test_a_folder_of_configs(tmp_path: Path) -> None:
     )
     with pytest.raises(WeeError, match="would run os.system"):
         check_configs("families", ["+experiment=mine"], [tmp_path])
+
+
+NESTED = {
+    "launcher": "hydra: {launcher: {additional_parameters: {x: {_target_: shutil.copy, src: secret, dst: copied}}}}",
+    "list": "hydra: {launcher: {additional_parameters: {x: [{_target_: shutil.copy, src: secret, dst: copied}]}}}",
+    "sweeper": "hydra: {sweeper: {params: {x: {_target_: shutil.copy, src: secret, dst: copied}}}}",
+    "interpolation": "hydra: {sweeper: {params: '${hydra.job.env_set}'}, job: {env_set: {_target_: shutil.copy}}}",
+    "resolver": "hydra: {sweeper: {params: {x: \"${oc.create:'{_target_: shutil.copy, src: secret, dst: copied}'}\"}}}",
+}
+"""Configs of launchers and sweepers inside which Hydra 1.3.8 would call a function."""
+
+
+@pytest.mark.parametrize("content", NESTED.values(), ids=NESTED)
+def test_targets_inside_launchers_and_sweepers_are_refused(wee: Wee, tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").touch()
+    (tmp_path / "configs" / "experiment").mkdir(parents=True)
+    defaults = "# @package _global_\ndefaults: [{override /hydra/launcher: submitit_slurm}]\n"
+    (tmp_path / "configs" / "experiment" / "mine.yaml").write_text(f"{defaults}{content}\n")
+    done = wee("families", "-m", "--config-dir=configs", "+experiment=mine", "family=tiny,resnet", cwd=tmp_path, code=1)
+    assert re.search(r"^wee families: hydra\.(launcher|sweeper)\..* would run shutil\.copy: configs", done.stderr)
+    assert not (tmp_path / "copied").exists()
+
+
+def test_another_class_in_place_of_a_launcher_is_refused(wee: Wee, tmp_path: Path) -> None:
+    """Hydra itself refuses it; should a version not do so, this test fails."""
+    (tmp_path / "secret").touch()
+    (tmp_path / "configs" / "hydra" / "launcher").mkdir(parents=True)
+    (tmp_path / "configs" / "hydra" / "launcher" / "mine.yaml").write_text(
+        "{_target_: shutil.copy, src: secret, dst: copied}\n"
+    )
+    wee("families", "-m", "--config-dir=configs", "hydra/launcher=mine", "family=tiny,resnet", cwd=tmp_path, code=1)
+    assert not (tmp_path / "copied").exists()

@@ -90,7 +90,8 @@ def check_plugin(config: Any, key: str) -> None:
     """
     if not isinstance(config, DictConfig | ListConfig) or config._is_none() or config._is_missing():
         return
-    for name in config if isinstance(config, DictConfig) else range(len(config)):
+    names: list[Any] = list(config) if isinstance(config, DictConfig) else list(range(len(config)))
+    for name in names:
         with contextlib.suppress(OmegaConfBaseException):  # Hydra reports what cannot be resolved
             value: Any = config[name]
             if isinstance(value, DictConfig) and "_target_" in value:
