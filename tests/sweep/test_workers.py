@@ -59,6 +59,18 @@ class Refuses(Metric):
 class Breaks(Metric):
     def of_outcome(self, outcome, times):
         return 1 / 0
+class Words(Metric):
+    def of_outcome(self, outcome, times):
+        raise OSError("the licence server is away")
+class FussyError(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+class Fussy(Metric):
+    def of_outcome(self, outcome, times):
+        raise FussyError("a", "b")
+class Exits(Metric):
+    def of_outcome(self, outcome, times):
+        raise SystemExit(3)
 class Dies(Metric):
     def of_outcome(self, outcome, times):
         assert os.getpid() != FIRST
@@ -68,6 +80,12 @@ class Waits(Metric):
         pathlib.Path(f"waiting-{os.getpid()}").touch()
         time.sleep(600)
 """
+
+STORED = (
+    "dataset=stored", "dataset.name=toy", "family=stored", "family.name=made", "name=t", "policy=paper",
+    "task.names=[cov@20]",
+)  # fmt: skip
+"""Overrides of a sweep of a small store."""
 
 
 @pytest.fixture
@@ -139,14 +157,43 @@ def test_scores_are_computed_once_for_all_processes(
     assert len(calls) == len(set(calls)) > 0
 
 
-def test_a_failure_in_another_process_is_reported_like_one_in_this(store: LogitStore, plugin: str) -> None:
+@pytest.mark.parametrize(
+    ("metric", "kind", "message"),
+    [
+        ("Refuses", "WeeError", "this metric does not like these predictions"),
+        ("Breaks", "ZeroDivisionError", "division by zero"),
+        ("Words", "OSError", "the licence server is away"),
+        ("Fussy", "FussyError", "a b"),
+        ("Exits", "SystemExit", "3"),
+    ],
+)
+def test_a_failure_in_another_process_is_that_of_one_process(
+    store: LogitStore, plugin: str, metric: str, kind: str, message: str
+) -> None:
     networks = pool(store, "s1")
     for processes in (1, 2):
-        with pytest.raises(WeeError, match=r"^this metric does not like these predictions$"):
-            compute(networks, with_metric(f"{plugin}:Refuses"), processes=processes)
-    with pytest.raises(RuntimeError, match=r"(?s)return 1 / 0.*ZeroDivisionError"):
-        compute(networks, with_metric(f"{plugin}:Breaks"), processes=2)
+        with pytest.raises(BaseException, match=rf"^{message}$") as raised:
+            compute(networks, with_metric(f"{plugin}:{metric}"), processes=processes)
+        assert type(raised.value).__name__ == kind
+    assert "in of_outcome" in str(raised.value.__cause__)  # the traceback of the other process
     assert _until(lambda: not multiprocessing.active_children())
+
+
+def test_the_command_reports_a_failure_alike(plugin: str, tmp_path: Path) -> None:
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60)
+    messages = []
+    for processes in (1, 2):
+        changes = (f"task.metrics=[{plugin}:Breaks]", f"runtime.processes={processes}")
+        done = subprocess.run(
+            [sys.executable, "-m", "wee", "sweep", *STORED, *changes],
+            cwd=tmp_path, env=_environment(tmp_path), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        folder = max((tmp_path / "outputs" / "runs" / "sweep").iterdir(), key=os.path.getmtime)
+        messages.append((done.returncode, done.stderr.partition("wee sweep: ")[2].replace(str(folder), "FOLDER")))
+        assert "return 1 / 0" in (folder / "sweep.log").read_text()
+    assert messages[0] == messages[1]
+    assert messages[0][0] == 1
+    assert messages[0][1].startswith("unexpected error: ZeroDivisionError: division by zero")
 
 
 def test_a_killed_process_is_reported(store: LogitStore, plugin: str) -> None:
@@ -166,13 +213,10 @@ def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: sign
     source.write_text(
         source.read_text().replace("time.sleep(600)", f"time.sleep({600 if how == signal.SIGINT else 1})")
     )
-    arguments = ["dataset=stored", "dataset.name=toy", "family=stored", "family.name=made", "name=t", "policy=paper"]
-    arguments += ["task.names=[cov@20]", f"task.metrics=[{plugin}:Waits]", "runtime.processes=2"]
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    arguments = [*STORED, f"task.metrics=[{plugin}:Waits]", "runtime.processes=2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "wee", "sweep", *arguments],
-        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=tmp_path, env=_environment(tmp_path), stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     waiting = _until(lambda: found if len(found := list(tmp_path.glob("waiting-*"))) == 2 else None)
     if how == signal.SIGINT:
@@ -185,6 +229,11 @@ def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: sign
     if how == signal.SIGINT:
         assert errors.count("wee sweep: interrupted") == 1
     assert _until(lambda: not any(_runs(int(path.name.partition("-")[2])) for path in waiting))
+
+
+def _environment(plugins: Path) -> dict[str, str]:
+    """The environment of a command that finds plug-ins in a folder."""
+    return {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}{os.pathsep}{plugins}"}
 
 
 def _until(condition: Any) -> Any:

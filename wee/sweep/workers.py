@@ -103,7 +103,8 @@ def compute_units(
         The result of each unit, in the order of the units.
 
     Raises:
-        WeeError: a unit failed, or a process was killed.
+        WeeError: a process was killed.
+        BaseException: the error with which a unit failed, as if there were one process.
     """
     count = min(processes, len(units))
     if count < 2 or multiprocessing.current_process().daemon:  # a daemonic process cannot start others
@@ -205,7 +206,8 @@ class _Team(Generic[R]):
         """Return the next result of a process, and the number of its unit.
 
         Raises:
-            WeeError: the unit failed, or the process was killed.
+            WeeError: the process was killed.
+            BaseException: the error with which the unit failed.
         """
         try:
             records, failure, result = pickle.loads(worker.connection.recv_bytes())
@@ -215,7 +217,7 @@ class _Team(Generic[R]):
         for record in records:
             logging.getLogger(record.name).handle(record)
         if failure is not None:
-            raise failure
+            raise failure.error()
         return worker.held.popleft(), result
 
     def _end(self) -> None:
@@ -296,21 +298,55 @@ def _answer(work: Work[Any], unit: Unit, records: list[logging.LogRecord]) -> by
     """Return the pickled answer to a unit: what was logged, what failed, and the result."""
     try:
         return pickle.dumps((records, None, work.compute(unit, lambda points: None)), protocol=5)
-    except Exception as error:
-        return pickle.dumps((records, _portable(error), None), protocol=5)
+    except (Exception, SystemExit) as error:
+        return pickle.dumps((records, _Failure.of(error), None), protocol=5)
     finally:
         records.clear()
 
 
-def _portable(error: Exception) -> Exception:
-    """Return an exception that another process can raise, with the same message."""
-    if isinstance(error, WeeError):
-        return WeeError(str(error))
-    if isinstance(error, MemoryError):
-        return WeeError("a process of this sweep has not enough memory: runtime.processes=1 needs less")
-    if isinstance(error, OSError):
-        return OSError(error.errno, error.strerror, error.filename)
-    return RuntimeError("".join(traceback.format_exception(error)).strip())
+class _Elsewhere(Exception):
+    """The traceback of another process, as text: the cause of an error that this process raises in its place."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error of another process, to be raised in this one with the same type and message.
+
+    Attributes:
+        name: the name of its type.
+        message: its message.
+        trace: its traceback, as text.
+        pickled: the error itself; None if its type cannot be pickled without loss.
+    """
+
+    name: str
+    message: str
+    trace: str
+    pickled: bytes | None
+
+    @classmethod
+    def of(cls, error: BaseException) -> _Failure:
+        """Describe an error."""
+        if isinstance(error, MemoryError):
+            error = WeeError("a process of this sweep has not enough memory: runtime.processes=1 needs less")
+        trace = "".join(traceback.format_exception(error)).strip()
+        pickled = None
+        with suppress(Exception):  # errors of plug-ins may take any arguments
+            content = pickle.dumps(error)
+            if str(pickle.loads(content)) == str(error):
+                pickled = content
+        return cls(type(error).__name__, str(error), trace, pickled)
+
+    def error(self) -> BaseException:
+        """Return the error; one of another type with the same name and message if it cannot be unpickled."""
+        error: BaseException | None = None
+        if self.pickled is not None:
+            with suppress(Exception):
+                error = pickle.loads(self.pickled)
+        if error is None:
+            error = type(self.name, (Exception,), {})(self.message)
+        error.__cause__ = _Elsewhere(f"in another process of the sweep\n{self.trace}")
+        return error
 
 
 @dataclass(frozen=True)
