@@ -212,7 +212,7 @@ class WeeLocalLauncher(_SubmititLauncher):
         with _environment(shares[0].variables()):
             if not waits:
                 return self._leave([start(number, number) for number in range(len(jobs))])
-            return Queue(len(jobs), start, len(shares), local_states, every=1.0, late=2.0).run()
+            return Queue(len(jobs), start, len(shares), local_states, every=1.0, late=2.0, longest_pause=1.0).run()
 
     def _submit(self, slot: Slot, argument: Any) -> Any:
         import submitit

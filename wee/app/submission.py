@@ -26,8 +26,11 @@ log = logging.getLogger("wee")
 POLL = 5.0
 """Seconds between two questions to SLURM about the states of jobs."""
 
-PAUSE = 0.2
-"""Seconds between two looks for results of jobs."""
+PAUSE, LONGEST_PAUSE = 0.2, 10.0
+"""The shortest and the longest time between two looks for results of jobs, in seconds."""
+
+LOOKS = 20
+"""How many results are looked for in a second at most, so that many jobs do not slow down a shared file system."""
 
 LATE = 30.0
 """How long a job's result may take to appear in the shared folder after the job has ended, in seconds."""
@@ -165,6 +168,7 @@ class Queue:
         states: gives the state of each of some jobs, by id, as SLURM names it; None if the scheduler does not answer.
         every: the time between two questions to the scheduler, in seconds.
         late: how long a result may take to appear after a job has ended, in seconds.
+        longest_pause: the longest time between two looks for results, in seconds.
     """
 
     count: int
@@ -173,13 +177,14 @@ class Queue:
     states: Callable[[Sequence[Any]], dict[str, str] | None]
     every: float = POLL
     late: float = LATE
+    longest_pause: float = LONGEST_PAUSE
 
     def run(self) -> list[JobReturn]:
         """Wait until all jobs have ended, and return their results in order."""
         results: dict[int, JobReturn] = {}
         running: dict[int, _Running] = {}
         free, waiting = list(range(self.places)), list(range(self.count))
-        asked_at = time.monotonic()
+        asked_at = news_at = time.monotonic()
         with progress("jobs") as bar:
             task = bar.add_task("waiting for jobs", total=self.count)
             while waiting or running:
@@ -194,12 +199,17 @@ class Queue:
                     if result is None and known is not None:
                         result = self._lost(one, known.get(one.job.job_id, ""))
                     if result is not None:
-                        results[number] = result
+                        results[number], news_at = result, time.monotonic()
                         free.append(running.pop(number).place)
                         bar.advance(task)
                         _tell(one.job, result)
-                time.sleep(PAUSE if running else 0.0)
+                if running and not (waiting and free):
+                    time.sleep(self._pause(len(running), time.monotonic() - news_at))
         return [results[number] for number in range(self.count)]
+
+    def _pause(self, running: int, quiet: float) -> float:
+        """Return how long to wait before the next look, in seconds: a tenth of the time without news, within limits."""
+        return min(self.longest_pause, max(PAUSE, running / LOOKS, quiet / 10))
 
     def _lost(self, one: _Running, state: str) -> JobReturn | None:
         """Return the failure of a job that has ended without a result; None while it may still have one."""
