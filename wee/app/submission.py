@@ -30,7 +30,9 @@ PAUSE, LONGEST_PAUSE = 0.2, 10.0
 """The shortest and the longest time between two looks for results of jobs, in seconds."""
 
 LOOKS = 20
-"""How many results are looked for in a second at most, so that many jobs do not slow down a shared file system."""
+"""How many results are looked for in a second, so that many jobs do not slow down a shared file system.
+
+More are, if there are so many jobs that the longest pause is too short for this."""
 
 LATE = 30.0
 """How long a job's result may take to appear in the shared folder after the job has ended, in seconds."""
