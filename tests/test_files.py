@@ -15,7 +15,17 @@ import numpy as np
 import pytest
 
 from wee import files
-from wee.files import NO_SPACE, Lock, needing_space, reserve, save_array, write_atomically
+from wee.files import (
+    ABANDONED,
+    MACHINE,
+    NO_SPACE,
+    Lock,
+    needing_space,
+    reserve,
+    save_array,
+    temporary_path,
+    write_atomically,
+)
 
 
 @contextlib.contextmanager
@@ -80,7 +90,7 @@ def test_a_lock_is_taken_as_soon_as_its_holder_is_known_to_be_dead(
 def test_a_live_lock_is_not_broken_with_a_dead_ones_token(tmp_path: Path) -> None:
     """Between seeing a dead holder and breaking its lock, another process may have taken it over."""
     path = tmp_path / "lock"
-    path.write_text(f"{os.uname().nodename}:999999999:dead")
+    path.write_text(f"{os.uname().nodename}:999999999:dead:{MACHINE}")
     late = Lock(path)
     dead = late._dead()
     assert dead is not None
@@ -144,3 +154,66 @@ def test_an_array_that_cannot_be_written_says_why(tmp_path: Path) -> None:
 def test_other_errors_are_not_taken_for_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), needing_space(tmp_path, 1, "Nothing is lost."):
         raise PermissionError(errno.EACCES, "no")
+
+
+DEAD_PROCESS, OTHER = 999_999_999, "0123abcd"
+"""The number of no process, and the name of another machine or container."""
+
+
+def test_temporary_files_of_dead_processes_go(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    dead = tmp_path / f".file.{MACHINE}-{DEAD_PROCESS}-00000000.tmp"
+    live = tmp_path / f".file.{MACHINE}-{os.getpid()}-00000000.tmp"
+    others = tmp_path / f".file.other.{MACHINE}-{DEAD_PROCESS}-00000000.tmp"
+    for left in (dead, live, others):
+        left.touch()
+    path.write_text("kept")
+    temporary_path(path)
+    assert sorted(left.name for left in tmp_path.iterdir()) == sorted([live.name, others.name, "file"])
+
+
+@pytest.mark.parametrize("name", [f".file.{OTHER}-{DEAD_PROCESS}-00000000.tmp", f".file.{OTHER}.tmp"])
+@pytest.mark.parametrize("folder", [False, True])
+def test_temporary_files_whose_process_is_not_known_go_when_they_are_old(
+    tmp_path: Path, name: str, folder: bool
+) -> None:
+    """Another container, too, may have this host name; its processes are not seen from here."""
+    left = tmp_path / name
+    inside = left / "inside" if folder else left
+    inside.parent.mkdir(exist_ok=True)
+    inside.touch()
+    temporary_path(tmp_path / "file")
+    assert inside.exists()
+    now = inside.stat().st_mtime
+    if folder:
+        os.utime(left, (now - 2 * ABANDONED,) * 2)  # only what is inside is young
+        temporary_path(tmp_path / "file")
+        assert inside.exists()
+    os.utime(inside, (now - 2 * ABANDONED,) * 2)
+    temporary_path(tmp_path / "file")
+    assert not left.exists()
+
+
+def test_the_lock_of_another_container_with_this_host_name_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    for token in (f"{os.uname().nodename}:{DEAD_PROCESS}:x:{OTHER}", f"{os.uname().nodename}:{DEAD_PROCESS}:x"):
+        path.write_text(token)
+        lock = Lock(path)
+        assert lock.elsewhere
+        assert not lock.is_stale()
+        assert not lock.acquire()
+    path.write_text(f"{os.uname().nodename}:{DEAD_PROCESS}:x:{MACHINE}")
+    assert not lock.elsewhere
+    assert lock.is_stale()
+
+
+def test_the_name_of_a_machine_depends_on_its_boot_and_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {files._machine()}
+    assert names == {MACHINE}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "readlink", lambda path: "pid:[1]")
+        names.add(files._machine())
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", lambda path: "another boot")
+        names.add(files._machine())
+    assert len(names) == (3 if sys.platform == "linux" else 1)

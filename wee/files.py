@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.errors import WeeError
+from wee.machine import file_system_time
 
 HEARTBEAT = 5.0
 """Seconds between two updates of a lock file by its holder."""
@@ -69,23 +70,55 @@ def read_checked(path: Path) -> bytes:
     return content
 
 
-_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+def _machine() -> str:
+    """Return a name of this machine, as far as numbers of processes are concerned, as 8 hexadecimal digits.
+
+    Containers and machines may share a host name. On Linux, the boot and the namespace of processes tell them apart: where both
+    are the same, a number of a process means the same process, and a number that is not known is that of a dead process.
+    """
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+    with contextlib.suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
-LEFT_BEHIND = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}(-\d+-[0-9a-f]{8})?\.(?P<ending>tmp|dead)")
+MACHINE = _machine()
+"""The name of this machine in the names of temporary files, and in locks."""
+
+ABANDONED = 86400.0
+"""Age in seconds from which a temporary file is removed of which it is not known whether its process is alive."""
+
+LEFT_BEHIND = re.compile(
+    r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]{8})(-(?P<process>\d+)-[0-9a-f]{8})?\.(?P<ending>tmp|dead)"
+)
 """Names of temporary files and folders, and of locks of dead processes, that a killed process leaves beside the path `name`."""
 
 
 def temporary_path(path: Path) -> Path:
-    """Return a temporary path beside a final path, after removing those that killed processes of this machine have left.
+    """Return a temporary path beside a final path, after removing those that killed processes have left.
 
-    Its name has the machine and the process, so that what is left can be recognised.
+    Its name has the machine and the process. Files of processes of other machines and containers are removed when they have not
+    changed for a day.
     """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{_HOST}-*.tmp"):
-        process = left.name.removesuffix(".tmp").split("-")[-2]
-        if process.isdigit() and not _alive(int(process)):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        named = LEFT_BEHIND.fullmatch(left.name)
+        if named is None or named["name"] != path.name:
+            continue
+        known = named["machine"] == MACHINE and named["process"] is not None
+        if not _alive(int(named["process"])) if known else _is_abandoned(left):
             remove(left)
-    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    return path.with_name(f".{path.name}.{MACHINE}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _is_abandoned(left: Path) -> bool:
+    """Return whether a file or folder has not changed for long, by the clock of its file system."""
+    try:
+        changed = max(path.lstat().st_mtime for path in (left, *left.rglob("*")))
+        return file_system_time(left.parent) - changed > ABANDONED
+    except OSError:
+        return False
 
 
 def remove(path: Path) -> None:
@@ -281,7 +314,7 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
+        self._token = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}:{MACHINE}"
         self._held = False
         self._stop = threading.Event()
         # Another holder's token, the file's modification time, and when this process first saw both.
@@ -318,8 +351,8 @@ class Lock:
     def acquire_soon(self, every: float = 1.0) -> bool:
         """Take the lock; if it may be that of a dead holder, wait as long as it takes to find out.
 
-        A holder on this machine is known to be alive or dead at once. One on another machine counts as dead if it has not
-        refreshed its lock for `PATIENCE`.
+        A holder on this machine is known to be alive or dead at once. One on another machine, in another container, or
+        from before a restart of this machine counts as dead if it has not refreshed its lock for `PATIENCE`.
 
         Args:
             every: the time between two attempts, in seconds.
@@ -329,16 +362,16 @@ class Lock:
         """
         until = time.monotonic() + PATIENCE + 2 * every
         while not self.acquire():
-            host = self._read().partition(":")[0]
-            if host == socket.gethostname() or time.monotonic() > until:
+            if not self.elsewhere or time.monotonic() > until:
                 return False
             time.sleep(every)
         return True
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the holder is a process of another machine, of which only time tells whether it is alive."""
-        return self._read().partition(":")[0] not in ("", socket.gethostname())
+        """Whether the holder is a process of another machine or container, of which only time tells whether it is alive."""
+        token = self._read()
+        return token != "" and not _is_here(token)
 
     def is_stale(self) -> bool:
         """Return whether the lock is that of a dead process, as far as that is known without waiting; takes nothing."""
@@ -401,9 +434,8 @@ class Lock:
     def _dead(self) -> str | None:
         """Return the holder's token if the holder is dead, else None."""
         token = self._read()
-        host, _, rest = token.partition(":")
-        if host == socket.gethostname():
-            process = rest.partition(":")[0]
+        if _is_here(token):
+            process = token.split(":")[1]
             if process.isdigit() and not _alive(int(process)):
                 return token
         # Has the file been touched since the last call? Other machines' clocks may differ, so only the local clock is used.
@@ -458,6 +490,12 @@ def each_acquired(locks: Iterable[Lock], every: float = 1.0) -> Iterator[Lock]:
         waiting = still if time.monotonic() < until else []
         if waiting:
             time.sleep(every)
+
+
+def _is_here(token: str) -> bool:
+    """Return whether a lock is that of a process of this machine, whose number is known here."""
+    host, *rest = token.split(":")
+    return host == socket.gethostname() and len(rest) == 3 and rest[-1] == MACHINE
 
 
 def _alive(process: int) -> bool:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from wee.files import MACHINE
 from wee.store import LogitStore
 
 KEY = "0123456789abcdef"
 """The key of things in the store that are no entries."""
 
-DEAD = f"{socket.gethostname()}:999999999:gone"
+DEAD = f"{socket.gethostname()}:999999999:gone:{MACHINE}"
 """The content of the lock of a dead process of this machine."""
 
 

@@ -112,10 +112,10 @@ def _remove_file(thing: Removable) -> bool:
     except FileNotFoundError:
         return True
     if thing.still(aside):
-        aside.unlink()
+        aside.unlink(missing_ok=True)
         return True
     if thing.path.exists():  # a process has made it again; the names of shared arrays say what is in them
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     else:
         aside.rename(thing.path)
     return False
