@@ -21,7 +21,7 @@ from wee.app.paths import conf_dir
 from wee.cascade.formats import EXPORT_FORMATS
 from wee.cascade.module import Cascade, RunOptions
 from wee.cascade.onnx_runner import OnnxCascade
-from wee.data.draws.split import CorruptedDraws
+from wee.data.draws.split import PerturbedDraws
 from wee.data.roles import labelled
 from wee.machine import torch_threads
 
@@ -41,7 +41,7 @@ def run(folder: Path, report: Report) -> None:
     graphs.mkdir(parents=True)
     EXPORT_FORMATS["onnx"].write(Cascade.load(CASCADE, RunOptions(channels_last=False)), graphs, lambda stages: None)
     split = labelled(yaml.safe_load((conf_dir() / "dataset" / "digits.yaml").read_text())).split("test")
-    assert isinstance(split, CorruptedDraws)
+    assert isinstance(split, PerturbedDraws)
     images, tensors = split.images, torch.from_numpy(split.images)
     live, runner = Cascade.load(CASCADE), OnnxCascade(graphs, threads=1)
     with torch_threads(1):

@@ -18,7 +18,7 @@ from wee.cascade.description import CascadeDescription
 from wee.cascade.module import Cascade
 from wee.commands import find_command
 from wee.commands.evaluate import EvaluateConfig
-from wee.data.draws.split import CorruptedDraws
+from wee.data.draws.split import PerturbedDraws
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method import IntervalRule, Stages, Task, Window, rule_from_dict, summarise
@@ -90,7 +90,7 @@ def test_the_cascade_runs_as_the_stored_logits_say(folder: Path) -> None:
     evaluated = composed("evaluate", *SMALL)
     assert isinstance(evaluated, EvaluateConfig)
     split = evaluated.dataset.split("test")
-    assert isinstance(split, CorruptedDraws)
+    assert isinstance(split, PerturbedDraws)
     live = cascade(torch.from_numpy(split.images))
     store = LogitStore(folder / "outputs" / "store")
     entries = []

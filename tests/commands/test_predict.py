@@ -18,7 +18,7 @@ from tests.helpers.configs import composed
 from wee.cascade.module import Cascade
 from wee.cascade.predict import PredictedImage, UnfinishedTable, check_format, table_key
 from wee.commands.evaluate import EvaluateConfig
-from wee.data.draws.split import CorruptedDraws
+from wee.data.draws.split import PerturbedDraws
 from wee.errors import WeeError
 
 CASCADE = Path("outputs", "cascades", "c")
@@ -33,7 +33,7 @@ def folder(trained: Path, tmp_path_factory: pytest.TempPathFactory, wee: Wee) ->
     evaluated = composed("evaluate", *SMALL)
     assert isinstance(evaluated, EvaluateConfig)
     split = evaluated.dataset.split("test")
-    assert isinstance(split, CorruptedDraws)
+    assert isinstance(split, PerturbedDraws)
     for number in range(40):
         file = place / "images" / str(split.labels[number]) / f"{number:03}.png"
         file.parent.mkdir(parents=True, exist_ok=True)

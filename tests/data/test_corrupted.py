@@ -129,7 +129,11 @@ def test_digits_can_be_corrupted_too() -> None:
 def test_wrong_settings_are_refused(tmp_path: Path) -> None:
     for values, message in (
         ({"corruption": "fogg"}, "did you mean 'fog'"),
+        ({"corruption": []}, r"\.corruption is an empty list"),
         ({"severity": 6}, "severities are the numbers 1 to 5"),
+        ({"severity": []}, r"\.severity is an empty list"),
+        ({"severity": True}, r"\.severity is True: severities are the numbers 1 to 5"),
+        ({"severity": [1, 2.0]}, r"\.severity is 2.0: severities are the numbers 1 to 5"),
         ({"per_class": 0}, "per_class is 0"),
         ({"seed": -1}, "seed is -1"),
     ):

@@ -12,7 +12,7 @@ import yaml
 from wee.app.paths import conf_dir
 from wee.data.base import Split, Transform
 from wee.data.digits.config import DigitsConfig
-from wee.data.draws.split import CorruptedDraws
+from wee.data.draws.split import PerturbedDraws
 from wee.data.roles import labelled, ood_sets
 from wee.errors import WeeError
 from wee.method import NO_LABEL
@@ -43,7 +43,7 @@ def ood(name: str) -> Split:
 )
 def test_the_images_are_the_same_on_every_machine(split: str, count: int, digest: str) -> None:
     found = config().split(split) if split in ("train", "val", "test") else ood(split)
-    assert isinstance(found, CorruptedDraws)
+    assert isinstance(found, PerturbedDraws)
     assert len(found) == count
     assert found.images.shape == (count, 1, 24, 24)
     assert hashlib.sha256(found.images.tobytes()).hexdigest()[:16] == digest

@@ -12,7 +12,7 @@ from tests.helpers import trees
 from wee.data.augment import Augment
 from wee.data.base import ArrayImages, Split, Transform
 from wee.data.digits.config import DigitsConfig
-from wee.data.draws.config import CorruptionConfig
+from wee.data.draws.config import PerturbationConfig
 from wee.data.images.config import HeldOutConfig, ImagesConfig
 from wee.data.variation import ShiftedImages, crop_box, varied
 from wee.errors import WeeError
@@ -86,7 +86,7 @@ def test_draws_are_uniform_and_independent() -> None:
 
 def test_what_cannot_be_varied_is_said(split: Split) -> None:
     digits = DigitsConfig(
-        name="d", digits=[0, 1], base_images={"test": 4}, draws={"test": 2}, corruption=CorruptionConfig()
+        name="d", digits=[0, 1], base_images={"test": 4}, draws={"test": 2}, corruption=PerturbationConfig()
     )
     with pytest.raises(WeeError, match="trainer.augment.kind=crop is not for these images"):
         varied(digits.split("test"), Transform(24, [0.5], [0.5]), Augment("crop"), 0)

@@ -22,7 +22,7 @@ from wee.cascade.formats.graphs import at_an_edge
 from wee.cascade.module import Cascade, RunOptions
 from wee.cascade.onnx_runner import FILE, OnnxCascade, RunnerError
 from wee.data.base import Transform
-from wee.data.draws.split import CorruptedDraws
+from wee.data.draws.split import PerturbedDraws
 from wee.data.roles import labelled
 from wee.errors import WeeError
 from wee.method import SCORES, FixedRule, Interval, IntervalRule, Random, Rule
@@ -198,7 +198,7 @@ def test_digits(exits: tuple[Path, Path]) -> None:
         {**plain, "base_images": {"train": 1, "val": 1, "test": 40}, "draws": {"train": 1, "val": 1, "test": 5}}
     )
     split = dataset.split("test")
-    assert isinstance(split, CorruptedDraws)
+    assert isinstance(split, PerturbedDraws)
     ran = agree(Cascade.load(exits[0]), OnnxCascade(exits[1]), split.images)
     assert len(ran) == 200
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from wee.app.fields import Checked, as_list, written
 from wee.data.config import DatasetConfig, LabelledConfig
@@ -54,15 +54,18 @@ class CorruptedConfig(DatasetConfig):
     per_class: int | None = None
     seed: int = 0
 
-    source: ClassVar[LabelledConfig | None] = None
-    """The ID data; `beside` sets it."""
-
     def __post_init__(self) -> None:
+        self._source: LabelledConfig | None = None  # the ID data, no field of the config; `beside` sets it
+        for key in ("corruption", "severity"):
+            if not as_list(getattr(self, key)):
+                raise WeeError(
+                    f"{self.name}.{key} is an empty list: give one or several, or leave it out for the default"
+                )
         for name in as_list(self.corruption):
             if name not in NAMES:
                 raise unknown("corruption", name, NAMES)
         for severity in as_list(self.severity):
-            if severity not in SEVERITIES:
+            if isinstance(severity, bool) or not isinstance(severity, int) or severity not in SEVERITIES:
                 raise WeeError(f"{self.name}.severity is {severity}: severities are the numbers 1 to 5")
         if self.per_class is not None and self.per_class < 1:
             raise WeeError(f"{self.name}.per_class is {self.per_class}: it must be 1 or more, or null for all images")
@@ -75,20 +78,20 @@ class CorruptedConfig(DatasetConfig):
 
     def _of(self, dataset: LabelledConfig | None) -> Self:
         config = copy.copy(self)
-        config.source = dataset  # type: ignore[misc]  # of this object, as OmegaConf would read a field
+        config._source = dataset
         return config
 
     def variants(self) -> dict[str, Self]:
         """Return the sets, by corruption and severity, joined by "-"."""
         return {
-            f"{corruption}-{severity}": replace(self, corruption=corruption, severity=severity)._of(self.source)
+            f"{corruption}-{severity}": replace(self, corruption=corruption, severity=severity)._of(self._source)
             for corruption in as_list(self.corruption)
             for severity in as_list(self.severity)
         }
 
     def derived_from(self) -> LabelledConfig | None:
         """Return the ID data, whose test images are corrupted."""
-        return self.source
+        return self._source
 
     def identity(self, split: Part) -> dict[str, Any]:
         """Return plain data that determines the samples, except for the ID data's own."""
@@ -105,12 +108,12 @@ class CorruptedConfig(DatasetConfig):
         """
         from wee.data.corrupted.split import CorruptedImages, choose
 
-        if self.source is None:
+        if self._source is None:
             raise WeeError(f"{self.name} has no images of its own: it is a shifted test set of ID data (shift=...)")
         (corruption,), (severity,) = as_list(self.corruption), as_list(self.severity)
-        originals = self.source.split("test")
+        originals = self._source.split("test")
         chosen = choose(originals.labels, self.per_class, self.seed, f"{self.name}.per_class")
         seed = [self.seed, NAMES.index(corruption), severity]
         return CorruptedImages(
-            self.identity(name), originals, self.source.channels, chosen, str(corruption), int(severity), seed
+            self.identity(name), originals, self._source.channels, chosen, str(corruption), int(severity), seed
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from wee.data.config import LabelledConfig
-from wee.data.draws.config import VERSION, CorruptionConfig
+from wee.data.draws.config import VERSION, PerturbationConfig
 from wee.data.splits import PARTS, Part
 from wee.errors import WeeError, unknown
 
@@ -39,7 +39,7 @@ class DigitsConfig(LabelledConfig):
     base_images: dict[str, int] = MISSING
     draws: dict[str, int] = MISSING
     seed: int = 0
-    corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+    corruption: PerturbationConfig = field(default_factory=PerturbationConfig)
 
     def __post_init__(self) -> None:
         self.classes = len(self.digits)
@@ -63,7 +63,7 @@ class DigitsConfig(LabelledConfig):
             WeeError: there is no such split, or there are fewer originals than the splits need.
         """
         from wee.data.digits.originals import Originals
-        from wee.data.draws.split import CorruptedDraws
+        from wee.data.draws.split import PerturbedDraws
 
         identity = self.identity(name)
         originals, wanted = Originals.of(self.digits), sum(self.base_images.values())
@@ -73,7 +73,7 @@ class DigitsConfig(LabelledConfig):
             )
         dealt = originals.deal(self.seed, *self._dealt(name))
         seed = [self.seed, _STREAMS.get(name, _OTHER_STREAM)]
-        return CorruptedDraws(
+        return PerturbedDraws(
             identity, dealt.images, dealt.names, dealt.labels, self.draws[name], seed, self.corruption
         )
 

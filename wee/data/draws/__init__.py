@@ -1,1 +1,1 @@
-"""Corrupted draws of small grey images, which make up the embedded data sets."""
+"""Perturbed draws of small grey images, which make up the embedded data sets."""

@@ -1,4 +1,4 @@
-"""Typed config of corruption. Imports no torch."""
+"""Typed config of perturbations. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from wee.errors import WeeError
 
 VERSION = 1
-"""Version of the corruption, part of the identity of images; it increases when the same config gives other images."""
+"""Version of the perturbations, part of the identity of images; it increases when the same config gives other images."""
 
 
 @dataclass
-class CorruptionConfig:
-    """The strength of the corruption of each draw of an image. Magnitudes are drawn uniformly unless stated otherwise.
+class PerturbationConfig:
+    """The strength of the perturbations of each draw of an image. Magnitudes are drawn uniformly unless stated otherwise.
 
     Attributes:
         size: The side of the square result in pixels.

@@ -1,4 +1,4 @@
-"""Corrupted draws of small grey images, which are the same on every machine.
+"""Perturbed draws of small grey images, which are the same on every machine.
 
 Random numbers come from numpy's `RandomState`, whose streams are frozen, and results are rounded to bytes, so that
 rounding errors of `sin` and `cos` do not matter.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.data.draws.config import CorruptionConfig
+from wee.data.draws.config import PerturbationConfig
 
 _AT_ONCE = 512  # number of images that are resampled together; they fit the processor's cache
 
 
-def corrupt(images: NDArray[np.float64], seed: list[int], config: CorruptionConfig) -> NDArray[np.uint8]:
-    """Draw one corrupted image from each image.
+def perturb(images: NDArray[np.float64], seed: list[int], config: PerturbationConfig) -> NDArray[np.uint8]:
+    """Draw one perturbed image from each image.
 
     The steps are, in this order: rotation, magnification, shear and shift in a single bilinear resampling, with black
     outside the image; a factor on the contrast; a square of random grey at a random position; Gaussian noise.
@@ -23,7 +23,7 @@ def corrupt(images: NDArray[np.float64], seed: list[int], config: CorruptionConf
     Args:
         images: grey values in [0, 1], [N, side, side].
         seed: seed of the random numbers.
-        config: the strength of each corruption.
+        config: the strength of each perturbation.
 
     Returns:
         Grey values in 0..255, [N, 1, size, size].

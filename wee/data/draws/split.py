@@ -1,4 +1,4 @@
-"""A split of corrupted draws of original images."""
+"""A split of perturbed draws of original images."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from wee.data.base import ArrayImages, Split, Transform, image_of
-from wee.data.draws.config import CorruptionConfig
-from wee.data.draws.draw import corrupt
+from wee.data.draws.config import PerturbationConfig
+from wee.data.draws.draw import perturb
 from wee.method import NO_LABEL
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-class CorruptedDraws(Split):
-    """Corrupted draws of original images, the same number of each; they are drawn when they are first used.
+class PerturbedDraws(Split):
+    """Perturbed draws of original images, the same number of each; they are drawn when they are first used.
 
     Args:
         identity: plain data that determines the draws.
@@ -29,7 +29,7 @@ class CorruptedDraws(Split):
         labels: the class of each original [n]; None if they have no classes.
         draws: number of draws of each original.
         seed: seed of the draws.
-        corruption: the strength of the corruption.
+        corruption: the strength of the perturbations.
     """
 
     place = "embedded"
@@ -42,7 +42,7 @@ class CorruptedDraws(Split):
         labels: NDArray[np.int64] | None,
         draws: int,
         seed: list[int],
-        corruption: CorruptionConfig,
+        corruption: PerturbationConfig,
     ) -> None:
         self.identity = identity
         self.groups = np.repeat(np.array(names, dtype=np.bytes_), draws)
@@ -53,7 +53,7 @@ class CorruptedDraws(Split):
     @cached_property
     def images(self) -> NDArray[np.uint8]:
         """The draws, uint8 [N, 1, size, size]."""
-        return corrupt(np.repeat(self._originals(), self._draws, axis=0), self._seed, self._corruption)
+        return perturb(np.repeat(self._originals(), self._draws, axis=0), self._seed, self._corruption)
 
     def as_image(self, place: int) -> Image.Image:
         """Return one draw as a grey image."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wee.data.config import DatasetConfig
-from wee.data.draws.config import VERSION, CorruptionConfig
+from wee.data.draws.config import VERSION, PerturbationConfig
 from wee.data.splits import Part
 from wee.errors import WeeError, unknown
 
@@ -34,7 +34,7 @@ class PhotosConfig(DatasetConfig):
     region: int = 40
     draws: int = 32
     seed: int = 0
-    corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+    corruption: PerturbationConfig = field(default_factory=PerturbationConfig)
 
     def __post_init__(self) -> None:
         if self.region % 8 or not 0 < self.region <= 424:
@@ -49,8 +49,8 @@ class PhotosConfig(DatasetConfig):
 
     def split(self, name: Part) -> Split:
         """Return the test split, the only split."""
-        from wee.data.draws.split import CorruptedDraws
+        from wee.data.draws.split import PerturbedDraws
         from wee.data.photos.patches import patch_names, patches
 
         identity, names, seed = self.identity(name), patch_names(self.region), [self.seed, _STREAM]
-        return CorruptedDraws(identity, lambda: patches(self.region), names, None, self.draws, seed, self.corruption)
+        return PerturbedDraws(identity, lambda: patches(self.region), names, None, self.draws, seed, self.corruption)
