@@ -10,6 +10,7 @@ import gc
 import os
 import runpy
 import sys
+import warnings
 from importlib import import_module
 
 from wee.commands import COMMANDS, find_command, module_of
@@ -59,6 +60,8 @@ def _run(command: str, arguments: list[str]) -> None:
             from wee.doctor.bare import examine_without_hydra
 
             sys.exit(examine_without_hydra(error, sys.argv[1:]))
+    # That the module may have been imported already, for the names of its keys, does no harm.
+    warnings.filterwarnings("ignore", ".* found in sys.modules .* prior to execution", RuntimeWarning, "runpy")
     # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
     gc.disable()  # what imports and configs make is kept; `wee.app.command` enables the collector before the work begins
     try:

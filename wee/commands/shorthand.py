@@ -1,12 +1,15 @@
 """What users may write in place of overrides: `wee store ls digits/tiny`, `wee data check`, `wee doctor --json`.
 
-Imports nothing heavy.
+Imports nothing heavy, apart from the config of `wee store` where keys are compared with it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+
+from wee.commands import find_command
 
 STORE = "store"
 """The name of the command whose first word is an action."""
@@ -27,18 +30,6 @@ DEFAULT_ACTION = "ls"
 _FILES = ("export", "import")
 _ADDRESS = ("dataset", "family", "scale", "member", "split")
 _SELECTED = (*_ADDRESS, "key")
-_OTHERS = (
-    "paths",
-    "action",
-    "select",
-    "format",
-    "file",
-    "apply",
-    "partial_days",
-    "superseded",
-    "temporary_hours",
-    "hydra",
-)
 _FLAGS = ("json", "full")
 _WORD = re.compile(r"[A-Za-z0-9_.*?+%@/-]+")
 _OVERRIDE = re.compile(r"[+~]*[A-Za-z0-9_.@/]+=.*|~.*", re.DOTALL)
@@ -122,13 +113,16 @@ def _check_spelling(key: str) -> None:
     Raises:
         WeeError: it is.
     """
-    if key not in _SELECTED and not any(key.startswith(known) for known in ("-", *_OTHERS)):
+    if key in _SELECTED or key.startswith("-"):
+        return
+    others = [*(field.name for field in dataclasses.fields(find_command(STORE).root)), "hydra"]
+    if not any(key.startswith(known) for known in others):
         import difflib
 
-        if difflib.get_close_matches(key, [*_SELECTED, *_OTHERS], n=1)[:1] in [[name] for name in _SELECTED]:
+        if difflib.get_close_matches(key, [*_SELECTED, *others], n=1)[:1] in [[name] for name in _SELECTED]:
             from wee.errors import unknown
 
-            raise unknown("key", key, [*_SELECTED, *_OTHERS])
+            raise unknown("key", key, [*_SELECTED, *others])
 
 
 def _quoted(text: str, always: bool = False) -> str:

@@ -6,7 +6,7 @@ with "macs" in place of "price" holds the same numbers if that cost is MACs, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wee.costs import MACS
@@ -27,12 +27,12 @@ def with_macs(table: pd.DataFrame) -> pd.DataFrame:
         [1000000.0, nan]
     """
     by_macs = table.cost == MACS
-    macs = {_renamed(name, _PRICE, MACS): table[name].where(by_macs) for name in _named(table, _PRICE)}
+    macs = {name: table[price].where(by_macs) for name, price in _macs_columns(table.columns).items()}
     return table.assign(**macs)[columns_with_macs([name for name in table.columns if name not in macs])]
 
 
 def lists_with_macs(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return columns with their MACs columns, as `with_macs` does for a table.
+    """Return columns with their MACs columns, as `with_macs` does for a table, without pandas.
 
     Example:
         >>> lists_with_macs({"cost": ["macs", "mine:Energy"], "price": [1e6, 0.5]})["macs"]
@@ -40,9 +40,8 @@ def lists_with_macs(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     """
     by_macs = [cost == MACS for cost in columns["cost"]]
     macs = {
-        _renamed(name, _PRICE, MACS): [cell if of_macs else None for cell, of_macs in zip(cells, by_macs, strict=True)]
-        for name, cells in columns.items()
-        if _is_of(name, _PRICE)
+        name: [cell if of_macs else None for cell, of_macs in zip(columns[price], by_macs, strict=True)]
+        for name, price in _macs_columns(columns).items()
     }
     return {**columns, **macs}
 
@@ -54,8 +53,8 @@ def columns_with_macs(columns: Sequence[str]) -> list[str]:
         >>> columns_with_macs(["cost", "price", "value"])
         ['cost', 'macs', 'price', 'value']
     """
-    parts = ([_renamed(name, _PRICE, MACS), name] if _is_of(name, _PRICE) else [name] for name in columns)
-    return [name for part in parts for name in part]
+    macs = {price: name for name, price in _macs_columns(columns).items()}
+    return [name for column in columns for name in ([macs[column], column] if column in macs else [column])]
 
 
 def completed(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +65,11 @@ def completed(table: pd.DataFrame) -> pd.DataFrame:
     if "cost" not in table and _named(table, MACS) and not _named(table, _PRICE):
         table = table.assign(cost=MACS, **{_renamed(name, MACS, _PRICE): table[name] for name in _named(table, MACS)})
     return with_macs(table) if "cost" in table else table
+
+
+def _macs_columns(columns: Iterable[str]) -> dict[str, str]:
+    """Return the price column from which each MACs column is made, by the name of the MACs column."""
+    return {_renamed(name, _PRICE, MACS): name for name in columns if _is_of(name, _PRICE)}
 
 
 def _named(table: pd.DataFrame, word: str) -> list[str]:
