@@ -73,8 +73,8 @@ def read_checked(path: Path) -> bytes:
 def _machine() -> str:
     """Return a name of this machine, as far as numbers of processes are concerned, as 8 hexadecimal digits.
 
-    Containers and machines may share a host name. On Linux, the boot and the namespace of processes tell them apart: where both
-    are the same, a number of a process means the same process, and a number that is not known is that of a dead process.
+    Containers and machines may share a host name. On Linux, the boot and the namespace of processes distinguish them: where
+    both are the same, a number of a process means the same process, and a number that is not known is that of a dead process.
     """
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
@@ -369,7 +369,7 @@ class Lock:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the holder is a process of another machine or container, of which only time tells whether it is alive."""
+        """Whether the holder is a process of another machine or container, alive as long as it refreshes its lock."""
         token = self._read()
         return token != "" and not _is_here(token)
 
@@ -380,7 +380,7 @@ class Lock:
     def holder(self) -> str:
         """Return the process and the machine that hold the lock, for messages."""
         host, _, rest = self._read().partition(":")
-        return f"process {rest.partition(':')[0]} on {host}" if host else "nobody"
+        return f"process {rest.partition(':')[0]} on {host}" if host else "no process"
 
     @contextlib.contextmanager
     def waiting(self, every: float = 0.5) -> Iterator[None]:

@@ -79,7 +79,7 @@ def jobs_at_once() -> int:
 
 
 def processor_name(root: Path = Path("/")) -> str:
-    """Return the name of the processor, such as "AMD EPYC 7B13"; the machine type if the system does not tell.
+    """Return the name of the processor, such as "AMD EPYC 7B13"; the machine type if the system does not report it.
 
     Args:
         root: the root of the file system that describes the processors.

@@ -57,9 +57,9 @@ def test_orders_depend_on_seed_and_epoch_alone() -> None:
 
 
 def test_a_training_that_goes_on_sees_what_it_would_have_seen() -> None:
-    whole = list(TrainingOrder(23, 5, 1, 11, tell=True))
+    whole = list(TrainingOrder(23, 5, 1, 11, with_epoch=True))
     assert len(whole) == len(TrainingOrder(23, 5, 1, 11)) == 55
-    assert list(TrainingOrder(23, 5, 1, 11, first=7, tell=True)) == whole[35:]
+    assert list(TrainingOrder(23, 5, 1, 11, first=7, with_epoch=True)) == whole[35:]
     assert [item // 23 for item in whole] == [0] * 20 + [1] * 20 + [2] * 15
 
 

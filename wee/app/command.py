@@ -52,7 +52,7 @@ _modules: dict[str, str] = {}
 
 
 UNEXPECTED = "unexpected error"
-"""How the message of an exception begins that nobody has foreseen."""
+"""The beginning of the message of an unexpected exception."""
 
 
 class JobError(CompactHydraException):
@@ -107,7 +107,7 @@ class Command(Generic[C]):
             composing = False
             return _job(self, cfg)
 
-        # With this set, Hydra hands exceptions on instead of printing them, and they can be told as below.
+        # With this set, Hydra hands exceptions on instead of printing them, and they are reported below.
         full, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR") == "1", "1"
         try:
             args = parse_arguments()
@@ -119,18 +119,20 @@ class Command(Generic[C]):
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
                 raise
-            _tell(f"wee {self.name}: {_words(error)}")
+            _print_error(f"wee {self.name}: {_words(error)}")
             sys.exit(1)
         except Exception as error:
             if full:
                 raise
             if composing:  # Hydra raises errors of many types for config files that are no configs
-                _tell(f"wee {self.name}: the config cannot be composed: {type(error).__name__}: {error}")
+                _print_error(f"wee {self.name}: the config cannot be composed: {type(error).__name__}: {error}")
             else:
-                _tell(f"wee {self.name}: {_unexpected(error)}")
+                _print_error(f"wee {self.name}: {_unexpected(error)}")
             sys.exit(1)
         except KeyboardInterrupt:
-            _tell(f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there")
+            _print_error(
+                f"wee {self.name}: interrupted; what was finished is kept, and the same command goes on from there"
+            )
             sys.exit(130)
 
     def _help(self, args: Namespace) -> bool:
@@ -173,7 +175,7 @@ def _find(name: str) -> Command[Any]:
 
 
 def command(name: str, **fields: Any) -> str:
-    """The command line that runs a command in the way of this job: for messages that tell a user what to run.
+    """Return the command line that runs a command with the config of this job, for messages that name the command to run.
 
     Args:
         name: the name of the command.
@@ -234,7 +236,7 @@ def _written(value: Any) -> str:
 
 
 def job_suffix() -> str:
-    """What tells the files of a multirun's jobs apart: "-0", "-1", ..; nothing in a single run."""
+    """Return the suffix that distinguishes the files of a multirun's jobs: "-0", "-1", ..; empty in a single run."""
     job = HydraConfig.get()
     return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
 
@@ -290,7 +292,7 @@ def _words(error: BaseException) -> str:
 
 
 def _unexpected(error: Exception) -> str:
-    """Return the message of an exception that nobody has foreseen: where its traceback is, and how to see it."""
+    """Return the message of an unexpected exception: where its traceback is, and how to see it."""
     if isinstance(error, MemoryError):
         return f"there is not enough memory: {str(error) or 'for what the command has to hold at once'}"
     log_folder = f"the traceback is in the log in {output_dir()}, and " if HydraConfig.initialized() else ""
@@ -300,5 +302,5 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def _tell(message: str) -> None:
+def _print_error(message: str) -> None:
     sys.stderr.write(message.rstrip() + "\n")

@@ -25,7 +25,7 @@ class Failures:
         >>> failures = Failures()
         >>> with failures.of("s1 member 0"):
         ...     raise WeeError("it is not trained")
-        >>> failures.tell()
+        >>> failures.raise_all()
         Traceback (most recent call last):
         wee.errors.WeeError: s1 member 0: it is not trained
     """
@@ -50,7 +50,7 @@ class Failures:
             log.error(f"failed: {self.messages[-1]} (the traceback is in the log in {_log_folder()})")
             log.info(traceback.format_exc(), extra={"file_only": True})
 
-    def tell(self) -> None:
+    def raise_all(self) -> None:
         """Report all failures at the end.
 
         Raises:

@@ -116,7 +116,7 @@ def _yaml(config: DictConfig) -> str:
 def _choices(command: str, overrides: Sequence[str], composed: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is chosen of each config group, in the order of the command's defaults.
 
-    Hydra does not tell which choices of a group were listed (`group=[a,b]`): these are read from the defaults and overrides.
+    Hydra does not say which choices of a group were listed (`group=[a,b]`): these are read from the defaults and overrides.
     """
     defaults = OmegaConf.load(conf_dir() / f"{command}.yaml").defaults
     pairs = (

@@ -204,7 +204,7 @@ class Queue:
                         results[number], news_at = result, time.monotonic()
                         free.append(running.pop(number).place)
                         bar.advance(task)
-                        _tell(one.job, result)
+                        _log_result(one.job, result)
                 if running and not (waiting and free):
                     time.sleep(self._pause(len(running), time.monotonic() - news_at))
         return [results[number] for number in range(self.count)]
@@ -241,7 +241,7 @@ class _Running:
     ended: float | None = None
 
 
-def _tell(job: Any, result: JobReturn) -> None:
+def _log_result(job: Any, result: JobReturn) -> None:
     if result.status == JobStatus.COMPLETED:
         log.info(f"job {job.job_id} is done")
     else:

@@ -1,4 +1,4 @@
-"""Decisions that are known beforehand, for measurements: a cascade decides, and then sends on what it is told to."""
+"""Decisions that are known beforehand, for measurements: a cascade decides, and sends on the samples of a schedule."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class ScheduledRule:
         return self._masks[self.batch][stage]
 
     def check_stages(self, stages: int) -> None:
-        """Check that the rule fits the number of stages, if it can tell."""
+        """Check that the rule fits the number of stages, if it can check it."""
         check: Any = getattr(self.rule, "check_stages", None)
         if check is not None:
             check(stages)

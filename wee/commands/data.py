@@ -136,7 +136,7 @@ def check(cfg: DataConfig) -> None:
             table.add_row(checkable.name, checkable.part, counts[title]["place"], *numbers, counts[title]["sizes"])
     show(table)
     report(splits=counts, failures=failures.messages)
-    failures.tell()
+    failures.raise_all()
 
 
 def _count(checkable: Checkable, dataset: LabelledConfig) -> dict[str, Any]:

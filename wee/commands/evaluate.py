@@ -218,7 +218,7 @@ def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> N
     report(
         recorded=recorded, already_there=existing_count, images=samples, costs_added=added, failures=failures.messages
     )
-    failures.tell()
+    failures.raise_all()
 
 
 def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:

@@ -120,7 +120,7 @@ def families(cfg: FamiliesConfig) -> None:
             table.add_section()
     show(table)
     report(classes=job.classes, channels=job.channels, networks=networks, failures=failures.messages)
-    failures.tell()
+    failures.raise_all()
 
 
 def _families() -> list[FamilyConfig]:

@@ -48,7 +48,7 @@ class StoreConfig(Common):
         partial_days: Age in days from which unfinished entries are removed too; null to keep them.
         superseded: Whether to remove entries too if a newer one with the same address, precision and dtype exists, of another
             training recipe.
-        temporary_hours: Age in hours from which temporary files are removed. Nothing tells which process they belong to.
+        temporary_hours: Age in hours from which temporary files are removed. Their process is not known.
     """
 
     action: str = DEFAULT_ACTION
@@ -117,7 +117,7 @@ _EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "gc": {
         "wee store gc": "show what would go",
         "wee store gc apply=true": "remove it",
-        "wee store gc partial_days=30 apply=true": "also unfinished entries that nobody has continued for 30 days",
+        "wee store gc partial_days=30 apply=true": "also unfinished entries that have not been continued for 30 days",
     },
     "share": {
         "wee store share": "show how much smaller the store would become",

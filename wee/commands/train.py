@@ -88,7 +88,7 @@ def train(cfg: TrainConfig) -> None:
         f"{len(done.names)} trained ({done.steps:,} steps), {done.there} were there already; in {cfg.paths.checkpoints}"
     )
     report(trained=done.names, already_there=done.there, steps=done.steps, failures=failures.messages)
-    failures.tell()
+    failures.raise_all()
 
 
 @dataclass

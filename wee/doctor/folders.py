@@ -154,7 +154,7 @@ def check_locks(surroundings: Surroundings) -> Iterator[Finding]:
     if alive:
         yield ok(f"at work now: {_some(alive)}")
     if not paths:
-        yield ok("nobody holds a lock")
+        yield ok("no lock is held")
 
 
 def _some(things: Sequence[object]) -> str:

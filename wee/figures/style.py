@@ -1,4 +1,4 @@
-"""The style of figures: readable in print at column width, with colours that colour-blind readers can tell apart."""
+"""The style of figures: readable in print at column width, with colours that colour-blind readers can distinguish."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class TrainingOrder(Sampler[int]):
         seed: seed of the permutations.
         steps: number of steps of the whole training.
         first: the step to begin at.
-        tell: whether to yield index + epoch * count instead of index, so that a data set can draw another augmentation in
+        with_epoch: whether to yield index + epoch * count instead of index, so that a data set can draw another augmentation in
             each epoch.
         rank, ranks: the index of this process, and the number of processes.
     """
@@ -37,12 +37,12 @@ class TrainingOrder(Sampler[int]):
         seed: int,
         steps: int,
         first: int = 0,
-        tell: bool = False,
+        with_epoch: bool = False,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
         self.count, self.batch_size, self.seed = count, min(batch_size, count), seed
-        self.steps, self.first, self.tell, self.rank, self.ranks = steps, first, tell, rank, ranks
+        self.steps, self.first, self.with_epoch, self.rank, self.ranks = steps, first, with_epoch, rank, ranks
 
     def __len__(self) -> int:
         return (self.steps - self.first) * len(range(self.rank, self.batch_size, self.ranks))
@@ -56,7 +56,7 @@ class TrainingOrder(Sampler[int]):
                 generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
                 known, order = epoch, torch.randperm(self.count, generator=generator)
             share = order[batch * self.batch_size : (batch + 1) * self.batch_size][self.rank :: self.ranks]
-            yield from (share + epoch * self.count if self.tell else share).tolist()
+            yield from (share + epoch * self.count if self.with_epoch else share).tolist()
 
 
 def training_loader(

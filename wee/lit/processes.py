@@ -87,7 +87,7 @@ class Processes:
             self._broadcast(work)
 
     def dismiss(self) -> None:
-        """Tell the other processes that there is no more work."""
+        """Let the other processes know that there is no more work."""
         self._broadcast(None)
 
     def assignments(self) -> Iterator[Any]:

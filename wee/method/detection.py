@@ -146,6 +146,8 @@ def _from_zero(numbers: Ints) -> Ints:
 
 def _check(positive: Floats, negative: Floats) -> None:
     if len(positive) == 0 or len(negative) == 0:
-        raise WeeError(f"two sets cannot be told apart when one is empty: {len(positive)} and {len(negative)} scores")
+        raise WeeError(
+            f"two sets cannot be distinguished when one is empty: {len(positive)} and {len(negative)} scores"
+        )
     if np.isnan(positive).any() or np.isnan(negative).any():
         raise WeeError("some scores are NaN; NaN cannot be ranked")

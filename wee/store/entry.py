@@ -195,7 +195,7 @@ class Entry:
             key, value = _distinguishing(fitting)
             raise WeeError(
                 f"{self.address} has {len(fitting)} costs {name}, measured under different conditions:\n{listed}\n"
-                f"Choose by conditions that tell them apart, for instance '+cost.conditions.{key}={value}'."
+                f"Choose by conditions in which they differ, for instance '+cost.conditions.{key}={value}'."
             )
         return fitting[0] if fitting else None
 

@@ -68,7 +68,7 @@ class Item:
         damage: what is damaged, as far as it shows without reading arrays; empty if nothing is.
         samples: for an unfinished entry, the number of samples that its pieces hold.
         lock: the lock of the entry.
-        locked: who holds the lock; empty if nobody does.
+        locked: the process that holds the lock; empty if none does.
     """
 
     place: Place
@@ -379,9 +379,9 @@ def _piece_samples(path: Path) -> int:
 
 
 def _holder(lock: Lock) -> str:
-    """Return who holds a lock, for messages; empty if nobody does."""
+    """Return which process holds a lock, for messages; empty if none does."""
     holder = lock.holder()
-    if holder == "nobody":
+    if holder == "no process":
         return ""
     return f"{holder}, which is dead" if lock.is_stale() else holder
 

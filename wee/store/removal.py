@@ -66,7 +66,7 @@ def removables(items: Iterable[Item]) -> list[Removable]:
 
 
 def remove(things: Sequence[Removable], done: Callable[[int], None]) -> tuple[list[Removable], list[Removable]]:
-    """Remove files and folders. A folder is renamed first, so that nobody sees half of it.
+    """Remove files and folders. A folder is renamed first, so that no process sees half of it.
 
     Args:
         things: what to remove.
@@ -131,7 +131,7 @@ def garbage(
         partial_days: the age in days from which unfinished entries are included; None for none.
         superseded: whether entries are included that a newer entry of the same address, precision and dtype, of another
             training recipe, replaces.
-        temporary_hours: the age in hours from which temporary files are included. Nothing tells whose they are.
+        temporary_hours: the age in hours from which temporary files are included. Their process is not known.
     """
     now = now_at(inventory.root) if inventory.root.is_dir() else 0.0
     found: list[Removable] = []
@@ -162,7 +162,7 @@ def garbage(
 
 
 def _aged(leftover: Leftover, why: str) -> Removable:
-    """Return a leftover that can be removed as long as nobody changes it."""
+    """Return a leftover that can be removed unless it has changed since it was listed."""
     changed = leftover.changed
     return Removable(leftover.path, why, leftover.size, leftover.lock, lambda where: measure(where)[1] == changed)
 

@@ -44,8 +44,8 @@ class Plan:
             other = measured_for.setdefault(metric.name, metric.operated_for or self.tasks[0])
             if other != metric.operated_for:
                 raise WeeError(
-                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, and could not be told "
-                    "apart by name: sweep these tasks one by one"
+                    f"{metric.name} would be measured for two tasks, {other} and {metric.operated_for}, under the same "
+                    "name: sweep these tasks one by one"
                 )
         if all(policy.by_task() for policy in map(POLICIES.find, self.policy.names)):
             for metric in self.certified:

@@ -116,7 +116,7 @@ def _walk(folder: Path, prefix: str) -> list[tuple[str, int]]:
         elif entry.name.lower().endswith(EXTENSIONS):
             try:
                 size = entry.stat().st_size
-            except OSError:  # a link to nowhere, told when the image is read
+            except OSError:  # a broken link, reported when the image is read
                 size = 0
             files.append((prefix + entry.name, size))
     return sorted(files)
