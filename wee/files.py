@@ -106,10 +106,18 @@ def temporary_path(path: Path) -> Path:
         named = LEFT_BEHIND.fullmatch(left.name)
         if named is None or named["name"] != path.name:
             continue
-        known = named["machine"] == MACHINE and named["process"] is not None
-        if not _alive(int(named["process"])) if known else _is_abandoned(left):
+        dead = is_dead(left)
+        if dead or (dead is None and _is_abandoned(left)):
             remove(left)
     return path.with_name(f".{path.name}.{MACHINE}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def is_dead(left: Path) -> bool | None:
+    """Return whether the process of a temporary file is dead; None if that is not known."""
+    named = LEFT_BEHIND.fullmatch(left.name)
+    if named is None or named["machine"] != MACHINE or named["process"] is None:
+        return None
+    return not _alive(int(named["process"]))
 
 
 def _is_abandoned(left: Path) -> bool:

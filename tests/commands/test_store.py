@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,32 @@ def test_rm_keeps_what_is_being_written(place: Path) -> None:
     ):
         run(place, "rm", "scale=s1", "member=0", "apply=true")
     assert folder.is_dir()
+
+
+def test_what_a_killed_rm_has_not_removed_is_listed_by_gc(
+    place: Path, wee: Wee, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    killed = (
+        "import os, signal, sys, wee.files\n"
+        "wee.files.remove = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sys.argv[0] = 'wee'\nfrom wee.cli import main\nmain()\n"
+    )
+    folder = entry_folder(store_of(place), "toy/made/s1/0/val")
+    before = sorted(folder.parent.iterdir())
+    wee("store", "rm", "toy/made/s1/0/val", "apply=true", cwd=place, code=-signal.SIGKILL, script=killed)
+    assert not folder.exists()
+    (left,) = (path for path in set(folder.parent.iterdir()) - set(before) if path.name.endswith(".tmp"))
+    assert len(list((left / "removed").iterdir())) == 5
+    run(place, "gc")
+    assert f"toy/made/s1/0/{left.name} (" in caplog.text
+    assert "2 leftovers" in caplog.text  # and the lock
+    run(place, "gc", "apply=true")
+    before.remove(folder)
+    assert sorted(folder.parent.iterdir()) == before
+    assert "there is nothing to remove" not in caplog.text
+    run(place, "gc")
+    assert "there is nothing to remove" in caplog.text
 
 
 def test_gc_shows_first_and_removes_when_told(place: Path, caplog: pytest.LogCaptureFixture) -> None:

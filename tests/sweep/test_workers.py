@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -205,9 +206,9 @@ def test_a_killed_process_is_reported(store: LogitStore, plugin: str) -> None:
     assert _until(lambda: not multiprocessing.active_children())
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGUSR2, signal.SIGKILL])
 def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: signal.Signals) -> None:
-    """After Ctrl-C, which the terminal sends to all of them, and if the first one is killed, once their unit is done."""
+    """After signals that reach all of them, and if the first one is killed; then once their unit is done."""
     fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60)
     source = tmp_path / f"{plugin}.py"
     source.write_text(
@@ -219,16 +220,84 @@ def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: sign
         cwd=tmp_path, env=_environment(tmp_path), stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     waiting = _until(lambda: found if len(found := list(tmp_path.glob("waiting-*"))) == 2 else None)
-    if how == signal.SIGINT:
-        os.killpg(process.pid, how)
-    else:
+    if how == signal.SIGKILL:
         process.kill()
+    else:
+        os.killpg(process.pid, how)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == (130 if how == signal.SIGINT else -how)
     assert "Traceback" not in errors
     if how == signal.SIGINT:
         assert errors.count("wee sweep: interrupted") == 1
     assert _until(lambda: not any(_runs(int(path.name.partition("-")[2])) for path in waiting))
+
+
+def test_a_job_that_is_requeued_ends_all_processes(plugin: str, tmp_path: Path) -> None:
+    """A scheduler sends SIGUSR2 to all processes of a job; the first one answers, and leaves with its exit code."""
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60)
+    job = (
+        "import signal, sys\nfrom wee.cli import main\nfrom wee.interruption import Leaving, answer_with\n"
+        "def leave():\n    raise Leaving(7)\n"
+        "answer_with({signal.SIGUSR2: leave, signal.SIGTERM: lambda: None})\n"
+        "try:\n    main()\nexcept Leaving as leaving:\n    sys.exit(leaving.code)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", job, "sweep", *STORED, f"task.metrics=[{plugin}:Waits]", "runtime.processes=2"],
+        cwd=tmp_path, env=_environment(tmp_path), stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    waiting = _until(lambda: found if len(found := list(tmp_path.glob("waiting-*"))) == 2 else None)
+    os.killpg(process.pid, signal.SIGUSR2)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 7
+    assert "Traceback" not in errors
+    assert _until(lambda: not any(_runs(int(path.name.partition("-")[2])) for path in waiting))
+
+
+class Numbers:
+    """Work whose results are the first settings of the units."""
+
+    def compute(self, unit: workers.Unit, done: Any) -> int:
+        return unit.start
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[signal.Signals], None]]:
+    """Sends a signal to each new process before it has begun; this process has handlers for all signals."""
+    serve = workers._serve
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def send(number: signal.Signals) -> None:
+        def serve_after_signal(*arguments: Any) -> None:
+            os.kill(os.getpid(), number)
+            serve(*arguments)
+
+        monkeypatch.setattr(workers, "_serve", serve_after_signal)
+
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, lambda number, frame: None)
+    yield send
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+UNITS = [workers.Unit(0, start, start + 1, 1) for start in range(6)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR2])
+def test_signals_to_a_process_that_has_just_been_started_are_left_to_the_first(
+    early: Callable[[signal.Signals], None], number: signal.Signals
+) -> None:
+    early(number)
+    assert list(workers.compute_units(Numbers(), UNITS, processes=2)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_process_that_has_just_been_started_can_be_ended(early: Callable[[signal.Signals], None]) -> None:
+    """Although the first process, a job of a scheduler, does not end at SIGTERM."""
+    early(signal.SIGTERM)
+    with pytest.raises(WeeError, match="was ended by SIGTERM"):
+        list(workers.compute_units(Numbers(), UNITS, processes=2))
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set(), "the first process receives signals again"
 
 
 def _environment(plugins: Path) -> dict[str, str]:

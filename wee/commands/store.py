@@ -48,7 +48,8 @@ class StoreConfig(Common):
         partial_days: Age in days from which unfinished entries are removed too; null to keep them.
         superseded: Whether to remove entries too if a newer one with the same address, precision and dtype exists, of another
             training recipe.
-        temporary_hours: Age in hours from which temporary files are removed. Their process is not known.
+        temporary_hours: Age in hours from which temporary files are removed. Those of processes that are known to be dead are
+            removed at any age.
     """
 
     action: str = DEFAULT_ACTION

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wee.dates import instant
-from wee.files import Lock, each_acquired, staged, temporary_path
+from wee.files import Lock, each_acquired, is_dead, staged, temporary_path
 from wee.store.entry import MANIFEST
 from wee.store.inventory import (
     LOCK,
@@ -131,14 +131,16 @@ def garbage(
         partial_days: the age in days from which unfinished entries are included; None for none.
         superseded: whether entries are included that a newer entry of the same address, precision and dtype, of another
             training recipe, replaces.
-        temporary_hours: the age in hours from which temporary files are included. Their process is not known.
+        temporary_hours: the age in hours from which temporary files are included; those of dead processes always are.
     """
     now = now_at(inventory.root) if inventory.root.is_dir() else 0.0
     found: list[Removable] = []
     for leftover in inventory.leftovers:
         if leftover.kind == SET_ASIDE:
             found.append(Removable(leftover.path, leftover.kind, leftover.size))
-        elif leftover.kind == TEMPORARY and now - leftover.changed >= temporary_hours * HOUR:
+        elif leftover.kind == TEMPORARY and (
+            is_dead(leftover.path) or now - leftover.changed >= temporary_hours * HOUR
+        ):
             found.append(_aged(leftover, leftover.kind))
         elif leftover.kind == LOCK and leftover.lock is not None:
             if leftover.lock.is_stale():

@@ -155,9 +155,10 @@ class _Team(Generic[R]):
             ours, theirs = context.Pipe()
             inherited = [*(worker.connection for worker in self._workers), ours] if START == "fork" else []
             process = context.Process(target=_serve, args=(theirs, inherited, source, share), daemon=True)
-            process.start()
-            theirs.close()  # so that the end of the process is noticed
-            self._workers.append(_Worker(process, ours))
+            with _signals_held():
+                process.start()
+                theirs.close()  # so that the end of the process is noticed
+                self._workers.append(_Worker(process, ours))
 
     def compute(self, done: Callable[[int], None], meanwhile: Callable[[], None]) -> Iterator[R]:
         """Hand out all units, and yield their results in order."""
@@ -255,6 +256,24 @@ class _Records(logging.Handler):
         self.kept.append(record)
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""The signals for which a new process replaces the handlers that it has from the first one."""
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Return a context in which signals wait: here until its end, in a process that is started inside until `_serve` is ready.
+
+    A signal could otherwise reach a new process while it still has the handlers of the first one, which would end it with a
+    traceback at SIGINT, and keep it alive at SIGTERM.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, inherited: Sequence[Connection], source: Any, share: int) -> None:
     """Compute units until the first process is gone or ends this one.
 
@@ -268,6 +287,7 @@ def _serve(connection: Connection, inherited: Sequence[Connection], source: Any,
     for number in (signal.SIGUSR1, signal.SIGUSR2):  # a scheduler announces a job's end by them; the first one answers
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     for end in inherited:
         end.close()
     gc.freeze()  # the collector does not touch, and so copy, what was inherited
