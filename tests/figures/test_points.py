@@ -71,6 +71,20 @@ def test_ood_panels_have_adjusted_windows(table: pd.DataFrame) -> None:
         points(table, FigureConfig("f", panels=["auroc"], ood="near"))
 
 
+def test_a_figure_shows_one_share_of_ood_data(table: pd.DataFrame) -> None:
+    other = table[table.ood.notna()].assign(ood_share=0.1, value=lambda rows: rows.value / 2)
+    both = pd.concat([table, other], ignore_index=True)
+    settings = {"panels": ["risk@50"], "ood": "all"}
+    half, tenth = (
+        points(both, FigureConfig("f", **settings)),
+        points(both, FigureConfig("f", ood_share=0.1, **settings)),
+    )  # type: ignore[arg-type]
+    assert half.value.equals(points(table, FigureConfig("f", **settings)).value)  # type: ignore[arg-type]
+    assert tenth.value.tolist() == pytest.approx((half.value / 2).tolist())
+    with pytest.raises(WeeError, match="no share of OOD data in these sweeps '0.3'"):
+        points(both, FigureConfig("f", ood_share=0.3, **settings))  # type: ignore[arg-type]
+
+
 def test_a_tradeoff_runs_through_the_parameters(table: pd.DataFrame) -> None:
     config = FigureConfig(
         "f", kind="tradeoff", panels=["accuracy", "cov@20"], policies=["single", "ensemble", "threshold", "window"]

@@ -14,6 +14,7 @@ from wee.commands import find_command
 from wee.commands.sweep import SweepConfig
 from wee.errors import WeeError
 from wee.method import POLICIES, SCORES
+from wee.sweep.config import check_shares
 
 
 def sweep(*overrides: str) -> SweepConfig:
@@ -79,3 +80,14 @@ def test_a_choice_and_the_same_key_are_one_configuration() -> None:
 def test_a_mapping_is_no_list_of_names() -> None:
     with pytest.raises(WeeError, match="there is no policy"):
         sweep("policy.names={window: 1}")
+
+
+def test_shares_of_ood_data() -> None:
+    assert check_shares(0.1) == [0.1]
+    assert check_shares([0.25, 0.5]) == [0.25, 0.5]
+    for wrong in (0, 1, 1.5, "half", True, [0.5, 0]):
+        with pytest.raises(WeeError, match="greater than 0 and less than 1"):
+            check_shares(wrong)
+    for wrong in ([], [0.5, 0.5]):
+        with pytest.raises(WeeError, match="different shares"):
+            check_shares(wrong)

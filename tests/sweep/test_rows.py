@@ -65,16 +65,16 @@ def test_files_keep_the_order_of_their_columns() -> None:
     """Readers of earlier tables find every column where it was."""
     settings = "scale exits size width fraction parameters"
     assert " ".join(KEYS).startswith(
-        "dataset family scale members exits size policy width fraction parameters score task ood"
+        "dataset family scale members exits size policy width fraction parameters score task ood ood_share"
     )
     assert " ".join(FRONT) == f"dataset family cost metric eval_score score policy task {settings}"
     assert " ".join(DIFFERENCES).startswith(
-        f"dataset family split ood cost metric eval_score policy {settings} score task adjusted versus macs price "
+        f"dataset family split ood ood_share cost metric eval_score policy {settings} score task adjusted versus macs price "
         "baseline_macs baseline_price"
     )
     assert EQUAL_QUALITY[: len(PANEL) + len(SETTING)] == [*PANEL, *SETTING]
     assert " ".join(AVERAGED).startswith(
-        "dataset family scale exits size policy width fraction parameters score task ood adjusted split cost metric"
+        "dataset family scale exits size policy width fraction parameters score task ood ood_share adjusted split cost metric"
     )
     assert {"macs", "price"} < set(AVERAGED)
 
@@ -82,7 +82,7 @@ def test_files_keep_the_order_of_their_columns() -> None:
 def test_every_key_is_in_one_part() -> None:
     assert sorted([*PANEL, *SETTING, "members"]) == sorted(KEYS)
     assert set(POINT) == {*PANEL, *SETTING}
-    assert set(KEYS) - set(TEXT) == {"size", "width", "fraction", "adjusted"}
+    assert set(KEYS) - set(TEXT) == {"size", "width", "fraction", "ood_share", "adjusted"}
 
 
 @pytest.mark.parametrize("missing", ["metric", "members"])

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from tests.helpers.stores import fill_store
-from tests.helpers.sweeps import plan, pool
+from tests.helpers.sweeps import SPLITS, plan, pool
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import Metric, RankedOutcome, Stages, Task, Window, summarise
 from wee.store import Address
-from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BootstrapConfig, PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
 from wee.sweep.pool import read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
@@ -336,3 +336,45 @@ def test_the_summary_shows_each_scale(table: pd.DataFrame) -> None:
 
 def test_si() -> None:
     assert [si(x) for x in (12.0, 66_256, 3_123_264, 1.021e9)] == ["12", "66.3 k", "3.12 M", "1.02 G"]
+
+
+def test_streams_with_several_shares_of_ood_data(tmp_path: Path) -> None:
+    """Each share has rows of its own; those of one half are the rows of a sweep without shares."""
+    networks = pool(fill_store(tmp_path, ood=True), "s1", splits=SPLITS)
+    metrics = TaskConfig(["risk@50"], ["fpr@90", "aurc"])
+    parts = {"ood": ["far"], "task": metrics, "bootstrap": BootstrapConfig(10)}
+    default = compute(networks, plan(**parts))
+    several = compute(networks, plan(**parts, ood_share=[0.1, 0.5]))
+    table, other = several.table(), default.table()
+    half = table[table.ood_share.isna() | (table.ood_share == 0.5)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(half, other, check_exact=True)
+    tenth = table[table.ood_share == 0.1]
+    assert len(tenth) == len(other[other.ood.notna()])
+    np.testing.assert_allclose(tenth.price, 0.9 * tenth.price_id + 0.1 * tenth.price_ood, rtol=1e-12)
+    window = tenth[(tenth.policy == "window") & tenth.adjusted & (tenth.width == 0.2)]
+    moved = half[(half.policy == "window") & half.adjusted.astype(bool) & (half.width == 0.2)]
+    assert not np.isclose(window.low, moved.low).any()
+    keys = ["members", "policy", "width", "fraction", "task", "metric", "eval_score"]
+    both = tenth[~tenth.adjusted].merge(half[half.ood.notna() & ~half.adjusted.astype(bool)], on=keys)
+    fpr, risk = both[both.metric == "fpr@90"], both[both.metric == "risk@50"]
+    assert (fpr.value_x == fpr.value_y).all()
+    assert (risk.value_x < risk.value_y).any()
+    streams = [set(rule.adjusted) for rule in several.rules if rule.setting["policy"] == "window"]
+    assert streams
+    assert all(names == {"far", "far@0.1"} for names in streams)
+    shown = summary(table, [Metric.parse("risk@50")])
+    assert "OOD" not in str(shown.title)
+    assert "a share of OOD data of 0.1" in str(shown.caption)
+    assert "0.1 of the stream OOD" in str(summary(table[table.ood_share != 0.5], [Metric.parse("risk@50")]).title)
+    with pytest.raises(WeeError, match="ood is empty"):
+        plan(ood_share=[0.1])
+
+
+def test_tables_without_shares_are_of_streams_that_are_half_ood(tmp_path: Path) -> None:
+    networks = pool(fill_store(tmp_path, ood=True), "s1", splits=SPLITS)
+    table = compute(networks, plan(ood=["far"], task=TaskConfig(["risk@50"], ["aurc"]))).table()
+    table.drop(columns="ood_share").to_csv(tmp_path / "old.csv", index=False)
+    table.to_csv(tmp_path / "new.csv", index=False)
+    old, new = read_table(tmp_path / "old.csv"), read_table(tmp_path / "new.csv")
+    assert old.ood_share.equals(new.ood_share)
+    assert set(new.ood_share.dropna()) == {0.5}

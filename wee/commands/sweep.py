@@ -27,6 +27,7 @@ from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.data.splits import TEST
 from wee.errors import WeeError, unknown
 from wee.members.config import EnsembleConfig
+from wee.method.curves import OOD_SHARE
 from wee.method.metrics import TASKS, metric_help, task_help
 from wee.method.policies import POLICIES, Role
 from wee.method.scores import SCORES
@@ -41,6 +42,7 @@ from wee.sweep.config import (
     TaskConfig,
     ValidationStudyConfig,
     WindowConfig,
+    check_shares,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class SweepConfig(Common):
     Attributes:
         name: the name of the sweep, by which `wee figure` finds it.
         dataset, ood, shift, family, scale: the data sets, and the networks whose logits are used.
+        ood_share: the share of OOD data in the stream of ID and OOD samples, in (0, 1), or a list of shares: it weighs the two
+            sets in the risk, in average costs, and in windows that are adjusted to the stream.
         ensemble: the members, the sizes and orders of cascades, mixes of scales, and exits.
         policy, window, score, task: the policies and their settings, and the metrics.
         cost: the cost by which cascades are priced.
@@ -82,6 +86,7 @@ class SweepConfig(Common):
     dataset: Checked[LabelledConfig] = written(None)
     ood: Checked[dict[str, DatasetConfig]] = written({})
     shift: Checked[dict[str, DatasetConfig]] = written({})
+    ood_share: Checked[list[float]] = written(OOD_SHARE)
     family: FamilyConfig = MISSING
     ensemble: EnsembleConfig = MISSING
     policy: PolicyConfig = MISSING
@@ -103,6 +108,7 @@ class SweepConfig(Common):
         self.dataset = labelled(self.dataset)
         self.ood = ood_sets(self.ood, self.dataset)
         self.shift = shifted_sets(self.shift, self.dataset)
+        self.ood_share = check_shares(self.ood_share)
         if not self.family.stored:
             _choose_scales(self, self.family)
         self.pick = [] if self.pick is None else [str(beginning) for beginning in as_list(self.pick)]
@@ -191,7 +197,9 @@ def sweep(cfg: SweepConfig) -> None:
     job = resolve(cfg)
     parts = (cfg.ensemble, cfg.policy, cfg.window, cfg.score, cfg.task, cfg.bootstrap)
     oods, shifts = list(job.ood), list(job.shift)
-    plan = Plan(*parts, ood=oods, shift=shifts, guarantee=cfg.guarantee)  # bad names fail before any reading
+    plan = Plan(
+        *parts, ood=oods, shift=shifts, guarantee=cfg.guarantee, ood_share=cfg.ood_share
+    )  # fails before reading
     reference = None
     if cfg.fronts.reference is not None:
         reference = read_reference(cfg.fronts.reference, Path(cfg.paths.sweeps), cfg.cost.measure)
@@ -448,11 +456,13 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
     cost = {**asdict(cfg.cost), **source_conditions(cfg.cost.measure), "values": values}
     rounding = {} if cfg.rounding is None else {"rounding": cfg.rounding}
     limits = {} if reference is None else {"reference": reference.to_csv(index=False)}
+    shares = {} if cfg.ood_share == [OOD_SHARE] else {"ood_share": cfg.ood_share}
     validation = {"validation_study": asdict(cfg.validation)} if cfg.validation.sizes else {}
     return {
         **settings,
         **rounding,
         **limits,
+        **shares,
         **validation,
         **plugins,
         "scoring": SCORING,

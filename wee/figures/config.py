@@ -11,12 +11,15 @@ from omegaconf import MISSING
 from wee.app.fields import Checked, as_list, written
 from wee.errors import WeeError, unknown
 from wee.figures.kinds import FIGURE_KINDS, FigureKind
+from wee.method.curves import OOD_SHARE
 from wee.method.policies import BASELINES, POLICIES, Width, Window
 from wee.method.scores import DEFAULT_SCORE
 
 FORMATS = ("pdf", "png", "svg")
 
-SELECTIVE_FIELDS = ("split", "ood", "adjusted", "scale", "reference", "times", "latency_batch", "throughput_batch")
+SELECTIVE_FIELDS = (
+    "split", "ood", "ood_share", "adjusted", "scale", "reference", "times", "latency_batch", "throughput_batch",
+)  # fmt: skip
 """Fields that only some kinds of figures use; see `FigureKind.fields`. For other kinds they must keep their defaults."""
 
 LIST_FIELDS = ("width", "size")
@@ -33,6 +36,7 @@ class FigureConfig:
         panels: Metrics, with one panel each; for a study of the validation set's size, tasks, with four panels each.
         split: Split on which the values were measured: "test", or "shift-NAME" for a shifted test set.
         ood: OOD sets, with one panel each: null for ID data alone, a name, a list of names, or "all" in the tables.
+        ood_share: The share of OOD data in the stream, for tables with several shares.
         policies: The policies that are drawn. A figure of hypervolumes can also show "single+ensemble", the joint front of
             the two.
         adjusted: Whether to draw the windows adjusted to the unlabelled stream as well, dotted.
@@ -61,6 +65,7 @@ class FigureConfig:
     panels: Checked[list[str]] = MISSING
     split: str = "test"
     ood: Checked[str | list[str] | None] = written(None)
+    ood_share: float = OOD_SHARE
     policies: Checked[list[str]] = written([*BASELINES, Window.name])
     adjusted: bool = False
     score: str = DEFAULT_SCORE

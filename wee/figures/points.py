@@ -52,6 +52,9 @@ def panels(table: pd.DataFrame, config: FigureConfig) -> list[Panel]:
             raise unknown("OOD set in these sweeps", name, existing)
     if not wanted:
         raise WeeError("these sweeps have no OOD set; sweep with one, for instance ood=[photos]")
+    shares = sorted(table.ood_share.dropna().unique())
+    if config.ood_share not in shares:
+        raise unknown("share of OOD data in these sweeps", config.ood_share, [f"{share:g}" for share in shares])
     return [Panel(metric, ood) for ood in wanted for metric in metrics]
 
 
@@ -97,6 +100,7 @@ def line_points(
     parts = []
     for panel in panels(table, config):
         rows = of_split[(of_split.metric == panel.metric.name) & _same(of_split.ood, panel.ood)]
+        rows = rows if panel.ood is None else rows[rows.ood_share == config.ood_share]
         if panel.metric.ranks:
             rows = rows[rows.eval_score == config.score]
         parts += [part.assign(panel=panel.name) for part in lines(rows, panel, config)]
@@ -273,6 +277,9 @@ def _with_bars(points: pd.DataFrame, averages: pd.DataFrame | None) -> pd.DataFr
         points = points.assign(**dict.fromkeys(interval, np.nan))
     else:
         candidates = _keyed(averages.dropna(subset=["lower", "upper"]))[[*POINT, "count", "value", *interval]]
+        points = points.astype(
+            dict.fromkeys(POINT, object)
+        )  # grouping has made numbers of columns without a missing value
         means = points[[*POINT, "count", "value"]].drop_duplicates()
         matched = means.merge(candidates, on=[*POINT, "count"], suffixes=("", "_averaged"))
         matched = matched[np.isclose(matched.value, matched.value_averaged, rtol=1e-6)].drop_duplicates(POINT)

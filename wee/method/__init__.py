@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from wee.method.bootstrap import bootstrap
 from wee.method.cascades import Outcome, Stages
-from wee.method.curves import CONVENTIONS, Convention, Mixture, RiskCoverage
+from wee.method.curves import CONVENTIONS, OOD_SHARE, Convention, Mixture, RiskCoverage
 from wee.method.detection import aupr, auroc, fpr_at
 from wee.method.intervals import interval
 from wee.method.metrics import METRICS, Metric, RankedOutcome, Task
@@ -67,6 +67,7 @@ __all__ = [
     "CONVENTIONS",
     "METRICS",
     "NO_LABEL",
+    "OOD_SHARE",
     "POLICIES",
     "SCORES",
     "Convention",

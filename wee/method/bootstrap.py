@@ -168,7 +168,8 @@ def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[I
             if places:
                 scales = np.array([[metrics[place].kind.scale] for place in places])
                 chosen = [readings[place] for place in places]
-                parts.append((places, _read(ranked, chosen, scales, groups, blocks=places is not split)))
+                blocks = places is not split
+                parts.append((places, _read(ranked, chosen, scales, groups, blocks, ranking.ood_share)))
     return parts
 
 
@@ -182,7 +183,14 @@ def _one_by_one(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Seque
             # A resample of sorted samples is sorted, so that no sorting is necessary here.
             id_times, ood_times = times if len(times) > 1 else (times[0], None)
             resampled = RankedOutcome(
-                ranking.outcome, ranking.score, ranking.ood, ranking.convention, id_times, ood_times, ranking.thresholds
+                ranking.outcome,
+                ranking.score,
+                ranking.ood,
+                ranking.convention,
+                id_times,
+                ood_times,
+                ranking.thresholds,
+                ranking.ood_share,
             )
             for m, metric in enumerate(metrics):
                 values[m, lane] = (
@@ -218,7 +226,14 @@ def _means(terms: Sequence[Terms], scales: Floats, id_groups: Ints) -> Part:
     return part
 
 
-def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: Sequence[Ints], blocks: bool) -> Part:
+def _read(
+    ranked: Ranking,
+    readings: Sequence[Reading],
+    scales: Floats,
+    groups: Sequence[Ints],
+    blocks: bool,
+    ood_share: float,
+) -> Part:
     """Return a function that computes metrics of a ranking with compiled code.
 
     Args:
@@ -227,6 +242,7 @@ def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: 
         scales: factors of the metrics [readings, 1].
         groups: the groups of the ID samples and, if any, of the OOD samples.
         blocks: whether equal scores form a block; otherwise each row is a block.
+        ood_share: the share of OOD data in the mixture.
     """
     ends = ranked.ends if blocks else counts(len(ranked))[1:]
     lengths = np.diff(ends, prepend=0)
@@ -247,7 +263,8 @@ def _read(ranked: Ranking, readings: Sequence[Reading], scales: Floats, groups: 
         most = 0
         if Kind.AURC_PAPER in kinds and len(groups) == 1:
             most = len(groups[0]) if sizes.min() == sizes.max() else int(kernels.weigh(id_counts, sizes).max())
-        values = kernels.read(rows, id_counts, ood_counts, kinds, parameters, harmonic_tables(most), NOISY_START)
+        tables = harmonic_tables(most)
+        values = kernels.read(rows, id_counts, ood_counts, kinds, parameters, tables, NOISY_START, ood_share)
         return np.asarray(scales * values[:, :width])
 
     return part

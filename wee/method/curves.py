@@ -2,7 +2,7 @@
 
 Samples are sorted by descending confidence, and the first ones are accepted. Coverage is the share of accepted samples,
 and risk is the share of errors among them (0 if no sample is accepted). With OOD data in the stream (SCOD), ID and OOD
-data have a weight of one half each, and an accepted OOD sample counts as an error.
+data have a weight of one half each unless another share is given, and an accepted OOD sample counts as an error.
 
 There are two conventions. `paper` has a point after every sample and uses the point *nearest* to the requested risk or
 coverage. It reproduces published numbers, may exceed a requested risk, and depends on the order of samples with equal
@@ -28,6 +28,9 @@ from wee.method.rankings import Ranking
 
 Convention = Literal["paper", "strict"]
 CONVENTIONS: tuple[Convention, ...] = ("paper", "strict")
+
+OOD_SHARE = 0.5
+"""The share of OOD data in a stream unless another one is given: that of the paper."""
 
 NOISY_START = 500
 """In the paper's convention, Cov@r ignores the points before this number, or before N / 2, because their risk is noise."""
@@ -161,34 +164,45 @@ class RiskCoverage:
 
 @dataclass(frozen=True)
 class Mixture:
-    """The curve of a stream that is half ID and half OOD: each set has a weight of one half, whatever its size.
+    """The curve of a stream of ID and OOD samples, in which each set has a given weight, whatever its size.
 
     Attributes:
         sort: function that returns the samples of both sets by descending confidence, and whether each is an OOD sample [N].
             It is called only if a value needs it.
         id_curve: the curve of the ID samples alone, which determines the threshold of Risk@c.
         ood_scores: confidences of the OOD samples, in any order.
+        ood_share: the share p of OOD data in the stream, in (0, 1). Each ID sample has the weight (1 - p) / n, and each OOD
+            sample p / m, for n ID and m OOD samples.
     """
 
     sort: Callable[[], tuple[Ranking, Bools]]
     id_curve: RiskCoverage
     ood_scores: Floats
+    ood_share: float = OOD_SHARE
 
     @classmethod
-    def of(cls, id_curve: RiskCoverage, id_scores: Floats, id_correct: Bools, ood_scores: Floats) -> Mixture:
+    def of(
+        cls,
+        id_curve: RiskCoverage,
+        id_scores: Floats,
+        id_correct: Bools,
+        ood_scores: Floats,
+        ood_share: float = OOD_SHARE,
+    ) -> Mixture:
         """Return the mixture of ID samples with a given curve and OOD samples.
 
         Raises:
-            WeeError: there are no OOD samples, or a score is NaN.
+            WeeError: there are no OOD samples, a score is NaN, or the share is not in (0, 1).
         """
         scores = np.concatenate([id_scores, ood_scores])
         wrong = np.concatenate([~id_correct, np.ones(len(ood_scores), dtype=np.bool_)])
         ranked = Ranking.of(scores, wrong)
-        return cls(lambda: (ranked, ranked.samples >= len(id_scores)), id_curve, ood_scores)
+        return cls(lambda: (ranked, ranked.samples >= len(id_scores)), id_curve, ood_scores, ood_share)
 
     def __post_init__(self) -> None:
         if len(self.ood_scores) == 0:
             raise WeeError("a mixture needs OOD samples; there are none")
+        check_share(self.ood_share)
 
     @cached_property
     def _curve(self) -> tuple[Floats, Floats]:
@@ -201,9 +215,9 @@ class Mixture:
 
     def _weights(self, ids: Any, errors: Any, oods: Any) -> tuple[Any, Any]:
         """Return the accepted weight and the weight of errors for numbers of accepted ID samples, ID errors and OOD samples."""
-        ood_weight = oods * (1 / (2 * len(self.ood_scores)))
-        id_share = 1 / (2 * len(self.id_curve))
-        return ids * id_share + ood_weight, errors * id_share + ood_weight
+        ood_weight = oods * (self.ood_share / len(self.ood_scores))
+        id_weight = (1 - self.ood_share) / len(self.id_curve)
+        return ids * id_weight + ood_weight, errors * id_weight + ood_weight
 
     @cached_property
     def aurc(self) -> float:
@@ -231,6 +245,19 @@ class Mixture:
         errors = np.count_nonzero(self.id_curve.ranked.wrong[:ids])
         weight, cost = self._weights(ids, errors, oods)
         return cost / weight if weight else 0.0
+
+
+def check_share(ood_share: float) -> None:
+    """Check a share of OOD data in a stream.
+
+    Raises:
+        WeeError: it is not between 0 and 1.
+    """
+    if not 0 < ood_share < 1:
+        raise WeeError(
+            f"a share of OOD data of {ood_share:g}: it must be greater than 0 and less than 1, as a stream has both ID and OOD "
+            "samples"
+        )
 
 
 def _points(ranked: Ranking, convention: Convention) -> Ints:

@@ -116,12 +116,14 @@ class Walk(NamedTuple):
         id_counts: how often each ID group was drawn [groups, LANES].
         ood_counts: how often each OOD group was drawn [groups, LANES]; no groups if there are no OOD samples.
         states: numbers of ID samples, of errors among them, and of OOD samples above a row [rows, 3, LANES].
+        ood_share: the share of OOD data in the mixture, in (0, 1).
     """
 
     rows: Rows
     id_counts: Counts
     ood_counts: Counts
     states: Int32s
+    ood_share: float
 
 
 _KERNELS: list[str] = []
@@ -350,7 +352,7 @@ def _risk_of(walk: Walk, position: int, lane: int) -> float:
     ids, errors, oods = _state(walk, position, lane)
     if len(walk.ood_counts) == 0:
         return float(errors / ids if ids else 0.0)
-    id_weight, ood_weight = 1 / (2 * walk.states[-1, 0, lane]), 1 / (2 * walk.states[-1, 2, lane])
+    id_weight, ood_weight = (1 - walk.ood_share) / walk.states[-1, 0, lane], walk.ood_share / walk.states[-1, 2, lane]
     weight = ids * id_weight + oods * ood_weight
     return float((errors * id_weight + oods * ood_weight) / weight if weight else 0.0)
 
@@ -418,8 +420,9 @@ def _at_threshold(walk: Walk, kind: int, position: int, lane: int) -> float:
         return false_positives
     if len(walk.ood_counts) == 0:
         return float(errors / ids if ids else 0.0)
-    weight = coverage + false_positives
-    return float((errors / walk.states[-1, 0, lane] + false_positives) / weight if weight else 0.0)
+    id_errors, ood_weight = errors / walk.states[-1, 0, lane], walk.ood_share * false_positives
+    weight = (1 - walk.ood_share) * coverage + ood_weight
+    return float(((1 - walk.ood_share) * id_errors + ood_weight) / weight if weight else 0.0)
 
 
 @_kernel
@@ -517,6 +520,7 @@ def read(
     parameters: Floats,
     tables: Floats,
     noisy_start: int,
+    ood_share: float,
 ) -> Floats:
     """Compute values of a ranking on every resample.
 
@@ -528,17 +532,18 @@ def read(
         parameters: the parameter of each value [kinds]; for kinds at a threshold, the number of rows with at least that score.
         tables: `harmonic_tables` for at least the number of ID samples.
         noisy_start: `wee.method.curves.NOISY_START`.
+        ood_share: the share of OOD data in the mixture, in (0, 1); it has no meaning without OOD samples.
 
     Returns:
         The values [kinds, LANES].
     """
     mixed = len(ood_counts) > 0
     states, sums = _walk(rows, id_counts, ood_counts, kinds, tables[1])
-    walk, totals = Walk(rows, id_counts, ood_counts, states), states[-1]
+    walk, totals = Walk(rows, id_counts, ood_counts, states, ood_share), states[-1]
     weight = np.zeros(LANES)  # weight of an OOD sample relative to an ID sample
     if mixed:
         for lane in range(LANES):
-            weight[lane] = totals[0, lane] / totals[2, lane]
+            weight[lane] = ood_share / (1 - ood_share) * (totals[0, lane] / totals[2, lane])
     values, areas = np.empty((len(kinds), LANES)), weight
     for k in range(len(kinds)):
         kind, at = kinds[k], parameters[k]

@@ -363,6 +363,23 @@ class ValidationStudyConfig:
         return 1 + len(self.sizes) * self.draws
 
 
+def check_shares(ood_share: Any) -> list[float]:
+    """Return the shares of OOD data in a stream, given as one share or a list.
+
+    Raises:
+        WeeError: a share is not a number in (0, 1) or is named twice, or there is none.
+    """
+    shares = as_list(ood_share)
+    for share in shares:
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise WeeError(
+                f"ood_share has {share!r}: it is the share of OOD data in the stream, a number greater than 0 and less than 1"
+            )
+    if not shares or len(set(shares)) < len(shares):
+        raise WeeError(f"ood_share is {shares}: give one share, or a list of different shares, such as [0.1,0.5]")
+    return [float(share) for share in shares]
+
+
 def _score(name: Any, decides: bool = False) -> str:
     """Return the name of a score after checking that it exists and, if it decides exits, needs a single network only."""
     if decides and SCORES.find(name).several:

@@ -23,7 +23,8 @@ RESAMPLE = 0.25
 
 def sweep_seconds(pool: Pool, plan: Plan) -> float:
     """Return about how long the settings of a pool take in one process, in seconds."""
-    per_point = sum(SPLIT + SAMPLE * len(pool.samples[split].labels) for split in plan.splits)
+    times = {split: 1 if split in plan.labelled else len(plan.ood_share) for split in plan.splits}
+    per_point = sum(times[split] * (SPLIT + SAMPLE * len(pool.samples[split].labels)) for split in plan.splits)
     return plan.points(pool) * per_point * (1 + RESAMPLE * plan.bootstrap.resamples)
 
 

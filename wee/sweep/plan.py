@@ -9,7 +9,7 @@ from typing import cast
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
-from wee.method import POLICIES, Convention, Metric, Task
+from wee.method import OOD_SHARE, POLICIES, Convention, Metric, Task
 from wee.method.policies import Role
 from wee.sweep.config import BootstrapConfig, CertifiedConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Pool
@@ -20,10 +20,11 @@ from wee.sweep.settings import Lineup, Setting, all_lineups, settings
 class Plan:
     """What a sweep computes: the configs of its parts, and the names of its OOD and shifted sets.
 
-    `guarantee` is about certified metrics; without any, no number depends on it.
+    `guarantee` is about certified metrics; without any, no number depends on it. `ood_share` has the shares of OOD data in the
+    streams that are evaluated with each OOD set.
 
     Raises:
-        WeeError: a task or metric does not exist, or one needs OOD data and there is none.
+        WeeError: a task or metric does not exist, or a metric or a share needs OOD data and there is none.
     """
 
     ensemble: EnsembleConfig
@@ -35,6 +36,7 @@ class Plan:
     ood: Sequence[str] = ()
     shift: Sequence[str] = ()
     guarantee: CertifiedConfig = field(default_factory=CertifiedConfig)
+    ood_share: Sequence[float] = (OOD_SHARE,)
 
     def __post_init__(self) -> None:
         for role in Role:  # making a policy checks the values of its parameters
@@ -54,6 +56,11 @@ class Plan:
                         f"{metric.name} is measured for windows that are set for {metric.operated_for} alone, and task.names "
                         f"has {', '.join(map(str, self.tasks))}: name {metric.operated_for} there, or add other policies"
                     )
+        if list(self.ood_share) != [OOD_SHARE] and not self.ood:
+            shares = ",".join(f"{share:g}" for share in self.ood_share)
+            raise WeeError(
+                f"ood_share=[{shares}] is about OOD data, and ood is empty: choose OOD sets, or leave it out"
+            )
         for metric in self.metrics:
             if not metric.on_id and not self.ood:
                 raise WeeError(

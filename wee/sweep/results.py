@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wee.errors import WeeError
 from wee.files import checksums, commit_folder, staged, write_json
+from wee.method.curves import OOD_SHARE
 from wee.method.policies import PARAMETERS
 from wee.records import fits
 from wee.sweep.cells import width_cells
@@ -229,16 +230,20 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise WeeError(f"{path} is not {what}: {error}") from None
-    table = _with_parameters(completed(table))
+    table = _with_later_columns(completed(table))
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
     return table.assign(width=width_cells(table["width"]))
 
 
-def _with_parameters(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the column `parameters` if a table lacks it, as tables of older versions do."""
-    return table if PARAMETERS in table else table.assign(**{PARAMETERS: None})
+def _with_later_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns `parameters` and `ood_share` if a table lacks them, as tables of older versions do."""
+    if PARAMETERS not in table:
+        table = table.assign(**{PARAMETERS: None})
+    if "ood" in table and "ood_share" not in table:
+        table = table.assign(ood_share=table.ood.notna().map({True: OOD_SHARE, False: float("nan")}))
+    return table
 
 
 def _level(folder: Path) -> float:
@@ -274,7 +279,7 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
     make = "make one: wee sweep +experiment=validation_size, or validation.sizes=[250,1000,5000] with any other sweep"
     if not path.is_file():
         raise WeeError(f"there is no study of the validation set's size at {path}; {make}")
-    table = _with_parameters(completed(pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"))))
+    table = _with_later_columns(completed(pd.read_csv(path, dtype=dict.fromkeys(TEXT, "str"))))
     missing = [column for column in VALIDATION_COLUMNS if column not in table]
     if missing:
         raise WeeError(

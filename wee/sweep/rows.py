@@ -105,12 +105,13 @@ class Row(SettingColumns):
         tau, low, high: the operating threshold and the ends of the window of the first stage; None if there is no window.
         clamped: whether that window was clamped at the lowest or the highest validation score (then it is a single threshold).
         ood: name of the OOD set; None for ID data alone.
+        ood_share: the share of OOD data in the stream of ID and OOD samples, in (0, 1); None for ID data alone.
         adjusted: whether the windows were adjusted to the unlabelled stream.
         split: the labelled samples: validation, test, or a shifted test set.
         samples, groups: number of samples, and number of groups of dependent samples; for a certified metric on validation,
             those of the tuning part.
         cost: name of the cost that the row is priced by.
-        price: average cost of a sample; with an OOD set, ID and OOD samples count one half each.
+        price: average cost of a sample; with an OOD set, of a sample of the stream with this share of OOD data.
         price_id, price_ood: average cost of an ID sample and of an OOD sample.
         metric: the metric that was measured.
         eval_score: the score that the metric ranks by; None for a metric of the predictions alone.
@@ -123,6 +124,7 @@ class Row(SettingColumns):
     high: float | None
     clamped: bool | None
     ood: str | None = field(metadata=_key(Part.PANEL))
+    ood_share: float | None = field(metadata=_key(Part.PANEL, number=True))
     adjusted: bool = field(metadata=_key(Part.SETTING, number=True))
     split: SplitName = field(metadata=_key(Part.PANEL, _text))
     samples: int
@@ -197,7 +199,7 @@ FRONT = [
     for name in _columns(
         Part.PANEL, Part.SETTING, first=["dataset", "family", "cost", "metric", "eval_score", "score", "policy", "task"]
     )
-    if name not in ("split", "ood", "adjusted")
+    if name not in ("split", "ood", "ood_share", "adjusted")
 ]
 """The columns that identify a point of a front. Fronts are of ID data, chosen on validation and reported on test."""
 

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from wee.errors import WeeError
-from wee.method import Rule, rule_from_dict, rule_to_dict
+from wee.method import OOD_SHARE, Rule, rule_from_dict, rule_to_dict
 from wee.method.policies import Role
 from wee.method.policies.rules import number_to_json
 
@@ -66,7 +66,8 @@ class SavedRule:
         combine: how outputs are combined: "average" over those that have run, or "replace" by the latest.
         rule: the fitted rule; None if it is the rule of a plug-in that cannot be saved.
         acceptance: the acceptance threshold for each task and evaluation score.
-        adjusted: the rules adjusted to an unlabelled stream, by the OOD set in the stream.
+        adjusted: the rules adjusted to an unlabelled stream, by the OOD set in the stream: "photos" for a stream that is half
+            OOD, and "photos@0.1" for one with a share of 0.1.
         not_saved: why the rule is not saved; None if it is.
         certified: the same setting as fitted on the tuning part of the validation set, with its own temperatures and certified
             acceptance thresholds; None if no certified metric is measured for it.
@@ -82,9 +83,10 @@ class SavedRule:
     not_saved: str | None = None
     certified: SavedRule | None = None
 
-    def with_adjusted(self, ood: str, rule: Rule) -> SavedRule:
-        """Return a copy with the rule adjusted to the stream that contains an OOD set."""
-        return replace(self, adjusted={**self.adjusted, ood: rule})
+    def with_adjusted(self, ood: str, rule: Rule, ood_share: float = OOD_SHARE) -> SavedRule:
+        """Return a copy with the rule adjusted to the stream that contains a share of an OOD set."""
+        name = ood if ood_share == OOD_SHARE else f"{ood}@{ood_share:g}"
+        return replace(self, adjusted={**self.adjusted, name: rule})
 
     def with_certified(self, certified: SavedRule) -> SavedRule:
         """Return a copy with the certified system of the same setting."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from wee.data.splits import TEST, VAL, SplitName
 from wee.method import (
+    OOD_SHARE,
     IntervalRule,
     Metric,
     Outcome,
@@ -260,7 +261,7 @@ class PoolSweep:
             if run.split == VAL:
                 result.rules.append(cascade.saved(run, self.temperatures))
             elif run.adjusted and run.ood is not None:
-                result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule)
+                result.rules[-1] = result.rules[-1].with_adjusted(run.ood, run.rule, run.outcome.ood_share)
         if self.certifier is not None and parted is not None and cascade.plan.certified_for(cascade.setting.task):
             refitted = cascade.refitted(self.certifier, parted)
             for run in refitted.runs():
@@ -307,21 +308,26 @@ class _Ranked:
         on_id: the outcome on ID data.
         on_ood: the outcome on an OOD set; None for ID data alone.
         rankings: the outcomes ranked by each evaluation score; empty if no score applies.
+        ood_share: the share of OOD data in the stream; it has no meaning for ID data alone.
     """
 
     on_id: Outcome
     on_ood: Outcome | None
     rankings: Mapping[str, RankedOutcome]
+    ood_share: float = OOD_SHARE
 
-    def beside(self, ood: Outcome) -> _Ranked:
-        """Return the same ID outcome together with the outcome on an OOD set."""
-        return _Ranked(self.on_id, ood, {score: ranking.with_ood(ood) for score, ranking in self.rankings.items()})
+    def beside(self, ood: Outcome, share: float) -> _Ranked:
+        """Return the same ID outcome together with the outcome on an OOD set, in a stream with a share of OOD data."""
+        rankings = {score: ranking.with_ood(ood, share) for score, ranking in self.rankings.items()}
+        return _Ranked(self.on_id, ood, rankings, share)
 
     @property
     def price(self) -> float:
-        """The average cost of a sample; with OOD data, ID and OOD samples count one half each."""
+        """The average cost of a sample of the stream."""
         on_id = self.on_id.mean_cost
-        return on_id if self.on_ood is None else (on_id + self.on_ood.mean_cost) / 2
+        if self.on_ood is None:
+            return on_id
+        return (1 - self.ood_share) * on_id + self.ood_share * self.on_ood.mean_cost
 
 
 @dataclass(frozen=True)
@@ -342,19 +348,22 @@ class _Cascade:
     plan: Plan
 
     def runs(self) -> Iterator[_Run]:
-        """Yield the runs of the setting: on every labelled split, and on the test set together with every OOD set."""
+        """Yield the runs of the setting: on every labelled split, and on every stream of the test set and an OOD set."""
         rule = self.setting.policy.fit(self.stages[VAL])
         outcomes = {VAL: self._apply(rule, VAL)}
         outcomes |= {split: self._apply(rule, split, outcomes[VAL]) for split in (TEST, *self.plan.shifted)}
         for split, outcome in outcomes.items():
             yield _Run(rule, split, None, False, outcome)
         for ood in self._oods:
-            yield _Run(rule, TEST, ood, False, self._beside(outcomes[TEST], rule, ood))
-            if self.setting.policy.adjustable:
-                adjusted = self.setting.policy.adjust(rule, self.stages[TEST], self.stages[SplitName.ood(ood)])
-                # An adjusted window keeps the acceptance thresholds of the unadjusted one.
-                outcome = self._apply(adjusted, TEST, outcomes[VAL])
-                yield _Run(adjusted, TEST, ood, True, self._beside(outcome, adjusted, ood))
+            ood_outcome = self._on_ood(rule, ood)
+            for share in self.plan.ood_share:
+                yield _Run(rule, TEST, ood, False, outcomes[TEST].beside(ood_outcome, share))
+                if self.setting.policy.adjustable:
+                    streams = self.stages[TEST], self.stages[SplitName.ood(ood)]
+                    adjusted = self.setting.policy.adjust(rule, *streams, share)
+                    # An adjusted window keeps the acceptance thresholds of the unadjusted one.
+                    outcome = self._apply(adjusted, TEST, outcomes[VAL])
+                    yield _Run(adjusted, TEST, ood, True, outcome.beside(self._on_ood(adjusted, ood), share))
 
     def saved(self, run: _Run, temperatures: Sequence[float] | None) -> SavedRule:
         """Return the rule of a run, with everything that is needed to run it later.
@@ -390,6 +399,7 @@ class _Cascade:
             **vars(name_columns(self.pool, self.lineup, self.setting)),
             **_place(run.rule, self.setting),
             "ood": run.ood,
+            "ood_share": None if on_ood is None else run.outcome.ood_share,
             "adjusted": run.adjusted,
             "split": run.split,
             "samples": sum(len(self.groups[split]) for split in splits),
@@ -474,9 +484,10 @@ class _Cascade:
             rankings[score] = ranking
         return _Ranked(outcome, None, rankings)
 
-    def _beside(self, outcome: _Ranked, rule: Rule, ood: str) -> _Ranked:
+    def _on_ood(self, rule: Rule, ood: str) -> Outcome:
+        """Return the outcome of a rule on an OOD set."""
         stages = self.stages[SplitName.ood(ood)]
-        return outcome.beside(stages.at(rule(stages)))
+        return stages.at(rule(stages))
 
     def _thresholds(self, run: _Run, groups: Sequence[Ints]) -> dict[tuple[str, str | None], Baseline]:
         """Return the single threshold that a window is compared with, by metric and evaluation score."""
@@ -486,7 +497,7 @@ class _Cascade:
         is_window = isinstance(run.rule, IntervalRule) and is_threshold(run.rule, self.stages[VAL])
         outcome = self._apply(rule, run.split, self._apply(rule, VAL))
         if run.ood is not None:
-            outcome = self._beside(outcome, rule, run.ood)
+            outcome = outcome.beside(self._on_ood(rule, run.ood), run.outcome.ood_share)
         return {
             (number.metric.name, number.score): Baseline(outcome.price, number.value, number.draws, is_window)
             for number in measure(outcome, self._metrics, groups, self.plan.bootstrap)

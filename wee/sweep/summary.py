@@ -9,7 +9,7 @@ from rich.table import Table
 
 from wee.costs import COSTS
 from wee.data.splits import TEST, SplitName
-from wee.method import POLICIES, Metric, Policy, Task
+from wee.method import OOD_SHARE, POLICIES, Metric, Policy, Task
 from wee.units import si
 
 _WIDEST = 6  # columns of numbers
@@ -129,14 +129,18 @@ class _Shown:
         tasks = set(rows.task.dropna())
         self.cost = COSTS.find(str(rows.cost.iloc[0]))
         self._rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
+        shares = list(rows.ood_share.dropna().unique())
+        shown_share = OOD_SHARE if OOD_SHARE in shares or not shares else shares[0]
+        self._rows = self._rows[self._rows.ood.isna() | (self._rows.ood_share == shown_share)]
         self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
         widths = list(rows.width.dropna().unique())
         self._widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
         by = score if decides == score else f"{score} (exits on {decides})"
         where = ", ".join(names) if len(names) <= _MOST_SPLITS else f"{len(names)} shifted test sets"
-        self.title = f"{where}, {by}"
+        self.title = f"{where}, {by}" + (f", {shown_share:g} of the stream OOD" if shown_share != OOD_SHARE else "")
         more = len(widths) - len(self._widths)
         self.hidden = [f"{more} other widths"] if more else []
+        self.hidden += [f"a share of OOD data of {share:g}" for share in shares if share != shown_share]
         self.hidden += [f"exit score {name}" for name in deciding if name != decides]
         present = table.policy.unique()
         names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]

@@ -27,7 +27,7 @@ class Lines(FigureKind):
     """
 
     reads = (TABLE, AVERAGES)
-    fields: ClassVar[tuple[str, ...]] = ("split", "ood")
+    fields: ClassVar[tuple[str, ...]] = ("split", "ood", "ood_share")
     through_scales: ClassVar[bool] = True
     graded: ClassVar[bool] = False
 

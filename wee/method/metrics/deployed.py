@@ -34,12 +34,12 @@ class DeployedKind(MetricKind):
         return self.scale * self.share(ranking, parameter)
 
 
-def _id_share(ranking: RankedOutcome, threshold: float) -> float:
+def _accepted_id(ranking: RankedOutcome, threshold: float) -> float:
     """Return the share of ID samples that are accepted."""
     return ranking.ranked.above(threshold, inclusive=True) / len(ranking.ranked)
 
 
-def _ood_share(ranking: RankedOutcome, threshold: float) -> float:
+def _accepted_ood(ranking: RankedOutcome, threshold: float) -> float:
     """Return the share of OOD samples that are accepted."""
     return float((ranking.ood_scores >= threshold).mean())
 
@@ -50,9 +50,10 @@ def _risk(ranking: RankedOutcome, threshold: float) -> float:
     errors = int(np.count_nonzero(ranking.ranked.wrong[:accepted]))
     if ranking.ood is None:
         return errors / accepted if accepted else 0.0
-    ood_share = _ood_share(ranking, threshold)
-    weight = accepted / count + ood_share
-    return (errors / count + ood_share) / weight if weight else 0.0
+    share = ranking.ood_share
+    ood_weight = share * _accepted_ood(ranking, threshold)
+    weight = (1 - share) * (accepted / count) + ood_weight
+    return ((1 - share) * (errors / count) + ood_weight) / weight if weight else 0.0
 
 
 DEPLOYED_COVERAGE = DeployedKind(
@@ -62,7 +63,7 @@ DEPLOYED_COVERAGE = DeployedKind(
     help="share of samples accepted at the threshold that the task sets on validation, in per cent",
     higher_is_better=True,
     readings=(Kind.COVERAGE_AT_THRESHOLD, Kind.COVERAGE_AT_THRESHOLD),
-    share=_id_share,
+    share=_accepted_id,
 )
 DEPLOYED_RISK = DeployedKind(
     name="deployed_risk",
@@ -80,7 +81,7 @@ DEPLOYED_TPR = DeployedKind(
     help="share of ID samples accepted at the threshold of a task of OOD detection, in per cent",
     higher_is_better=True,
     readings=(Kind.COVERAGE_AT_THRESHOLD, Kind.COVERAGE_AT_THRESHOLD),
-    share=_id_share,
+    share=_accepted_id,
 )
 DEPLOYED_FPR = DeployedKind(
     name="deployed_fpr",
@@ -90,7 +91,7 @@ DEPLOYED_FPR = DeployedKind(
     higher_is_better=False,
     on_id=False,
     readings=(Kind.FPR_AT_THRESHOLD, Kind.FPR_AT_THRESHOLD),
-    share=_ood_share,
+    share=_accepted_ood,
 )
 
 DEPLOYED = [DEPLOYED_COVERAGE, DEPLOYED_RISK, DEPLOYED_TPR, DEPLOYED_FPR]

@@ -12,7 +12,7 @@ import numpy as np
 from wee.errors import WeeError
 from wee.method.arrays import Bools, Floats, Ints
 from wee.method.cascades import Outcome
-from wee.method.curves import Convention, Mixture, RiskCoverage
+from wee.method.curves import OOD_SHARE, Convention, Mixture, RiskCoverage
 from wee.method.rankings import Ranking
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class RankedOutcome:
         times: how often each ID sample counts [N]; None for once each. See `wee.method.bootstrap`.
         ood_times: how often each OOD sample counts [n]; None for once each.
         thresholds: the acceptance threshold of each task, fixed on the validation set; needed by deployed metrics.
+        ood_share: the share of OOD data in the stream, in (0, 1), whatever the numbers of samples.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class RankedOutcome:
         times: Ints | None = None,
         ood_times: Ints | None = None,
         thresholds: Mapping[Task, float] | None = None,
+        ood_share: float = OOD_SHARE,
     ) -> None:
         self.outcome, self.score, self.ood, self.convention = outcome, score, ood, convention
         self._times, self._ood_times = times, ood_times
         self.thresholds: Mapping[Task, float] = thresholds or {}
+        self.ood_share = ood_share
 
     @cached_property
     def ranked(self) -> Ranking:
@@ -117,9 +120,9 @@ class RankedOutcome:
 
     @cached_property
     def mixture(self) -> Mixture:
-        """The risk-coverage curve of ID and OOD samples together; each of the two sets has a total weight of one half."""
+        """The risk-coverage curve of ID and OOD samples together; the OOD samples have a total weight of `ood_share`."""
         together = self._together  # not self, which would keep itself, and its arrays, from being freed at once
-        return Mixture(lambda: (together.ranked, together.is_ood), self.curve, self.ood_scores)
+        return Mixture(lambda: (together.ranked, together.is_ood), self.curve, self.ood_scores, self.ood_share)
 
     @property
     def _other(self) -> Outcome:
@@ -127,8 +130,10 @@ class RankedOutcome:
             raise WeeError("this metric needs OOD data, and there is none")
         return self.ood
 
-    def with_ood(self, ood: Outcome) -> RankedOutcome:
+    def with_ood(self, ood: Outcome, ood_share: float = OOD_SHARE) -> RankedOutcome:
         """Return the same ID outcome together with OOD data; the ranking and the curve of the ID samples are reused."""
-        ranking = RankedOutcome(self.outcome, self.score, ood, self.convention, thresholds=self.thresholds)
+        ranking = RankedOutcome(
+            self.outcome, self.score, ood, self.convention, thresholds=self.thresholds, ood_share=ood_share
+        )
         ranking.ranked, ranking.curve = self.ranked, self.curve
         return ranking

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from wee.errors import WeeError, unknown
 from wee.method.cascades import Stages
-from wee.method.curves import Convention
+from wee.method.curves import OOD_SHARE, Convention
 from wee.method.metrics import Task
 from wee.method.policies.rules import Rule
 
@@ -132,13 +132,14 @@ class Policy(ABC):
     def fit(self, validation: Stages) -> Rule:
         """Fit the policy to the stages on the validation set, and return its rule."""
 
-    def adjust(self, rule: Rule, id_stream: Stages, ood_stream: Stages) -> Rule:
-        """Adjust a rule to an unlabelled stream that is half ID and half OOD; only for policies that are `adjustable`.
+    def adjust(self, rule: Rule, id_stream: Stages, ood_stream: Stages, ood_share: float = OOD_SHARE) -> Rule:
+        """Adjust a rule to an unlabelled stream of ID and OOD data; only for policies that are `adjustable`.
 
         Args:
             rule: the rule fitted on the validation set.
             id_stream, ood_stream: the stages on the ID and OOD samples of the stream, which may differ in number. Labels are
                 not used.
+            ood_share: the share of OOD data in the stream, in (0, 1), whatever the numbers of samples.
         """
         raise NotImplementedError(f"the policy {self.name} is adjustable, and has no adjust()")
 

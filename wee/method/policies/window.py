@@ -14,7 +14,7 @@ import numpy as np
 from wee.errors import WeeError
 from wee.method.arrays import Floats
 from wee.method.cascades import Stages
-from wee.method.curves import Convention
+from wee.method.curves import OOD_SHARE, Convention, check_share
 from wee.method.metrics import Task
 from wee.method.policies.base import Look, Policy
 from wee.method.policies.quantiles import percentile_rank, quantile
@@ -82,19 +82,20 @@ class Window(Policy):
             intervals.append(window(summary.ranked(self.score).ascending, tau, width))
         return IntervalRule(self.score, intervals)
 
-    def adjust(self, rule: Rule, id_stream: Stages, ood_stream: Stages) -> IntervalRule:
-        """Adjust a rule to an unlabelled stream that is half ID and half OOD: keep the thresholds, and recompute the windows.
+    def adjust(self, rule: Rule, id_stream: Stages, ood_stream: Stages, ood_share: float = OOD_SHARE) -> IntervalRule:
+        """Adjust a rule to an unlabelled stream of ID and OOD data: keep the thresholds, and recompute the windows.
 
         Args:
             rule: the rule fitted on the validation set.
             id_stream, ood_stream: the stages on the ID and OOD samples of the stream, which may differ in number. Labels are
                 not used.
+            ood_share: the share of OOD data in the stream, in (0, 1), whatever the numbers of samples.
         """
         assert isinstance(rule, IntervalRule)
         intervals = []
         for stage, (interval, width) in enumerate(zip(rule.intervals, self.widths(len(rule.intervals)), strict=True)):
             assert interval.tau is not None
-            stream = Stream.beside(id_stream.summaries[stage], ood_stream.summaries[stage], self.score)
+            stream = Stream.beside(id_stream.summaries[stage], ood_stream.summaries[stage], self.score, ood_share)
             intervals.append(stream.window(interval.tau, width))
         return IntervalRule(self.score, intervals)
 
@@ -123,36 +124,50 @@ def window(ascending: Floats, tau: float, width: Width) -> Interval:
     return _around(tau, percentile_rank(ascending, tau), width, lambda q: quantile(ascending, q))
 
 
-def stream_window(id_scores: Floats, ood_scores: Floats, tau: float, width: Width) -> Interval:
-    """Return the window with a given width around a threshold in a stream that is half ID and half OOD.
+def stream_window(
+    id_scores: Floats, ood_scores: Floats, tau: float, width: Width, ood_share: float = OOD_SHARE
+) -> Interval:
+    """Return the window with a given width around a threshold in a stream of ID and OOD data.
 
-    Each set has a weight of one half, whatever its size. For sets of equal size this is `window` over all their scores.
+    Each set has a given weight, whatever its size. If the weights are those of the sizes, as for sets of equal size and a
+    share of one half, this is `window` over all their scores.
 
     Args:
         id_scores: confidences [n], in any order.
         ood_scores: confidences [m].
         tau: the operating threshold.
         width: the share of the stream inside, in [0, 1], or "all".
+        ood_share: the share of OOD data in the stream, in (0, 1).
+
+    Raises:
+        WeeError: the share is not in (0, 1).
     """
-    return Stream(id_scores, ood_scores).window(tau, width)
+    return Stream(id_scores, ood_scores, ood_share).window(tau, width)
 
 
 class Stream:
-    """The confidences of a stream that is half ID and half OOD, sorted once for all windows; see `stream_window`."""
+    """The confidences of a stream of ID and OOD data, sorted once for all windows; see `stream_window`."""
 
-    def __init__(self, id_scores: Floats, ood_scores: Floats) -> None:
+    def __init__(self, id_scores: Floats, ood_scores: Floats, ood_share: float = OOD_SHARE) -> None:
+        check_share(ood_share)
         scores = np.concatenate([id_scores, ood_scores])
         order = np.argsort(scores, kind="stable")
-        weight = np.where(order < len(id_scores), 1 / (2 * len(id_scores)), 1 / (2 * len(ood_scores)))
+        weights = (1 - ood_share) / len(id_scores), ood_share / len(ood_scores)
+        weight = np.where(order < len(id_scores), *weights)
         self._ascending = scores[order]
         self._before = np.concatenate([[0.0], np.cumsum(weight)])
         self._positions = self._before[:-1] / (1 - weight[-1])
 
     @classmethod
-    def beside(cls, id_summary: Summary, ood_summary: Summary, score: str) -> Stream:
+    def beside(cls, id_summary: Summary, ood_summary: Summary, score: str, ood_share: float = OOD_SHARE) -> Stream:
         """Return the stream of two summaries of the same members."""
-        key = ("stream", id(ood_summary), score)  # the memo keeps the OOD summary, so that its id stays unique
-        make = lambda: (ood_summary, cls(id_summary.scores[score], ood_summary.scores[score]))  # noqa: E731
+        key = (
+            "stream",
+            id(ood_summary),
+            score,
+            ood_share,
+        )  # the memo keeps the OOD summary, so that its id stays unique
+        make = lambda: (ood_summary, cls(id_summary.scores[score], ood_summary.scores[score], ood_share))  # noqa: E731
         return id_summary.once(key, make)[1]
 
     def window(self, tau: float, width: Width) -> Interval:
