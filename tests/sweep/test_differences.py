@@ -257,3 +257,40 @@ def test_a_clamped_window_has_no_simultaneous_interval_against_its_threshold(tmp
     assert len(rows[rows.width == 0.2]) == 3
     assert rows[rows.width == 0.2].simultaneous_lower.isna().all()
     assert rows[rows.width == 0.02].simultaneous_lower.notna().any()
+
+
+def test_cascades_across_scales_are_compared_with_those_within_scales(tmp_path: Path) -> None:
+    store = fill_store(tmp_path, scales=SCALES)
+    wanted = plan(
+        policy=PolicyConfig(["single", "ensemble", "window"]),
+        window=WindowConfig([0.1, 0.2]),
+        score=ScoreConfig("msp"),
+        task=TaskConfig(["cov@20"]),
+        bootstrap=BootstrapConfig(40),
+    )
+    within = Result()
+    for scale in SCALES:
+        within.extend(compute(pool(store, scale), wanted))
+    both = Result()
+    for scales in (*((scale,) for scale in SCALES), ("s1", "s2"), ("s1", "s2", "s3")):
+        both.extend(compute(pool(store, *scales), wanted))
+    compared = differences(both.table(), both, 0.95).query("metric == 'cov@20' and split == 'test'")
+    rows = compared[compared.versus == "within"]
+    assert set(rows.scale) <= {"s1>s2", "s1>s2>s3"}
+    assert set(rows.policy) == {"window"}
+    test = within.table().query("policy == 'window' and metric == 'cov@20' and split == 'test'")
+    for width in (0.1, 0.2):
+        curve = test[test.width == width].groupby("scale").agg(macs=("macs", "mean"), value=("value", "mean"))
+        row = rows[(rows.scale == "s1>s2") & (rows.width == width)].iloc[0]
+        assert row.baseline == pytest.approx(np.interp(np.log(row.macs), np.log(curve.macs), curve.value))
+        assert row.difference == row.value - row.baseline
+        assert row.lower <= row.difference <= row.upper
+    # The curves of single models and ensembles within scales stay what they are.
+    alone = differences(within.table(), within, 0.95).query("metric == 'cov@20' and split == 'test'")
+    columns = ["scale", "policy", "width", "versus", "baseline", "difference", "lower", "upper"]
+    same = compared[compared.scale.isin(SCALES)][columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, alone[columns].reset_index(drop=True))
+    assert "within" not in set(alone.versus)
+    ensembles = compared[(compared.policy == "ensemble") & (compared.versus == "ensemble")]
+    assert set(ensembles.scale) <= {"s1>s2", "s1>s2>s3"}
+    assert len(ensembles)

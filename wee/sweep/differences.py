@@ -19,11 +19,14 @@ from wee.method.arrays import Floats
 from wee.method.bootstrap import at_macs
 from wee.method.intervals import half_width, interval, jackknife, simultaneous
 from wee.method.policies import BASELINES, Role
-from wee.sweep.cells import NUMBERS
+from wee.sweep.cells import NUMBERS, SCALES
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.results import AVERAGED
 from wee.sweep.rows import PANEL, SETTING
 from wee.sweep.run import Baseline, Result
+
+WITHIN = "within"
+"""The name of the comparison of a cascade across scales with the cascades within single scales."""
 
 FULL = "full"
 """The name of the comparison with the ensemble of all the networks of a cascade."""
@@ -84,6 +87,11 @@ class _Point:
     values: list[float]
     is_threshold: bool
 
+    @property
+    def scales(self) -> int:
+        """The number of different scales of the stages."""
+        return len(set(SCALES.read(self.name["scale"])))
+
 
 @dataclass(frozen=True)
 class _Panel:
@@ -98,9 +106,31 @@ class _Panel:
     points: list[_Point]
 
     def curve(self, policy: str) -> _Curve | None:
-        """Return the curve that joins the points of a policy, one for each scale; None if the panel has no point of it."""
-        points = sorted((p.mean for p in self.points if p.name["policy"] == policy), key=lambda mean: mean.price)
-        return _Curve(points) if points else None
+        """Return the curve that joins the points of a policy, one for each scale; None if the panel has no point of it.
+
+        Ensembles across scales are on the curve only if there are none within single scales.
+        """
+        points = [point for point in self.points if point.name["policy"] == policy]
+        return _Curve.of([point for point in points if point.scales == 1] or points)
+
+    def within(self, point: _Point) -> _Curve | None:
+        """Return the curve of the cascades within single scales that are otherwise like a cascade across scales.
+
+        They have the same policy with the same parameters, and as many stages if there are such; otherwise, the most. The
+        result is None if the point is no cascade across scales, or if there are no cascades within scales.
+        """
+        if point.scales == 1 or POLICIES.find(point.name["policy"]).role is not Role.CASCADE:
+            return None
+        differ = ("scale", "size")
+        alike = [
+            other
+            for other in self.points
+            if other.scales == 1
+            and all(_equal(other.name[key], point.name[key]) for key in SETTING if key not in differ)
+        ]
+        sizes = {other.name["size"] for other in alike}
+        size = point.name["size"] if point.name["size"] in sizes else max(sizes, default=0)
+        return _Curve.of([other for other in alike if other.name["size"] == size])
 
     @property
     def baselines(self) -> list[str]:
@@ -134,6 +164,12 @@ class _Curve:
     """
 
     points: list[_Mean]
+
+    @classmethod
+    def of(cls, points: Sequence[_Point]) -> _Curve | None:
+        """Return the curve through some points, in any order; None if there are none."""
+        means = sorted((point.mean for point in points), key=lambda mean: mean.price)
+        return cls(means) if means else None
 
     @cached_property
     def prices(self) -> Floats:
@@ -182,12 +218,13 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
 
 
 def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """Compare every point with single models, ensembles, the single threshold and the full ensemble.
+    """Compare every point with single models, ensembles, the single threshold, the full ensemble and cascades within scales.
 
     Single models and ensembles are compared with a point through their curve, read at the price of the point. Curves run
     through the scales, linear in the logarithm of the price. (If the true curve is concave, such chords slightly favour points
     between the scales.) The single threshold that a window is compared with is the rule of the same networks that passes on
-    the same share of validation samples at each stage.
+    the same share of validation samples at each stage. A cascade across scales is also compared with the curve of the cascades
+    within single scales, if the sweep has both; see `_Panel.within`.
 
     Args:
         table: the table of a sweep.
@@ -196,7 +233,7 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
 
     Returns:
         A row for each point and baseline (`versus`: "single", "ensemble" or the name of another policy that is a baseline;
-        "threshold"; or "full"): the point's `price` and `value`; the `baseline` value and `baseline_price`; their
+        "threshold"; "full"; or "within"): the point's `price` and `value`; the `baseline` value and `baseline_price`; their
         `difference`; the ends `lower` and `upper` of its individual interval; `simultaneous_lower` and `simultaneous_upper`,
         the ends of an interval that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero
         by construction); and `seeds`, the number of members whose seed noise the intervals include.
@@ -339,18 +376,11 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
     """Compare every point of a panel with every baseline that applies to it."""
     for versus in panel.baselines:
         curve = panel.curve(versus)
-        if curve is None:
-            continue
         for point in panel.points:
-            mean = point.mean
-            baseline_value = float(at_macs(curve.prices, curve.values, mean.price))
-            if point.name["policy"] == versus or np.isnan(baseline_value):
-                continue
-            draws = mean.draws - at_macs(curve.prices, curve.draws, mean.price)
-            left_out = [
-                value - float(_read(*curve.without(member), price)) for member, (price, value) in mean.left_out.items()
-            ]
-            yield _comparison(panel, point, versus, mean.price, baseline_value, draws, left_out)
+            if point.name["policy"] != versus or point.scales > 1:
+                yield from _at_equal_price(panel, point, versus, curve)
+    for point in panel.points:
+        yield from _at_equal_price(panel, point, WITHIN, panel.within(point))
     for point in panel.points:
         for versus, baseline in ((SingleThreshold.name, point.threshold), (FULL, panel.full(point))):
             if baseline is None:
@@ -361,6 +391,24 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
             ]
             draws = point.mean.draws - baseline.draws
             yield _comparison(panel, point, versus, baseline.price, baseline.value, draws, left_out)
+
+
+def _at_equal_price(panel: _Panel, point: _Point, versus: str, curve: _Curve | None) -> Iterator[_Comparison]:
+    """Compare a point with a curve at the price of the point, unless the curve does not reach there."""
+    mean = point.mean
+    if curve is None or any(other is mean for other in curve.points):
+        return
+    baseline = float(at_macs(curve.prices, curve.values, mean.price))
+    if np.isnan(baseline):
+        return
+    draws = mean.draws - at_macs(curve.prices, curve.draws, mean.price)
+    left_out = [value - _read(*curve.without(member), price) for member, (price, value) in mean.left_out.items()]
+    yield _comparison(panel, point, versus, mean.price, baseline, draws, left_out)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """Return whether two cells are equal; missing values are."""
+    return bool(first == second or (pd.isna(first) and pd.isna(second)))
 
 
 def _read(prices: Floats, values: Floats, wanted: float) -> float:
