@@ -10,11 +10,15 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified latency_figure tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes latency_figure tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
 OOD ?= 'task.metrics=[auroc]' $(INTERVALS)
+# Each size by itself, and every pair and triple of sizes, the smaller network first.
+ACROSS ?= [[w16],[w24],[w40],[w56],[w80],[w16,w24],[w16,w40],[w16,w56],[w16,w80],[w24,w40],[w24,w56],[w24,w80],[w40,w56],$\
+[w40,w80],[w56,w80],[w16,w24,w40],[w16,w24,w56],[w16,w24,w80],[w16,w40,w56],[w16,w40,w80],[w16,w56,w80],[w24,w40,w56],$\
+[w24,w40,w80],[w24,w56,w80],[w40,w56,w80]]
 TIMES ?= experiments/cifar10/latency.csv
 LATENCY ?= record=false
 JOBS ?= 2
@@ -36,7 +40,7 @@ DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo figures bench test longtest faults fuzz slurm prerelease lint lock audit format clean logits latency
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified latency_figure tables
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes latency_figure tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
@@ -83,6 +87,10 @@ certified: logits
 	$(WEE) sweep -m $(SETTINGS) guarantee.seed=0,1,2,3,4,5,6,7,8,9 name=certified_splits-$(NAME)
 	$(DRAW)
 
+across_sizes: logits  ## cascades of networks of different sizes, in one sweep
+	$(SWEEP) 'ensemble.scales=$(ACROSS)' bootstrap.resamples=1000
+	$(BIN)/python experiments/$(DATASET)/across_sizes.py
+
 # Times depend on the machine, so they are measured when asked for; the figure is drawn from what was measured.
 latency: sc  ## time networks, ensembles and cascades on this machine, into a CSV file
 	$(WEE) latency dataset=$(DATASET) family=$(FAMILY) sweeps=sc-$(NAME) 'settings.tasks=$(TIMED)' \
@@ -95,10 +103,11 @@ else
 	@echo "there are no times in $(TIMES), so figure=latency is left out; measure them: make latency DATASET=$(DATASET)"
 endif
 
-tables: sc scod ood validation_size certified
+tables: sc scod ood validation_size certified across_sizes
 	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py validation_size > outputs/figures/validation_size-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py deployment > outputs/figures/deployment-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py across_sizes > outputs/figures/across_sizes-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

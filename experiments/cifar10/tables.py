@@ -11,12 +11,18 @@ import argparse
 import sys
 from pathlib import Path
 
+import across_sizes
 import deployment
 import readme
 import validation
 from words import fill
 
-PAGES = {"README": readme.places, "validation_size": validation.places, "deployment": deployment.places}
+PAGES = {
+    "README": readme.places,
+    "validation_size": validation.places,
+    "deployment": deployment.places,
+    "across_sizes": across_sizes.places,
+}
 
 
 if __name__ == "__main__":

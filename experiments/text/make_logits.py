@@ -4,7 +4,7 @@ The texts are the first words of docstrings in eight Python libraries that are i
 Names of the libraries are removed. Docstrings of one source file form a group, and files, not docstrings, are drawn
 for training, validation and test. Another installed version of a library gives other texts, so the logits are committed.
 
-    python experiments/text/make_logits.py    # writes small.npz, medium.npz and large.npz, in a minute or two
+    python experiments/text/make_logits.py    # writes small.npz, medium.npz and large.npz, in two minutes
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ LIBRARIES = ("matplotlib", "networkx", "numpy", "pandas", "scipy", "sklearn", "s
 NAMES = re.compile(rf"\b({'|'.join(LIBRARIES)}|scikit-learn|pytorch|np|pd|plt|nx)\b", re.IGNORECASE)
 """The names that would give the library away; they are removed from the texts."""
 
-PER_FILE, PER_LIBRARY = 8, 900
+PER_FILE, PER_LIBRARY = 4, 1000
 """The largest numbers of texts from a file and from a library."""
 
 WORDS = (10, 50)
 """The least and the greatest number of words of a text; longer docstrings are cut."""
 
 SIZES = {"small": (600, 1, 8), "medium": (3000, 1, 32), "large": (12000, 2, 128)}
-"""For each scale: the number of features, the length of the longest phrase that is a feature, and the hidden units."""
+"""For each scale: the number of features, of which each member uses a random half; the length of the longest phrase that is a
+feature; and the hidden units."""
 
 
 def texts(library: str) -> Iterator[tuple[str, str]]:
@@ -85,7 +86,7 @@ def features(train: list[str], count: int, words: int) -> TfidfVectorizer:
 
 
 def main() -> None:
-    """Train two members of each size on the same texts, with different seeds, and write their logits."""
+    """Train two members of each size on the same texts, each on a random half of the features, and write their logits."""
     parts: dict[str, list[tuple[str, str, int]]] = {"train": [], "val": [], "test": []}
     for sample in samples():
         parts[part_of(sample[0])].append(sample)
@@ -97,19 +98,23 @@ def main() -> None:
             name: vectoriser.transform([text for _, text, _ in part]) for name, part in parts.items()
         }
         arrays: dict[str, Any] = {}
+        halves = [np.random.default_rng(seed).permutation(count)[: count // 2] for seed in (0, 1)]
         members = [
             MLPClassifier(hidden, random_state=seed, max_iter=12, batch_size=64, learning_rate_init=0.005).fit(
-                inputs["train"], labels["train"]
+                inputs["train"][:, half], labels["train"]
             )
-            for seed in (0, 1)
+            for seed, half in enumerate(halves)
         ]
         for name in ("val", "test"):
             # Classifiers of scikit-learn return probabilities; their logarithms are logits with the same softmax.
-            arrays[f"{name}_logits"] = np.stack([m.predict_log_proba(inputs[name]) for m in members]).astype(np.float32)
+            log_probabilities = [
+                m.predict_log_proba(inputs[name][:, half]) for m, half in zip(members, halves, strict=True)
+            ]
+            arrays[f"{name}_logits"] = np.stack(log_probabilities).astype(np.float32)
             arrays[f"{name}_labels"], arrays[f"{name}_groups"] = labels[name], groups[name].astype("S")
             arrays[f"{name}_ids"] = np.array([f"{name}-{place}" for place in range(len(labels[name]))], dtype="S")
         # Inputs are sparse: the first layer multiplies non-zero features alone.
-        nonzero = inputs["val"].getnnz(axis=1).mean()
+        nonzero = np.mean([inputs["val"][:, half].getnnz(axis=1).mean() for half in halves])
         macs = round(hidden * (nonzero + len(LIBRARIES)))
         np.savez_compressed(HERE / f"{scale}.npz", **arrays)
         accuracy = (arrays["test_logits"].argmax(-1) == labels["test"]).mean(axis=1)
