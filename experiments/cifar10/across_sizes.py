@@ -24,6 +24,16 @@ TASK, WIDTH = "cov@5", 0.2
 KINDS = {1: "within one size", 2: "pairs of sizes", 3: "triples of sizes"}
 """How the page calls cascades whose networks have so many sizes."""
 
+MOVES = (
+    "**The front moves**: some cascades across sizes are better than cascades within one size, by intervals that hold\n"
+    "simultaneously."
+)
+STAYS = (
+    "**The front does not move by more than the noise of the test set**: no cascade across sizes is better than the cascades\n"
+    "within one size by intervals that hold simultaneously."
+)
+"""What the page concludes."""
+
 POINT = ["scale", "policy", "width"]
 
 
@@ -163,9 +173,10 @@ def places(folder: Path) -> dict[str, str]:
             ("better", at_width[at_width[f"{prefix}lower"] > 0]),
             ("worse", at_width[at_width[f"{prefix}upper"] < 0]),
         ):
-            numbers[f"{name}_{kind}"] = str(len(rows))
+            numbers[f"{name}_{kind}"] = str(len(rows)) if len(rows) else "none"
             numbers[f"{name}_{kind}_names"] = listed((f"({name_of(scale)})" for scale in rows.scale), "none")
-    return numbers
+    moves = numbers["better_all"] != "none"
+    return numbers | {"verdict": MOVES if moves else STAYS}
 
 
 def draw(across: Across, file: Path) -> None:
