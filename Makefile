@@ -15,7 +15,8 @@ INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
 OOD ?= 'task.metrics=[auroc]' $(INTERVALS)
-# Each size by itself, and every pair and triple of sizes, the smaller network first.
+# Each size by itself, and every pair and triple of sizes, the smaller network first; of more than two members at each size,
+# eight choices of members are drawn for each lineup of sizes.
 ACROSS ?= [[w16],[w24],[w40],[w56],[w80],[w16,w24],[w16,w40],[w16,w56],[w16,w80],[w24,w40],[w24,w56],[w24,w80],[w40,w56],$\
 [w40,w80],[w56,w80],[w16,w24,w40],[w16,w24,w56],[w16,w24,w80],[w16,w40,w56],[w16,w40,w80],[w16,w56,w80],[w24,w40,w56],$\
 [w24,w40,w80],[w24,w56,w80],[w40,w56,w80]]
@@ -88,7 +89,7 @@ certified: logits
 	$(DRAW)
 
 across_sizes: logits  ## cascades of networks of different sizes, in one sweep
-	$(SWEEP) 'ensemble.scales=$(ACROSS)' bootstrap.resamples=1000
+	$(SWEEP) 'ensemble.scales=$(ACROSS)' ensemble.max_cascades=8 bootstrap.resamples=600
 	$(BIN)/python experiments/$(DATASET)/across_sizes.py
 
 # Times depend on the machine, so they are measured when asked for; the figure is drawn from what was measured.

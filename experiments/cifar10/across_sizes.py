@@ -17,7 +17,7 @@ from words import NAME, header, listed, row, span
 from wee.method import Metric
 from wee.sweep.cells import SCALES
 from wee.sweep.fronts import fronts
-from wee.sweep.results import find_sweeps, read_table
+from wee.sweep.results import find_sweeps, read_about, read_table
 from wee.units import si
 
 TASK, WIDTH = "cov@5", 0.2
@@ -160,6 +160,7 @@ def places(folder: Path) -> dict[str, str]:
         "lineups": "\n".join(lineups(across)),
         "front": "\n".join(front_points(across)),
         "volumes": "\n".join(volumes(across)),
+        "resamples": f"{read_about(across.folder)['bootstrap']['resamples']:,}",
         "count": str(across.means("val", [2, 3]).query("policy == 'window'").scale.nunique()),
         "compared": str(len(at_width)),
         "comparisons": f"{compared.comparisons.max():,.0f}",

@@ -16,7 +16,7 @@ from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.method import IntervalRule
 from wee.sweep.config import PolicyConfig
-from wee.sweep.results import read_averages, read_rules, read_table, read_validation
+from wee.sweep.results import read_about, read_averages, read_rules, read_table, read_validation
 
 
 def config(*overrides: str) -> SweepConfig:
@@ -274,3 +274,25 @@ def test_values_of_parameters_are_refused_before_anything_is_read() -> None:
     cfg.policy = PolicyConfig(["window"], parameters={"window": {"width": [0.2, 3]}})
     with pytest.raises(WeeError, match="a window cannot be 3 wide"):
         sweep(cfg)
+
+
+def test_a_share_of_ood_data_is_part_of_a_sweep_unless_it_is_one_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=60, ood=True)
+    names = {"default": (), "half": ("ood_share=0.5",), "several": ("ood_share=[0.1,0.5]",)}
+    folders = {}
+    for name, overrides in names.items():
+        sweep(config("task.names=[risk@50]", *overrides, f"name={name}"))
+        (folders[name],) = (tmp_path / "outputs" / "sweeps" / name).iterdir()
+    about = {name: read_about(folder) for name, folder in folders.items()}
+    without_names = [
+        {key: value for key, value in about[name].items() if key != "name"} for name in ("default", "half")
+    ]
+    assert without_names[0] == without_names[1]
+    assert "ood_share" not in about["default"]
+    assert about["several"]["ood_share"] == [0.1, 0.5]
+    assert set(read_table(folders["several"]).ood_share.dropna()) == {0.1, 0.5}
+    with pytest.raises(WeeError, match="ood is empty"):
+        sweep(config("ood_share=0.1", "dataset.ood=[]"))
