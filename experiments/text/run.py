@@ -1,6 +1,6 @@
 """From the logits of text classifiers to a front and a certificate: import, sweep, calibrate.
 
-    python experiments/text/run.py    # prints the tables of README.md, and draws text.png, both into outputs/text
+    python experiments/text/run.py    # prints the tables of README.md, and draws outputs/figures/text.png
 
 Nothing here is about text: logits of any classifiers go the same way.
 """
@@ -14,14 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wee.cascade.config import CascadePlan, GuaranteeConfig
-from wee.cascade.search import Choice, within_budget
-from wee.cascade.workshop import Workshop
-from wee.data.splits import TEST, VAL
-from wee.store import LogitStore
-from wee.sweep.cache import SummaryCache
-from wee.sweep.config import BootstrapConfig, ScoringConfig
-from wee.sweep.pool import Pool, read_pool
+from wee.cascade.description import CascadeDescription
 from wee.sweep.results import find_sweeps
 
 HERE = Path(__file__).resolve().parent
@@ -47,16 +40,13 @@ def run(folder: Path) -> str:
     panels = f"figure.panels=[{TASK},risk@50]"
     wee("figure", "figure=sc", panels, "sweeps=text", "name=text", "figure.formats=[png]", folder=folder)
 
+    chosen = [f"task={TASK}", f"budget.macs={BUDGET}", f"guarantee.risk={RISK}", f"guarantee.delta={DELTA}"]
+    wee("calibrate", *stored, *chosen, "name=text", folder=folder)
+
     (sweep,) = find_sweeps(folder / "outputs" / "sweeps", ["text"])
     averages, quality = (pd.read_csv(sweep / f"{name}.csv") for name in ("averages", "equal_quality"))
-    store = LogitStore(folder / "outputs" / "store")
-    pool, missing = read_pool(store, "docstrings", "mlp", list(MACS), [0, 1], [VAL, TEST], [])
-    assert pool is not None, missing
-    guarantee = GuaranteeConfig(risk=RISK, delta=DELTA)
-    plan = CascadePlan(TASK, "msp", 3, {"macs": BUDGET}, None, guarantee, False, False, BootstrapConfig(1000), 0)
-    workshop = Workshop(plan, pool, SummaryCache(ScoringConfig(accelerator="cpu")))
-    choice = within_budget(workshop.front(), workshop.task, BUDGET, "MACs")
-    return "\n".join([*front(averages, quality), "", *certificate(workshop, choice, pool)])
+    description = CascadeDescription.load(folder / "outputs" / "cascades" / "text")
+    return "\n".join([*front(averages, quality), "", *certificate(description)])
 
 
 def front(averages: pd.DataFrame, quality: pd.DataFrame) -> list[str]:
@@ -78,27 +68,23 @@ def front(averages: pd.DataFrame, quality: pd.DataFrame) -> list[str]:
     return lines
 
 
-def certificate(workshop: Workshop, choice: Choice, pool: Pool) -> list[str]:
+def certificate(description: CascadeDescription) -> list[str]:
     """Return the lines about the calibrated cascade: what it is, what is certified of it, and what it does on the test set."""
-    calibrated = workshop.calibrated(choice)
-    assert calibrated.certificate is not None
-    stages = workshop.stages(choice.lineup, TEST)
-    outcome = stages.at(calibrated.rule(stages))
-    accepted = outcome.score("msp") >= calibrated.threshold
-    errors, count = calibrated.certificate.losses[0], calibrated.certificate.counts[0]
-    lineup = [f"{pool.networks[place].scale} {pool.networks[place].member}" for place in choice.lineup]
-    reaching = ", ".join(f"{(outcome.exits >= stage).mean():.0%}" for stage in range(len(lineup)))
+    assert description.certified is not None
+    (guarantee,), test = description.certified.guarantees, description.expected["test"]
+    stages = [f"{stage.scale} {stage.member}" for stage in description.stages]
+    reaching = ", ".join(f"{share.value:.0%}" for share in test.reaching)
     return [
         "| the calibrated cascade | |",
         "| --- | --- |",
-        f"| runs | {', then '.join(lineup)} |",
-        f"| accepts a text from a confidence of | {calibrated.threshold:.3f} |",
-        f"| certified with a probability of {1 - DELTA:.0%} | at most {RISK:.0%} of accepted texts are wrong |",
-        f"| by the certification texts | {errors} errors among {count} accepted of {len(workshop.parts.certification)} |",
+        f"| runs | {', then '.join(stages)} |",
+        f"| accepts a text from a confidence of | {description.acceptance:.3f} |",
+        f"| certified with a probability of {1 - DELTA:.0%} | at most {guarantee.limit:.0%} of accepted texts are wrong |",
+        f"| by the certification texts | {guarantee.losses} errors among {guarantee.samples} that are accepted |",
         f"| on test: texts that reach each stage | {reaching} |",
-        f"| on test: average MACs | {outcome.mean_cost:,.0f} |",
-        f"| on test: accepted | {accepted.mean():.1%} |",
-        f"| on test: wrong among the accepted | {1 - outcome.correct[accepted].mean():.1%} |",
+        f"| on test: average MACs | {test.cost.value:,.0f} |",
+        f"| on test: accepted | {test.coverage.value:.1%} [{test.coverage.lower:.1%}, {test.coverage.upper:.1%}] |",
+        f"| on test: wrong among the accepted | {test.risk.value:.1%} [{test.risk.lower:.1%}, {test.risk.upper:.1%}] |",
     ]
 
 

@@ -340,3 +340,40 @@ def test_a_folder_that_is_no_whole_cascade_is_refused(
 def _edit(place: Path, **changes: object) -> None:
     record = json.loads((place / "cascade.json").read_text())
     (place / "cascade.json").write_text(json.dumps({**record, **changes}))
+
+
+def test_imported_logits_are_calibrated_without_networks(tmp_path: Path, wee: Wee) -> None:
+    golden = Path(__file__).resolve().parents[1] / "golden" / "ensemble.npz"
+    names = ("dataset.name=golden", "family.name=synthetic")
+    wee("import", f"file={golden}", *names, "scale=s1", "macs=1e9", cwd=tmp_path)
+    calibrating = ("calibrate", "dataset=stored", "family=stored", *names, "task=cov@10", "budget.macs=1.5e9", "name=c")
+    shown = wee(*calibrating, "guarantee.risk=0.1", cwd=tmp_path).stdout
+    assert "the risk of what is accepted is at most 10 %" in shown
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == {"cascade.json", "card.md", "card.png"}
+    description = CascadeDescription.load(tmp_path / FOLDER)
+    assert not description.runs
+    assert description.classes == [str(number) for number in range(20)]
+    assert description.certified is not None
+    assert description.certified.guarantees[0].holds
+    assert "It classifies samples into 20 classes" in (tmp_path / FOLDER / "card.md").read_text()
+
+    # The expected numbers are those of the saved rule on the imported logits.
+    arrays = np.load(golden)
+    order = [stage.member for stage in description.stages]
+    logits = [arrays["test_logits"][member].astype(np.float64) for member in order]
+    summaries = summarise(logits, arrays["test_labels"], [(0,), (0, 1)], ["msp"])
+    stages = Stages([summaries[0,], summaries[0, 1]], [1e9, 2e9], np.arange(len(arrays["test_labels"])).astype("S"))
+    outcome = stages.at(description.rule(stages))
+    accepted = outcome.score("msp") >= description.acceptance
+    expected = description.expected[str(TEST)]
+    assert expected.coverage.value == pytest.approx(accepted.mean(), abs=1e-3)
+    assert expected.risk.value == pytest.approx(1 - outcome.correct[accepted].mean(), abs=1e-3)
+    assert expected.cost.value == pytest.approx(outcome.mean_cost, rel=1e-3)
+
+    assert "is there already" in wee(*calibrating, "guarantee.risk=0.1", cwd=tmp_path).stderr
+    for refused, message in (
+        (("export", f"cascade={FOLDER}"), "calibrated on imported logits, and its networks are not known"),
+        ((*calibrating[:-1], "name=d", "scale=s9"), "there is no scale 's9' of family synthetic"),
+        ((*calibrating[:3], "dataset.name=other", *calibrating[4:-1], "name=d"), "has nothing of family synthetic"),
+    ):
+        assert message in wee(*refused, cwd=tmp_path, code=1).stderr

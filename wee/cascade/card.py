@@ -56,10 +56,10 @@ def write_card(folder: Path, description: CascadeDescription, curves: Mapping[st
 def page(description: CascadeDescription) -> str:
     """The card as Markdown."""
     chosen, test = description.chosen, description.expected[str(TEST)]
-    cost = COSTS.find(str(chosen["cost"]))
+    cost, what = COSTS.find(str(chosen["cost"])), "images" if description.runs else "samples"
     lines = [f"# A cascade for {description.task} on {description.dataset}", ""]
     lines += [
-        f"It classifies images into {len(description.classes)} classes, and accepts a prediction if its confidence "
+        f"It classifies {what} into {len(description.classes)} classes, and accepts a prediction if its confidence "
         f"({description.score}) is at least {_number(description.acceptance)}."
         if math.isfinite(description.acceptance)
         else "No acceptance threshold could be certified: it accepts nothing.",
@@ -88,9 +88,8 @@ def page(description: CascadeDescription) -> str:
         window = intervals[number] if number < len(intervals) else None
         goes_on = "-" if window is None else _window(window)
         price = si(stage.costs[str(chosen["cost"])])
-        rows.append(
-            (str(number + 1), stage.name, f"{stage.transform['size']} px", price, goes_on, f"`{stage.weights}`")
-        )
+        size, weights = f"{stage.transform['size']} px" if stage.weights else "-", f"`{stage.weights}`"
+        rows.append((str(number + 1), stage.name, size, price, goes_on, weights if stage.weights else "-"))
     lines += _markdown(["stage", "network", "input", cost.heading, "goes on if its confidence is", "weights"], rows)
     lines += ["", "## How it was made", "", *_how(description), ""]
     return "\n".join(lines)

@@ -32,7 +32,8 @@ class StageDescription:
     Attributes:
         family, scale, member: the member.
         exit: the number of the exit, counted from 1; None for a network with one output.
-        weights: the file of the weights, beside the description; the exits of one member share it.
+        weights: the file of the weights, beside the description; the exits of one member share it. Empty if the network is
+            known by imported logits alone; there is then no checksum, architecture and transform either.
         sha256: the checksum of that file.
         architecture: what the network is built from, as `wee.models.config.ScaleConfig.identity` gives it.
         transform: how images are prepared, as `wee.data.base.Transform.describe` gives it.
@@ -186,6 +187,11 @@ class CascadeDescription:
     expected: Mapping[str, Expectation]
     certified: Certification | None = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether the networks are known, so that the cascade can run."""
+        return all(stage.weights for stage in self.stages)
+
     def cost_of_leaving(self, cost: str) -> list[float]:
         """Return the cost of a sample that leaves at each stage: that of an exit, or the sum over the networks so far."""
         costs = [stage.costs[cost] for stage in self.stages]
@@ -268,6 +274,8 @@ class CascadeDescription:
         if written is not None and written != _checksum_of(record):
             raise WeeError(f"{path} has changed since it was written: its checksum differs. {_REPAIR}")
         for stage in description.stages:
+            if not stage.weights:
+                continue
             file = folder / stage.weights
             if not file.is_file():
                 raise WeeError(f"{folder} has no file {stage.weights}, the weights of {stage.name}. {_REPAIR}")

@@ -27,8 +27,9 @@ def members_of(folder: Path, description: CascadeDescription) -> list[nn.Module 
         description: its description.
 
     Raises:
-        WeeError: the weights belong to another architecture.
+        WeeError: the weights belong to another architecture, or there are none.
     """
+    _check_runs(description)
     networks: dict[str, nn.Module] = {}
     for stage in description.stages:
         if stage.weights not in networks:
@@ -37,6 +38,19 @@ def members_of(folder: Path, description: CascadeDescription) -> list[nn.Module 
         networks[stage.weights] if stage.exit is None else Exit(networks[stage.weights], stage.exit)
         for stage in description.stages
     ]
+
+
+def _check_runs(description: CascadeDescription) -> None:
+    """Check that the networks of a cascade are known.
+
+    Raises:
+        WeeError: the cascade was calibrated on imported logits.
+    """
+    if not description.runs:
+        raise WeeError(
+            "this cascade was calibrated on imported logits, and its networks are not known: apply its rule and its acceptance "
+            "threshold, which are in cascade.json, where the networks run"
+        )
 
 
 def _network(folder: Path, stage: StageDescription, classes: int) -> nn.Module:
@@ -51,8 +65,9 @@ def transforms_of(description: CascadeDescription) -> Sequence[Transform]:
     """Return how images are prepared for each stage.
 
     Raises:
-        WeeError: a description of it has wrong fields or values.
+        WeeError: a description of it has wrong fields or values, or there is none.
     """
+    _check_runs(description)
     return [_transform(stage) for stage in description.stages]
 
 

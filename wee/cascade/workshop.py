@@ -137,7 +137,10 @@ class Workshop:
         classes: Sequence[str],
         identity: Mapping[str, Any],
     ) -> CascadeDescription:
-        """The description of the calibrated cascade, without the checksums of its weights."""
+        """The description of the calibrated cascade, without the checksums of its weights.
+
+        Members without an origin are known by their logits alone, and have no weights.
+        """
         plan, calibrated = self._plan, self.calibrated(choice)
         certification = len(self.parts.certification)
 
@@ -185,18 +188,18 @@ class Workshop:
 
     def _stage(self, place: int, origins: Mapping[tuple[str, int], Origin]) -> StageDescription:
         network = self._pool.networks[place]
-        origin = origins[network.scale, network.member]
+        origin = origins.get((network.scale, network.member))
         temperatures = self._temperatures
         return StageDescription(
             family=network.family,
             scale=network.scale,
             member=network.member,
             exit=network.exit,
-            weights=f"{network.scale}-{network.member}.safetensors",
+            weights="" if origin is None else f"{network.scale}-{network.member}.safetensors",
             sha256="",
-            architecture=origin.architecture.identity(),
-            transform=origin.transform.describe(),
-            channels=origin.dataset.channels,
+            architecture={} if origin is None else origin.architecture.identity(),
+            transform={} if origin is None else origin.transform.describe(),
+            channels=0 if origin is None else origin.dataset.channels,
             temperature=None if temperatures is None else temperatures[place],
             costs={self._pool.cost: network.cost},
         )
@@ -219,6 +222,9 @@ class Workshop:
         stages = []
         with staged(folder) as temporary:
             for stage in description.stages:
+                if not stage.weights:
+                    stages.append(stage)
+                    continue
                 file = temporary / stage.weights
                 if not file.exists():
                     module = origins[stage.scale, stage.member].network().module

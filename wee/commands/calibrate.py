@@ -14,7 +14,7 @@ from omegaconf import MISSING
 from wee.app.command import Command, command
 from wee.app.console import progress, show
 from wee.app.failures import report
-from wee.app.fields import Checked, as_list, check_name, choice, written
+from wee.app.fields import Checked, as_list, check_name, choice, choose, written
 from wee.app.groups import Group
 from wee.cascade.config import CascadePlan, GuaranteeConfig, SettingConfig, check_choice
 from wee.catalogue import Catalogue
@@ -23,6 +23,7 @@ from wee.commands.members import MembersConfig, recipes, resolve_dataset
 from wee.costs import COSTS, MACS, source_conditions
 from wee.costs.config import CostConfig
 from wee.data.config import DatasetConfig, LabelledConfig
+from wee.data.from_store import StoredConfig
 from wee.data.kinds import sample_identity
 from wee.data.roles import shifted_sets
 from wee.data.splits import TEST, VAL, SplitName
@@ -83,7 +84,12 @@ class CalibrateConfig(MembersConfig):
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        wanted = self.scale
+        if self.family.stored:  # its scales are those in the store
+            self.scale = "all"  # type: ignore[assignment]  # of none
         super().__post_init__()
+        if self.family.stored:
+            self.scale = wanted
         self.name = self.name or f"{self.dataset.name}-{self.family.name}-{self.task.names[0].replace('@', '')}"
         check_name("name", self.name)
         self.shift = shifted_sets(self.shift, self.dataset)
@@ -125,17 +131,21 @@ class CalibrateConfig(MembersConfig):
 
 
 def calibrate(cfg: CalibrateConfig) -> None:
-    """Choose a setting, fix its thresholds, certify what is asked for, and save the cascade."""
+    """Choose a setting, fix its thresholds, certify what is asked for, and save the cascade.
+
+    With family=stored, the networks behind the logits are unknown: the folder then has no weights, but all else.
+    """
     from wee.cascade.card import summary
     from wee.cascade.description import CascadeDescription
     from wee.cascade.workshop import Workshop
     from wee.store.derived import Derived
     from wee.sweep.cache import SummaryCache
 
-    dataset = resolve_dataset(cfg)
+    dataset = cfg.dataset if _imported(cfg) else resolve_dataset(cfg)
     named = _named(cfg)
-    origins = _origins(cfg, dataset, named)
+    origins = {} if cfg.family.stored else _origins(cfg, dataset, named)
     pool = _read(cfg, dataset, origins, named)
+    classes = dataset.class_names() or [str(number) for number in range(pool.networks[0].logits[VAL].shape[-1])]
     folder = Path(cfg.paths.outputs, "cascades", cfg.name)
     plan = _plan(cfg, named)
     identity = _identity(cfg, plan, pool)
@@ -148,7 +158,7 @@ def calibrate(cfg: CalibrateConfig) -> None:
             cache = SummaryCache(cfg.scoring, Derived(cfg.paths.store))
             workshop = Workshop(plan, pool, cache, lambda number: bar.advance(bar_task, number), named)
             chosen = _choose(cfg, workshop) if named is None else workshop.named()
-        description = workshop.describe(chosen, origins, dataset.class_names(), identity)
+        description = workshop.describe(chosen, origins, classes, identity)
         curves = workshop.curves(chosen.lineup, description.rule)
         description = workshop.save(description, origins, folder, cfg.overwrite, curves)
     show(summary(description))
@@ -244,13 +254,18 @@ def _read(
 
     def expected(address: Address) -> Mapping[str, Any]:
         split = address.split
-        samples = sample_identity(cfg.shift[split.name] if split in shifted else dataset, split.part)
+        samples = sample_identity(cfg.shift.get(split.name, dataset) if split in shifted else dataset, split.part)
         identity: dict[str, Any] = {} if samples is None else {"samples": samples}
-        return {**identity, "weights": weights[address.scale, address.member]}
+        known = weights.get((address.scale, address.member))
+        return identity if known is None else {**identity, "weights": known}
 
     shifted = [SplitName.shifted(name) for name in cfg.shift]
-    scales = list(dict.fromkeys(scale for scale, _ in origins))
-    members = list(dict.fromkeys(member for _, member in origins))
+    if cfg.family.stored:
+        scales, members, stored = _stored(cfg, named)
+        shifted += [split for split in stored if split not in shifted]
+    else:
+        scales = list(dict.fromkeys(scale for scale, _ in origins))
+        members = list(dict.fromkeys(member for _, member in origins))
     names = dataset.name, cfg.family.name, scales, members, [VAL, TEST, *shifted], cfg.pick
     conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
     try:
@@ -268,6 +283,37 @@ def _read(
     if named is not None:
         check_entries(named, pool)
     return pool
+
+
+def _imported(cfg: CalibrateConfig) -> bool:
+    """Return whether data set and networks are known by their logits alone."""
+    return cfg.family.stored and isinstance(cfg.dataset, StoredConfig)
+
+
+def _stored(cfg: CalibrateConfig, named: NamedSetting | None) -> tuple[list[str], list[int], list[SplitName]]:
+    """Return the scales and members in the store that the search chooses from, and the shifted test sets there.
+
+    Raises:
+        WeeError: the store has nothing of the family, or not the selected scales or sets.
+    """
+    from wee.store import LogitStore
+
+    existing, splits = LogitStore(cfg.paths.store).names(cfg.dataset.name, cfg.family.name, cfg.cost.measure)
+    if not existing:
+        raise WeeError(
+            f"{cfg.paths.store} has nothing of family {cfg.family.name} on data set {cfg.dataset.name}; "
+            f"import logits: wee import file=FILE dataset.name={cfg.dataset.name} family.name={cfg.family.name} "
+            "scale=NAME macs=NUMBER"
+        )
+    shifted = [split for split in splits if split.kind == "shift"]
+    if isinstance(cfg.dataset, StoredConfig) and shifted:
+        wanted = cfg.dataset.shift
+        chosen = choose("shifted test set", wanted, [split.name for split in shifted]) if wanted else []
+        shifted = [SplitName.shifted(name) for name in chosen]
+    if named is not None:
+        lineup = named.saved.lineup
+        return sorted({stage.scale for stage in lineup}), sorted({stage.member for stage in lineup}), shifted
+    return choose("scale", cfg.scale, existing, of=f"family {cfg.family.name}"), cfg.member, shifted
 
 
 def _plan(cfg: CalibrateConfig, named: NamedSetting | None) -> CascadePlan:
