@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "latency": "time networks, ensembles and cascades on this machine",
     "export": "write a calibrated cascade in a format that runs without torch",
     "figure": "draw figures from the tables of one or many sweeps",
+    "explore": "write one page that shows the tables of sweeps in a browser: filters, fronts, windows, commands",
     "families": "show the costs of the networks of families",
     "store": "list, verify, remove, export and import entries of the store (wee store ls, verify, rm, gc, export, import)",
     "doctor": "say what is wrong with an installation, and what to do about it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -190,7 +191,7 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep import certification
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
-    from wee.sweep.results import TABLE, is_whole, read_effects, read_table, save, touch
+    from wee.sweep.results import MADE_BY, TABLE, is_whole, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
     from wee.sweep.validation import check
 
@@ -216,12 +217,13 @@ def sweep(cfg: SweepConfig) -> None:
     folder = _folder(cfg, about)
     if is_whole(folder):
         table = read_table(folder)
-        touch(folder, _labels(job))
+        touch(folder, _labels(job), _made_by())
         log.info("this sweep over these logits is there already")
     else:
         tables, result = _compute(cfg, pools, plan, reference)
         table = tables[TABLE]
-        save(folder, tables, {**about, "labels": _labels(job)}, result.rules, {TABLE: result.lines})
+        about |= {"labels": _labels(job), MADE_BY: _made_by()}
+        save(folder, tables, about, result.rules, {TABLE: result.lines})
     from wee.sweep.summary import certified_summary, deployed_summary, summary  # imports pandas
 
     tasks = [metric for metric in plan.metrics if metric.task is not None]
@@ -483,6 +485,11 @@ def _labels(job: SweepJob) -> dict[str, dict[str, str]]:
     kinds = {"families": {family.name: family.label}, "scales": scales, "oods": oods}
     kinds |= {"costs": {cost.name: cost.label}, "units": {cost.name: cost.unit}}
     return {kind: {name: label for name, label in labels.items() if label} for kind, labels in kinds.items()}
+
+
+def _made_by() -> str:
+    """Return the command line of this sweep, without what no number depends on."""
+    return shlex.join(word for word in shlex.split(command("sweep")) if not word.startswith("runtime."))
 
 
 def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:

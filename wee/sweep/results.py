@@ -36,6 +36,9 @@ TABLE, AVERAGES, STORAGE, VALIDATION, RULES, ABOUT = (
     "table.csv", "averages.csv", "storage.csv", "validation.csv", "rules.jsonl", "sweep.json",
 )  # fmt: skip
 
+MADE_BY = "command"
+"""The field of `sweep.json` with the command line that made the sweep. Sweeps of earlier versions have none."""
+
 AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
 """The columns of `averages.csv`: those that name a point; its mean price and value; lower and upper, the ends of the interval
 of its mean value; low and high, the lowest and the highest of the averaged values; count, their number; and seeds, the number
@@ -157,11 +160,18 @@ def is_whole(folder: Path) -> bool:
     return whole
 
 
-def touch(folder: Path, labels: Mapping[str, Mapping[str, str]]) -> None:
-    """Mark a sweep as the newest one, and update its labels, which are not part of its identity."""
+def touch(folder: Path, labels: Mapping[str, Mapping[str, str]], command: str) -> None:
+    """Mark a sweep as the newest one, and update its labels, which are not part of its identity.
+
+    Args:
+        folder: the folder of the sweep.
+        labels: the labels of the things in the sweep, by kind and name.
+        command: the command line that makes the sweep; it is added to a sweep of an earlier version, which has none.
+    """
     about = read_about(folder)
-    if about.get("labels") != labels:
-        _write_about(folder, {**about, "labels": labels})
+    current = {**about, "labels": labels, MADE_BY: about.get(MADE_BY, command)}
+    if current != about:
+        _write_about(folder, current)
     _mark_newest(folder)
 
 
