@@ -40,7 +40,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test longtest faults fuzz slurm prerelease lint lock audit format clean logits latency
+.PHONY: help install demo figures bench test longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes latency_figure tables
 
 help:  ## list these targets
@@ -54,11 +54,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: install  ## the whole path on embedded images: train, evaluate, sweep, draw
+demo: install  ## the whole path on embedded images: train, evaluate, sweep, draw, explore
 	$(WEE) train
 	$(WEE) evaluate
 	$(WEE) sweep +experiment=demo
 	$(WEE) figure sweeps=demo name=demo
+	$(WEE) explore sweeps=demo name=demo
 
 figures: install  ## every figure, from the embedded images; DATASET=cifar10: from photographs' logits, without images
 	$(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),-O) $(FIGURES)
@@ -142,7 +143,7 @@ LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/casca
 	tests/commands/test_store.py tests/commands/test_doctor.py tests/doctor
 
 test: install  ## run the tests
-	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(FAULTS) tests/cluster)
+	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(FAULTS) tests/browser tests/cluster)
 
 longtest: install  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
 	$(BIN)/pytest -n 2 --dist worksteal $(LONG)
@@ -153,6 +154,9 @@ faults: install  ## kill, fill, damage and share: KILLS=300 kills at random mome
 
 fuzz: install  ## bad input of every kind: CASES=2000 cases, drawn from SEED=1
 	CASES=$(or $(CASES),300) SEED=$(or $(SEED),0) $(BIN)/pytest -n 0 tests/fuzz
+
+browser: install  ## run the tests of the explorer's page in a headless browser (packages chromium, chromium-driver)
+	$(BIN)/pytest -n 0 -rs tests/browser
 
 slurm: install  ## run the tests on a real SLURM of one node (packages slurmctld, slurmd, slurm-client, munge)
 	$(BIN)/pytest -rs tests/cluster

@@ -167,7 +167,7 @@ def _cells(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Return different names for sweeps: that of the sweep, with the key of its folder, or its path, where names are the same."""
+    """Return different names for sweeps: that of the sweep, and where names are the same, its key or its path too."""
     folders = [path if path.is_dir() else path.parent for path in paths]
     short = [
         str(read_about(folder).get("name", folder.parent.name)) if is_sweep(folder) else path.stem
