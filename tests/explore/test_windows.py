@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wee.explore.windows import explain_rule, stage_windows
+from wee.explore.windows import explain_rule, rules_of, stage_windows
 from wee.method.policies import FixedRule, Interval, IntervalRule, Random, Role
 from wee.sweep.rules import LineupMember, SavedRule
 
@@ -56,3 +56,11 @@ def test_rules_without_windows_are_told_in_words() -> None:
     assert stage_windows(saved(Random(0.3)), Random(0.3)) == []
     assert explain_rule(saved(IntervalRule("msp", [Interval(0, 1)]))) == ""
     assert "was not saved" in explain_rule(saved(None))
+
+
+def test_a_certified_system_has_windows_of_its_own() -> None:
+    tuned = saved(IntervalRule("msp", [Interval(0.1, 0.2, 0.15, 0.5)]), width=0.2)
+    record = saved(IntervalRule("msp", [Interval(0.3, 0.4, 0.35, 0.6)]), width=0.2).with_certified(tuned)
+    record = record.with_adjusted("far", IntervalRule("msp", [Interval(0.5, 0.6, 0.35, 0.7)]))
+    lows = {name: stage_windows(of, rule)[0].low for name, of, rule in rules_of(record)}
+    assert lows == {"": 0.3, "ood:far": 0.5, "tuning": 0.1}

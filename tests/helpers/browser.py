@@ -21,13 +21,17 @@ try:
 except ImportError:  # the tests are skipped, and say why
     webdriver = None  # type: ignore[assignment]
 
-PROGRAMS = ("chromium", "chromedriver")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""The names of programs that are browsers which chromedriver can drive."""
+
+DRIVER = "chromedriver"
 
 
 def missing_browser() -> str:
     """Return what is missing for tests in a browser; empty if nothing is."""
     lacking = [] if webdriver is not None else ["the Python package selenium"]
-    lacking += [f"the program {name}" for name in PROGRAMS if shutil.which(name) is None]
+    lacking += [] if any(map(shutil.which, BROWSERS)) else [f"the program {BROWSERS[0]}"]
+    lacking += [] if shutil.which(DRIVER) else [f"the program {DRIVER}"]
     return " and ".join(lacking)
 
 
@@ -40,12 +44,12 @@ class Page:
 
     def __init__(self, downloads: Path) -> None:
         options = webdriver.ChromeOptions()
-        options.binary_location = str(shutil.which("chromium"))
+        options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
         for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars"):
             options.add_argument(f"--{flag}")
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which(DRIVER)))
         self.downloads = downloads
         self.driver.execute_cdp_cmd("Network.enable", {})
         offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
@@ -143,12 +147,12 @@ def main() -> None:
     page_file, picture = map(Path, sys.argv[1:])
     page = Page(picture.parent.resolve())
     try:
-        page.open(page_file, 1400, 900)
+        page.open(page_file, 1400, 860)
         page.run(
             "const places = [...chart.points.keys()].filter((place) => table.at('width', chart.points[place].row) === 0.2);"
-            "choose(places[Math.floor(places.length / 2)]); document.fonts.ready.then(() => chart.resize());"
+            "choose(places[Math.floor(places.length / 2)]);"
         )
-        time.sleep(0.5)
+        time.sleep(0.5)  # until the drawing has its new size
         page.picture(picture)
     finally:
         page.close()

@@ -247,7 +247,7 @@ def _metric(name: str, sweeps: Sequence[SweepTables]) -> dict[str, Any]:
         "higher": metric.higher_is_better,
         "tasks": sorted(operated),
         "calibrate": task_word(str(task)) if task is not None and task.metric.on_id else None,
-        "certified": metric.certified is not None,
+        "tuning": metric.certified is not None,
     }
 
 

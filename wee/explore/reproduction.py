@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
+from wee.method.policies import PARAMETERS
 from wee.sweep.cells import FAMILIES, NUMBERS, SCALES, Joined, read_width
 from wee.sweep.rules import SavedRule
 
@@ -42,8 +43,8 @@ def setting_words(saved: SavedRule) -> list[str]:
         words.append(f"setting.width={_list(width) if isinstance(width, tuple) else width}")
     if setting["fraction"] is not None:
         words.append(f"setting.fraction={setting['fraction']}")
-    if setting["parameters"] is not None:
-        words.append(f"setting.parameters='{setting['parameters']}'")
+    if setting[PARAMETERS] is not None:
+        words.append(f"setting.{PARAMETERS}='{setting[PARAMETERS]}'")
     words += [] if setting["task"] is None else [task_word(str(setting["task"]))]
     words += [] if setting["score"] is None else [f"score={setting['score']}"]
     return words

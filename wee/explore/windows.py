@@ -62,13 +62,13 @@ def rules_of(saved: SavedRule) -> Iterator[tuple[str, SavedRule, Rule | None]]:
 
     Yields:
         The name, the record that the rule belongs to, and the rule: "" for the rule itself, "ood:NAME" for the rule that is
-        adjusted to a stream with an OOD set, and "certified" for the rule of the certified system.
+        adjusted to a stream with an OOD set, and "tuning" for that of the certified system, fitted on the tuning part.
     """
     yield "", saved, saved.rule
     for ood, rule in saved.adjusted.items():
         yield f"ood:{ood}", saved, rule
     if saved.certified is not None:
-        yield "certified", saved.certified, saved.certified.rule
+        yield "tuning", saved.certified, saved.certified.rule
 
 
 def explain_rule(saved: SavedRule) -> str:

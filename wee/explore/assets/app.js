@@ -55,7 +55,7 @@ function fillControls() {
     ["shown", "the metric shown"], ["any", "any task"],
     ...table.values("task").filter((task) => task !== null).map((task) => [`task ${task}`, nameOf("task", task)]),
   ], state.task);
-  options("points", [["each", "each cascade"], ["mean", "means over members and orders"]], state.points);
+  options("points", [["each", "each cascade"], ["mean", "means of settings"]], state.points);
   options("fronts", [
     ["none", "none"], ["validation", "chosen on validation", !hasValidation(state)], ["shown", "of what is shown"],
   ], state.fronts);
@@ -131,6 +131,7 @@ function noteOf(points, references) {
   if (state.fronts === "validation") parts.push("Solid lines: fronts of the settings shown, averaged over members and orders, chosen on the validation set.");
   if (state.fronts === "shown") parts.push("Solid lines: fronts of the settings shown, chosen on the same data on which they are drawn, and therefore optimistic.");
   if (references.length > 0) parts.push("Dashed lines: single models and ensembles, averaged over members.");
+  if (state.points === "mean") parts.push("Points: means over members and orders.");
   if (state.intervals) {
     const known = points.filter((point) => point.lower !== null).length;
     const levels = [...new Set(data.sweeps.filter((sweep) => sweep.resamples > 0).map((sweep) => `${100 * sweep.level} %`))];
@@ -210,10 +211,10 @@ function step(key) {
   if (key === "End") return last;
   if (key === "ArrowRight") return Math.min(current + 1, last);
   if (key === "ArrowLeft") return Math.max(current - 1, 0);
-  const [x, y] = chart.position(chart.points[current]);
+  const positions = chart.positions(chart.points);
+  const [x, y] = positions[current];
   let [best, least] = [current, Infinity];
-  chart.points.forEach((point, place) => {
-    const [left, top] = chart.position(point);
+  positions.forEach(([left, top], place) => {
     const rise = key === "ArrowUp" ? y - top : top - y;
     const distance = rise + 3 * Math.abs(left - x);
     if (rise > 0.5 && distance < least) [best, least] = [place, distance];
@@ -373,7 +374,7 @@ function fileName() {
 function describePage() {
   const rows = data.sweeps.map((sweep) => `${sweep.name}: ${sweep.rows.toLocaleString("en")} rows of ${sweep.folder}`);
   element("about").textContent = rows.join("; ");
-  element("made").textContent = `Made by wee ${data.wee} (wee explore). Drawn with Vega ${data.vega} (BSD 3-Clause, © University of Washington Interactive Data Lab). This file holds all its data, and loads nothing.`;
+  element("made").textContent = `Made by wee ${data.wee} (wee explore). Drawn with Vega ${data.vega} and Vega-Embed (BSD 3-Clause, © University of Washington Interactive Data Lab) and D3 (ISC, © Mike Bostock). This file holds all its data, and loads nothing.`;
 }
 
 async function start() {

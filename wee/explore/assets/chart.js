@@ -110,18 +110,22 @@ class Chart {
     this.view.data("marked", [...ring(chosen, 260, 2.6), ...ring(current, 190, 1.4)]).run();
   }
 
-  /** Where a point is, in pixels from the left and from the top of the drawing. */
-  position(point) {
+  /** Where points are, in pixels from the left and from the top of the drawing. */
+  positions(points) {
     const [left, top] = this.view.origin();
-    return [left + this.view.scale("x")(point.x), top + this.view.scale("y")(point.y)];
+    const [x, y] = [this.view.scale("x"), this.view.scale("y")];
+    return points.map((point) => [left + x(point.x), top + y(point.y)]);
+  }
+
+  position(point) {
+    return this.positions([point])[0];
   }
 
   /** The place of the point nearest to some pixels, or -1 if none is within reach. */
   nearest(x, y, reach) {
     let best = -1;
     let least = reach * reach;
-    this.points.forEach((point, place) => {
-      const [left, top] = this.position(point);
+    this.positions(this.points).forEach(([left, top], place) => {
       const distance = (left - x) ** 2 + (top - y) ** 2;
       if (distance <= least) {
         least = distance;

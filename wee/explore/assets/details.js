@@ -53,22 +53,28 @@ function spokenOf(point, state, place, count) {
   return `${table.at("series", point.row)}, ${words.map(([name, text]) => `${name} ${text}`).join(", ")}; point ${place + 1} of ${count}`;
 }
 
+/** The confidences of a window in words. */
+function rangeOf(low, high) {
+  if (low === -Infinity) return high === Infinity ? "of any size" : `up to ${readable(high)}`;
+  return high === Infinity ? `from ${readable(low)} up` : `from ${readable(low)} to ${readable(high)}`;
+}
+
 /** The window of one stage: a strip of the validation samples, from the least to the most confident. */
 function stripOf(window, stage, stages) {
   const number = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
   const [low, high, tau] = [window.low, window.high, window.tau].map(number);
   const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
-  const title = stages > 1 ? `Stage ${stage + 1}: ` : "";
+  const title = (text) => (stages > 1 ? `Stage ${stage + 1}: ${text}` : text[0].toUpperCase() + text.slice(1));
   const empty = low > high;
   const scores = empty
     ? "no confidence goes on"
-    : `confidences ${low === -Infinity ? "" : `from ${readable(low)} `}${high === Infinity ? (low === -Infinity ? "of any size" : "up") : `up to ${readable(high)}`} go on`;
+    : `confidences ${rangeOf(low, high)} go on`;
   if (window.start === undefined) {
-    return `<div class="strip"><p>${title}${scores}${tau === undefined ? "" : `; threshold τ = ${readable(tau)}`}.</p></div>`;
+    return `<div class="strip"><p>${title(scores)}${tau === undefined ? "" : `; threshold τ = ${readable(tau)}`}.</p></div>`;
   }
   const words = empty
-    ? `${title}the window is empty: no sample goes on`
-    : `${title}validation samples from ${percent(window.start)} to ${percent(window.end)} in order of confidence go on (${percent(window.end - window.start)} of them)`;
+    ? title("the window is empty: no sample goes on")
+    : title(`validation samples from ${percent(window.start)} to ${percent(window.end)} in order of confidence go on (${percent(window.end - window.start)} of them)`);
   const [left, right] = [6, 394];
   const at = (share) => left + share * (right - left);
   const rank = window.rank;
@@ -82,7 +88,7 @@ function stripOf(window, stage, stages) {
     bars.push(`<rect class="${kind}" x="${at(bar / count) + 1}" y="${inside ? 22 : 34}" width="${(right - left) / count - 2}" height="${inside ? 38 : 26}"/>`);
   }
   const ends = empty ? "" : [window.start, window.end].map((share) => `<line class="end" x1="${at(share)}" x2="${at(share)}" y1="18" y2="66"/>`).join("");
-  const anchor = (share) => (share < 0.12 ? "start" : share > 0.88 ? "end" : "middle");
+  const anchor = (share) => (share < 0.24 ? "start" : share > 0.76 ? "end" : "middle");
   const threshold = rank === undefined ? "" : `<line class="tau" x1="${at(rank)}" x2="${at(rank)}" y1="14" y2="72"/><text class="tau" x="${at(rank)}" y="11" text-anchor="${anchor(rank)}">τ = ${readable(tau)} at ${percent(rank)}</text>`;
   const endLabels = empty ? "" : [
     `<text x="${at(window.start)}" y="${88}" text-anchor="${window.start < 0.12 ? "start" : "end"}">${low === -Infinity ? "−∞" : readable(low)}</text>`,
@@ -101,12 +107,13 @@ function stripOf(window, stage, stages) {
 function windowOf(point, state) {
   const rule = data.rules[table.at("rule", point.row)];
   if (rule === undefined) return '<p class="note">The sweep has no fitted rule for this point.</p>';
-  const key = data.metrics[state.y].certified ? "certified" : table.at("adjusted", point.row) ? `ood:${table.at("ood", point.row)}` : "";
+  const key = data.metrics[state.y].tuning ? "tuning" : table.at("adjusted", point.row) ? `ood:${table.at("ood", point.row)}` : "";
   const windows = rule.windows[key] ?? rule.windows[""];
   const note = point.rows.length > 1 ? '<p class="note">Of the first of the averaged cascades.</p>' : "";
   const stream = key.startsWith("ood:") ? '<p class="note">Shares are of the unlabelled stream that the window is adjusted to.</p>' : "";
+  const tuned = key === "tuning" ? '<p class="note">Fitted on the tuning part of the validation set; the other part certifies.</p>' : "";
   if (windows === undefined) return `${note}<p>${escaped(rule.words ?? "There is no window.")}</p>`;
-  return note + windows.map((window, stage) => stripOf(window, stage, windows.length)).join("") + stream;
+  return note + windows.map((window, stage) => stripOf(window, stage, windows.length)).join("") + stream + tuned;
 }
 
 /** The networks of a point, in the order in which they run. */
