@@ -56,6 +56,7 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
                 "latency",
                 "export",
                 "figure",
+                "explore",
                 "families",
                 "store",
                 "doctor",

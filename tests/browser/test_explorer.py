@@ -128,6 +128,10 @@ def test_an_ood_set_brings_adjusted_windows(browser: Page, pages: dict[str, Path
     assert "unlabelled stream" in browser.text("#details")
     browser.choose("y", "cov@20")  # which is of ID data alone
     assert shown(browser).ood.isna().all()
+    browser.choose("split", "val")
+    browser.choose("y", "risk@50")
+    browser.choose("ood", "far")  # which has no validation split
+    assert set(shown(browser).split) == {"test"}
 
 
 def test_hovering_tells_every_setting(browser: Page, pages: dict[str, Path]) -> None:

@@ -24,13 +24,21 @@ function initialState() {
   return start;
 }
 
+/** The values of a column in the rows of a metric, and of an OOD set if one is given, in the order of the table. */
+function valuesWith(column, metric, ood) {
+  const [metrics, oods, wanted] = [table.columns.metric, table.columns.ood, table.columns[column]];
+  const code = metrics.codeOf(metric);
+  const oodCode = ood === undefined ? null : oods.codeOf(ood);
+  const found = new Set();
+  for (let row = 0; row < table.length; row += 1) {
+    if (metrics.codes[row] === code && (oodCode === null || oods.codes[row] === oodCode)) found.add(wanted.codes[row]);
+  }
+  return [...found].sort((a, b) => a - b).map((place) => wanted.values[place]);
+}
+
 /** The OOD sets with which a metric was measured; null is ID data alone. */
 function oodsOf(metric) {
-  const found = new Set();
-  const [metrics, oods] = [table.columns.metric, table.columns.ood];
-  const code = metrics.codeOf(metric);
-  for (let row = 0; row < table.length; row += 1) if (metrics.codes[row] === code) found.add(oods.codes[row]);
-  return [...found].sort((a, b) => a - b).map((place) => oods.values[place]);
+  return valuesWith("ood", metric);
 }
 
 // ---- controls ----
@@ -49,7 +57,7 @@ function fillControls() {
     ...Object.entries(data.costs).map(([name, cost]) => [`cost ${name}`, cost.axis]),
     ...metrics.map(([name, metric]) => [`metric ${name}`, metric.axis]),
   ], state.x);
-  options("split", table.values("split").map((name) => [name, { val: "validation", test: "test" }[name] ?? name]), state.split);
+  options("split", valuesWith("split", state.y, state.ood).map((name) => [name, { val: "validation", test: "test" }[name] ?? name]), state.split);
   options("ood", oodsOf(state.y).map((name) => [name ?? "", name === null ? "none (ID data alone)" : nameOf("ood", name)]), state.ood ?? "");
   options("task", [
     ["shown", "the metric shown"], ["any", "any task"],
@@ -87,10 +95,12 @@ function readFilters() {
   state.filters = filters;
 }
 
-/** Keep choices possible: an OOD set that the metric has, a front that can be chosen. */
+/** Keep choices possible: an OOD set and a split that the metric has, a front that can be chosen. */
 function settle() {
   const oods = oodsOf(state.y);
   if (!oods.includes(state.ood)) [state.ood] = oods;
+  const splits = valuesWith("split", state.y, state.ood);
+  if (!splits.includes(state.split)) state.split = splits.includes("test") ? "test" : splits[0];
   if (state.fronts === "validation" && !hasValidation(state)) state.fronts = "shown";
 }
 
