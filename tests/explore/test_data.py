@@ -165,6 +165,8 @@ def test_labels_come_from_the_sweep_and_the_catalogues(data: dict[str, Any]) -> 
     assert data["metrics"]["deployed_risk@20"]["tasks"] == ["cov@20"]
     assert data["costs"]["macs"] == {"label": "MACs", "axis": "average MACs", "unit": "MACs"}
     assert data["looks"]["window cascades"]["colour"] == "#0072B2"
+    assert data["looks"]["adjusted windows"]["colour"] == "#56B4E9"
+    assert len({look["colour"] for look in data["looks"].values()}) == len(data["looks"])
     assert data["looks"]["single models"]["baseline"]
     assert not data["looks"]["window cascades"]["baseline"]
 

@@ -26,6 +26,9 @@ SHAPES = {
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 """The colours of what is not a policy. The yellow of the palette is left out, because it is too light for points."""
 
+ADJUSTED = "#56B4E9"
+"""The colour of adjusted rules that share that of the rules as fitted: shapes may stand for something else on a page."""
+
 RAMP = ("#9ecae9", "#7fb5df", "#609fd0", "#4489c0", "#2f73ab", "#1f5d93", "#13477a", "#08306b")
 """The colours of what has an order, such as scales and widths, from the first to the last."""
 
@@ -45,7 +48,8 @@ def look_of(policy: str, adjusted: bool) -> dict[str, Any]:
         return {"colour": "#666666", "shape": SHAPES["o"], "order": 0, "baseline": False}
     look = (kind.adjusted_look or kind.look) if adjusted else kind.look
     shape = SHAPES.get(look.marker, SHAPES["o"])
-    return {"colour": look.colour, "shape": shape, "order": look.order, "baseline": kind.baseline}
+    colour = ADJUSTED if adjusted and look.colour == kind.look.colour else look.colour
+    return {"colour": colour, "shape": shape, "order": look.order, "baseline": kind.baseline}
 
 
 def _find(policy: str) -> type[Policy] | None:

@@ -59,8 +59,8 @@ function rangeOf(low, high) {
   return high === Infinity ? `from ${readable(low)} up` : `from ${readable(low)} to ${readable(high)}`;
 }
 
-/** The window of one stage: a strip of the validation samples, from the least to the most confident. */
-function stripOf(window, stage, stages) {
+/** The window of one stage: a strip of the samples that it is set by, from the least to the most confident. */
+function stripOf(window, stage, stages, samples) {
   const number = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
   const [low, high, tau] = [window.low, window.high, window.tau].map(number);
   const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
@@ -74,7 +74,7 @@ function stripOf(window, stage, stages) {
   }
   const words = empty
     ? title("the window is empty: no sample goes on")
-    : title(`validation samples from ${percent(window.start)} to ${percent(window.end)} in order of confidence go on (${percent(window.end - window.start)} of them)`);
+    : title(`${samples} from ${percent(window.start)} to ${percent(window.end)} in order of confidence go on (${percent(window.end - window.start)} of them)`);
   const [left, right] = [6, 394];
   const at = (share) => left + share * (right - left);
   const rank = window.rank;
@@ -110,10 +110,10 @@ function windowOf(point, state) {
   const key = data.metrics[state.y].tuning ? "tuning" : table.at("adjusted", point.row) ? `ood:${table.at("ood", point.row)}` : "";
   const windows = rule.windows[key] ?? rule.windows[""];
   const note = point.rows.length > 1 ? '<p class="note">Of the first of the averaged cascades.</p>' : "";
-  const stream = key.startsWith("ood:") ? '<p class="note">Shares are of the unlabelled stream that the window is adjusted to.</p>' : "";
+  const samples = key.startsWith("ood:") ? "samples of the unlabelled stream" : "validation samples";
   const tuned = key === "tuning" ? '<p class="note">Fitted on the tuning part of the validation set; the other part certifies.</p>' : "";
   if (windows === undefined) return `${note}<p>${escaped(rule.words ?? "There is no window.")}</p>`;
-  return note + windows.map((window, stage) => stripOf(window, stage, windows.length)).join("") + stream + tuned;
+  return note + windows.map((window, stage) => stripOf(window, stage, windows.length, samples)).join("") + tuned;
 }
 
 /** The networks of a point, in the order in which they run. */
