@@ -65,7 +65,7 @@ function fillControls() {
   ], state.task);
   options("points", [["each", "each cascade"], ["mean", "means of settings"]], state.points);
   options("fronts", [
-    ["none", "none"], ["validation", "chosen on validation", !hasValidation(state)], ["shown", "of what is shown"],
+    ["none", "none"], ["validation", "on validation", !hasValidation(state)], ["shown", "on what is shown"],
   ], state.fronts);
   const dimensions = DIMENSIONS.filter((name) => name === "series" || table.values(name).length > 1).map((name) => [name, HEADINGS[name]]);
   options("colour", dimensions, state.colour);
