@@ -34,7 +34,7 @@ FLOORS = [
     {"method"},
     {"members", "models", "data", "costs", "store"},  # things
     {"sweep", "lit"},  # runs
-    {"figures", "explore", "cascade", "doctor"},  # use
+    {"figures", "explore", "cascade", "doctor", "api"},  # use
     {"cli", "__main__", "commands", "stages"},  # command line
 ]
 """The rooms of each floor, from the lowest. The package itself (`wee/__init__.py`) stands above them all."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from wee.compat import repair_on_import
 from wee.errors import WeeError, unknown
 
 
@@ -110,6 +111,7 @@ class Catalogue(Generic[T], Mapping[str, T]):
 def _load(kind: str, name: str) -> Any:
     """Import the object that a plug-in's name "module:Name" refers to."""
     module, _, attribute = name.partition(":")
+    repair_on_import()  # a plug-in may import torchvision
     try:
         thing = getattr(importlib.import_module(module), attribute)
     except ImportError as error:

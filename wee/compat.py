@@ -5,8 +5,8 @@ and `import torchvision` fails with "operator torchvision::nms does not exist", 
 implementations of two operators that have not been declared. timm, lightning and torchmetrics all import torchvision,
 so none of them can be imported either. Declaring the two operators is enough: neither wee nor these packages call them.
 
-Importing wee therefore installs an import finder that declares the operators when torchvision is first imported, and then
-removes itself. Nothing is declared if torchvision works already.
+The parts of wee that need torch therefore install an import finder, which declares the operators when torchvision is first
+imported, and then removes itself. Nothing is declared if torchvision works already. `import wee` alone installs nothing.
 """
 
 from __future__ import annotations

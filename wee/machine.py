@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import platform
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +89,8 @@ def processor_name(root: Path = Path("/")) -> str:
                 return " ".join(value.split())
     except OSError:  # not available on every system
         pass
+    import platform  # here, because `import wee` imports this module
+
     return platform.processor() or platform.machine() or "unknown"
 
 
@@ -191,6 +191,8 @@ def file_system_time(folder: Path) -> float:
     Raises:
         OSError: the folder cannot be written to.
     """
+    import tempfile  # here, because `import wee` imports this module
+
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b".")
         file.flush()

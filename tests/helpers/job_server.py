@@ -276,6 +276,7 @@ def many(number: int) -> Iterator[list[JobServer]]:
 
 
 if __name__ == "__main__":
-    import wee  # noqa: F401  # repairs torchvision before anything imports it
+    from wee.compat import repair_on_import
 
+    repair_on_import()
     serve(sys.stdin, os.fdopen(os.dup(1), "w"))  # type: ignore[arg-type]

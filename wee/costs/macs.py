@@ -6,6 +6,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from wee.compat import repair_on_import
 from wee.costs.base import Cost, per_exit
 from wee.errors import WeeError
 
@@ -42,6 +43,7 @@ def count_macs(network: nn.Module, size: int, channels: int) -> float:
     Raises:
         WeeError: the network has an operation with multiply-accumulates that fvcore cannot count.
     """
+    repair_on_import()
     import torch
     from fvcore.nn import FlopCountAnalysis
 

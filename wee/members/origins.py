@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from wee.app.command import command
+from wee.compat import repair_on_import
 from wee.data.base import Split, Transform
 from wee.data.config import LabelledConfig
 from wee.errors import WeeError
@@ -168,6 +169,7 @@ class Given(Origin):
         plain = super().transform
         if not self.origin.startswith(TIMM):
             return plain
+        repair_on_import()
         from timm.data.config import resolve_data_config
         from timm.models import get_pretrained_cfg
 
@@ -191,6 +193,7 @@ class Given(Origin):
     def _read(self) -> dict[str, Tensor]:
         if not self.origin.startswith(TIMM):
             return checkpoints.read_file(Path(self.origin), self._empty().state_dict().keys())
+        repair_on_import()
         import timm
 
         try:

@@ -18,10 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wee.compat import repair_on_import
 from wee.errors import WeeError
 from wee.machine import processors, torch_threads
 from wee.method.scores import DEFAULT_SCORE, SCORES, Score
 from wee.method.summaries import NO_LABEL, Summary
+
+repair_on_import()  # notebooks that score logits import timm as well
 
 CHUNK_VALUES = 2**20
 """Number of logits of one member that a thread scores at a time (8 MiB in float64)."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_ch
 import numpy as np
 from numpy.typing import NDArray
 
+from wee.compat import repair_on_import
 from wee.errors import WeeError
 from wee.method.arrays import Bools, Ints
 from wee.method.cascades import Stages
@@ -281,6 +282,7 @@ def check_length(stages: int, settings: Sequence[object]) -> None:
 def _plugin(form: str) -> Any:
     """Return the class of a plug-in's rule."""
     module, _, name = form.partition(":")
+    repair_on_import()  # a plug-in may import torchvision
     try:
         target = importlib.import_module(module)
         for part in name.split("."):

@@ -1,0 +1,213 @@
+"""The face of the package for Python programs: the numbers of the commands, from plain arguments."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import wee
+from tests.helpers.explored import write_sweeps
+from tests.helpers.stores import fill_store
+from tests.helpers.sweeps import plan, pool
+from wee.errors import WeeError
+from wee.members.config import EnsembleConfig
+from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
+from wee.sweep.results import read_table
+from wee.sweep.run import compute
+
+
+def run(script: str) -> str:
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    loaded = run(
+        "import sys, wee; dir(wee); wee.WeeError\n"
+        "print([name for name in ('torch', 'pandas', 'hydra', 'matplotlib', 'lightning', 'wee.compat') if name in sys.modules])"
+    )
+    assert loaded == "[]"
+
+
+def test_reading_results_loads_no_torch_and_installs_no_repair(tmp_path: Path) -> None:
+    write_sweeps(tmp_path)
+    done = run(
+        f"import sys, wee; wee.read_sweep('first', {str(tmp_path / 'outputs' / 'sweeps')!r}).fronts\n"
+        f"wee.open_store({str(tmp_path / 'store')!r})\n"
+        "print('torch' in sys.modules, [type(finder).__name__ for finder in sys.meta_path if 'wee' in type(finder).__module__])"
+    )
+    assert done == "False []"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import wee.models.build", "import wee.lit.fit", "from wee.method import summarise; import timm",
+        "import wee.data.images.listing; import torchvision", "import wee.members.origins, wee.models.build; import timm",
+        "from wee.catalogue import Catalogue; Catalogue('x', [], lambda name, thing: thing).find('torchvision:models')",
+    ],
+)  # fmt: skip
+def test_parts_that_need_torch_repair_torchvision(use: str) -> None:
+    run(f"{use}\nimport torchvision; torchvision.models")
+
+
+def test_every_name_is_there_and_known_to_type_checkers() -> None:
+    tree = ast.parse(Path(str(wee.__file__)).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed == set(wee.__all__) <= set(dir(wee))
+    for name in wee.__all__:
+        assert getattr(wee, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        wee.nothing  # noqa: B018
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return fill_store(tmp_path_factory.mktemp("store"), members=2, ood=True, count=120)
+
+
+def test_a_sweep_of_a_store_is_that_of_the_command(store: Any) -> None:
+    source = wee.from_store(store, "toy", "made", ood=["far"])
+    results = wee.run_sweep(
+        source, ["cov@20"], ["accuracy"], ["single", "window", "threshold"], [0.2, "all"], [0.5], resamples=8, level=0.9
+    )
+    settings = plan(
+        policy=PolicyConfig(["single", "window", "threshold"], [0.5]), window=WindowConfig([0.2, "all"]),
+        task=TaskConfig(["cov@20"], ["accuracy"]), score=ScoreConfig(["msp"]), ensemble=EnsembleConfig(members=[0, 1]),
+        ood=["far"],
+    )  # fmt: skip
+    expected = pd.concat(
+        [compute(pool(store, scale, splits=tuple(source.pool.samples)), settings).table() for scale in ("s1", "s2")],
+        ignore_index=True,
+    )
+    columns = [name for name in expected if name not in ("lower", "upper")]
+    pd.testing.assert_frame_equal(results.table[columns], expected[columns])
+    assert results.table.lower.notna().any()
+    assert results.averages is not None
+    assert results.differences is not None
+    assert len(results.rules) == len(expected.drop_duplicates(["scale", "members", "policy", "width", "fraction"]))
+    assert set(results.fronts.policy) >= {"single", "window"}
+
+
+def test_arrays_give_the_numbers_of_the_store(store: Any) -> None:
+    stored = wee.from_store(store.root, "toy", "made", scales=["s2"])
+    splits = {split.kind: split for split in stored.pool.samples}
+    parts = {
+        kind: (np.stack([network.logits[split] for network in stored.pool.networks]), stored.pool.samples[split].labels)
+        for kind, split in splits.items()
+    }
+    groups = {kind: stored.pool.samples[split].groups for kind, split in splits.items()}
+    arrays = wee.from_arrays(
+        parts["val"], parts["test"], [network.cost for network in stored.pool.networks], groups=groups
+    )
+    first, second = (wee.run_sweep(source, ["cov@20"], resamples=6).table for source in (stored, arrays))
+    columns = ["members", "policy", "width", "split", "metric", "groups", "price", "value", "lower", "upper"]
+    pd.testing.assert_frame_equal(first[columns], second[columns])
+    chosen = [wee.calibrate(source, "cov@20", budget=1e7) for source in (stored, arrays)]
+    assert (chosen[0].lineup, chosen[0].threshold, chosen[0].cost) == (
+        chosen[1].lineup,
+        chosen[1].threshold,
+        chosen[1].cost,
+    )
+
+
+def test_ood_and_shifted_arrays_are_measured() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=60)
+    logits = rng.normal(size=(2, 60, 3)) + 2 * np.eye(3)[labels]
+    source = wee.from_arrays(
+        (logits, labels), (logits, labels), ood={"far": rng.normal(size=(2, 40, 3))}, shift={"near": (logits, labels)}
+    )
+    table = wee.run_sweep(source, ["risk@50"], ["auroc"]).table
+    assert set(table.ood.dropna()) == {"far"}
+    assert set(table.split) == {"val", "test", "shift-near"}
+
+
+def test_a_calibrated_setting_runs_as_on_its_logits() -> None:
+    import torch
+    from torch import nn
+
+    rng = np.random.default_rng(1)
+    labels = rng.integers(4, size=500)
+    inputs = torch.from_numpy(
+        rng.normal(size=(500, 6, 1, 1)) + 1.2 * np.eye(4)[labels][:, [0, 1, 2, 3, 0, 1], None, None]
+    ).float()
+    networks = [nn.Sequential(nn.Flatten(), nn.Linear(6, 4)) for _ in range(3)]
+    with torch.no_grad():
+        for place, network in enumerate(networks):
+            network[1].weight.copy_(torch.eye(4)[[0, 1, 2, 3, 0, 1]].T * (1 + place))
+        logits = np.stack([network(inputs).numpy() for network in networks])
+    source = wee.from_arrays((logits[:, :300], labels[:300]), (logits[:, 300:], labels[300:]), costs=[1.0, 1.1, 1.2])
+    chosen = wee.calibrate(source, "cov@30", budget=1.5, risk=0.4, delta=0.2)
+    assert chosen.certification is not None
+    assert np.isfinite(chosen.threshold)
+    assert chosen.cost <= 1.5
+    prediction = chosen.cascade(networks)(inputs[:50])
+    assert prediction.accepted is not None
+    assert torch.equal(prediction.accepted, prediction.confidence >= chosen.threshold)
+    by_target = wee.calibrate(source, "cov@30", target=chosen.value - 5)
+    assert by_target.cost <= max(chosen.cost, 1.2 * 3)
+
+
+def test_a_sweep_is_read_by_name_and_by_folder(tmp_path: Path) -> None:
+    folders = write_sweeps(tmp_path)
+    root = tmp_path / "outputs" / "sweeps"
+    by_name, by_folder = wee.read_sweep("first", root), wee.read_sweep(folders["first"])
+    pd.testing.assert_frame_equal(by_name.table, read_table(folders["first"]))
+    pd.testing.assert_frame_equal(by_name.table, by_folder.table)
+    assert by_name.averages is not None
+    assert len(by_name.rules) > 10
+    assert wee.read_sweep("second", root).averages is None
+    kept = pd.read_csv(folders["first"] / "fronts.csv")
+    assert np.allclose(by_name.fronts.hypervolume, kept.hypervolume, equal_nan=True)
+    shutil.copytree(folders["first"], root / "first" / "again")
+    with pytest.raises(WeeError, match="not one sweep"):
+        wee.read_sweep(root / "first" / "*")
+
+
+LABELS = np.zeros(4, dtype=int)
+LOGITS = np.zeros((2, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"val": (LOGITS[0], LABELS)}, r"the logits on val are an array \[4, 3\]"),
+        ({"val": (LOGITS.astype(int), LABELS)}, "of int64"),
+        ({"val": (np.full((2, 4, 3), np.nan), LABELS)}, "not all finite"),
+        ({"val": (LOGITS, LABELS[:3])}, r"the classes on val are an array \[3\]"),
+        ({"test": (LOGITS, LABELS + 3)}, r"the classes on test are not all in 0 \.\. 2"),
+        ({"test": (LOGITS[:, :, :2], LABELS)}, "of 2 networks and 2 classes, and those on val"),
+        ({"costs": [1.0]}, "one positive number for each of the 2 networks"),
+        ({"costs": 0.0}, "one positive number"),
+        ({"groups": {"moon": LABELS}}, "groups has moon"),
+        ({"groups": {"val": LABELS[:2]}}, r"the groups of val are an array \[2\]"),
+    ],
+)
+def test_bad_arrays_are_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(WeeError, match=message):
+        wee.from_arrays(**{"val": (LOGITS, LABELS), "test": (LOGITS, LABELS), **arguments})
+
+
+def test_bad_choices_are_named(store: Any) -> None:
+    source = wee.from_store(store, "toy", "made", scales=["s1"])
+    for call, message in [
+        (lambda: wee.run_sweep(source, ["cov@x"]), "there is no task 'cov@x'"),
+        (lambda: wee.run_sweep(source, policies=["windw"]), "there is no policy 'windw'"),
+        (lambda: wee.run_sweep(source, policies=["window"], size=1), "no policy of window applies"),
+        (lambda: wee.calibrate(source, "cov@20"), "choose a setting in one of three ways"),
+        (lambda: wee.calibrate(source, "fpr@95", budget=1), "about OOD data"),
+        (lambda: wee.calibrate(source, "cov@20", budget=1), "nothing costs at most 1 MACs"),
+        (lambda: wee.from_store(store, "toy", "other"), "has nothing of family other"),
+        (lambda: wee.from_store(store, "toy", "made", members=5), "entries are not in"),
+    ]:
+        with pytest.raises(WeeError, match=message):
+            call()
