@@ -434,8 +434,9 @@ def calibrate(
         choice = within_budget(front, parsed, budgets[cost], COSTS.find(cost).label)
     fixed: Calibrated = workshop.calibrated(choice)
     certification = certified(fixed, guarantee, len(workshop.parts.certification))
+    combined = "replace" if source.pool.multi_exit else combine  # an exit's output stands for itself
     return Calibration(
-        choice.lineup, fixed.rule, score, fixed.threshold, choice.cost, choice.value, combine, certification
+        choice.lineup, fixed.rule, score, fixed.threshold, choice.cost, choice.value, combined, certification
     )
 
 
