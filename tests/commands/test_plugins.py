@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_six_plug_ins_work_like_built_in_parts(folder: Path, wee: Wee) -> None:
     parameters = ("figure.parameters='share=0.2'", "name=curves", "sweeps=mine", "figure.formats=[png]")
     wee("figure", *configs, *curves, *parameters, cwd=folder)
     assert "doubtful samples" in set(pd.read_csv(folder / "outputs" / "figures" / "curves.csv").line)
+
+    wee("explore", "sweeps=mine", cwd=folder)
+    page = (folder / "outputs" / "explore" / "mine.html").read_text()
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert match
+    shown_there = json.loads(match[1])
+    assert "doubtful samples" in shown_there["looks"]
+    assert shown_there["costs"][COST_NAME]["axis"] == "average weight (kB)"
+    assert METRIC_NAME in shown_there["metrics"]
+    assert shown_there["sweeps"][0]["command"].startswith("wee sweep --config-dir=../configs ")
 
     again = wee(*swept, cwd=folder)
     assert "this sweep over these logits is there already" in again.stdout + again.stderr
