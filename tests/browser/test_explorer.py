@@ -118,14 +118,24 @@ def test_an_ood_set_brings_adjusted_windows(browser: Page, pages: dict[str, Path
     browser.open(pages["first"])
     browser.choose("y", "risk@50")
     browser.choose("ood", "far")
+    browser.press("input[data-filter='ood_share'][value='0.5']")  # what is left is a stream with 20 % of OOD data
     points, rows = shown(browser), fitting(table, "risk@50", ood="far")
+    rows = rows[rows.ood_share == 0.2]
     assert same(points.y, rows.value)
     assert points.adjusted.any()
     assert "adjusted windows" in browser.text("#legend")
     place = int(np.flatnonzero(points.adjusted & (points.width == 0.2))[0])
     browser.point(place, click=True)
     browser.run("choose(arguments[0])", place)  # other points may lie on the same place
-    assert "unlabelled stream" in browser.text("#details")
+    told = browser.text("#details")
+    assert "unlabelled stream" in told
+    low = rows[
+        rows.adjusted
+        & (rows.width == 0.2)
+        & (rows.members == points.members[place])
+        & (rows.scale == points.scale[place])
+    ]
+    assert any(f"confidences from {float(f'{number:.4g}'):g} to" in told for number in low.low)
     browser.choose("y", "cov@20")  # which is of ID data alone
     assert shown(browser).ood.isna().all()
     browser.choose("split", "val")

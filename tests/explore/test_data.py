@@ -111,7 +111,7 @@ def test_adjusted_windows_are_told_apart(data: dict[str, Any]) -> None:
     adjusted = rows[rows.adjusted.astype(bool) & (rows.width == 0.5)]
     assert set(adjusted.series) == {"adjusted windows"}
     for row in adjusted.itertuples():
-        (stage,) = data["rules"][row.rule]["windows"]["ood:far"]
+        (stage,) = data["rules"][row.rule]["windows"]["ood:far" if row.ood_share == data["half"] else "ood:far@0.2"]
         assert (stage["low"], stage["high"]) == (row.low, row.high)
 
 

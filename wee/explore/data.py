@@ -18,7 +18,7 @@ from wee.explore.reproduction import calibrate_words, not_calibrated, setting_wo
 from wee.explore.style import look_of, series_label
 from wee.explore.windows import explain_rule, rules_of, stage_windows
 from wee.figures.labels import Labels
-from wee.method import SCORES, Metric, Task
+from wee.method import OOD_SHARE, SCORES, Metric, Task
 from wee.method.policies.rules import number_to_json
 from wee.sweep.results import MADE_BY, is_sweep, read_about, read_averages, read_labels, read_rules, read_table
 from wee.sweep.rows import KEYS, NAMES, POINT, Row
@@ -95,7 +95,8 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
     Returns:
         `rows`, the columns of all tables (see `pack`), with `point` and `setting`, which number the points and the settings,
         `series`, the label of the policy, and `rule`, the place of the fitted rule in `rules` or -1; `averages`; `rules`;
-        `sweeps`; `labels`, by column and name; and `looks`, `metrics`, `costs`, in which the page looks things up.
+        `sweeps`; `labels`, by column and name; `half`, the share of OOD data that names of adjusted rules leave out; and
+        `looks`, `metrics`, `costs`, in which the page looks things up.
     """
     labels = Labels.merge(read_labels(sweep.path) for sweep in sweeps)
     table = pd.concat([sweep.table.assign(**{SWEEP: sweep.name}) for sweep in sweeps], ignore_index=True)
@@ -116,6 +117,7 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
         table[number] = table.groupby([SWEEP, *columns], dropna=False, sort=False).ngroup()
     return {
         "columns": ROW_COLUMNS,
+        "half": OOD_SHARE,
         "rows": pack(table, [*ROW_COLUMNS, "series", "rule", "point", "setting"]),
         "averages": pack(_averages(sweeps, table), ["setting", "split", *_VALUE, "lower", "upper", "seeds", "level"]),
         "rules": rules,

@@ -8,7 +8,7 @@ function escaped(text) {
 /** The settings of a point as pairs of heading and text; settings that it does not have are left out. */
 function settingsOf(point) {
   const pairs = [];
-  for (const column of ["series", "sweep", "dataset", "family", "scale", "members", "exits", "size", "width", "fraction", "parameters", "score", "task", "split", "ood", "eval_score"]) {
+  for (const column of ["series", "sweep", "dataset", "family", "scale", "members", "exits", "size", "width", "fraction", "parameters", "score", "task", "split", "ood", "ood_share", "eval_score"]) {
     const values = column === "members" ? [...new Set(point.rows.map((row) => table.at(column, row)))] : [table.at(column, point.row)];
     if (values[0] === null) continue;
     const words = values.map((value) => nameOf(column, value)).join(", ");
@@ -103,11 +103,17 @@ function stripOf(window, stage, stages, samples) {
 <p class="keys">${key}</p></div>`;
 }
 
+/** The name of the stream that a row's windows are adjusted to, as fitted rules have it: with its share of OOD data if it is not half. */
+function streamOf(row) {
+  const [ood, share] = [table.at("ood", row), table.at("ood_share", row)];
+  return share === null || share === data.half ? ood : `${ood}@${Number(share.toPrecision(6))}`;
+}
+
 /** The windows of a point, or the words that say why it has none. */
 function windowOf(point, state) {
   const rule = data.rules[table.at("rule", point.row)];
   if (rule === undefined) return '<p class="note">The sweep has no fitted rule for this point.</p>';
-  const key = data.metrics[state.y].tuning ? "tuning" : table.at("adjusted", point.row) ? `ood:${table.at("ood", point.row)}` : "";
+  const key = data.metrics[state.y].tuning ? "tuning" : table.at("adjusted", point.row) ? `ood:${streamOf(point.row)}` : "";
   const windows = rule.windows[key] ?? rule.windows[""];
   const note = point.rows.length > 1 ? '<p class="note">Of the first of the averaged cascades.</p>' : "";
   const samples = key.startsWith("ood:") ? "samples of the unlabelled stream" : "validation samples";

@@ -8,11 +8,11 @@ const averages = new Table(data.averages);
 const HEADINGS = {
   sweep: "Sweep", dataset: "Data set", family: "Family", scale: "Scale", size: "Members (M)", members: "Members, in order",
   exits: "Exits, in order", series: "Policy", width: "Width of the window", fraction: "Quantile or probability",
-  parameters: "Parameters", score: "Exit score", task: "Fitted for", eval_score: "Ranked by", split: "Measured on", ood: "OOD set",
+  parameters: "Parameters", score: "Exit score", task: "Fitted for", eval_score: "Ranked by", split: "Measured on", ood: "OOD set", ood_share: "Share of OOD data",
 };
-const FILTERS = ["sweep", "dataset", "family", "series", "scale", "size", "exits", "width", "fraction", "parameters", "score", "eval_score", "members"];
-const DIMENSIONS = ["series", "sweep", "family", "scale", "size", "width", "fraction", "score", "eval_score", "task", "exits"];
-const ORDERED = new Set(["scale", "size", "width", "fraction"]);
+const FILTERS = ["sweep", "dataset", "family", "series", "scale", "size", "exits", "width", "fraction", "parameters", "score", "eval_score", "ood_share", "members"];
+const DIMENSIONS = ["series", "sweep", "family", "scale", "size", "width", "fraction", "score", "eval_score", "task", "exits", "ood_share"];
+const ORDERED = new Set(["scale", "size", "width", "fraction", "ood_share"]);
 
 /** What a value of a column is called. */
 function nameOf(column, value) {
@@ -96,7 +96,7 @@ function selectedRows(state, references = false) {
   const fixed = { metric: state.y, split: state.split, ood: state.ood };
   if (axis.cost !== null) fixed.cost = axis.cost;
   const tests = Object.entries(fixed).map(([name, value]) => [table.columns[name].codes, table.columns[name].codeOf(value)]);
-  const kept = references ? new Set(["sweep", "dataset", "family", "eval_score"]) : null;
+  const kept = references ? new Set(["sweep", "dataset", "family", "eval_score", "ood_share"]) : null;
   const masks = [];
   for (const [name, excluded] of Object.entries(state.filters)) {
     if (excluded.length === 0 || (kept !== null && !kept.has(name))) continue;
@@ -209,7 +209,7 @@ function frontsOf(rows, state) {
       of.chosen = pointOf(val, axis);
       if (!Number.isFinite(of.chosen.x) || !Number.isFinite(of.chosen.y)) continue;
     }
-    const key = ["sweep", "dataset", "family", "series", "score", "eval_score", "cost"].map((name) => table.columns[name].codes[point.row]);
+    const key = ["sweep", "dataset", "family", "series", "score", "eval_score", "cost", "ood_share"].map((name) => table.columns[name].codes[point.row]);
     add(lines, key.join("|"), of);
   }
   return [...lines.values()].map((points) => {
@@ -223,7 +223,7 @@ function referencesOf(state) {
   const rows = selectedRows(state, true).filter((row) => data.looks[table.at("series", row)].baseline);
   const lines = new Map();
   for (const point of pointsOf(rows, axisOf(state), true)) {
-    const key = ["sweep", "dataset", "family", "series", "size", "eval_score"].map((name) => table.columns[name].codes[point.row]);
+    const key = ["sweep", "dataset", "family", "series", "size", "eval_score", "ood_share"].map((name) => table.columns[name].codes[point.row]);
     add(lines, key.join("|"), point);
   }
   return [...lines.values()].map((points) => points.sort((a, b) => a.x - b.x));
