@@ -60,6 +60,46 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
     assert Lock(tmp_path / "lock").acquire()
 
 
+def test_a_process_that_dies_while_it_takes_a_lock_leaves_no_lock(tmp_path: Path) -> None:
+    path = repr(str(tmp_path / "lock"))
+    dies = "os.link = os.open = lambda *args: os._exit(1)"
+    script = f"import os, pathlib, wee.files; {dies}; wee.files.Lock(pathlib.Path({path})).acquire()"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 1
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".tmp")
+    lock = Lock(tmp_path / "lock")
+    assert lock.acquire()
+    assert list(tmp_path.iterdir()) == [tmp_path / "lock"]
+    lock.release()
+
+
+def test_a_lock_is_taken_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    first, second = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
+    assert first.acquire()
+    assert not second.acquire()
+    assert list(tmp_path.iterdir()) == [tmp_path / "lock"]
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+def test_a_lock_without_a_holder_is_taken_over_when_it_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without hard links, a process that is killed at the wrong moment leaves an empty lock."""
+    (tmp_path / "lock").touch()
+    lock = Lock(tmp_path / "lock")
+    assert not lock.acquire()
+    assert lock.holder() == "an unknown process"
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    assert lock.acquire_soon(every=0.05)
+    lock.release()
+
+
 def test_a_lock_from_another_machine_is_dead_when_it_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lock"
     path.write_text("elsewhere:123:token")

@@ -303,6 +303,10 @@ def staged(folder: Path) -> Iterator[Path]:
         remove(temporary)
 
 
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""Errors of file systems on which a file cannot have a second name."""
+
+
 def lock_path(path: Path) -> Path:
     """Return the path of the lock beside a file or folder."""
     return path.with_name(f"{path.name}.lock")
@@ -377,9 +381,8 @@ class Lock:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the holder is a process of another machine or container, alive as long as it refreshes its lock."""
-        token = self._read()
-        return token != "" and not _is_here(token)
+        """Whether the holder is not known to be a process of this machine; it is alive as long as it refreshes its lock."""
+        return self.path.exists() and not _is_here(self._read())
 
     def is_stale(self) -> bool:
         """Return whether the lock is that of a dead process, as far as that is known without waiting; takes nothing."""
@@ -388,7 +391,7 @@ class Lock:
     def holder(self) -> str:
         """Return the process and the machine that hold the lock, for messages."""
         host, _, rest = self._read().partition(":")
-        return f"process {rest.partition(':')[0]} on {host}" if host else "no process"
+        return f"process {rest.partition(':')[0]} on {host}" if host else "an unknown process"
 
     @contextlib.contextmanager
     def waiting(self, every: float = 0.5) -> Iterator[None]:
@@ -421,6 +424,28 @@ class Lock:
                 self.release()
 
     def _create(self) -> bool:
+        """Create the lock file with its token; return whether there was none.
+
+        The file appears with its content, so that a process which is killed here leaves no lock without a holder.
+        """
+        if os.path.lexists(self.path):
+            return False
+        temporary = temporary_path(self.path)
+        try:
+            temporary.write_text(self._token)
+            os.link(temporary, self.path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:  # such as a full disk
+                raise
+            return self._create_in_place()
+        finally:
+            remove(temporary)
+        return True
+
+    def _create_in_place(self) -> bool:
+        """Do the same on a file system without hard links, where the file is empty for a moment."""
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:

@@ -380,10 +380,9 @@ def _piece_samples(path: Path) -> int:
 
 def _holder(lock: Lock) -> str:
     """Return which process holds a lock, for messages; empty if none does."""
-    holder = lock.holder()
-    if holder == "no process":
+    if not lock.path.exists():
         return ""
-    return f"{holder}, which is dead" if lock.is_stale() else holder
+    return f"{lock.holder()}, which is dead" if lock.is_stale() else lock.holder()
 
 
 def leftover_partials(inventory: Inventory) -> list[Leftover]:
