@@ -5,6 +5,7 @@ Hydra's own help lists the groups of all commands, takes twice as long, and has 
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import textwrap
@@ -88,6 +89,22 @@ def attributes_help(schema: type, names: Sequence[str] | None = None) -> dict[st
     return {name: described.get(name, "") for name in (names if names is not None else described)}
 
 
+def field_texts(schema: type) -> dict[str, str]:
+    """Return what the docstrings of a config and of its base classes say about each of its fields, by name.
+
+    Args:
+        schema: the dataclass. A text that is written for several fields ("mean, std: ..") belongs to each of them.
+
+    Returns:
+        A text for each field, in the order of the fields; empty where no docstring has one.
+    """
+    written: dict[str, str] = {}
+    for base in reversed(schema.__mro__):
+        if dataclasses.is_dataclass(base):
+            written |= {name: text for names, text in attributes_help(base).items() for name in names.split(", ")}
+    return {field.name: written.get(field.name, "") for field in dataclasses.fields(schema)}
+
+
 def listed(lines: Mapping[str, str], least: int = 18) -> str:
     """Return names with a description each, in two columns."""
     width = max([least, *map(len, lines)])
@@ -136,6 +153,23 @@ def _names(choice: Any) -> list[str]:
 
 def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogued: Group | None = None) -> str:
     """A group's choices, each with a line about it: from a catalogue its help, of a file the first comment."""
+    about = group_choices(group, folders, catalogued, chosen)
+    width = max([16, *map(len, about)])
+    lines = [f"   {'*' if name in chosen else ' '} {name:<{width}} {line}".rstrip() for name, line in about.items()]
+    return "\n".join([f"  {group}", *lines]) + "\n"
+
+
+def group_choices(
+    group: str, folders: Sequence[Path], catalogued: Group | None = None, chosen: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return a line about each choice of a config group: from a catalogue its help, of a file the first comment.
+
+    Args:
+        group: the name of the group; "+experiment" stands for the group "experiment".
+        folders: the folders of configs.
+        catalogued: the catalogue that the group's choices come from, if they do.
+        chosen: choices to include beside those of the catalogue, such as plug-ins.
+    """
     files = {file.stem: file for folder in folders for file in (folder / group.lstrip("+")).glob("*.yaml")}
     about = {name: _comment(files[name]) for name in sorted(files)}
     if catalogued is not None:
@@ -145,9 +179,7 @@ def _group(group: str, chosen: Sequence[str], folders: Sequence[Path], catalogue
             if name not in files
         ]
         about = {thing.name: thing.help for thing in things} | about
-    width = max([16, *map(len, about)])
-    lines = [f"   {'*' if name in chosen else ' '} {name:<{width}} {line}".rstrip() for name, line in about.items()]
-    return "\n".join([f"  {group}", *lines]) + "\n"
+    return about
 
 
 def _comment(file: Path) -> str:

@@ -55,11 +55,13 @@ class CalibrateConfig(MembersConfig):
         name: The name of the cascade, and of its folder; by default made of the data set, the family and the task.
         score: The confidence that decides, and that predictions are accepted by.
         task: What the cascade is for.
+        setting: A setting of a sweep to use, named by its columns in the table; without one, a setting is searched for.
         cost: The cost that settings are chosen by.
         budget: The largest average cost on the tuning samples, by the name of the cost: {macs: 1e6}.
         target: The value of the task to reach on the tuning samples, in per cent; the cheapest setting that does is chosen.
         stages: The largest number of stages.
         guarantee: What is guaranteed.
+        shift: Shifted test sets on which the card shows what the cascade does, without any guarantee.
         bootstrap: The intervals of the expected numbers.
         scoring: How logits are scored, where no sweep has done it before.
         pick: Where several entries have one name, which to take; see `wee sweep`.

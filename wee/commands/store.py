@@ -99,7 +99,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
 
 _KEYS_OF_SOME = {"format", "file", "apply", "partial_days", "superseded", "temporary_hours"}
 
-_EXAMPLES: Mapping[str, Mapping[str, str]] = {
+EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "ls": {
         "wee store ls": "everything",
         "wee store ls digits/tiny": "the entries of a family",
@@ -425,10 +425,10 @@ def store_help(overrides: Sequence[str]) -> str:
     if not given:
         text = "wee store [ACTION] [overrides]\n\n" + listed(ACTIONS)
         text += "\nAn example of each (wee store ACTION --help has more):\n\n"
-        text += listed({line: about for lines in _EXAMPLES.values() for line, about in list(lines.items())[:1]}, 34)
+        text += listed({line: about for lines in EXAMPLES.values() for line, about in list(lines.items())[:1]}, 34)
     else:
         action = given[-1]
-        text = f"wee store {action} [overrides]: {ACTIONS[action]}\n\n{listed(_EXAMPLES[action], 34)}"
+        text = f"wee store {action} [overrides]: {ACTIONS[action]}\n\n{listed(EXAMPLES[action], 34)}"
         keys = [key for key in _KEYS[action] if key != "select"]
         if keys:
             text += "\nWhat can be set (key=value):\n\n" + listed(attributes_help(StoreConfig, keys))

@@ -27,7 +27,7 @@ class DatasetConfig:
     `resolve`, `class_names` and `split` read files and import slow modules.
 
     For a kind of your own, write a subclass with a method `split` (of `LabelledConfig` if the data have classes) and name it
-    in a YAML file as `kind: module:Name`. DATA.md has an example.
+    in a YAML file as `kind: module:Name`. docs/data.md has an example.
 
     Attributes:
         name: The name of the data set in the store, in tables and in messages.
