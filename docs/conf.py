@@ -32,6 +32,7 @@ include_patterns = [
     "experiments/*/*.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
 ]
 exclude_patterns = [
     ".*",

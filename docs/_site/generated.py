@@ -42,6 +42,10 @@ PLACE = re.compile(r"^<!-- generated: (?P<kind>\w+) ?(?P<name>\S*) -->$", re.MUL
 """A place for generated text on a page."""
 
 
+_TEMPLATE = re.compile(r"\]\(([\w/]+\.page\.md)\)")
+"""A link to the template of a page of numbers, which is a file and no page."""
+
+
 def fill(page: str) -> str:
     """Return a page with generated text in every place for it.
 
@@ -173,8 +177,7 @@ def tasks_text(_: str) -> str:
     """Return the table of kinds of tasks, and the tasks that are choices of the config group."""
     rows = [(f"`{kind.form}`", _sentence(kind.help), _better(kind)) for kind in METRICS.values() if isinstance(kind, TaskKind)]
     names = ", ".join(f"`{name}`" for name in TASKS)
-    entries = "".join(f"\n{name}; task" for name in TASKS)
-    index = f"```{{index}}{entries}\n```" if entries else ""
+    index = "\n\n".join(f"```{{index}} single: {name}; task\n```" for name in TASKS)
     return f"{index}\n\n{_table(('task', 'what', 'better'), rows)}\n\nChoices of the config group `task`, with any other parameter too: {names}."
 
 
@@ -312,4 +315,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def _read(app: Sphinx, name: str, source: list[str]) -> None:
-    source[0] = fill(source[0])
+    source[0] = _TEMPLATE.sub(r"](path:\1)", fill(source[0]))
