@@ -40,7 +40,7 @@ SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
+.PHONY: help install demo figures bench test docs doctest notebooks dist longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes latency_figure tables
 
 help:  ## list these targets
@@ -51,7 +51,7 @@ install: $(VENV)/.installed  ## a .venv with wee and its tools, at the versions 
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 demo: install  ## the whole path on embedded images: train, evaluate, sweep, draw, explore
@@ -142,11 +142,31 @@ LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/casca
 	tests/sweep/test_workers.py tests/sweep/test_rounding.py tests/commands/test_plugins.py tests/commands/test_latency.py \
 	tests/commands/test_store.py tests/commands/test_doctor.py tests/doctor
 
+PAGES := tests/docs
+
 test: install  ## run the tests
-	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(FAULTS) tests/browser tests/cluster)
+	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(PAGES) $(FAULTS) tests/browser tests/cluster)
 
 longtest: install  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
 	$(BIN)/pytest -n 2 --dist worksteal $(LONG)
+
+# The reference is made from the code, so every page is read anew (-E), and a warning is an error (-W).
+docs: install  ## build the documentation as a site, into outputs/docs
+	$(BIN)/sphinx-build -E -W --keep-going --quiet -b html -c docs -d outputs/doctrees . outputs/docs
+
+doctest: install  ## run every command on the pages, the notebooks and the examples in docstrings; check every link
+	$(BIN)/pytest -n 2 --dist worksteal $(PAGES)
+
+notebooks: install  ## run the notebooks, and keep what they print
+	$(BIN)/python docs/_site/execute.py
+
+dist: install  ## build the wheel and the sdist, check them, and try the wheel in a new environment; FULL=1 with its packages
+	rm -rf dist
+	test -x $(VENV)/release/bin/twine || { $(PYTHON) -m venv $(VENV)/release && \
+		$(VENV)/release/bin/pip install --quiet build==1.6.1 twine==7.0.0; }
+	$(VENV)/release/bin/python -m build
+	$(VENV)/release/bin/twine check --strict dist/*
+	$(BIN)/python tests/helpers/release.py dist $(if $(FULL),--full)
 
 # Not in parallel: the tests start servers that fork a process for each command, and use two processors themselves.
 faults: install  ## kill, fill, damage and share: KILLS=300 kills at random moments, FLIPS bytes in each file, SEED=1

@@ -17,7 +17,6 @@ from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.directives import ObjectDescription
-from sphinx.util.nodes import make_id
 
 from wee.app.command import Command
 from wee.app.groups import Group
@@ -254,7 +253,7 @@ def api_text(module_name: str) -> str:
     """Return the documentation of the public names of a module, in the order of `__all__`, functions first."""
     module = __import__(module_name, fromlist=["__all__"])
     names = [name for name in getattr(module, "__all__", ()) if not name.startswith("_")]
-    parts = []
+    parts = [] if names else [inspect.getdoc(module) or ""]
     for name in names:
         thing = getattr(module, name)
         kind = "autoclass" if inspect.isclass(thing) else "autofunction" if inspect.isfunction(thing) else "autodata"
@@ -301,7 +300,7 @@ class KeyDirective(ObjectDescription[str]):
     def add_target_and_index(self, name: str, sig: str, signode: addnodes.desc_signature) -> None:
         """Add the anchor and the entry in the index."""
         command = self.options["command"]
-        anchor = make_id(self.env, self.state.document, "", f"{command}-{name}")
+        anchor = nodes.make_id(f"{command}-{name}")
         signode["ids"].append(anchor)
         self.state.document.note_explicit_target(signode)
         self.indexnode["entries"].append(("single", f"{name}; wee {command}", anchor, "", None))

@@ -6,31 +6,48 @@ work done, as they do for a reader who has run the demo.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import Wee
 from tests.helpers.pages import ROOT, blocks, pages
 
 USED = ("tests", "examples", "experiments")
 """Folders of the repository that commands on pages read."""
 
+PYTHONPATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
-    """A folder with the members and logits of the demo. Several processes of the tests make them together."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the members and logits of the demo: $DEMO, or one that is made here, once for all processes of the tests."""
+    if os.environ.get("DEMO"):
+        return Path(os.environ["DEMO"]).resolve()
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = shared / "demo"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
     folder.mkdir(exist_ok=True)
-    wee("train", cwd=folder)
-    wee("evaluate", cwd=folder)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            for command in ("train", "evaluate"):
+                _at_once(([sys.executable, "-m", "wee", command, f"member={member}"] for member in (0, 1)), folder)
+            (folder / "made").touch()
     return folder
+
+
+def _at_once(commands: Iterable[list[str]], folder: Path) -> None:
+    """Run commands side by side in a folder."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PYTHONPATH}
+    started = [subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE) for command in commands]
+    for process in started:
+        _, told = process.communicate(timeout=1200)
+        assert process.returncode == 0, told.decode()
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if any(block.runs for block in blocks(page))])
@@ -46,13 +63,13 @@ def test_commands_run(page: str, demo: Path, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "PYTHON": sys.executable,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "PYTHONPATH": PYTHONPATH,
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "agg",
         "COLUMNS": "200",
     }
     done = subprocess.run(
-        ["bash"], input="\n".join(script), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
+        ["bash"], input="\n".join(script), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     place = (tmp_path / "place").read_text()
     assert done.returncode == 0, f"{place}{done.stdout[-3000:]}\n{done.stderr[-3000:]}"

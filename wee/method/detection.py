@@ -63,6 +63,10 @@ def fpr_at(positive: Floats, negative: Floats, tpr: float, convention: Conventio
 
     Raises:
         WeeError: one of the sets is empty, or a score is NaN.
+
+    Example:
+        >>> fpr_at(np.array([4.0, 3.0, 1.0, 0.0]), np.array([2.0, -1.0]), tpr=0.75)
+        0.5
     """
     return ranked_fpr_at(Ranking.of(positive, np.zeros(len(positive), dtype=np.bool_)), negative, tpr, convention)
 

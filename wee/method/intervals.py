@@ -20,6 +20,10 @@ def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
     Args:
         values: one number on every resample [resamples]; if it contains infinities, there is no interpolation.
         level: the share of the values inside the interval, in (0, 1).
+
+    Example:
+        >>> interval(np.arange(101.0), level=0.5)
+        (25.0, 75.0)
     """
     known = values[~np.isnan(values)]
     if len(known) == 0:

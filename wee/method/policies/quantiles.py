@@ -12,6 +12,10 @@ def percentile_rank(ascending: Floats, value: float) -> float:
     """Return the share of sorted numbers below a value, in [0, 1]; numbers equal to the value count one half.
 
     It is (#(s < value) + #(s <= value) + [value occurs]) / 2N, as scipy's `percentileofscore(kind="rank")`.
+
+    Example:
+        >>> percentile_rank(np.array([0.1, 0.4, 0.4, 0.9]), 0.4)
+        0.625
     """
     below = int(np.searchsorted(ascending, value, "left"))
     up_to = int(np.searchsorted(ascending, value, "right"))
@@ -19,7 +23,12 @@ def percentile_rank(ascending: Floats, value: float) -> float:
 
 
 def quantile(ascending: Floats, q: float) -> float:
-    """Return the q-quantile of sorted numbers with linear interpolation, as `numpy.quantile` does, up to rounding."""
+    """Return the q-quantile of sorted numbers with linear interpolation, as `numpy.quantile` does, up to rounding.
+
+    Example:
+        >>> quantile(np.array([0.0, 1.0, 4.0]), 0.75)
+        2.5
+    """
     position = q * (len(ascending) - 1)
     below = int(position)
     above = min(below + 1, len(ascending) - 1)
