@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from docutils import nodes
@@ -19,22 +19,19 @@ from sphinx.application import Sphinx
 from sphinx.directives import ObjectDescription
 
 from wee.app.command import Command
-from wee.app.groups import Group
-from wee.app.help import group_choices, listed
+from wee.app.help import group_choices
 from wee.app.keys import ConfigKey, config_keys, default_choices, schema_keys
 from wee.app.paths import conf_dir
-from wee.commands import COMMANDS, find_command
-from wee.commands.store import EXAMPLES
-from wee.commands.sweep import GROUPS
-from wee.commands.shorthand import ACTIONS
 from wee.cascade.formats import EXPORT_FORMATS
+from wee.commands import COMMANDS, find_command
+from wee.commands.shorthand import ACTIONS
+from wee.commands.store import EXAMPLES
 from wee.costs import COSTS
 from wee.data.kinds import DATA_KINDS
 from wee.doctor.checks import CHECKS
-from wee.figures.config import LIST_FIELDS, SELECTIVE_FIELDS, FigureConfig
 from wee.figures.kinds import FIGURE_KINDS
 from wee.method import METRICS, POLICIES, SCORES
-from wee.method.metrics import TASKS, DeployedKind, TaskKind
+from wee.method.metrics import TASKS, TaskKind
 from wee.models.config import ScaleConfig
 
 PLACE = re.compile(r"^<!-- generated: (?P<kind>\w+) ?(?P<name>\S*) -->$", re.MULTILINE)
@@ -64,6 +61,8 @@ def command_text(name: str) -> str:
     parts += ["## Keys", _KEYS_INTRODUCTION, *(_key(name, key, chosen) for key in keys)]
     return "\n\n".join(parts)
 
+
+_CATALOGUES = "/docs/reference/catalogues.md"
 
 _KEYS_INTRODUCTION = (
     "A key is set with `key=value`. In brackets: the type of the value, and the value that holds if nothing is set. "
@@ -98,7 +97,8 @@ def _values(command: Command[Any]) -> list[str]:
     parts = ["## Values of some keys"]
     for key, lines in command.values.items():
         rows = [(f"`{value}`", text) for value, text in lines.items()]
-        rows.append(("`module:Name`", "one of your own, in a module on the `PYTHONPATH`: [Parts of your own](/docs/plugins.md)"))
+        own = "one of your own, in a module on the `PYTHONPATH`: [Parts of your own](/docs/plugins.md)"
+        rows.append(("`module:Name`", own))
         parts += [f"### `{key}`", _table(("value", "what"), rows)]
     return parts
 
@@ -116,9 +116,9 @@ def _key(command: str, key: ConfigKey, chosen: Mapping[str, str]) -> str:
         about.append(f":default: {_value(key.default)}")
     text = _sentence(key.text)
     if key.name in ("dataset", "ood", "shift"):
-        text += " The keys below it depend on the kind of data set: [Kinds of data sets](/docs/reference/catalogues.md#kinds-of-data-sets)."
+        text += f" The keys below it depend on the kind of data set: [Kinds of data sets]({_CATALOGUES}#kinds-of-data-sets)."
     if key.name == "family.scales":
-        text += " The keys of a scale: [Scales](/docs/reference/catalogues.md#scales-of-a-family)."
+        text += f" The keys of a scale: [Scales]({_CATALOGUES}#scales-of-a-family)."
     return "\n".join([f"```{{configkey}} {key.name}", *about, "", text, "```"])
 
 
@@ -145,7 +145,12 @@ def _schema(schema: type, prefix: str, skip: Iterable[str] = ()) -> str:
     """The keys of a part of a config as a table."""
     left_out = set(skip)
     rows = [
-        (f"`{key.name}`", f"`{key.type}`" if key.type else "", "" if key.section else f"`{_value(key.default)}`", _sentence(key.text))
+        (
+            f"`{key.name}`",
+            f"`{key.type}`" if key.type else "",
+            "" if key.section else f"`{_value(key.default)}`",
+            _sentence(key.text),
+        )
         for key in schema_keys(schema, prefix)
         if key.name.rpartition(".")[2] not in left_out or key.name.count(".") > 1
     ]
@@ -154,12 +159,18 @@ def _schema(schema: type, prefix: str, skip: Iterable[str] = ()) -> str:
 
 def commands_text(_: str) -> str:
     """Return a table of all commands, with links to their pages."""
-    return _table(("command", "what it does"), [(f"[`wee {name}`](/docs/reference/{name}.md)", text) for name, text in COMMANDS.items()])
+    return _table(
+        ("command", "what it does"),
+        [(f"[`wee {name}`](/docs/reference/{name}.md)", text) for name, text in COMMANDS.items()],
+    )
 
 
 def scores_text(_: str) -> str:
     """Return the table of scores."""
-    rows = [(f"`{s.name}`", _sentence(s.help), "ranks ensembles only" if s.several else "decides and ranks") for s in SCORES.values()]
+    rows = [
+        (f"`{s.name}`", _sentence(s.help), "ranks ensembles only" if s.several else "decides and ranks")
+        for s in SCORES.values()
+    ]
     return _table(("score", "definition", "use"), rows)
 
 
@@ -174,10 +185,15 @@ def policies_text(_: str) -> str:
 
 def tasks_text(_: str) -> str:
     """Return the table of kinds of tasks, and the tasks that are choices of the config group."""
-    rows = [(f"`{kind.form}`", _sentence(kind.help), _better(kind)) for kind in METRICS.values() if isinstance(kind, TaskKind)]
+    rows = [
+        (f"`{kind.form}`", _sentence(kind.help), _better(kind))
+        for kind in METRICS.values()
+        if isinstance(kind, TaskKind)
+    ]
     names = ", ".join(f"`{name}`" for name in TASKS)
     index = "\n\n".join(f"```{{index}} single: {name}; task\n```" for name in TASKS)
-    return f"{index}\n\n{_table(('task', 'what', 'better'), rows)}\n\nChoices of the config group `task`, with any other parameter too: {names}."
+    table = _table(("task", "what", "better"), rows)
+    return f"{index}\n\n{table}\n\nChoices of the config group `task`, with any other parameter too: {names}."
 
 
 def metrics_text(_: str) -> str:
@@ -196,7 +212,10 @@ def _better(kind: Any) -> str:
 
 def costs_text(_: str) -> str:
     """Return the table of costs."""
-    return _table(("cost", "label", "unit", "what"), [(f"`{c.name}`", c.label, c.unit or "1", _sentence(c.help)) for c in COSTS.values()])
+    return _table(
+        ("cost", "label", "unit", "what"),
+        [(f"`{c.name}`", c.label, c.unit or "1", _sentence(c.help)) for c in COSTS.values()],
+    )
 
 
 def data_kinds_text(_: str) -> str:
@@ -204,7 +223,11 @@ def data_kinds_text(_: str) -> str:
     parts = []
     for kind in DATA_KINDS.values():
         roles = ", ".join(f"`{role}`" for role in kind.roles)
-        parts += [f"### `{kind.name}`: {kind.label}", f"{_sentence(kind.help)} A choice of {roles}.", _schema(kind.config, "", ("kind",))]
+        parts += [
+            f"### `{kind.name}`: {kind.label}",
+            f"{_sentence(kind.help)} A choice of {roles}.",
+            _schema(kind.config, "", ("kind",)),
+        ]
     return "\n\n".join(parts)
 
 
@@ -227,7 +250,9 @@ def figure_kinds_text(_: str) -> str:
 
 def groups_text(group: str) -> str:
     """Return the choices of a config group that consists of files."""
-    return _table(("choice", "what"), [(f"`{name}`", text) for name, text in group_choices(group, [conf_dir()]).items()])
+    return _table(
+        ("choice", "what"), [(f"`{name}`", text) for name, text in group_choices(group, [conf_dir()]).items()]
+    )
 
 
 def formats_text(_: str) -> str:
@@ -283,7 +308,7 @@ _WRITERS: dict[str, Callable[[str], str]] = {
 class KeyDirective(ObjectDescription[str]):
     """The description of a config key, with an entry in the index and an anchor that names the command."""
 
-    option_spec = {
+    option_spec: ClassVar = {
         "command": directives.unchanged_required,
         "type": directives.unchanged,
         "default": directives.unchanged,

@@ -24,7 +24,9 @@ def _cell(cell: dict[str, Any]) -> str:
     if cell["cell_type"] == "markdown" or not source:
         return source
     printed = "".join(
-        text for output in cell.get("outputs", []) for text in output.get("text", output.get("data", {}).get("text/plain", []))
+        text
+        for output in cell.get("outputs", [])
+        for text in output.get("text", output.get("data", {}).get("text/plain", []))
     )
     shown = f"\n\n```text\n{printed.rstrip()}\n```" if printed.strip() else ""
     return f"```python\n{source}\n```{shown}"

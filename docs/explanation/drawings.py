@@ -17,7 +17,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from wee.method import Stages, Task, percentile_rank, summarise, window
+from wee.method import Stages, Task, percentile_rank, summarise
 
 HERE = Path(__file__).parent
 TASK = Task.parse("cov@5")
@@ -55,17 +55,16 @@ def members() -> Stages:
     return Stages([summaries[0,], summaries[0, 1]], cost=[1.0, 2.0], ids=np.arange(SAMPLES).astype("S"))
 
 
-def threshold_and_window(stages: Stages) -> tuple[NDArray[np.float64], float, float, float]:
-    """Return the first member's confidences, the operating threshold, and the ends of the window."""
+def confidences_and_threshold(stages: Stages) -> tuple[NDArray[np.float64], float]:
+    """Return the first member's confidences, and the operating threshold."""
     confidences = np.asarray(stages.summaries[0].scores["msp"])
     tau = TASK.tau(stages.summaries[0], "msp", "strict")
-    interval = window(np.sort(confidences), tau, WIDTH)
-    return confidences, tau, interval.low, interval.high
+    return confidences, tau
 
 
 def draw_window(stages: Stages) -> Figure:
     """Draw the confidences of the first member, the threshold, and the window around it."""
-    confidences, tau, low, high = threshold_and_window(stages)
+    confidences, tau = confidences_and_threshold(stages)
     ranks = np.searchsorted(np.sort(confidences), confidences) / SAMPLES
     correct = np.asarray(stages.summaries[0].correct)
     q = percentile_rank(np.sort(confidences), tau)
@@ -89,7 +88,9 @@ def draw_window(stages: Stages) -> Figure:
         bottom.text(x, -0.2, text, ha="left" if x == 0 else "right", va="top")
     bottom.plot([q - WIDTH / 2, q + WIDTH / 2], [0, 0], color=WINDOW, lw=9, solid_capstyle="butt")
     bottom.plot([q, q], [-0.22, 0.22], color=INK, lw=1.5)
-    bottom.annotate("", (q - WIDTH / 2, 0.5), (q + WIDTH / 2, 0.5), arrowprops={"arrowstyle": "<->", "color": INK, "lw": 1})
+    bottom.annotate(
+        "", (q - WIDTH / 2, 0.5), (q + WIDTH / 2, 0.5), arrowprops={"arrowstyle": "<->", "color": INK, "lw": 1}
+    )
     bottom.text(q, 0.6, "window: width w = 0.2,\na fifth of the samples, goes on", ha="center", va="bottom")
     bottom.text(q, -0.45, f"percentile rank of τ: {q:.2f}", ha="center", va="top")
     return figure
@@ -98,7 +99,7 @@ def draw_window(stages: Stages) -> Figure:
 def draw_second_opinion(stages: Stages) -> Figure:
     """Draw how often the second member changes the decision, over the rank of the first member's confidence."""
     first, both = stages.summaries
-    confidences, tau, _, _ = threshold_and_window(stages)
+    confidences, tau = confidences_and_threshold(stages)
     q = percentile_rank(np.sort(confidences), tau)
     final = np.asarray(both.scores["msp"])
     acceptance = TASK.tau(both, "msp", "strict")
@@ -116,7 +117,11 @@ def draw_second_opinion(stages: Stages) -> Figure:
         counts = np.histogram(ranks[values], bins)[0] / np.histogram(ranks, bins)[0]
         axis.plot(centres, 100 * counts, color=colour, ls=style_, lw=1.8, label=label)
     axis.axvline(q, color=INK, lw=1, ls=":")
-    axis.set(xlabel="percentile rank of the first member's confidence", ylabel="changed by the\nsecond member (%)", xlim=(0, 1))
+    axis.set(
+        xlabel="percentile rank of the first member's confidence",
+        ylabel="changed by the\nsecond member (%)",
+        xlim=(0, 1),
+    )
     axis.set_ylim(0, 60)
     axis.legend(frameon=False, loc="upper right")
     return figure
@@ -130,7 +135,9 @@ def _box(axis: Axes, x: float, y: float, text: str, colour: str = INK, width: fl
 
 
 def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = INK) -> None:
-    axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=colour, lw=1.3, shrinkA=0, shrinkB=0))
+    axis.add_patch(
+        FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=colour, lw=1.3, shrinkA=0, shrinkB=0)
+    )
 
 
 def draw_cascade() -> Figure:
@@ -163,7 +170,7 @@ def draw_cascade() -> Figure:
 
 def draw_clamped(stages: Stages) -> Figure:
     """Draw three windows of one width: in the middle, clamped, and for everything."""
-    confidences, _, _, _ = threshold_and_window(stages)
+    confidences, _ = confidences_and_threshold(stages)
     first = stages.summaries[0]
     rows = []
     for name in ("risk@50", "risk@80", "risk@95"):
@@ -175,7 +182,11 @@ def draw_clamped(stages: Stages) -> Figure:
         axis.plot([0, 1], [y, y], color=FAINT, lw=1, zorder=1)
         axis.plot([low, high], [y, y], color=WINDOW, lw=11, solid_capstyle="butt", zorder=2)
         axis.plot([q, q], [y - 0.3, y + 0.3], color=INK, lw=1.5, zorder=3)
-        note = f"clamped at the lowest score: {high - low:.2f} wide, a single threshold" if low == 0 else f"{high - low:.2f} wide"
+        note = (
+            f"clamped at the lowest score: {high - low:.2f} wide, a single threshold"
+            if low == 0
+            else f"{high - low:.2f} wide"
+        )
         axis.text(high + 0.015, y + 0.12, note, va="bottom", fontsize=8)
         axis.text(-0.015, y, name, ha="right", va="center")
     axis.set(xlim=(0, 1), ylim=(-0.6, 2.7), xlabel="percentile rank of the first member's confidence", yticks=[])
@@ -201,17 +212,33 @@ def draw_certification(stages: Stages) -> Figure:
     first_failure = next(i for i in range(start, len(bound)) if not passed[i])
     figure, axis = plt.subplots(figsize=(6.4, 3.2))
     coverage = 100 * accepted / len(chosen)
-    axis.plot(coverage[20:], 100 * wrong[20:] / accepted[20:], color=INK, lw=1.4, label="risk on the certification samples")
-    axis.plot(coverage[20:], 100 * bound[20:], color=REJECT, lw=1.8, label="upper bound of the risk, 1 − δ = 0.9")
-    axis.plot(100 * np.arange(400, SAMPLES) / SAMPLES, 100 * true_risk[400:], color=FAINT, lw=1.4, ls="--", label="risk on the distribution")
+    axis.plot(
+        coverage[20:], 100 * wrong[20:] / accepted[20:], color=INK, lw=1.4, label="risk on the certification samples"
+    )
+    axis.plot(coverage[20:], 100 * bound[20:], color=REJECT, lw=1.8, label="upper bound of the risk, 90 % confidence")
+    axis.plot(
+        100 * np.arange(400, SAMPLES) / SAMPLES,
+        100 * true_risk[400:],
+        color=FAINT,
+        lw=1.4,
+        ls="--",
+        label="risk on the distribution",
+    )
     axis.axhline(100 * risk, color=INK, lw=1, ls=":")
     axis.text(1, 100 * risk + 0.15, "r = 5 %", va="bottom")
     x = coverage[first_failure - 1]
     axis.axvspan(coverage[start], x, color=ACCEPT, alpha=0.15, lw=0)
     axis.axvline(x, color=ACCEPT, lw=1.5)
     axis.text(x + 0.8, 0.35, "certified threshold", color=ACCEPT, va="bottom")
-    axis.annotate("tests go on to laxer thresholds", (x, 9.2), (coverage[start], 9.2), va="center", ha="left", color=ACCEPT,
-                  arrowprops={"arrowstyle": "->", "color": ACCEPT})
+    axis.annotate(
+        "tests go on to laxer thresholds",
+        (x, 9.2),
+        (coverage[start], 9.2),
+        va="center",
+        ha="left",
+        color=ACCEPT,
+        arrowprops={"arrowstyle": "->", "color": ACCEPT},
+    )
     axis.set(xlabel="coverage (%)", ylabel="risk (%)", xlim=(0, 100), ylim=(0, 10))
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(0.02, 0.9))
     return figure
@@ -228,7 +255,9 @@ def draw_paired() -> Figure:
         left.plot([low, high], [y, y], color=INK, lw=2)
         left.plot(values.mean(), y, "o", color=INK)
         left.text(79.0, y, name, va="center", ha="right")
-    left.set(title="each by itself: the intervals overlap", xlabel="Cov@5 (%)", yticks=[], ylim=(-0.7, 1.7), xlim=(79.2, 86))
+    left.set(
+        title="each by itself: the intervals overlap", xlabel="Cov@5 (%)", yticks=[], ylim=(-0.7, 1.7), xlim=(79.2, 86)
+    )
     left.spines["left"].set_visible(False)
     difference = ours - theirs
     low, high = np.quantile(difference, [0.025, 0.975])

@@ -35,7 +35,11 @@ def lines_of(page: str, folder: Path) -> list[list[str]]:
     record.touch()
     script = RECORD + "".join(texts)
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env={"PATH": "/usr/bin:/bin", "RECORD": str(record)}, capture_output=True, check=False
+        ["bash", "-c", script],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "RECORD": str(record)},
+        capture_output=True,
+        check=False,
     )
     assert not done.stderr, done.stderr.decode()
     words = record.read_text(encoding="utf-8").split("\0")[:-1]
@@ -71,7 +75,9 @@ def _check_command(name: str, words: list[str]) -> None:
     command = find_command(name)
     command.register()
     overrides = as_overrides(name, [word for word in words if word not in ("-m", "--help", "--cfg", "job")])
-    if any(word.startswith("--config-dir") for word in overrides) or any(":" in word and "=" in word for word in overrides):
+    if any(word.startswith("--config-dir") for word in overrides) or any(
+        ":" in word and "=" in word for word in overrides
+    ):
         return  # the test that runs the page checks parts of one's own
     check_overrides(command.root, overrides, [conf_dir()], command.groups)
     parsed = OverridesParser.create().parse_overrides(overrides)

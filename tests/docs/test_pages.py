@@ -69,7 +69,14 @@ def test_commands_run(page: str, demo: Path, tmp_path: Path) -> None:
         "COLUMNS": "200",
     }
     done = subprocess.run(
-        ["bash"], input="\n".join(script), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False
+        ["bash"],
+        input="\n".join(script),
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     place = (tmp_path / "place").read_text()
     assert done.returncode == 0, f"{place}{done.stdout[-3000:]}\n{done.stderr[-3000:]}"

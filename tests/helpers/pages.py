@@ -56,7 +56,9 @@ class Block:
         """Whether a test of the pages runs the block, or needs it as a file."""
         if self.page in ELSEWHERE or self.mark in ("skip", "compose"):
             return False
-        return self.language in COMMANDS or self.mark == "file" or (self.language == "python" and ">>>" not in self.text)
+        return (
+            self.language in COMMANDS or self.mark == "file" or (self.language == "python" and ">>>" not in self.text)
+        )
 
     def script(self) -> str:
         """Lines of bash that run the block, or write its file."""
@@ -65,7 +67,11 @@ class Block:
         if self.language == "python":
             return f"python - <<'END'\n{self.text}END\n"
         text = self.text if self.language == "sh" else re.sub(r"^\$ ", "", self.text, flags=re.MULTILINE)
-        return f"if (\nset -e\n{text}); then echo 'this should have failed' >&2; exit 97; fi\n" if self.mark == "fails" else text
+        return (
+            f"if (\nset -e\n{text}); then echo 'this should have failed' >&2; exit 97; fi\n"
+            if self.mark == "fails"
+            else text
+        )
 
 
 def pages() -> list[str]:

@@ -40,7 +40,9 @@ def try_wheel(wheel: Path, folder: Path, full: bool) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
     def run(*command: str | Path) -> str:
-        done = subprocess.run([*map(str, command)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            [*map(str, command)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
         return done.stdout.strip()
 
     run(python, "-m", "pip", "install", "--quiet", *([] if full else ["--no-deps"]), wheel.resolve())

@@ -189,8 +189,8 @@ def check_data(surroundings: Surroundings) -> Iterator[Finding]:
         yield ok(f"there: {', '.join(present)}", present=present)
     if absent:
         yield ok(
-            f"not there: {', '.join(absent)}. None is needed for the demo or for sweeps; docs/data.md says where they come from, "
-            "and `wee data check dataset=NAME` what is expected where",
+            f"not there: {', '.join(absent)}. None is needed for the demo or for sweeps; docs/data.md says where they come "
+            "from, and `wee data check dataset=NAME` what is expected where",
             absent=absent,
         )
 
