@@ -26,7 +26,7 @@ PYTHONPATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the members and logits of the demo: $DEMO, or one that is made here, once for all processes of the tests."""
+    """A folder with the members and logits of the demo: $DEMO, or one that is made here, once for all processes."""
     if os.environ.get("DEMO"):
         return Path(os.environ["DEMO"]).resolve()
     base = tmp_path_factory.getbasetemp()

@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds without a warning, its links lead somewhere, and its search finds what is looked for."""
+"""The documentation as a site: it builds without a warning, its links lead somewhere, and its search finds things."""
 
 from __future__ import annotations
 

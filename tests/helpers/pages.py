@@ -63,7 +63,8 @@ class Block:
     def script(self) -> str:
         """Lines of bash that run the block, or write its file."""
         if self.mark == "file":
-            return f"mkdir -p {shlex.quote(str(Path(self.note).parent))}\ncat > {shlex.quote(self.note)} <<'END'\n{self.text}END\n"
+            folder, file = shlex.quote(str(Path(self.note).parent)), shlex.quote(self.note)
+            return f"mkdir -p {folder}\ncat > {file} <<'END'\n{self.text}END\n"
         if self.language == "python":
             return f"python - <<'END'\n{self.text}END\n"
         text = self.text if self.language == "sh" else re.sub(r"^\$ ", "", self.text, flags=re.MULTILINE)
