@@ -108,10 +108,8 @@ def _key(command: str, key: ConfigKey, chosen: Mapping[str, str]) -> str:
     about = [f":command: {command}"]
     if key.type:
         about.append(f":type: {key.type}")
-    if key.name in chosen:
-        about.append(f":default: {chosen[key.name]}")
-        if key.type:
-            about[-2] = ":type: config group"
+    if key.name in chosen and key.name != "paths":
+        about = [*about[:1], ":type: config group", f":default: {chosen[key.name]}"]
     elif not key.section:
         about.append(f":default: {_value(key.default)}")
     text = _sentence(key.text)

@@ -13,7 +13,11 @@ class PathsConfig:
     Attributes:
         outputs: the folder of everything that runs write.
         data: the folder of image data sets.
-        checkpoints, store, sweeps, latency, figures: the folders in which each command leaves its results for the next.
+        checkpoints: the folder of weights, where `wee train` leaves them.
+        store: the folder of the logit store, where `wee evaluate` and `wee import` leave logits.
+        sweeps: the folder of the tables of `wee sweep`.
+        latency: the folder of the tables of times of `wee latency`.
+        figures: the folder of what `wee figure` draws.
     """
 
     outputs: str = "outputs"

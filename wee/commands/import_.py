@@ -41,7 +41,8 @@ class ImportConfig(Common):
 
     Attributes:
         file: one file with all members, or a list with one file for each; .npz, .safetensors, or the paper authors' .pt.
-        dataset, family: the names dataset.name and family.name, under which `wee sweep` finds the logits.
+        dataset: the data set, whose name (dataset.name) `wee sweep` finds the logits by.
+        family: the family, whose name (family.name) `wee sweep` finds the logits by.
         scale: name of the architecture.
         member: the members' numbers; null for 0, 1, ..
         macs: multiply-accumulates of one sample: one number, or one for each member, or up to each exit.

@@ -30,7 +30,8 @@ class MembersConfig(Common):
         ensemble: the members that exist.
         trainer: how members are trained; it is part of the identity of their weights.
         runtime: the devices.
-        scale, member: the selected scales and members: one, a list, or "all".
+        scale: the selected scales: one, a list, or "all".
+        member: the numbers of the selected members: one, a list, or "all".
     """
 
     dataset: Checked[LabelledConfig] = written(None)

@@ -67,11 +67,18 @@ class SweepConfig(Common):
 
     Attributes:
         name: the name of the sweep, by which `wee figure` finds it.
-        dataset, ood, shift, family, scale: the data sets, and the networks whose logits are used.
+        dataset: the ID data, on whose validation and test set the members have been evaluated.
+        ood: the OOD sets on which they have been evaluated.
         ood_share: the share of OOD data in the stream of ID and OOD samples, in (0, 1), or a list of shares: it weighs the two
             sets in the risk, in average costs, and in windows that are adjusted to the stream.
+        shift: the labelled shifted test sets on which they have been evaluated.
+        family: the architectures.
+        scale: the scales of the family: one, a list, or "all".
         ensemble: the members, the sizes and orders of cascades, mixes of scales, and exits.
-        policy, window, score, task: the policies and their settings, and the metrics.
+        policy: the policies, and the parameters of those that have some.
+        window: the widths of windows.
+        score: the confidences that decide exits, and those that results are ranked by.
+        task: the tasks that windows are set for, and further metrics.
         cost: the cost by which cascades are priced.
         bootstrap: intervals around every number.
         fronts: the reference point of hypervolumes.

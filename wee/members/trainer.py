@@ -25,7 +25,8 @@ class TrainerConfig:
         batch_size: samples in one step, over all devices.
         optimizer: "adamw" or "sgd".
         lr: the highest learning rate.
-        momentum, nesterov: parameters of sgd.
+        momentum: the momentum of sgd.
+        nesterov: whether the momentum of sgd is Nesterov's.
         weight_decay: weight decay; norms and biases have none.
         schedule: "one_cycle" (Smith and Topin, 2019) or "cosine" (linear warm-up, cosine to zero).
         warmup: share of the steps during which the learning rate rises, in [0, 1).

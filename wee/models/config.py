@@ -60,8 +60,10 @@ class FamilyConfig:
     Attributes:
         name: the name in the store, in tables and in messages.
         label: the label on figures; the name if it is empty.
-        model, kwargs: defaults for scales that name no model.
-        interpolation, crop_pct: defaults for scales that do not set them.
+        model: the model of scales that name none.
+        kwargs: arguments of that model, which those of a scale are added to.
+        interpolation: how images are resized, for scales that do not say so.
+        crop_pct: the central crop, for scales that do not say so.
         scales: a `ScaleConfig` for each scale, by name, in the order of their cost.
         stored: whether only the logits in the store are known; the family then has the scales of the store.
     """
