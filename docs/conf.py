@@ -56,7 +56,9 @@ myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 
-autodoc_typehints = "description"
+default_role = "code"
+autodoc_typehints = "signature"
+python_maximum_signature_line_length = 100
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 napoleon_google_docstring = True
@@ -72,4 +74,5 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = f"wee {release}"
 html_copy_source = False
+html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}

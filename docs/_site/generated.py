@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.directives import ObjectDescription
+from sphinx.pycode import ModuleAnalyzer
 
 from wee.app.command import Command
 from wee.app.help import group_choices
@@ -57,8 +59,13 @@ def command_text(name: str) -> str:
     command.register()
     keys = config_keys(name, command.root)
     chosen = default_choices(name)
-    parts = [f"`wee {name}`: {COMMANDS[name]}.", *_choices(command, chosen, keys), *_values(command)]
-    parts += ["## Keys", _KEYS_INTRODUCTION, *(_key(name, key, chosen) for key in keys)]
+    parts = [
+        *_choices(command, chosen, keys),
+        *_values(command),
+        "## Keys",
+        _KEYS_INTRODUCTION,
+        *(_key(name, key, chosen) for key in keys),
+    ]
     return "\n\n".join(parts)
 
 
@@ -85,7 +92,7 @@ def _choices(command: Command[Any], chosen: Mapping[str, str], keys: Iterable[Co
         defaults = [str(item) for item in (default if isinstance(default, list) else [default])]
         defaults = [item.replace("${dataset}", chosen.get("dataset", "")) for item in defaults]
         assert group.lstrip("+") in names or group in ("+experiment", "logger"), group
-        rows = [(f"`{choice}`{' *' if choice in defaults else ''}", text) for choice, text in about.items()]
+        rows = [(f"`{choice}`{' *' if choice in defaults else ''}", _plain(text)) for choice, text in about.items()]
         parts += [f"### `{group}`", _table(("choice", "what"), rows)]
     return parts
 
@@ -96,7 +103,7 @@ def _values(command: Command[Any]) -> list[str]:
         return []
     parts = ["## Values of some keys"]
     for key, lines in command.values.items():
-        rows = [(f"`{value}`", text) for value, text in lines.items()]
+        rows = [(f"`{value}`", _plain(text)) for value, text in lines.items()]
         own = "one of your own, in a module on the `PYTHONPATH`: [Parts of your own](/docs/plugins.md)"
         rows.append(("`module:Name`", own))
         parts += [f"### `{key}`", _table(("value", "what"), rows)]
@@ -129,9 +136,15 @@ def _value(value: Any) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A text that starts with a capital letter and ends with a full stop, with config values in quotes left as they are."""
-    text = text[:1].upper() + text[1:]
+    """A text that starts with a capital letter and ends with a full stop."""
+    text = _plain(text[:1].upper() + text[1:])
     return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _plain(text: str) -> str:
+    """A text in which, outside of code, an asterisk or an angle bracket is no Markdown."""
+    parts = text.split("`")
+    return "`".join(part if number % 2 else re.sub(r"([*<>])", r"\\\1", part) for number, part in enumerate(parts))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -241,7 +254,7 @@ def figure_kinds_text(_: str) -> str:
         keys = [*kind.fields, *(f"{name} (a list)" for name in kind.lists)]
         rows.append((f"`{kind.name}`", _sentence(kind.help), ", ".join(kind.reads), ", ".join(keys) or "none"))
     about = group_choices("figure", [conf_dir()])
-    figures = _table(("figure", "what"), [(f"`{name}`", text) for name, text in about.items()])
+    figures = _table(("figure", "what"), [(f"`{name}`", _plain(text)) for name, text in about.items()])
     head = ("kind", "what", "tables that it reads", "keys of its own")
     return f"{_table(head, rows)}\n\nConfigs of figures (`figure=NAME`), each of one of these kinds:\n\n{figures}"
 
@@ -249,7 +262,7 @@ def figure_kinds_text(_: str) -> str:
 def groups_text(group: str) -> str:
     """Return the choices of a config group that consists of files."""
     return _table(
-        ("choice", "what"), [(f"`{name}`", text) for name, text in group_choices(group, [conf_dir()]).items()]
+        ("choice", "what"), [(f"`{name}`", _plain(text)) for name, text in group_choices(group, [conf_dir()]).items()]
     )
 
 
@@ -279,9 +292,50 @@ def api_text(module_name: str) -> str:
     parts = [] if names else [inspect.getdoc(module) or ""]
     for name in names:
         thing = getattr(module, name)
-        kind = "autoclass" if inspect.isclass(thing) else "autofunction" if inspect.isfunction(thing) else "autodata"
-        parts.append(f"```{{eval-rst}}\n.. {kind}:: {module_name}.{name}\n```")
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            kind = "autoclass" if inspect.isclass(thing) else "autofunction"
+            text = f".. {kind}:: {module_name}.{name}"
+        else:
+            text = _constant(module_name, name, thing)
+        parts.append(f"```{{eval-rst}}\n{text}\n```")
     return "\n\n".join(parts)
+
+
+def _constant(module_name: str, name: str, value: Any) -> str:
+    """The description of a constant: its value, if it is plain, and the docstring below it where it is defined."""
+    lines = [f".. py:data:: {module_name}.{name}"]
+    if isinstance(value, (int, str, tuple)):
+        lines.append(f"   :value: {value!r}")
+    defining = [module for module in sys.modules if module.startswith(f"{module_name}.")]
+    texts = (ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name)) for module in sorted(defining))
+    return "\n".join([*lines, "", *(f"   {line}" for line in next(filter(None, texts), []))])
+
+
+_SEVERAL = re.compile(r"( {4})(\w+(?:, \w+)+): (.*)")
+"""The first line of a text that is written for several arguments or attributes: "    mean, std: .."."""
+
+
+def split_shared_texts(lines: list[str]) -> list[str]:
+    """Return a docstring in which a text that is written for several names stands once for each of them.
+
+    Example:
+        >>> split_shared_texts(["Args:", "    low, high: the ends,", "        both included."])
+        ['Args:', '    low: the ends,', '        both included.', '    high: the ends,', '        both included.']
+    """
+    result: list[str] = []
+    place = 0
+    while place < len(lines):
+        match = _SEVERAL.fullmatch(lines[place])
+        end = place + 1
+        while match and end < len(lines) and lines[end].startswith(" " * 8):
+            end += 1
+        if match:
+            for name in match[2].split(", "):
+                result += [f"{match[1]}{name}: {match[3]}", *lines[place + 1 : end]]
+        else:
+            result.append(lines[place])
+        place = end
+    return result
 
 
 _WRITERS: dict[str, Callable[[str], str]] = {
@@ -333,8 +387,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.add_directive("configkey", KeyDirective)
     app.connect("source-read", _read)
+    app.connect("autodoc-process-docstring", _split, priority=100)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _read(app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = _TEMPLATE.sub(r"](path:\1)", fill(source[0]))
+
+
+def _split(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = split_shared_texts(lines)
