@@ -27,7 +27,10 @@ from wee.method.arrays import Bools, Floats, Ints, counts, shares
 from wee.method.rankings import Ranking
 
 Convention = Literal["paper", "strict"]
+"""How a curve is read: at the nearest point, as published numbers are, or never beyond what was asked for."""
+
 CONVENTIONS: tuple[Convention, ...] = ("paper", "strict")
+"""The names of the conventions."""
 
 OOD_SHARE = 0.5
 """The share of OOD data in a stream unless another one is given: that of the paper."""
