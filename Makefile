@@ -44,8 +44,8 @@ DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes latency_figure tables
 
 help:  ## list these targets
-	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}' \
-		| sed -E 's/make teaser policy window/make NAME    /'
+	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}' \
+		| sed -E 's/make teaser policy window/make NAME     /'
 
 install: $(VENV)/.installed  ## a .venv with wee and its tools, at the versions that CI runs
 
@@ -142,7 +142,8 @@ LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/casca
 	tests/sweep/test_workers.py tests/sweep/test_rounding.py tests/commands/test_plugins.py tests/commands/test_latency.py \
 	tests/commands/test_store.py tests/commands/test_doctor.py tests/doctor
 
-PAGES := tests/docs
+# What needs the demo, Sphinx or many processes; the test of the reference is quick, and belongs to `make test` as well.
+PAGES := $(filter-out tests/docs/test_reference.py,$(wildcard tests/docs/test_*.py))
 
 test: install  ## run the tests
 	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(PAGES) $(FAULTS) tests/browser tests/cluster)
@@ -154,8 +155,8 @@ longtest: install  ## run the tests that take minutes: pages, examples, several 
 docs: install  ## build the documentation as a site, into outputs/docs
 	$(BIN)/sphinx-build -E -W --keep-going --quiet -b html -c docs -d outputs/doctrees . outputs/docs
 
-doctest: install  ## run every command on the pages, the notebooks and the examples in docstrings; check every link
-	$(BIN)/pytest -n 2 --dist worksteal $(PAGES)
+doctest: install  ## run every command, example and notebook on the pages; check every link; DEMO=. takes what make demo made
+	$(BIN)/pytest -n 2 --dist worksteal tests/docs
 
 notebooks: install  ## run the notebooks, and keep what they print
 	$(BIN)/python docs/_site/execute.py
