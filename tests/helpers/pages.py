@@ -5,7 +5,6 @@ what is special about the block:
 
 - `<!-- compose: REASON -->`: its commands are not run; each `wee` line is composed and checked.
 - `<!-- skip: REASON -->`: nothing is done with it.
-- `<!-- fails: REASON -->`: its commands are run, and the last one must fail.
 - `<!-- file: PATH -->`: it is the content of a file, which later blocks of the page use.
 """
 
@@ -19,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("sh", "console")
-MARKS = ("", "compose", "skip", "fails", "file")
+MARKS = ("", "compose", "skip", "file")
 ELSEWHERE = {"docs/plugins.md": "tests/commands/test_plugins.py"}
 """Pages whose blocks depend on each other in a way of their own, and the test that runs them."""
 
@@ -67,12 +66,7 @@ class Block:
             return f"mkdir -p {folder}\ncat > {file} <<'END'\n{self.text}END\n"
         if self.language == "python":
             return f"python - <<'END'\n{self.text}END\n"
-        text = self.text if self.language == "sh" else re.sub(r"^\$ ", "", self.text, flags=re.MULTILINE)
-        return (
-            f"if (\nset -e\n{text}); then echo 'this should have failed' >&2; exit 97; fi\n"
-            if self.mark == "fails"
-            else text
-        )
+        return self.text if self.language == "sh" else re.sub(r"^\$ ", "", self.text, flags=re.MULTILINE)
 
 
 def pages() -> list[str]:
