@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from wee.app.fields import choose
 from wee.app.paths import conf_dir
@@ -86,6 +88,31 @@ def test_a_users_own_folder_counts(tmp_path: Path) -> None:
 def test_wrong_values(schema: type, values: dict[str, Any], message: str) -> None:
     with pytest.raises(WeeError, match=message):
         to_object(schema, values)
+
+
+@dataclass
+class _Part:
+    reference: str = "none"
+
+    def __post_init__(self) -> None:
+        self.reference = self.reference.lower()
+
+
+@dataclass
+class _Whole:
+    name: str = "sweep"
+    part: _Part = field(default_factory=_Part)
+
+    def __post_init__(self) -> None:
+        self.name += self.part.reference
+
+
+def test_an_interpolation_in_the_place_of_a_section() -> None:
+    config = OmegaConf.structured(_Whole)
+    OmegaConf.update(config, "part", "${name}")
+    with pytest.raises(WeeError, match=r"^part is 'sweep', but it is a section; set its keys: part\.reference$"):
+        to_object(_Whole, config)
+    assert to_object(_Whole, {"part": {"reference": "Other"}}).name == "sweepother"
 
 
 def test_one_value_is_as_good_as_a_list() -> None:

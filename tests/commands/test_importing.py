@@ -260,6 +260,7 @@ def test_other_costs_are_given_with_the_logits_or_later(tmp_path: Path) -> None:
         ({"parameters": [1, 2, 3, 4, 5, 6, 7]}, "costs.parameters has 7 numbers"),
         ({"parameters": -1}, "costs.parameters is -1: it must be a positive number"),
         ({"watts": 1}, "there is no cost 'watts'"),
+        ("%s", "costs is '%s': give each cost by its name"),
         ({"macs": 1}, "costs has macs, which has a field of its own: macs=NUMBER"),
     ):
         with pytest.raises(WeeError, match=message):

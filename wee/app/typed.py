@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
 from wee.app.groups import Group, is_made
@@ -35,6 +35,7 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
     prefix = f"{where}." if where else ""
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), config)
+        _check_sections(schema, OmegaConf.to_container(merged, resolve=True), prefix)
         instance = OmegaConf.to_object(merged)
     except (ConfigKeyError, ValidationError) as error:
         key = str(error.full_key or error.key)
@@ -52,6 +53,22 @@ def to_object(schema: type[T], config: Any, where: str = "") -> T:
     if infinite is not None:
         raise WeeError(f"{prefix}{infinite} is not a finite number; give one")
     return instance
+
+
+def _check_sections(schema: type, plain: Any, prefix: str) -> None:
+    """Check that what interpolations have put in the place of a section is one; `__post_init__` relies on it.
+
+    Raises:
+        WeeError: a section is a single value or a list.
+    """
+    for name, hint in typing.get_type_hints(schema).items():
+        value = plain.get(name)
+        if not dataclasses.is_dataclass(hint) or value is None or value == MISSING:
+            continue
+        if not isinstance(value, dict):
+            keys = ", ".join(f"{prefix}{name}.{key}" for key in _fields(hint))
+            raise WeeError(f"{prefix}{name} is {value!r}, but it is a section; set its keys: {keys}")
+        _check_sections(typing.cast(type, hint), value, f"{prefix}{name}.")
 
 
 def _check_types(instance: Any, prefix: str) -> None:

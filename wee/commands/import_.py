@@ -77,6 +77,8 @@ class ImportConfig(Common):
         self.file = [str(file) for file in as_list(self.file)]
         self.unlabelled = [str(name) for name in as_list(self.unlabelled)]
         self.macs = _positive(MACS, self.macs)
+        if not isinstance(self.costs, dict):
+            raise WeeError(f"costs is {self.costs!r}: give each cost by its name, costs={{parameters: 1e6}}")
         if MACS in self.costs:
             raise WeeError(f"costs has {MACS}, which has a field of its own: {MACS}=NUMBER")
         self.costs = {COSTS.find(name).name: _positive(f"costs.{name}", value) for name, value in self.costs.items()}
