@@ -167,7 +167,8 @@ def test_what_a_killed_rm_has_not_removed_is_listed_by_gc(
     caplog.set_level(logging.INFO)
     killed = (
         "import os, signal, sys, wee.files\n"
-        "wee.files.remove = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "remove = wee.files.remove\n"
+        "wee.files.remove = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.is_dir() else remove(path)\n"
         "sys.argv[0] = 'wee'\nfrom wee.cli import main\nmain()\n"
     )
     folder = entry_folder(store_of(place), "toy/made/s1/0/val")
