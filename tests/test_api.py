@@ -197,6 +197,11 @@ def test_bad_arrays_are_named(arguments: dict[str, Any], message: str) -> None:
         wee.from_arrays(**{"val": (LOGITS, LABELS), "test": (LOGITS, LABELS), **arguments})
 
 
+def test_a_pick_that_matches_nothing_is_refused(store: Any) -> None:
+    with pytest.raises(WeeError, match="pick=nonsense matches no entry that is read"):
+        wee.from_store(store, "toy", "made", pick=["nonsense"])
+
+
 def test_bad_choices_are_named(store: Any) -> None:
     source = wee.from_store(store, "toy", "made", scales=["s1"])
     for call, message in [

@@ -87,6 +87,35 @@ def test_a_lock_is_taken_without_hard_links(tmp_path: Path, monkeypatch: pytest.
     second.release()
 
 
+def test_a_lock_is_taken_if_the_answer_to_its_creation_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network file system then repeats the request, and says that the file exists."""
+    link = os.link
+
+    def link_twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_twice)
+    lock = Lock(tmp_path / "lock")
+    assert lock.acquire()
+    assert not Lock(tmp_path / "lock").acquire()
+    lock.release()
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_live_lock_is_restored_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    live = Lock(tmp_path / "lock")
+    assert live.acquire()
+    Lock(tmp_path / "lock")._break("another token")
+    assert (tmp_path / "lock").read_text() == live._token
+    assert list(tmp_path.iterdir()) == [tmp_path / "lock"]
+    live.release()
+
+
 def test_a_lock_without_a_holder_is_taken_over_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

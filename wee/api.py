@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wee.costs import COSTS, MACS
+from wee.costs import COSTS, MACS, source_conditions
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.method.metrics import Task
@@ -25,7 +25,7 @@ from wee.method.scores import DEFAULT_SCORE
 from wee.method.summaries import NO_LABEL
 from wee.store import LogitStore
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
-from wee.sweep.pool import Candidate, Pool, Samples, read_pool
+from wee.sweep.pool import Candidate, Pool, Samples, check_pick, check_recipes, read_pool
 from wee.sweep.rules import SavedRule
 
 if TYPE_CHECKING:
@@ -258,6 +258,7 @@ def from_store(
     shift: Sequence[str] = (),
     cost: str = MACS,
     pick: Sequence[str] = (),
+    conditions: Mapping[str, Any] | None = None,
 ) -> LogitSource:
     """Take the logits of networks from a store.
 
@@ -269,9 +270,11 @@ def from_store(
         ood, shift: the names of OOD sets and of shifted test sets.
         cost: the name of the cost that networks are priced by.
         pick: which entry to take if several have the same name; see `wee sweep`.
+        conditions: the conditions under which the cost was measured, if it was measured under several, such as
+            `{"batch": 1}` for `cost="latency"`.
 
     Raises:
-        WeeError: entries or their costs are missing, or several entries fit.
+        WeeError: entries or their costs are missing, several entries fit, or a pick matches none.
     """
     store = store if isinstance(store, LogitStore) else open_store(store)
     known, _ = store.names(dataset, family, cost)
@@ -280,10 +283,15 @@ def from_store(
     numbers = list(range(members)) if isinstance(members, int) else list(members)
     splits = [VAL, TEST, *map(SplitName.ood, ood), *map(SplitName.shifted, shift)]
     chosen = known if scales is None else list(scales)
-    pool, missing = read_pool(store, dataset, family, chosen, numbers, splits, list(pick), cost=cost)
+    measured = {**source_conditions(cost), **(conditions or {})}
+    pool, missing = read_pool(
+        store, dataset, family, chosen, numbers, splits, list(pick), cost=cost, conditions=measured
+    )
     if pool is None:
         listed = ", ".join(map(str, missing[:4])) + (", .." if len(missing) > 4 else "")
         raise WeeError(f"{len(missing)} entries are not in {store.root}: {listed}; make them: wee evaluate")
+    check_pick(pool.entries, pick)
+    check_recipes(pool.entries, pick)
     return LogitSource(pool)
 
 

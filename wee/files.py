@@ -434,8 +434,8 @@ class Lock:
         try:
             temporary.write_text(self._token)
             os.link(temporary, self.path)
-        except FileExistsError:
-            return False
+        except FileExistsError:  # or a network file system has repeated a request whose answer was lost
+            return self._read() == self._token
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:  # such as a full disk
                 raise
@@ -486,9 +486,20 @@ class Lock:
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)
             if aside.read_text(errors="replace") != dead:
-                with contextlib.suppress(FileExistsError):
-                    os.link(aside, self.path)
+                self._restore(aside)
             aside.unlink()
+
+    def _restore(self, aside: Path) -> None:
+        """Put a live lock that was moved by mistake back, unless there is another one by now."""
+        try:
+            os.link(aside, self.path)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            if not os.path.lexists(self.path):
+                aside.rename(self.path)
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT):

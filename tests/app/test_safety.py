@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command_line import Wee
-from wee.app.safety import check_configs, check_hydra
+from wee.app.safety import check_configs, check_hydra, check_plugin_values
 from wee.commands import find_command
 from wee.errors import WeeError
 
@@ -93,3 +93,26 @@ def test_another_class_in_place_of_a_launcher_is_refused(wee: Wee, tmp_path: Pat
     )
     wee("families", "-m", "--config-dir=configs", "hydra/launcher=mine", "family=tiny,resnet", cwd=tmp_path, code=1)
     assert not (tmp_path / "copied").exists()
+
+
+@pytest.mark.parametrize("part", ["launcher", "sweeper"])
+def test_a_target_that_is_known_only_at_run_time_is_refused(wee: Wee, tmp_path: Path, part: str) -> None:
+    """When configs are checked first, `hydra.mode` is not set, and so the interpolation leads to nothing."""
+    (tmp_path / "cfg" / "experiment").mkdir(parents=True)
+    (tmp_path / "secret").write_text("secret")
+    place = "additional_parameters" if part == "launcher" else "params"
+    leads = "${oc.select:${oc.select:hydra.job.env_set.m_${hydra.mode},hydra.nope}}"
+    hidden = "{m_RunMode: {MULTIRUN: hydra.job.env_set.call}, call: {_target_: shutil.copy, src: secret, dst: copied}}"
+    (tmp_path / "cfg" / "experiment" / "mine.yaml").write_text(
+        f"# @package _global_\nhydra:\n  job: {{env_set: {hidden}}}\n  {part}: {{{place}: {{x: '{leads}'}}}}\n"
+    )
+    launcher = ["hydra/launcher=submitit_local"] if part == "launcher" else []
+    done = wee("families", "-m", "--config-dir=cfg", "+experiment=mine", *launcher, cwd=tmp_path, code=1)
+    assert "would run shutil.copy: configs of wee are values" in done.stderr
+    assert not (tmp_path / "copied").exists()
+
+
+def test_what_is_left_to_resolve_is_refused() -> None:
+    with pytest.raises(WeeError, match=r"has '\$\{HOME\}' for 0: write variables of the shell without braces"):
+        check_plugin_values({"_target_": "x.Launcher", "setup": ["${HOME}"]})
+    check_plugin_values({"_target_": "x.Launcher", "setup": ["export A=$HOME"], "n": 1})

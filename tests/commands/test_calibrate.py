@@ -269,7 +269,7 @@ def test_a_setting_without_windows(policy: str, stage: int | None, swept: Path, 
         (("setting.scale=s1",), "setting.sweep is empty: give setting.sweep=NAME"),
         ((*SETTING, "budget.macs=1e6"), "choose a setting in one of three ways"),
         ((*SETTING, "ensemble.orders=given"), "calibrate searches orders by itself"),
-        (("target=100", "pick=nonsense"), "pick=nonsense matches no entry of these networks"),
+        (("target=100", "pick=nonsense"), "pick=nonsense matches no entry that is read"),
         (
             ("setting.sweep=named", "setting.scale=s1", "setting.policy=random", "setting.members=0+1",
              "setting.fraction=0.2", "guarantee.disagreement=0.5"),

@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.broken import DEAD, KEY, add_unfinished, age, entry_folder
 from tests.helpers.stores import fill_store
 from wee.data.splits import VAL
-from wee.files import Lock
+from wee.files import Lock, temporary_path
 from wee.store import Address, LogitStore
 from wee.store.derived import Derived
 from wee.store.entry import Entry
@@ -128,6 +128,16 @@ def test_temporary_files_of_a_live_process_stay(store: LogitStore) -> None:
         assert [thing.path for thing in kept] == [temporary]
         assert temporary.is_dir()
     assert collect(store) == {temporary.name: TEMPORARY}
+
+
+def test_a_temporary_array_of_a_live_process_stays(store: LogitStore) -> None:
+    """It has no lock: many processes may write shared arrays."""
+    temporary = temporary_path(store.root / ".samples" / "ids-0123456789abcdef.npy")
+    temporary.parent.mkdir(exist_ok=True)
+    temporary.write_bytes(b"12")
+    age(temporary, 2 * HOUR)
+    assert collect(store) == {}
+    assert temporary.exists()
 
 
 def test_what_has_changed_since_it_was_listed_stays(store: LogitStore) -> None:

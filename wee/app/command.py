@@ -26,10 +26,10 @@ from yaml import YAMLError
 
 from wee.app.groups import Group
 from wee.app.help import command_help
-from wee.app.hydra_compat import application, mode_unset, parse_arguments, store
+from wee.app.hydra_compat import application, checked_plugins, mode_unset, parse_arguments, store
 from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
-from wee.app.safety import check_configs, composed
+from wee.app.safety import check_configs, check_plugin_values, composed
 from wee.app.typed import check_overrides, has_key, to_object
 from wee.errors import WeeError, unknown
 from wee.files import explain
@@ -114,7 +114,7 @@ class Command(Generic[C]):
             if self._help(args):
                 return
             composing = True
-            with nullcontext() if _may_set_mode(args) else mode_unset():
+            with checked_plugins(check_plugin_values), nullcontext() if _may_set_mode(args) else mode_unset():
                 application(job, str(conf_dir()), self.name)()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:

@@ -17,11 +17,13 @@ import hydra
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from hydra.types import TaskFunction
+from omegaconf import OmegaConf
 
 from wee.errors import WeeError
 
-__all__ = ["application", "composing", "mode_unset", "parse_arguments", "store"]
+__all__ = ["application", "checked_plugins", "composing", "mode_unset", "parse_arguments", "store"]
 
 TRUSTED = ("wee.app.console.ConsoleHandler", "wee.app.console.LogFile")
 """The callables that configs may name for Hydra to call, in addition to the handlers of `logging`.
@@ -48,6 +50,30 @@ def application(task: TaskFunction, folder: str, config: str) -> Callable[[], An
     trust: dict[str, Any] = {"execution_whitelist": TRUSTED} if _NEW else {}
     started: Callable[[], Any] = hydra.main(config_path=folder, config_name=config, **_DEFAULTS, **trust)(task)
     return started
+
+
+@contextmanager
+def checked_plugins(check: Callable[[Any], None]) -> Iterator[None]:
+    """Return a context in which the config of a launcher or sweeper is checked just before Hydra makes it.
+
+    What interpolations lead to can depend on the time and on the mode of the run, so that it is not known earlier. Hydra is
+    given the plain values that were checked, and not the interpolations.
+
+    Args:
+        check: called with the plain config; it raises an error to refuse it.
+    """
+    original = Plugins._instantiate
+
+    def instantiate(self: Plugins, config: Any) -> Any:
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        check(plain)
+        return original(self, OmegaConf.create(plain))
+
+    Plugins._instantiate = instantiate  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Plugins._instantiate = original  # type: ignore[method-assign]
 
 
 @contextmanager

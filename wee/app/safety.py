@@ -102,6 +102,23 @@ def check_plugin(config: Any, key: str) -> None:
             check_plugin(value, f"{key}.{name}")
 
 
+def check_plugin_values(config: Any, key: str = "the config of a launcher or sweeper") -> None:
+    """Check the plain values that a launcher or sweeper is made from: they name nothing to call, and nothing to resolve again.
+
+    Raises:
+        WeeError: they do.
+    """
+    for name, value in config.items() if isinstance(config, Mapping) else enumerate(config):
+        if isinstance(value, Mapping) and "_target_" in value:
+            raise WeeError(
+                f"{key} would run {_target(value)}: configs of wee are values and run no code; leave _target_ out"
+            )
+        if isinstance(value, str) and "${" in value:
+            raise WeeError(f"{key} has {value!r} for {name}: write variables of the shell without braces, $NAME")
+        if isinstance(value, Mapping | list):
+            check_plugin_values(value, key)
+
+
 def check_hydra(hydra: Any) -> None:
     """Check that the part of a config that is Hydra's own runs no code.
 

@@ -245,7 +245,7 @@ def _read(
     """
     from wee.cascade.named import check_entries
     from wee.store import LogitStore
-    from wee.sweep.pool import Unpriced, read_pool
+    from wee.sweep.pool import Unpriced, check_pick, read_pool
 
     weights = {}
     for key, origin in origins.items():
@@ -277,11 +277,7 @@ def _read(
     if pool is None:
         entries = ", ".join(str(address) for address in missing[:3]) + (", .." if len(missing) > 3 else "")
         raise WeeError(f"the store has no logits of {entries}. Evaluate: {command('evaluate')}")
-    for beginning in cfg.pick:
-        if beginning != "newest" and not any(entry.is_called(beginning) for entry in pool.entries):
-            raise WeeError(
-                f"pick={beginning} matches no entry of these networks; without it, ambiguous entries are listed"
-            )
+    check_pick(pool.entries, cfg.pick)
     if named is not None:
         check_entries(named, pool)
     return pool

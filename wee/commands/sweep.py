@@ -47,8 +47,6 @@ from wee.sweep.config import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from wee.store import Address, Entry
@@ -263,7 +261,7 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
     """
     from wee.store import LogitStore
     from wee.store.entry import Damaged
-    from wee.sweep.pool import Unpriced, check_same_samples, read_pool
+    from wee.sweep.pool import Unpriced, check_pick, check_recipes, check_same_samples, read_pool
 
     cfg, pools = job.cfg, []
     store = LogitStore(cfg.paths.store)
@@ -295,34 +293,13 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
             f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(job, list(missing))}"
         )
     if unpriced:
-        entries = list(unpriced.values())
-        raise WeeError(f"{Unpriced(cfg.cost.measure, conditions, entries)}. {_measure(job, entries)}")
-    for beginning in cfg.pick:
-        if beginning != "newest" and not any(entry.is_called(beginning) for pool in pools for entry in pool.entries):
-            raise WeeError(
-                f"pick={beginning} matches no entry that this sweep reads; without it, ambiguous entries are listed"
-            )
-    _check_recipes([entry for pool in pools for entry in pool.entries], cfg.pick)
+        without = list(unpriced.values())
+        raise WeeError(f"{Unpriced(cfg.cost.measure, conditions, without)}. {_measure(job, without)}")
+    entries = [entry for pool in pools for entry in pool.entries]
+    check_pick(entries, cfg.pick)
+    check_recipes(entries, cfg.pick)
     check_same_samples(pools)
     return pools
-
-
-def _check_recipes(entries: Sequence[Entry], pick: list[str]) -> None:
-    """Warn if members were trained with different recipes, and check that all have the picked recipe.
-
-    Raises:
-        WeeError: a training recipe is picked, and a member has no entry with it.
-    """
-    recipes = dict.fromkeys(entry.recipe for entry in entries if entry.recipe)
-    picked = {recipe for recipe in recipes for key in pick if key != "newest" and recipe.startswith(key)}
-    for entry in entries:
-        if picked and entry.recipe not in picked:
-            raise WeeError(
-                f"pick={','.join(pick)} chooses a training recipe, but {entry.address} has only {entry.describe()}; "
-                "train and evaluate that member with the same config"
-            )
-    if len(recipes) > 1:
-        log.warning(f"these members were trained by {len(recipes)} different recipes ({', '.join(recipes)})")
 
 
 def _check_points(pools: list[Pool], plan: Plan) -> None:

@@ -121,6 +121,12 @@ def _remove_file(thing: Removable) -> bool:
     return False
 
 
+def _is_abandoned(leftover: Leftover, now: float, hours: float) -> bool:
+    """Return whether a temporary file is that of a dead process or, if that is not known, is old."""
+    dead = is_dead(leftover.path)
+    return now - leftover.changed >= hours * HOUR if dead is None else dead
+
+
 def garbage(
     inventory: Inventory, partial_days: float | None = None, superseded: bool = False, temporary_hours: float = 1.0
 ) -> list[Removable]:
@@ -131,16 +137,15 @@ def garbage(
         partial_days: the age in days from which unfinished entries are included; None for none.
         superseded: whether entries are included that a newer entry of the same address, precision and dtype, of another
             training recipe, replaces.
-        temporary_hours: the age in hours from which temporary files are included; those of dead processes always are.
+        temporary_hours: the age in hours from which temporary files of unknown processes are included; those of dead
+            processes always are, and those of live ones never.
     """
     now = now_at(inventory.root) if inventory.root.is_dir() else 0.0
     found: list[Removable] = []
     for leftover in inventory.leftovers:
         if leftover.kind == SET_ASIDE:
             found.append(Removable(leftover.path, leftover.kind, leftover.size))
-        elif leftover.kind == TEMPORARY and (
-            is_dead(leftover.path) or now - leftover.changed >= temporary_hours * HOUR
-        ):
+        elif leftover.kind == TEMPORARY and _is_abandoned(leftover, now, temporary_hours):
             found.append(_aged(leftover, leftover.kind))
         elif leftover.kind == LOCK and leftover.lock is not None:
             if leftover.lock.is_stale():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,8 @@ from wee.data.splits import PARTS, SplitName
 from wee.errors import WeeError
 from wee.store import Address, Entry, LogitStore
 from wee.sweep.cells import FAMILIES, SCALES
+
+log = logging.getLogger("wee")
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,35 @@ def read_pool(
     ]
     stages = candidates if len(scales) > 1 else []
     return Pool(dataset, families, tuple(scales), networks, samples, list(entries.values()), stages, cost), []
+
+
+def check_pick(entries: Sequence[Entry], pick: Sequence[str]) -> None:
+    """Check that each beginning of a key that is picked is that of an entry that is used.
+
+    Raises:
+        WeeError: it is not.
+    """
+    for beginning in pick:
+        if beginning != "newest" and not any(entry.is_called(beginning) for entry in entries):
+            raise WeeError(f"pick={beginning} matches no entry that is read; without it, ambiguous entries are listed")
+
+
+def check_recipes(entries: Sequence[Entry], pick: Sequence[str]) -> None:
+    """Warn if members were trained with different recipes, and check that all have the picked recipe.
+
+    Raises:
+        WeeError: a training recipe is picked, and a member has no entry with it.
+    """
+    recipes = dict.fromkeys(entry.recipe for entry in entries if entry.recipe)
+    picked = {recipe for recipe in recipes for key in pick if key != "newest" and recipe.startswith(key)}
+    for entry in entries:
+        if picked and entry.recipe not in picked:
+            raise WeeError(
+                f"pick={','.join(pick)} chooses a training recipe, but {entry.address} has only {entry.describe()}; "
+                "train and evaluate that member with the same config"
+            )
+    if len(recipes) > 1:
+        log.warning(f"these members were trained by {len(recipes)} different recipes ({', '.join(recipes)})")
 
 
 def check_same_samples(pools: Sequence[Pool]) -> None:
