@@ -116,6 +116,22 @@ def test_a_live_lock_is_restored_without_hard_links(tmp_path: Path, monkeypatch:
     live.release()
 
 
+def test_what_a_process_that_dies_while_it_breaks_a_lock_leaves_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.write_text(f"{os.uname().nodename}:{DEAD_PROCESS}:dead:{MACHINE}")
+    dies = "pathlib.Path.read_text = lambda *args, **kwargs: os._exit(1)"
+    script = (
+        f"import os, pathlib, wee.files; lock = wee.files.Lock(pathlib.Path({str(path)!r})); {dies}; lock._break('')"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 1
+    (left,) = tmp_path.iterdir()
+    assert left.name.endswith(".tmp")
+    lock = Lock(path)
+    assert lock.acquire()
+    assert list(tmp_path.iterdir()) == [path]
+    lock.release()
+
+
 def test_a_lock_without_a_holder_is_taken_over_when_it_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -482,7 +482,7 @@ class Lock:
 
     def _break(self, dead: str) -> None:
         """Remove a dead holder's lock. If several processes try, one succeeds; a live lock removed by mistake is restored."""
-        aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.dead")
+        aside = temporary_path(self.path)  # if this process is killed here, whoever takes the lock next removes it
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(aside)
             if aside.read_text(errors="replace") != dead:
