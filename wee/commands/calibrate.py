@@ -294,15 +294,9 @@ def _stored(cfg: CalibrateConfig, named: NamedSetting | None) -> tuple[list[str]
     Raises:
         WeeError: the store has nothing of the family, or not the selected scales or sets.
     """
-    from wee.store import LogitStore
+    from wee.sweep.pool import stored_names
 
-    existing, splits = LogitStore(cfg.paths.store).names(cfg.dataset.name, cfg.family.name, cfg.cost.measure)
-    if not existing:
-        raise WeeError(
-            f"{cfg.paths.store} has nothing of family {cfg.family.name} on data set {cfg.dataset.name}; "
-            f"import logits: wee import file=FILE dataset.name={cfg.dataset.name} family.name={cfg.family.name} "
-            "scale=NAME macs=NUMBER"
-        )
+    existing, splits = stored_names(Path(cfg.paths.store), cfg.dataset.name, cfg.family.name, cfg.cost.measure)
     shifted = [split for split in splits if split.kind == "shift"]
     if isinstance(cfg.dataset, StoredConfig) and shifted:
         wanted = cfg.dataset.shift

@@ -160,15 +160,9 @@ def resolve(cfg: SweepConfig) -> SweepJob:
     """
     if not cfg.family.stored:
         return SweepJob(cfg, cfg.family, _choose_scales(cfg, cfg.family), cfg.ood, cfg.shift)
-    from wee.store.store import LogitStore
+    from wee.sweep.pool import stored_names
 
-    scales, splits = LogitStore(cfg.paths.store).names(cfg.dataset.name, cfg.family.name, cfg.cost.measure)
-    if not scales:
-        raise WeeError(
-            f"{cfg.paths.store} has nothing of family {cfg.family.name} on data set {cfg.dataset.name}; "
-            f"import logits: wee import file=FILE dataset.name={cfg.dataset.name} family.name={cfg.family.name} "
-            "scale=NAME macs=NUMBER"
-        )
+    scales, splits = stored_names(Path(cfg.paths.store), cfg.dataset.name, cfg.family.name, cfg.cost.measure)
     family = replace(cfg.family, scales={scale: ScaleConfig("", 1) for scale in scales})
     others: dict[str, dict[str, DatasetConfig]] = {"ood": cfg.ood, "shift": cfg.shift}
     if isinstance(cfg.dataset, StoredConfig):

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -188,6 +189,26 @@ def read_pool(
     ]
     stages = candidates if len(scales) > 1 else []
     return Pool(dataset, families, tuple(scales), networks, samples, list(entries.values()), stages, cost), []
+
+
+def stored_names(root: Path, dataset: str, family: str, cost: str) -> tuple[list[str], list[SplitName]]:
+    """Return the scales and the splits that a store has of a data set and a family whose logits were imported.
+
+    Args:
+        root: the folder of the store.
+        dataset, family: their names.
+        cost: the name of the cost by which scales are ordered.
+
+    Raises:
+        WeeError: the store has nothing of them.
+    """
+    scales, splits = LogitStore(root).names(dataset, family, cost)
+    if not scales:
+        raise WeeError(
+            f"{root} has nothing of family {family} on data set {dataset}; import logits: wee import file=FILE "
+            f"dataset.name={dataset} family.name={family} scale=NAME macs=NUMBER"
+        )
+    return scales, splits
 
 
 def check_pick(entries: Sequence[Entry], pick: Sequence[str]) -> None:

@@ -176,9 +176,8 @@ class _Team(Generic[R]):
                     self._give(worker)
             yield results.pop(number)
         aside.join()
-        for (
-            worker
-        ) in self._workers:  # they wait for work, and there is none; how long their memory takes does not matter
+        # They wait for work, and there is none; how long it takes to free their memory does not matter.
+        for worker in self._workers:
             worker.connection.close()
             worker.process.terminate()
         self._workers.clear()
