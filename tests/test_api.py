@@ -17,6 +17,7 @@ import wee
 from tests.helpers.explored import write_sweeps
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import plan, pool
+from wee.data.splits import TEST
 from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.sweep.config import PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
@@ -190,6 +191,18 @@ LOGITS = np.zeros((2, 4, 3))
         ({"costs": 0.0}, "one positive number"),
         ({"groups": {"moon": LABELS}}, "groups has moon"),
         ({"groups": {"val": LABELS[:2]}}, r"the groups of val are an array \[2\]"),
+        ({"groups": {"val": ["\ud800"] * 4}}, "the groups of val have a name that is no text"),
+        ({"groups": {3: LABELS}}, "groups has 3"),
+        (
+            {"ood": {"photos": LOGITS}, "shift": {"photos": (LOGITS, LABELS)}},
+            "have a set photos: give each set a name of",
+        ),
+        ({"ood": {"val": LOGITS}}, "have a set val"),
+        ({"ood": {"": LOGITS}}, "have a set '': name each set with text"),
+        ({"shift": {3: (LOGITS, LABELS)}}, "have a set 3: name each set with text"),
+        ({"name": "a+b"}, "name is 'a\\+b': give text without"),
+        ({"name": "a>b"}, "name is 'a>b': give text without"),
+        ({"name": ""}, "name is ''"),
     ],
 )
 def test_bad_arrays_are_named(arguments: dict[str, Any], message: str) -> None:
@@ -213,6 +226,44 @@ def test_bad_choices_are_named(store: Any) -> None:
         (lambda: wee.calibrate(source, "cov@20", budget=1), "nothing costs at most 1 MACs"),
         (lambda: wee.from_store(store, "toy", "other"), "has nothing of family other"),
         (lambda: wee.from_store(store, "toy", "made", members=5), "entries are not in"),
+        (lambda: wee.from_store(store, "toy", "made", members=0), "members is 0: name at least one"),
+        (lambda: wee.from_store(store, "toy", "made", members=True), "True is no member"),
+        (lambda: wee.from_store(store, "toy", "made", members=[0, -1]), "-1 is no member"),
+        (lambda: wee.from_store(store, "toy", "made", members=[0, 0]), "members is .*: name each once"),
+        (lambda: wee.from_store(store, "toy", "made", scales=[]), "scales is .*: name at least one"),
+        (lambda: wee.from_store(store, "toy", "made", scales=["s1", "s1"]), "scales is .*: name each once"),
+        (lambda: wee.from_store(store, "toy", "made", ood=["far", "far"]), "ood is .*: name each once"),
+        (lambda: wee.calibrate(source, "cov@20", budget=1e9, seed=-1), "seed is -1: a seed is a whole number"),
+        (lambda: wee.calibrate(source, "cov@20", budget=1e9, seed=0.5), "seed is 0.5: a seed is a whole number"),
     ]:
         with pytest.raises(WeeError, match=message):
             call()
+
+
+def test_a_single_value_is_the_same_as_a_list_of_one(store: Any) -> None:
+    listed = wee.from_store(store, "toy", "made", ["s1"], [0, 1], ["far"])
+    single = wee.from_store(store, "toy", "made", "s1", np.array([0, 1]), "far")
+    assert [entry.address for entry in single.pool.entries] == [entry.address for entry in listed.pool.entries]
+    with pytest.raises(WeeError, match="pick=nonsense matches no entry"):
+        wee.from_store(store, "toy", "made", pick="nonsense")
+    expected = wee.run_sweep(
+        listed, ["risk@50"], ["accuracy"], ["threshold", "random"], ["all"], [0.3], [0.4], ["margin"]
+    )
+    table = wee.run_sweep(
+        listed, "risk@50", "accuracy", ("threshold", "random"), "all", 0.3, np.array([0.4]), "margin"
+    ).table
+    pd.testing.assert_frame_equal(table, expected.table)
+    window = wee.run_sweep(listed, policies="window", widths=0.3).table
+    assert set(window.width) == {0.3}
+
+
+def test_groups_may_be_text_of_any_script() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=40)
+    part = rng.normal(size=(2, 40, 3)) + np.eye(3)[labels], labels
+    groups = np.array(["Köln", "東京"])[np.arange(40) % 2]
+    for given in (groups, list(groups), groups.astype(object), np.char.encode(groups, "utf-8")):
+        source = wee.from_arrays(part, part, groups={"test": given})
+        assert set(source.pool.samples[TEST].groups) == {"Köln".encode(), "東京".encode()}
+    table = wee.run_sweep(source, resamples=4).table
+    assert set(table[table.split == "test"].groups) == {2}

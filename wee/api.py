@@ -2,7 +2,8 @@
 
 They do what the commands do, on the same objects: logits come from arrays (`from_arrays`) or from a store (`from_store`), are
 swept (`run_sweep`) or calibrated (`calibrate`), and results of the commands are read (`open_store`, `read_sweep`,
-`load_cascade`). `import wee` alone imports neither torch nor pandas.
+`load_cascade`). Where an argument takes several values, a single value is the same as a list of one. `import wee` alone imports
+neither torch nor pandas.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wee.costs import COSTS, MACS, source_conditions
+from wee.data.logit_files import encoded
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
+from wee.members.config import check_member
 from wee.method.metrics import Task
 from wee.method.policies import BASELINES, Rule, Width, Window
 from wee.method.scores import DEFAULT_SCORE
 from wee.method.summaries import NO_LABEL
 from wee.store import LogitStore
+from wee.sweep.cells import FAMILIES, SCALES
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Candidate, Pool, Samples, check_pick, check_recipes, read_pool
 from wee.sweep.rules import SavedRule
@@ -204,12 +208,13 @@ def from_arrays(
         costs: the cost of one sample for each network, or one number for all.
         ood: logits on OOD sets [M, N, classes], by name.
         shift: logits and classes of shifted test sets, by name.
-        groups: groups of dependent samples [N], by split: "val", "test", or the name of a set. Samples of other splits are
-            independent.
+        groups: groups of dependent samples [N], as numbers or text, by split: "val", "test", or the name of a set. Samples of
+            other splits are independent.
         name: the name of the data set, the family and the scale in tables.
 
     Raises:
-        WeeError: shapes do not fit, a number is not finite, or a cost is not positive.
+        WeeError: shapes do not fit, a number is not finite, a cost is not positive, two sets have the same name, or a name
+            cannot be used in tables.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -219,12 +224,13 @@ def from_arrays(
         >>> len(source.pool.networks)
         2
     """
+    _check_names(name, [*(ood or {}), *(shift or {})])
     parts: dict[SplitName, tuple[ArrayLike, ArrayLike | None]] = {VAL: val, TEST: test}
     parts |= {SplitName.ood(key): (logits, None) for key, logits in (ood or {}).items()}
     parts |= {SplitName.shifted(key): part for key, part in (shift or {}).items()}
     unknown = set(groups or {}) - {split.name or split.kind for split in parts}
     if unknown:
-        raise WeeError(f"groups has {', '.join(sorted(unknown))}, and there are no logits of that name")
+        raise WeeError(f"groups has {', '.join(sorted(map(str, unknown)))}, and there are no logits of that name")
     logits: dict[SplitName, Any] = {}
     samples: dict[SplitName, Samples] = {}
     for split, (values, classes) in parts.items():
@@ -252,12 +258,12 @@ def from_store(
     store: LogitStore | str | Path,
     dataset: str,
     family: str,
-    scales: Sequence[str] | None = None,
+    scales: str | Sequence[str] | None = None,
     members: int | Sequence[int] = 2,
-    ood: Sequence[str] = (),
-    shift: Sequence[str] = (),
+    ood: str | Sequence[str] = (),
+    shift: str | Sequence[str] = (),
     cost: str = MACS,
-    pick: Sequence[str] = (),
+    pick: str | Sequence[str] = (),
     conditions: Mapping[str, Any] | None = None,
 ) -> LogitSource:
     """Take the logits of networks from a store.
@@ -266,7 +272,7 @@ def from_store(
         store: the store, or its folder.
         dataset, family: the names of the ID data set and of the family.
         scales: the names of the scales; None for all that the store has.
-        members: the number of members of each scale, or their numbers.
+        members: the number of members of each scale, or a list of their numbers.
         ood, shift: the names of OOD sets and of shifted test sets.
         cost: the name of the cost that networks are priced by.
         pick: which entry to take if several have the same name; see `wee sweep`.
@@ -274,36 +280,43 @@ def from_store(
             `{"batch": 1}` for `cost="latency"`.
 
     Raises:
-        WeeError: entries or their costs are missing, several entries fit, or a pick matches none.
+        WeeError: entries or their costs are missing, several entries fit, a pick matches none, no scale or member is named, or
+            one is named twice.
     """
     store = store if isinstance(store, LogitStore) else open_store(store)
     known, _ = store.names(dataset, family, cost)
     if not known:
         raise WeeError(f"{store.root} has nothing of family {family} on data set {dataset}: see wee store ls")
-    numbers = list(range(members)) if isinstance(members, int) else list(members)
-    splits = [VAL, TEST, *map(SplitName.ood, ood), *map(SplitName.shifted, shift)]
-    chosen = known if scales is None else list(scales)
+    counted = isinstance(members, int | np.integer) and not isinstance(members, bool)
+    numbers = _distinct("members", range(int(members)) if counted else members)  # type: ignore[arg-type]
+    numbers = [int(number) if isinstance(number, np.integer) else number for number in numbers]
+    chosen = _distinct("scales", known if scales is None else scales)
+    if not numbers or not chosen:
+        empty = "members" if not numbers else "scales"
+        raise WeeError(f"{empty} is {members if not numbers else scales}: name at least one")
+    for number in numbers:
+        check_member(number)
+    splits = [VAL, TEST, *map(SplitName.ood, _distinct("ood", ood)), *map(SplitName.shifted, _distinct("shift", shift))]
+    picked = [str(choice) for choice in _several(pick)]
     measured = {**source_conditions(cost), **(conditions or {})}
-    pool, missing = read_pool(
-        store, dataset, family, chosen, numbers, splits, list(pick), cost=cost, conditions=measured
-    )
+    pool, missing = read_pool(store, dataset, family, chosen, numbers, splits, picked, cost=cost, conditions=measured)
     if pool is None:
         listed = ", ".join(map(str, missing[:4])) + (", .." if len(missing) > 4 else "")
         raise WeeError(f"{len(missing)} entries are not in {store.root}: {listed}; make them: wee evaluate")
-    check_pick(pool.entries, pick)
-    check_recipes(pool.entries, pick)
+    check_pick(pool.entries, picked)
+    check_recipes(pool.entries, picked)
     return LogitSource(pool)
 
 
 def run_sweep(
     source: LogitSource,
-    tasks: Sequence[str] = ("cov@5",),
-    metrics: Sequence[str] = (),
-    policies: Sequence[str] = POLICIES_OF_THE_PAPER,
-    widths: Sequence[Width | tuple[Width, ...]] = (0.2,),
-    quantiles: Sequence[float] = (0.2,),
-    probabilities: Sequence[float] = (0.2,),
-    scores: Sequence[str] = (DEFAULT_SCORE,),
+    tasks: str | Sequence[str] = ("cov@5",),
+    metrics: str | Sequence[str] = (),
+    policies: str | Sequence[str] = POLICIES_OF_THE_PAPER,
+    widths: Width | Sequence[Width | tuple[Width, ...]] = (0.2,),
+    quantiles: float | Sequence[float] = (0.2,),
+    probabilities: float | Sequence[float] = (0.2,),
+    scores: str | Sequence[str] = (DEFAULT_SCORE,),
     size: int = 2,
     combine: str = "average",
     temperature: bool = False,
@@ -318,7 +331,7 @@ def run_sweep(
         tasks: the tasks that windows are set for, and that are measured.
         metrics: further metrics.
         policies: the policies.
-        widths: widths of windows; a tuple has a width for each stage but the last.
+        widths: widths of windows; a tuple within the list has a width for each stage but the last.
         quantiles: quantiles of single thresholds.
         probabilities: probabilities of random exits.
         scores: the confidences that decide, and that results are ranked by.
@@ -348,20 +361,21 @@ def run_sweep(
     from wee.sweep.plan import Plan
     from wee.sweep.run import Result, compute
 
+    chosen = _several(policies)
     pools = source.by_scale()
     members = [network.member for network in pools[0].networks]
     plan = Plan(
         EnsembleConfig(size=size, members=list(dict.fromkeys(members)), combine=combine, temperature=temperature),
-        PolicyConfig(list(policies), list(quantiles), list(probabilities)),
-        WindowConfig(list(widths)),
-        ScoreConfig(list(scores)),
-        TaskConfig(list(tasks), list(metrics), convention),
+        PolicyConfig(chosen, _several(quantiles), _several(probabilities)),
+        WindowConfig(_several(widths)),
+        ScoreConfig(_several(scores)),
+        TaskConfig(_several(tasks), _several(metrics), convention),
         BootstrapConfig(resamples, level),
         ood=source.named("ood"),
         shift=source.named("shift"),
     )
     if not any(plan.points(pool) for pool in pools):
-        raise WeeError(f"no policy of {', '.join(policies)} applies to cascades of {size} of {len(members)} networks")
+        raise WeeError(f"no policy of {', '.join(chosen)} applies to cascades of {size} of {len(members)} networks")
     cache, result = SummaryCache(ScoringConfig()), Result()
     for pool in pools:
         result.extend(compute(pool, plan, cache))
@@ -426,6 +440,8 @@ def calibrate(
         )
     scoring = ScoreConfig([score])
     TaskConfig([task])
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise WeeError(f"seed is {seed}: a seed is a whole number that is not negative")
     cost = source.pool.cost
     budgets = {} if budget is None else {cost: float(budget)}
     check_choice(budgets, target, stages, cost)
@@ -473,6 +489,43 @@ def load_cascade(folder: str | Path, device: str = "cpu") -> Cascade:
     return Cascade.load(folder, RunOptions(device))
 
 
+def _several(values: Any) -> list[Any]:
+    """Return the values of an argument that takes several; a single value may be given as it is."""
+    return [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+
+
+def _distinct(argument: str, values: Any) -> list[Any]:
+    """Return the values of an argument that takes several different ones.
+
+    Raises:
+        WeeError: a value is there twice.
+    """
+    several = _several(values)
+    if len(set(several)) < len(several):
+        raise WeeError(f"{argument} is {values}: name each once")
+    return several
+
+
+def _check_names(name: str, sets: Sequence[str]) -> None:
+    """Check the names of a data set, and of its OOD sets and shifted test sets.
+
+    Raises:
+        WeeError: a name is not text, is empty or has a sign that joins names in tables, or two sets have the same name.
+    """
+    if not isinstance(name, str) or not name or set(name) & {SCALES.separator, FAMILIES.separator}:
+        raise WeeError(
+            f"name is {name!r}: give text without {SCALES.separator} and {FAMILIES.separator}, which join names in tables"
+        )
+    for taken in sets:
+        if not isinstance(taken, str) or not taken:
+            raise WeeError(f"ood and shift have a set {taken!r}: name each set with text")
+        if taken in (str(VAL), str(TEST)) or sets.count(taken) > 1:
+            raise WeeError(
+                f"ood and shift have a set {taken}: give each set a name of its own, other than {VAL} and {TEST}, because "
+                "groups are given by name"
+            )
+
+
 def _checked(
     split: SplitName, values: ArrayLike, classes: ArrayLike | None, groups: ArrayLike | None
 ) -> tuple[Any, Samples]:
@@ -498,7 +551,10 @@ def _checked(
     if classes is not None and not ((labels >= 0) & (labels < logits.shape[2])).all():
         raise WeeError(f"the classes on {split} are not all in 0 .. {logits.shape[2] - 1}")
     ids = np.array([f"{split}-{place}" for place in range(count)], dtype=np.bytes_)
-    named = ids if groups is None else np.asarray(groups).astype(np.str_).astype(np.bytes_)
+    try:
+        named = ids if groups is None else encoded(np.asarray(groups))
+    except UnicodeEncodeError as error:
+        raise WeeError(f"the groups of {split} have a name that is no text: {error}") from None
     if named.shape != (count,):
         raise WeeError(f"the groups of {split} are an array {list(named.shape)}: give one for each of {count} samples")
     return logits, Samples(labels.astype(np.int64), ids, named)

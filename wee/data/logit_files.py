@@ -153,14 +153,19 @@ def _description(name: str, path: Path, part: Mapping[str, Any], count: int) -> 
             if array.shape != (count,):
                 raise WeeError(f"{name}_{kind} in {path} has shape {array.shape}; there are {count} samples")
             try:
-                array = _bytes(array)
+                array = encoded(array)
             except UnicodeEncodeError as error:
                 raise WeeError(f"{name}_{kind} in {path} has a name that is no text: {error}") from None
         description[kind] = array
     return description
 
 
-def _bytes(names: NDArray[Any]) -> NDArray[np.bytes_]:
+def encoded(names: NDArray[Any]) -> NDArray[np.bytes_]:
+    """Return ids or groups, numbers or text, as the bytes that a store keeps.
+
+    Raises:
+        UnicodeEncodeError: a name is no text.
+    """
     return names if names.dtype.kind == "S" else np.char.encode(names.astype(np.str_), "utf-8")
 
 
