@@ -19,9 +19,9 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "generated",
+    "mathml",
     "notebooks",
     "front_page",
 ]
@@ -71,7 +71,10 @@ python_use_unqualified_type_names = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+html_math_renderer = "mathml"  # needs no network, unlike MathJax
 html_theme = "furo"
+html_static_path = ["_site/static"]
+html_css_files = ["mathml.css"]
 html_title = f"wee {release}"
 html_copy_source = False
 html_show_copyright = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,16 +34,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page(HTMLParser):
-    """The anchors and the links of a page."""
+    """The anchors and the links of a page, the scripts that it loads, and its formulas."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.anchors: set[str] = set()
         self.links: list[str] = []
+        self.scripts: list[str] = []
+        self.formulas = 0
         self.feed(file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.formulas += tag == "math"
         for name, value in attrs:
+            if tag == "script" and name == "src" and value:
+                self.scripts.append(value)
             if name == "id" and value:
                 self.anchors.add(value)
             if value and name in ("href", "src") and tag in ("a", "img", "link", "script"):
@@ -67,6 +73,24 @@ def test_every_link_inside_leads_somewhere(site: Path) -> None:
             if not target.exists() or (anchor and target in pages and anchor not in pages[target].anchors):
                 lost.append((file.relative_to(site).as_posix(), path, anchor))
     assert lost == []
+
+
+def test_formulas_are_drawn_without_a_network(site: Path) -> None:
+    pages = [Page(file) for file in site.rglob("*.html")]
+    assert [script for page in pages for script in page.scripts if "//" in script] == []
+    written = re.sub(r"`[^`]*`", "", (ROOT / "docs" / "method.md").read_text(encoding="utf-8"))
+    expected = len(re.findall(r"\$\$.+?\$\$|\$[^$\n]+?\$", written, re.DOTALL))
+    assert Page(site / "docs" / "method.html").formulas == expected > 150
+    assert all("\\tau" not in file.read_text(encoding="utf-8") for file in site.rglob("method.html"))
+
+
+def test_a_formula_with_an_unknown_command_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_site"))
+    from mathml import ExtensionError, mathml
+
+    assert "<mfrac>" in mathml(r"\frac{1}{m}", block=True)
+    with pytest.raises(ExtensionError, match=r"does not know: \\arg x"):
+        mathml(r"\arg x")
 
 
 def test_the_top_of_the_site_leads_to_the_front_page(site: Path) -> None:
