@@ -15,6 +15,7 @@ from tests.helpers.browser import Page
 from tests.helpers.explored import COMMANDS
 from wee.method import Metric
 from wee.sweep.config import BASELINE
+from wee.sweep.fronts import fronts
 from wee.sweep.results import AVERAGES, MADE_BY, read_about, read_rules, read_table
 
 SHOWN = """
@@ -23,6 +24,12 @@ return chart.points.map((point) => ({
   x: point.x, y: point.y, lower: point.lower, upper: point.upper, count: point.rows.length,
   ...Object.fromEntries(arguments[0].map((name) => [name, number(table.at(name, point.row))])),
 }));
+"""
+FRONTS = """
+const nameOr = (column, row) => table.at(column, row) ?? '';
+return frontsOf(selectedRows(state), state).flat().map(({ row, x, y }) => (
+    [table.at('policy', row), nameOr('score', row), nameOr('eval_score', row), x, y]
+));
 """
 NAMES = [
     "sweep",
@@ -114,13 +121,17 @@ def test_windows_of_another_task_can_be_shown(browser: Page, pages: dict[str, Pa
     assert len(shown(browser)) == len(rows[rows.task.isna() | (rows.task == "risk@50")])
 
 
-def test_an_ood_set_brings_adjusted_windows(browser: Page, pages: dict[str, Path], table: pd.DataFrame) -> None:
+@pytest.mark.parametrize("written", ["0.2", "0.00001"])  # a share of OOD data as JavaScript writes it
+def test_an_ood_set_brings_adjusted_windows(
+    browser: Page, pages: dict[str, Path], table: pd.DataFrame, written: str
+) -> None:
     browser.open(pages["first"])
     browser.choose("y", "risk@50")
     browser.choose("ood", "far")
-    browser.press("input[data-filter='ood_share'][value='0.5']")  # what is left is a stream with 20 % of OOD data
+    browser.press("button[data-none='ood_share']")
+    browser.press(f"input[data-filter='ood_share'][value='{written}']")
     points, rows = shown(browser), fitting(table, "risk@50", ood="far")
-    rows = rows[rows.ood_share == 0.2]
+    rows = rows[rows.ood_share == float(written)]
     assert same(points.y, rows.value)
     assert points.adjusted.any()
     assert "adjusted windows" in browser.text("#legend")
@@ -238,23 +249,17 @@ def test_the_drawing_is_saved(browser: Page, pages: dict[str, Path]) -> None:
 
 
 def test_fronts_are_those_of_the_sweep(browser: Page, pages: dict[str, Path], folders: dict[str, Path]) -> None:
-    fronts = pd.read_csv(folders["first"] / "fronts.csv")
-    fronts = fronts[fronts.policy != BASELINE]
+    saved = pd.read_csv(folders["first"] / "fronts.csv")
+    saved = saved[saved.policy != BASELINE]
     browser.open(pages["first"])
     browser.press("#references")  # without lines of their own, single models and ensembles have fronts too
-    script = """
-        const nameOr = (column, row) => table.at(column, row) ?? '';
-        return frontsOf(selectedRows(state), state).flat().map(({ row, x, y }) => (
-            [table.at('policy', row), nameOr('score', row), nameOr('eval_score', row), x, y]
-        ));
-    """
     compared = 0
-    for metric in fronts.metric.unique():
+    for metric in saved.metric.unique():
         browser.choose("y", metric)
         if Metric.parse(metric).deployed is not None:
             browser.choose("task", "any")  # the fronts of a deployed metric have the windows of all tasks
-        drawn = pd.DataFrame(browser.run(script), columns=["policy", "score", "eval_score", "x", "y"])
-        expected = fronts[fronts.metric == metric].fillna({"score": "", "eval_score": ""})
+        drawn = pd.DataFrame(browser.run(FRONTS), columns=["policy", "score", "eval_score", "x", "y"])
+        expected = saved[saved.metric == metric].fillna({"score": "", "eval_score": ""})
         keys = ["policy", "score", "eval_score"]
         for key, rows in expected.groupby(keys):
             line = drawn[(drawn[keys] == list(key)).all(axis=1)]
@@ -367,6 +372,24 @@ def test_sweeps_are_compared(browser: Page, pages: dict[str, Path], folders: dic
     assert COMMANDS["second"] in told
 
 
+def test_fronts_of_chosen_members_are_of_these_members_alone(
+    browser: Page, pages: dict[str, Path], table: pd.DataFrame
+) -> None:
+    keys, left_out = ["policy", "score", "eval_score"], ["1+0", "1"]
+    browser.open(pages["first"], fragment="#" + json.dumps({"filters": {"members": left_out}, "references": False}))
+    drawn = pd.DataFrame(browser.run(FRONTS), columns=[*keys, "x", "y"])
+    expected, mixed = (
+        rows[(rows.metric == "cov@20") & (rows.policy != BASELINE)].fillna({"score": "", "eval_score": ""})
+        for rows in (fronts(table[~table.members.isin(left_out)]), fronts(table))
+    )
+    for key, rows in expected.groupby(keys):
+        line = drawn[(drawn[keys] == list(key)).all(axis=1)]
+        assert same(line.x, rows.price), key
+        assert same(line.y, rows.value), key
+    assert len(drawn) == len(expected)
+    assert not same(expected.price_val, mixed.price_val)
+
+
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_needs_no_horizontal_scrolling(browser: Page, pages: dict[str, Path], width: int) -> None:
     browser.open(pages["both"], width, 780)
@@ -395,5 +418,24 @@ def test_an_address_keeps_what_is_shown(browser: Page, pages: dict[str, Path]) -
     browser.open(pages["first"], fragment="#" + address.partition("#")[2])
     pd.testing.assert_frame_equal(shown(browser), expected)
     assert not browser.run("return document.querySelector(\"input[data-filter='scale'][value='s1']\").checked")
-    browser.open(pages["first"], fragment='#{"y": "nothing", "filters": {"x": 1}, "colour": 3, "split": "moon"}')
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "#null",
+        "#[1]",
+        "#7",
+        "#%",
+        "#{",
+        '#{"filters": null}',
+        '#{"filters": ["scale"], "points": null}',
+        '#{"y": "toString", "x": "metric valueOf", "ood": "valueOf", "colour": "constructor", "points": "some"}',
+        '#{"y": ["cov@20"], "x": "cost", "task": "task moon", "shape": {}, "fronts": 1, "log": "no", "hasOwnProperty": 1}',
+        '#{"y": "nothing", "filters": {"x": 1}, "colour": 3, "split": "moon"}',
+    ],
+)
+def test_a_broken_address_shows_the_page_as_it_begins(browser: Page, pages: dict[str, Path], fragment: str) -> None:
+    browser.open(pages["first"], fragment=fragment)
+    assert browser.run("return JSON.stringify(state) === JSON.stringify(initialState())")
     assert len(shown(browser)) > 20

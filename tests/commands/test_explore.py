@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command_line import Wee, last_report
+from wee.explore.data import page_data, read_sweeps
 from wee.sweep.results import ABOUT, MADE_BY
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ensemble.npz"
@@ -53,3 +54,16 @@ def test_the_page_of_the_newest_sweep_is_written(swept: Path, wee: Wee) -> None:
 def test_a_sweep_that_does_not_exist_is_named(swept: Path, wee: Wee) -> None:
     done = wee("explore", "sweeps=other", cwd=swept, code=1)
     assert "there is no sweep 'other' in outputs/sweeps" in done.stderr
+
+
+def test_a_sweep_keeps_what_it_has_from_an_experiment_of_the_user(swept: Path, wee: Wee) -> None:
+    (swept / "conf" / "experiment").mkdir(parents=True)
+    (swept / "conf" / "experiment" / "own.yaml").write_text(
+        "# @package _global_\ndefaults: [{override /policy: paper}]\ndataset: {name: golden}\nfamily: {name: synthetic}\n"
+    )
+    words = ("--config-dir=conf", "dataset=stored", "family=stored", "+experiment=own", "name=own")
+    wee("sweep", *words, "task.names=[cov@5]", "window.width=0.1", cwd=swept)
+    (folder,) = (swept / "outputs" / "sweeps" / "own").iterdir()
+    (sweep,) = page_data(read_sweeps([folder]))["sweeps"]
+    command = shlex.split(sweep["calibrate"])
+    assert {"--config-dir=conf", "++dataset.name=golden", "++family.name=synthetic"} <= set(command)

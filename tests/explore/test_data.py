@@ -110,9 +110,13 @@ def test_adjusted_windows_are_told_apart(data: dict[str, Any]) -> None:
     rows = unpacked(data["rows"])
     adjusted = rows[rows.adjusted.astype(bool) & (rows.width == 0.5)]
     assert set(adjusted.series) == {"adjusted windows"}
+    names = {0.5: "ood:far", 0.2: "ood:far@0.2", 1e-5: "ood:far@1e-05"}
+    assert set(adjusted.ood_share) == set(names)
     for row in adjusted.itertuples():
-        (stage,) = data["rules"][row.rule]["windows"]["ood:far" if row.ood_share == data["half"] else "ood:far@0.2"]
+        assert row.window == names[row.ood_share]
+        (stage,) = data["rules"][row.rule]["windows"][row.window]
         assert (stage["low"], stage["high"]) == (row.low, row.high)
+    assert set(rows[~rows.adjusted.astype(bool)].window) == {""}
 
 
 def test_every_row_of_a_sweep_with_rules_has_its_rule(data: dict[str, Any]) -> None:

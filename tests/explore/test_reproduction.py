@@ -55,6 +55,13 @@ def test_the_networks_of_a_sweep_are_kept_and_its_settings_are_not() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_sweep_has_from_an_experiment_is_kept_without_the_experiment() -> None:
+    command = "wee sweep --config-dir=mine dataset=digits family=tiny +experiment=mine"
+    assert calibrate_words(command, "key", ["++paths.store=logits"]) == [
+        "wee", "calibrate", "--config-dir=mine", "dataset=digits", "family=tiny", "++paths.store=logits", "setting.sweep=key",
+    ]  # fmt: skip
+
+
 def test_what_cannot_be_calibrated_says_why() -> None:
     assert not_calibrated(saved()) == ""
     assert "across families" in not_calibrated(saved(family="one+two"))

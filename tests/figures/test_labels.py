@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from wee.figures.labels import Labels
-from wee.sweep.results import ABOUT, read_labels, touch
+from wee.sweep.results import ABOUT, MADE_BY, read_labels, touch
 
 PARTS = [
     {"families": {"eff": "EfficientNet"}, "scales": {"eff/b0": "B0"}, "oods": {"openimage_o": "OpenImage-O"}},
@@ -31,7 +31,7 @@ def test_what_has_no_label_is_called_by_its_name() -> None:
 
 def test_labels_are_those_of_the_latest_run(tmp_path: Path) -> None:
     (tmp_path / ABOUT).write_text(json.dumps({"name": "x", "labels": {"families": {"a": "Old"}}}))
-    touch(tmp_path, {"families": {"a": "New"}}, "wee sweep")
+    touch(tmp_path, {"families": {"a": "New"}}, {MADE_BY: "wee sweep"})
     assert read_labels(tmp_path) == {"families": {"a": "New"}}
     assert read_labels(tmp_path / "table.csv") == {"families": {"a": "New"}}
     assert json.loads((tmp_path / ABOUT).read_text())["name"] == "x"

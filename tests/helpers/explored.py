@@ -29,12 +29,13 @@ RESAMPLES = 15
 def write_sweeps(root: Path) -> dict[str, Path]:
     """Write two sweeps below a folder, and return their folders by name.
 
-    The first has two members of two scales, an OOD set in two shares with adjusted windows, two scores, and intervals. The
+    The first has two members of two scales, an OOD set in three shares with adjusted windows, two scores, and intervals. The
     second has cascades of three members, without intervals.
     """
     store = fill_store(root / "store", ood=True, count=120)
     settings = plan(
-        ood=["far"], ood_share=[0.5, 0.2], bootstrap=BootstrapConfig(RESAMPLES, 0.9), score=ScoreConfig(["msp", "margin"]),
+        ood=["far"], ood_share=[0.5, 0.2, 1e-5], bootstrap=BootstrapConfig(RESAMPLES, 0.9),
+        score=ScoreConfig(["msp", "margin"]),
         window=WindowConfig([0, 0.2, 0.5, "all"]), task=TaskConfig(["cov@20", "risk@50"], ["aurc", "accuracy"]),
     )  # fmt: skip
     first = _computed([pool(store, scale, splits=(VAL, TEST, FAR)) for scale in ("s1", "s2")], settings)

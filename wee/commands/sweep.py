@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from wee.app.command import Command, command, overrides
+from wee.app.command import FOLDERS, Command, command, overrides
 from wee.app.console import progress, show
+from wee.app.experiments import own_experiments, settings_of_experiments
 from wee.app.failures import report
 from wee.app.fields import Checked, as_list, check_name, choice, choose, short, written
 from wee.app.groups import Group
@@ -190,7 +191,7 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep import certification
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
-    from wee.sweep.results import MADE_BY, TABLE, is_whole, read_effects, read_table, save, touch
+    from wee.sweep.results import TABLE, is_whole, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
     from wee.sweep.validation import check
 
@@ -216,12 +217,12 @@ def sweep(cfg: SweepConfig) -> None:
     folder = _folder(cfg, about)
     if is_whole(folder):
         table = read_table(folder)
-        touch(folder, _labels(job), _made_by())
+        touch(folder, _labels(job), _made())
         log.info("this sweep over these logits is there already")
     else:
         tables, result = _compute(cfg, pools, plan, reference)
         table = tables[TABLE]
-        about |= {"labels": _labels(job), MADE_BY: _made_by()}
+        about |= {"labels": _labels(job), **_made()}
         save(folder, tables, about, result.rules, {TABLE: result.lines})
     from wee.sweep.summary import certified_summary, deployed_summary, summary  # imports pandas
 
@@ -465,9 +466,18 @@ def _labels(job: SweepJob) -> dict[str, dict[str, str]]:
     return {kind: {name: label for name, label in labels.items() if label} for kind, labels in kinds.items()}
 
 
-def _made_by() -> str:
-    """Return the command line of this sweep, without what no number depends on."""
-    return shlex.join(word for word in shlex.split(command("sweep")) if not word.startswith("runtime."))
+def _made() -> dict[str, Any]:
+    """Return how this sweep is made: its command line without what no number depends on, and the settings of experiments."""
+    from wee.explore.reproduction import NETWORKS, network_words
+    from wee.sweep.results import FROM_EXPERIMENTS, MADE_BY
+
+    made = shlex.join(word for word in shlex.split(command("sweep")) if not word.startswith("runtime."))
+    if not own_experiments(overrides()):
+        return {MADE_BY: made}
+    find_command("calibrate").register()
+    given = [word for word in network_words(made) if not word.startswith("--")]
+    settings = settings_of_experiments("sweep", overrides(), "calibrate", given, NETWORKS, FOLDERS[1:])
+    return {MADE_BY: made, FROM_EXPERIMENTS: settings}
 
 
 def _folder(cfg: SweepConfig, identity: dict[str, Any]) -> Path:

@@ -16,13 +16,22 @@ import pandas as pd
 from wee.errors import WeeError
 from wee.explore.reproduction import calibrate_words, not_calibrated, setting_words, task_word
 from wee.explore.style import look_of, series_label
-from wee.explore.windows import explain_rule, rules_of, stage_windows
+from wee.explore.windows import TUNING, adjusted_to, explain_rule, rules_of, stage_windows
 from wee.figures.labels import Labels
-from wee.method import OOD_SHARE, SCORES, Metric, Task
+from wee.method import SCORES, Metric, Task
 from wee.method.policies.rules import number_to_json
-from wee.sweep.results import MADE_BY, is_sweep, read_about, read_averages, read_labels, read_rules, read_table
+from wee.sweep.results import (
+    FROM_EXPERIMENTS,
+    MADE_BY,
+    is_sweep,
+    read_about,
+    read_averages,
+    read_labels,
+    read_rules,
+    read_table,
+)
 from wee.sweep.rows import KEYS, NAMES, POINT, Row
-from wee.sweep.rules import SavedRule
+from wee.sweep.rules import SavedRule, stream_name
 
 log = logging.getLogger("wee")
 
@@ -94,9 +103,9 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
 
     Returns:
         `rows`, the columns of all tables (see `pack`), with `point` and `setting`, which number the points and the settings,
-        `series`, the label of the policy, and `rule`, the place of the fitted rule in `rules` or -1; `averages`; `rules`;
-        `sweeps`; `labels`, by column and name; `half`, the share of OOD data that names of adjusted rules leave out; and
-        `looks`, `metrics`, `costs`, in which the page looks things up.
+        `series`, the label of the policy, `rule`, the place of the fitted rule in `rules` or -1, and `window`, the name of the
+        row's windows in that rule; `averages`; `rules`; `sweeps`; `labels`, by column and name; and `looks`, `metrics` and
+        `costs`, in which the page looks things up.
     """
     labels = Labels.merge(read_labels(sweep.path) for sweep in sweeps)
     table = pd.concat([sweep.table.assign(**{SWEEP: sweep.name}) for sweep in sweeps], ignore_index=True)
@@ -113,12 +122,12 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
             rules.append(_rule(sweep, saved))
     named = zip(table[SWEEP], *(table[name] for name in NAMES), strict=True)
     table["rule"] = [places.get((cells[0], *_cells(cells[1:])), -1) for cells in named]
+    table["window"] = _window_names(table)
     for number, columns in (("point", POINT_COLUMNS), ("setting", SETTING_COLUMNS)):
         table[number] = table.groupby([SWEEP, *columns], dropna=False, sort=False).ngroup()
     return {
         "columns": ROW_COLUMNS,
-        "half": OOD_SHARE,
-        "rows": pack(table, [*ROW_COLUMNS, "series", "rule", "point", "setting"]),
+        "rows": pack(table, [*ROW_COLUMNS, "series", "rule", "window", "point", "setting"]),
         "averages": pack(_averages(sweeps, table), ["setting", "split", *_VALUE, "lower", "upper", "seeds", "level"]),
         "rules": rules,
         "sweeps": [_sweep(sweep) for sweep in sweeps],
@@ -218,7 +227,7 @@ def _rule(sweep: SweepTables, saved: SavedRule) -> dict[str, Any]:
 
 def _sweep(sweep: SweepTables) -> dict[str, Any]:
     """Return what a page tells about a sweep."""
-    command = sweep.about.get(MADE_BY)
+    command, from_experiments = sweep.about.get(MADE_BY), sweep.about.get(FROM_EXPERIMENTS, [])
     folder = sweep.path if sweep.path.is_dir() else sweep.path.parent
     tasks = [name for name in sweep.about.get("task", {}).get("names", []) if _metric_of(name).on_id]
     return {
@@ -227,11 +236,21 @@ def _sweep(sweep: SweepTables) -> dict[str, Any]:
         "key": folder.name if sweep.about else "",
         "rows": len(sweep.table),
         "command": command,
-        "calibrate": None if command is None else shlex.join(calibrate_words(command, str(folder))),
+        "calibrate": None if command is None else shlex.join(calibrate_words(command, str(folder), from_experiments)),
         "task": task_word(str(tasks[0])) if tasks else None,
         "level": sweep.about.get("bootstrap", {}).get("level"),
         "resamples": sweep.about.get("bootstrap", {}).get("resamples", 0),
     }
+
+
+def _window_names(table: pd.DataFrame) -> list[str]:
+    """Return the name of each row's windows, as `rules_of` names them."""
+    certified = {name: _metric_of(name).certified is not None for name in _unique(table["metric"])}
+    columns = (table[name] for name in ("metric", "adjusted", "ood", "ood_share"))
+    return [
+        TUNING if certified[metric] else adjusted_to(stream_name(ood, share)) if adjusted else ""
+        for metric, adjusted, ood, share in zip(*columns, strict=True)
+    ]
 
 
 def _metric(name: str, sweeps: Sequence[SweepTables]) -> dict[str, Any]:
@@ -249,7 +268,6 @@ def _metric(name: str, sweeps: Sequence[SweepTables]) -> dict[str, Any]:
         "higher": metric.higher_is_better,
         "tasks": sorted(operated),
         "calibrate": task_word(str(task)) if task is not None and task.metric.on_id else None,
-        "tuning": metric.certified is not None,
     }
 
 

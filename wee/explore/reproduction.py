@@ -10,23 +10,30 @@ from wee.method.policies import PARAMETERS
 from wee.sweep.cells import FAMILIES, NUMBERS, SCALES, Joined, read_width
 from wee.sweep.rules import SavedRule
 
-SHARED = ("dataset", "family", "cost", "pick", "shift", "paths")
+NETWORKS = ("dataset", "family", "cost", "pick", "shift", "paths")
 """The config groups and fields of a sweep that say which networks and logits it reads; calibration needs the same."""
 
 
-def calibrate_words(command: str, folder: str) -> list[str]:
+def network_words(command: str) -> list[str]:
+    """Return the words of a sweep's command line that say which networks and logits it reads."""
+    words = shlex.split(command)[2:]
+    return [word for word in words if word.startswith("--config-dir=") or _group(word) in NETWORKS]
+
+
+def calibrate_words(command: str, folder: str, from_experiments: Iterable[str] = ()) -> list[str]:
     """Return the beginning of the command that calibrates a setting of a sweep.
 
     Args:
         command: The command line that made the sweep.
         folder: The folder of the sweep.
+        from_experiments: What the sweep has from experiments of the user, as overrides. The experiments themselves may set keys
+            that calibration does not have.
 
     Example:
         >>> calibrate_words("wee sweep dataset=digits family=tiny +experiment=demo", "outputs/sweeps/demo/1a2b")
         ['wee', 'calibrate', 'dataset=digits', 'family=tiny', 'setting.sweep=outputs/sweeps/demo/1a2b']
     """
-    kept = [word for word in shlex.split(command)[2:] if word.startswith("--config-dir=") or _group(word) in SHARED]
-    return ["wee", "calibrate", *kept, f"setting.sweep={folder}"]
+    return ["wee", "calibrate", *network_words(command), *from_experiments, f"setting.sweep={folder}"]
 
 
 def setting_words(saved: SavedRule) -> list[str]:

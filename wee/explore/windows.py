@@ -13,6 +13,14 @@ from wee.method.policies.rules import number_to_json
 from wee.sweep.cells import read_width
 from wee.sweep.rules import SavedRule
 
+TUNING = "tuning"
+"""The name of the windows of a certified system, which are fitted on the tuning part of the validation set."""
+
+
+def adjusted_to(stream: str) -> str:
+    """Return the name of the windows that are adjusted to a stream."""
+    return f"ood:{stream}"
+
 
 @dataclass(frozen=True)
 class StageWindow:
@@ -61,14 +69,14 @@ def rules_of(saved: SavedRule) -> Iterator[tuple[str, SavedRule, Rule | None]]:
     """Yield the rules of a record with the names that the page knows them by.
 
     Yields:
-        The name, the record that the rule belongs to, and the rule: "" for the rule itself, "ood:NAME" for the rule that is
-        adjusted to a stream with an OOD set, and "tuning" for that of the certified system, fitted on the tuning part.
+        The name, the record that the rule belongs to, and the rule: "" for the rule itself, that of `adjusted_to` for the rule
+        that is adjusted to a stream with an OOD set, and `TUNING` for that of the certified system, fitted on the tuning part.
     """
     yield "", saved, saved.rule
     for ood, rule in saved.adjusted.items():
-        yield f"ood:{ood}", saved, rule
+        yield adjusted_to(ood), saved, rule
     if saved.certified is not None:
-        yield "tuning", saved.certified, saved.certified.rule
+        yield TUNING, saved.certified, saved.certified.rule
 
 
 def explain_rule(saved: SavedRule) -> str:

@@ -39,6 +39,10 @@ TABLE, AVERAGES, STORAGE, VALIDATION, RULES, ABOUT = (
 MADE_BY = "command"
 """The field of `sweep.json` with the command line that made the sweep. Sweeps of earlier versions have none."""
 
+FROM_EXPERIMENTS = "from_experiments"
+"""The field of `sweep.json` with what the sweep has from experiments of the user, as overrides of other commands; absent
+without such experiments."""
+
 AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
 """The columns of `averages.csv`: those that name a point; its mean price and value; lower and upper, the ends of the interval
 of its mean value; low and high, the lowest and the highest of the averaged values; count, their number; and seeds, the number
@@ -160,16 +164,17 @@ def is_whole(folder: Path) -> bool:
     return whole
 
 
-def touch(folder: Path, labels: Mapping[str, Mapping[str, str]], command: str) -> None:
+def touch(folder: Path, labels: Mapping[str, Mapping[str, str]], made: Mapping[str, Any]) -> None:
     """Mark a sweep as the newest one, and update its labels, which are not part of its identity.
 
     Args:
         folder: the folder of the sweep.
         labels: the labels of the things in the sweep, by kind and name.
-        command: the command line that makes the sweep; it is added to a sweep of an earlier version, which has none.
+        made: how the sweep is made, with the keys `MADE_BY` and `FROM_EXPERIMENTS`; it is added to a sweep of an earlier
+            version, which lacks it.
     """
     about = read_about(folder)
-    current = {**about, "labels": labels, MADE_BY: about.get(MADE_BY, command)}
+    current = {**made, **about, "labels": labels}
     if current != about:
         _write_about(folder, current)
     _mark_newest(folder)

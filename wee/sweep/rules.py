@@ -22,6 +22,16 @@ VERSION = 1
 _CERTIFIED = "certified_system"
 
 
+def stream_name(ood: str, ood_share: float) -> str:
+    """Return the name of the stream that contains a share of an OOD set, by which `SavedRule.adjusted` has its rules.
+
+    Example:
+        >>> stream_name("photos", 0.5), stream_name("photos", 1e-5)
+        ('photos', 'photos@1e-05')
+    """
+    return ood if ood_share == OOD_SHARE else f"{ood}@{ood_share:g}"
+
+
 @dataclass(frozen=True)
 class LineupMember:
     """A member, or an exit of a member, that runs in a lineup.
@@ -66,8 +76,8 @@ class SavedRule:
         combine: how outputs are combined: "average" over those that have run, or "replace" by the latest.
         rule: the fitted rule; None if it is the rule of a plug-in that cannot be saved.
         acceptance: the acceptance threshold for each task and evaluation score.
-        adjusted: the rules adjusted to an unlabelled stream, by the OOD set in the stream: "photos" for a stream that is half
-            OOD, and "photos@0.1" for one with a share of 0.1.
+        adjusted: the rules adjusted to an unlabelled stream, by the name of the stream (see `stream_name`):
+            "photos" for a stream that is half OOD, and "photos@0.1" for one with a share of 0.1.
         not_saved: why the rule is not saved; None if it is.
         certified: the same setting as fitted on the tuning part of the validation set, with its own temperatures and certified
             acceptance thresholds; None if no certified metric is measured for it.
@@ -85,8 +95,7 @@ class SavedRule:
 
     def with_adjusted(self, ood: str, rule: Rule, ood_share: float = OOD_SHARE) -> SavedRule:
         """Return a copy with the rule adjusted to the stream that contains a share of an OOD set."""
-        name = ood if ood_share == OOD_SHARE else f"{ood}@{ood_share:g}"
-        return replace(self, adjusted={**self.adjusted, name: rule})
+        return replace(self, adjusted={**self.adjusted, stream_name(ood, ood_share): rule})
 
     def with_certified(self, certified: SavedRule) -> SavedRule:
         """Return a copy with the certified system of the same setting."""

@@ -281,22 +281,35 @@ function remember() {
 /** The state in the address; anything in it that this page does not have is left out. */
 function recalled() {
   const start = initialState();
-  let given = {};
+  let given = null;
   try {
     given = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "{}");
   } catch {
     return start;
   }
-  const known = (key, value) => {
-    if (key === "y") return value in data.metrics;
-    if (key === "x") return typeof value === "string" && (value.startsWith("cost ") ? value.slice(5) in data.costs : value.slice(7) in data.metrics);
-    if (key === "split") return table.values("split").includes(value);
-    if (key === "colour" || key === "shape") return DIMENSIONS.includes(value);
-    if (key === "filters") return Object.entries(value).every(([name, values]) => FILTERS.includes(name) && Array.isArray(values));
-    return key in start && (key === "ood" || typeof value === typeof start[key]);
+  if (!isObject(given)) return start;
+  const [metrics, costs] = [Object.keys(data.metrics), Object.keys(data.costs)];
+  const choices = {
+    y: metrics,
+    x: [...costs.map((name) => `cost ${name}`), ...metrics.map((name) => `metric ${name}`)],
+    split: table.values("split"),
+    ood: table.values("ood"),
+    task: ["shown", "any", ...table.values("task").filter((task) => task !== null).map((task) => `task ${task}`)],
+    points: ["each", "mean"],
+    fronts: ["none", "validation", "shown"],
+    colour: DIMENSIONS,
+    shape: DIMENSIONS,
   };
-  for (const [key, value] of Object.entries(given)) if (known(key, value)) start[key] = value;
+  const known = (key, value) => {
+    if (key === "filters") return isObject(value) && Object.entries(value).every(([name, values]) => FILTERS.includes(name) && Array.isArray(values));
+    return key in choices ? choices[key].includes(value) : typeof value === typeof start[key];
+  };
+  for (const key of Object.keys(start)) if (Object.hasOwn(given, key) && known(key, given[key])) start[key] = given[key];
   return start;
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 // ---- events ----

@@ -103,22 +103,16 @@ function stripOf(window, stage, stages, samples) {
 <p class="keys">${key}</p></div>`;
 }
 
-/** The name of the stream that a row's windows are adjusted to, as fitted rules have it: with its share of OOD data if it is not half. */
-function streamOf(row) {
-  const [ood, share] = [table.at("ood", row), table.at("ood_share", row)];
-  return share === null || share === data.half ? ood : `${ood}@${Number(share.toPrecision(6))}`;
-}
-
 /** The windows of a point, or the words that say why it has none. */
-function windowOf(point, state) {
+function windowOf(point) {
   const rule = data.rules[table.at("rule", point.row)];
   if (rule === undefined) return '<p class="note">The sweep has no fitted rule for this point.</p>';
-  const key = data.metrics[state.y].tuning ? "tuning" : table.at("adjusted", point.row) ? `ood:${streamOf(point.row)}` : "";
-  const windows = rule.windows[key] ?? rule.windows[""];
+  const key = table.at("window", point.row);
+  const windows = rule.windows[key];
   const note = point.rows.length > 1 ? '<p class="note">Of the first of the averaged cascades.</p>' : "";
   const samples = key.startsWith("ood:") ? "samples of the unlabelled stream" : "validation samples";
   const tuned = key === "tuning" ? '<p class="note">Fitted on the tuning part of the validation set; the other part certifies.</p>' : "";
-  if (windows === undefined) return `${note}<p>${escaped(rule.words ?? "There is no window.")}</p>`;
+  if (windows === undefined) return `${note}<p>${escaped(rule.words ?? "The sweep kept no window for this data.")}</p>`;
   return note + windows.map((window, stage) => stripOf(window, stage, windows.length, samples)).join("") + tuned;
 }
 
@@ -189,7 +183,7 @@ function detailsOf(point, state, encoding) {
   return `<div class="head"><h2>${symbol(encoding.shape(point.row), encoding.colour(point.row), 16)} ${escaped(table.at("series", point.row))}</h2>
 <button type="button" id="close" aria-label="Close the details">✕</button></div>
 <dl class="coordinates">${coordinatesOf(point, state).map(([name, text]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(text)}</dd></div>`).join("")}</dl>
-<h3>Where its window lies</h3>${windowOf(point, state)}
+<h3>Where its window lies</h3>${windowOf(point)}
 <h3>Make it again</h3>${commands}
 <h3>Setting</h3><dl class="setting">${list}</dl>
 <details class="values"><summary>All values on this data${first}</summary><table><tbody>${values}

@@ -167,6 +167,14 @@ function settingKey(row, split) {
   return `${codes("setting")}|${codes("metric")}|${codes("eval_score")}|${codes("cost")}|${split}`;
 }
 
+/** The rows of a point on the validation set: those of the members and orders that the point has. */
+function validationRows(point) {
+  const { members, split } = table.columns;
+  const kept = new Set(point.rows.map((row) => members.codes[row]));
+  const rows = rowsBySetting.get(settingKey(point.row, split.codeOf("val"))) ?? [];
+  return rows.filter((row) => kept.has(members.codes[row]));
+}
+
 /** The places of non-dominated points, ascending in x; of equal points, only the first. */
 function nondominated(points, higherX, higherY) {
   const order = points.map((point, place) => place);
@@ -192,7 +200,8 @@ function hasValidation(state) {
  * The fronts of the points: one for each sweep, family, policy and score. Settings are averaged over members and orders first.
  *
  * With `state.fronts` "validation" they are chosen by their cost and value on the validation set, and drawn where they are on the
- * data that is shown, as in the file fronts.csv of a sweep. With "shown" they are chosen on the data that is shown. Single models
+ * data that is shown, as in the file fronts.csv of a sweep; both are means over the same members and orders, those that pass the
+ * filters. With "shown" they are chosen on the data that is shown. Single models
  * and ensembles have a front where they have no line of their own.
  */
 function frontsOf(rows, state) {
@@ -204,8 +213,8 @@ function frontsOf(rows, state) {
     if (state.references && data.looks[table.at("series", point.row)].baseline) continue;
     const of = { ...point, chosen: point };
     if (state.fronts === "validation") {
-      const val = rowsBySetting.get(settingKey(point.row, table.columns.split.codeOf("val")));
-      if (val === undefined) continue;
+      const val = validationRows(point);
+      if (val.length === 0) continue;
       of.chosen = pointOf(val, axis);
       if (!Number.isFinite(of.chosen.x) || !Number.isFinite(of.chosen.y)) continue;
     }
