@@ -91,9 +91,10 @@ ABANDONED = 86400.0
 """Age in seconds from which a temporary file is removed of which it is not known whether its process is alive."""
 
 LEFT_BEHIND = re.compile(
-    r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]{8})(-(?P<process>\d+)-[0-9a-f]{8})?\.(?P<ending>tmp|dead)"
+    r"\.(?P<name>.+)\.(?P<machine>[0-9a-f]{8})(-(?P<process>\d+)-[0-9a-f]{8})?\.(?P<ending>tmp|dead|aside)"
 )
-"""Names of temporary files and folders, and of locks of dead processes, that a killed process leaves beside the path `name`."""
+"""Names of temporary files and folders, of locks of dead processes, and of files that were set aside to be removed, which a
+killed process leaves beside the path `name`."""
 
 
 def temporary_path(path: Path) -> Path:
@@ -110,6 +111,11 @@ def temporary_path(path: Path) -> Path:
         if dead or (dead is None and _is_abandoned(left)):
             remove(left)
     return path.with_name(f".{path.name}.{MACHINE}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def aside_path(path: Path) -> Path:
+    """Return a path to which a file is moved before it is removed. A file there may still be in use, unlike a temporary one."""
+    return temporary_path(path).with_suffix(".aside")
 
 
 def is_dead(left: Path) -> bool | None:

@@ -16,7 +16,7 @@ from wee.store import inventory as inventory_module
 from wee.store.archive import Archive, export_entries
 from wee.store.entry import Damaged
 from wee.store.inventory import Inventory, take_inventory
-from wee.store.removal import UNUSED, garbage, remove
+from wee.store.removal import UNUSED, garbage, remove, restore_shared
 from wee.store.shared import FOLDER, copies, share_arrays, shared_path
 
 ARRAYS = ("logits", "labels", "ids", "groups")
@@ -180,6 +180,36 @@ def test_an_array_that_is_shared_while_gc_removes_it_stays(store: LogitStore, mo
     removed, kept = remove(things, lambda number: None)
     assert (len(sharing), removed, len(kept)) == (1, [], 6)
     assert len(list((store.root / FOLDER).iterdir())) == 6
+    after = contents(store)
+    assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
+
+
+def test_an_array_that_is_shared_while_gc_is_killed_is_restored(
+    store: LogitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    abandon(store)
+    things = garbage(take_inventory(store.root))
+    before = contents(fill_store(store.root, members=2, scales=("s1", "s2"), count=20))
+    rename = Path.rename
+
+    def share_and_die(path: Path, aside: Path) -> Path:
+        share(store)
+        rename(path, aside)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", share_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        remove(things, lambda number: None)
+    monkeypatch.setattr(Path, "rename", rename)
+    (aside,) = (store.root / FOLDER).glob(".*.aside")
+    missing = aside.with_name(aside.name[1:].partition(".npy")[0] + ".npy")
+    assert not missing.exists()
+    assert restore_shared(store.root) == 0  # this process may be about to look at it again
+    dead = aside.rename(aside.with_name(aside.name.replace(f"-{os.getpid()}-", "-999999999-")))
+    assert dead not in [thing.path for thing in garbage(take_inventory(store.root), temporary_hours=0)]
+    assert restore_shared(store.root) == 1
+    assert missing.is_file()
+    assert not dead.exists()
     after = contents(store)
     assert all((a == b).all() for name in before for a, b in zip(after[name], before[name], strict=True))
 

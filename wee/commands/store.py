@@ -283,8 +283,10 @@ _MANY = 5
 def gc(cfg: StoreConfig) -> None:
     """Remove what interrupted runs and repairs have left behind, or show what it is."""
     from wee.store.inventory import take_inventory
-    from wee.store.removal import garbage
+    from wee.store.removal import garbage, restore_shared
 
+    if cfg.apply and (restored := restore_shared(Path(cfg.paths.store))):
+        log.info(f"restored {counted(restored, 'shared array', 'shared arrays')} that a killed gc had set aside")
     inventory = take_inventory(Path(cfg.paths.store))
     if not inventory.root.is_dir():
         raise WeeError(f"there is no store in {inventory.root} yet")

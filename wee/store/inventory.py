@@ -223,7 +223,10 @@ def take_inventory(root: Path) -> Inventory:
     inventory = Inventory(root)
     # Shared arrays come first: if an entry is made too late to be listed, its arrays change after they were listed.
     for path in _entries_of(root / shared.FOLDER):
-        if LEFT_BEHIND.fullmatch(path.name):
+        hidden = LEFT_BEHIND.fullmatch(path.name)
+        if hidden and hidden["ending"] == "aside":
+            continue  # entries may use it; `wee.store.removal.restore_shared` gives it its name back
+        if hidden:
             inventory.leftovers.append(_leftover(path, TEMPORARY))
         else:
             inventory.shared.append(_leftover(path, SHARED))

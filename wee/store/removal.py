@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wee.dates import instant
-from wee.files import Lock, each_acquired, is_dead, staged, temporary_path
+from wee.files import LEFT_BEHIND, Lock, aside_path, each_acquired, is_dead, staged
 from wee.store.entry import MANIFEST
 from wee.store.inventory import (
     LOCK,
@@ -27,7 +27,7 @@ from wee.store.inventory import (
     measure,
     now_at,
 )  # fmt: skip
-from wee.store.shared import shared_path
+from wee.store.shared import FOLDER, shared_path
 
 log = logging.getLogger("wee")
 
@@ -106,7 +106,7 @@ def _remove(thing: Removable) -> list[Removable]:
 
 def _remove_file(thing: Removable) -> bool:
     """Remove a file unless it has changed at the last moment; return whether it is removed."""
-    aside = temporary_path(thing.path)
+    aside = aside_path(thing.path)
     try:
         thing.path.rename(aside)
     except FileNotFoundError:
@@ -119,6 +119,31 @@ def _remove_file(thing: Removable) -> bool:
     else:
         aside.rename(thing.path)
     return False
+
+
+def restore_shared(root: Path) -> int:
+    """Give the shared arrays their names back that a killed removal had set aside: other processes may have begun to use them.
+
+    An array that nobody uses is then garbage as before.
+
+    Args:
+        root: the root folder of the store.
+
+    Returns:
+        The number of arrays.
+    """
+    restored = 0
+    for path in sorted((root / FOLDER).glob(".*.aside")):
+        named = LEFT_BEHIND.fullmatch(path.name)
+        if named is None or is_dead(path) is False:
+            continue
+        # A live process of another machine may be removing it: that process then finds nothing to remove.
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(
+                path.with_name(named["name"])
+            )  # the name says what is in it: one that was made since is the same
+            restored += 1
+    return restored
 
 
 def _is_abandoned(leftover: Leftover, now: float, hours: float) -> bool:
