@@ -253,6 +253,19 @@ def test_a_damaged_entry_that_a_process_holds_is_named(packed: bytes, tmp_path: 
     assert "logits.npy" in why
 
 
+def test_a_damaged_entry_whose_lock_was_released_meanwhile_can_be_imported_again(
+    packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "store"
+    unpack(packed, root)
+    flip(entry_folder(LogitStore(root), "toy/made/s1/0/val") / "logits.npy")
+    with monkeypatch.context() as patch:
+        patch.setattr(LogitStore, "set_aside", lambda store, folder: None)  # another process holds the lock just now
+        (why,) = [why for why in unpack(packed, root) if why != PRESENT]
+    assert why.startswith("it is damaged here, and its lock was held until now, so try again: ")
+    assert unpack(packed, root).count("") == 1
+
+
 def test_a_damaged_entry_is_set_aside_and_replaced(store: LogitStore, packed: bytes, tmp_path: Path) -> None:
     root = tmp_path / "store"
     unpack(packed, root)

@@ -83,7 +83,8 @@ def composed(command: str, overrides: Sequence[str], folders: Sequence[Path]) ->
 def check_plugin(config: Any, key: str) -> None:
     """Check that the config of a launcher or sweeper names nothing to call besides its own class, of which Hydra takes care.
 
-    Hydra would call what a `_target_` inside it names, also one that an interpolation leads to.
+    Hydra would call what a `_target_` inside it names, also one that an interpolation leads to. This check comes before
+    anything runs and can name the key; `check_plugin_values` is needed besides, as an interpolation may lead elsewhere later.
 
     Raises:
         WeeError: it does.

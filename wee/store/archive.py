@@ -393,7 +393,12 @@ class Archive:
             if folder.is_dir() and _damage_of(folder):
                 self._skip(entry)
                 done(entry.size)
-                return f"{DAMAGED} {lock.holder()} holds its lock: {damage}"
+                held = (
+                    f"{lock.holder()} holds its lock"
+                    if lock.path.exists()
+                    else "its lock was held until now, so try again"
+                )
+                return f"{DAMAGED} {held}: {damage}"
         if folder.is_dir():
             costs.set_damaged_aside(folder)
             added = self._add_costs(entry, folder)

@@ -265,6 +265,9 @@ def _signals_held() -> Iterator[None]:
 
     A signal could otherwise reach a new process while it still has the handlers of the first one, which would end it with a
     traceback at SIGINT, and keep it alive at SIGTERM.
+
+    Signals are held in the calling thread alone, which is the only thread that the new process gets. Where the first process
+    has other threads, one of these can receive a signal meanwhile, and its handler then runs in the main thread at once.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
