@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 
-from wee.app.hydra_compat import parse_arguments
+from wee.app.hydra_compat import composing, parse_arguments
+from wee.app.paths import conf_dir
+from wee.commands import find_command
 from wee.errors import WeeError
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +60,12 @@ def test_a_config_of_the_user_may_ask_for_a_multirun(wee: Any, tmp_path: Path) -
 def test_an_override_may_ask_for_a_multirun(multirun: str, wee: Any, tmp_path: Path) -> None:
     done = wee("families", multirun, "family=tiny", "classes=8", "channels=1,3", cwd=tmp_path)
     assert done.stdout.count("for images of") == 2
+
+
+def test_a_config_can_be_composed_while_another_one_is_in_use() -> None:
+    find_command("families").register()
+    with composing(str(conf_dir())):
+        with composing(str(conf_dir())):
+            assert compose("families", overrides=["family=tiny"]).family.name == "tiny"
+        assert compose("families", overrides=["family=resnet"]).family.name == "resnet"
+    assert not GlobalHydra.instance().is_initialized()

@@ -113,10 +113,10 @@ def test_adjusted_windows_are_told_apart(data: dict[str, Any]) -> None:
     names = {0.5: "ood:far", 0.2: "ood:far@0.2", 1e-5: "ood:far@1e-05"}
     assert set(adjusted.ood_share) == set(names)
     for row in adjusted.itertuples():
-        assert row.window == names[row.ood_share]
-        (stage,) = data["rules"][row.rule]["windows"][row.window]
+        assert row.windows == names[row.ood_share]
+        (stage,) = data["rules"][row.rule]["windows"][row.windows]
         assert (stage["low"], stage["high"]) == (row.low, row.high)
-    assert set(rows[~rows.adjusted.astype(bool)].window) == {""}
+    assert set(rows[~rows.adjusted.astype(bool)].windows) == {""}
 
 
 def test_every_row_of_a_sweep_with_rules_has_its_rule(data: dict[str, Any]) -> None:

@@ -70,9 +70,7 @@ def _choices(wanted: DictConfig, present: DictConfig, parts: Collection[str]) ->
 
 def _values(config: DictConfig, parts: Collection[str]) -> dict[str, Any]:
     """Return the values in some parts of a config by their dotted keys, without those that nobody has set."""
-    plain: Any = OmegaConf.to_container(
-        config, resolve=False
-    )  # an interpolation is equal in both configs as it is written
+    plain: Any = OmegaConf.to_container(config, resolve=False)  # interpolations are compared as they are written
     pairs = (pair for part in parts if part in plain for pair in _leaves(part, plain[part]))
     return {key: value for key, value in pairs if value != _MISSING}
 

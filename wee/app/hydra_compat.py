@@ -10,13 +10,14 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.types import TaskFunction
 from omegaconf import OmegaConf
@@ -91,13 +92,20 @@ def mode_unset() -> Iterator[None]:
         Hydra.get_mode = original  # type: ignore[method-assign]
 
 
-def composing(folder: str) -> AbstractContextManager[Any]:
-    """Return a context in which `hydra.compose` composes configs.
+@contextmanager
+def composing(folder: str) -> Iterator[None]:
+    """Return a context in which `hydra.compose` composes configs, also inside a job.
 
     Args:
         folder: absolute path of the folder of configs.
     """
-    return hydra.initialize_config_dir(folder, **_DEFAULTS)
+    of_job = GlobalHydra.instance().hydra  # Hydra refuses to be initialised twice
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(folder, **_DEFAULTS):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = of_job
 
 
 def store(name: str, node: Any, group: str | None = None, provider: str | None = None) -> None:

@@ -103,7 +103,7 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
 
     Returns:
         `rows`, the columns of all tables (see `pack`), with `point` and `setting`, which number the points and the settings,
-        `series`, the label of the policy, `rule`, the place of the fitted rule in `rules` or -1, and `window`, the name of the
+        `series`, the label of the policy, `rule`, the place of the fitted rule in `rules` or -1, and `windows`, the name of the
         row's windows in that rule; `averages`; `rules`; `sweeps`; `labels`, by column and name; and `looks`, `metrics` and
         `costs`, in which the page looks things up.
     """
@@ -122,12 +122,12 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
             rules.append(_rule(sweep, saved))
     named = zip(table[SWEEP], *(table[name] for name in NAMES), strict=True)
     table["rule"] = [places.get((cells[0], *_cells(cells[1:])), -1) for cells in named]
-    table["window"] = _window_names(table)
+    table["windows"] = _window_names(table)
     for number, columns in (("point", POINT_COLUMNS), ("setting", SETTING_COLUMNS)):
         table[number] = table.groupby([SWEEP, *columns], dropna=False, sort=False).ngroup()
     return {
         "columns": ROW_COLUMNS,
-        "rows": pack(table, [*ROW_COLUMNS, "series", "rule", "window", "point", "setting"]),
+        "rows": pack(table, [*ROW_COLUMNS, "series", "rule", "windows", "point", "setting"]),
         "averages": pack(_averages(sweeps, table), ["setting", "split", *_VALUE, "lower", "upper", "seeds", "level"]),
         "rules": rules,
         "sweeps": [_sweep(sweep) for sweep in sweeps],

@@ -107,7 +107,7 @@ function stripOf(window, stage, stages, samples) {
 function windowOf(point) {
   const rule = data.rules[table.at("rule", point.row)];
   if (rule === undefined) return '<p class="note">The sweep has no fitted rule for this point.</p>';
-  const key = table.at("window", point.row);
+  const key = table.at("windows", point.row);
   const windows = rule.windows[key];
   const note = point.rows.length > 1 ? '<p class="note">Of the first of the averaged cascades.</p>' : "";
   const samples = key.startsWith("ood:") ? "samples of the unlabelled stream" : "validation samples";

@@ -201,8 +201,8 @@ function hasValidation(state) {
  *
  * With `state.fronts` "validation" they are chosen by their cost and value on the validation set, and drawn where they are on the
  * data that is shown, as in the file fronts.csv of a sweep; both are means over the same members and orders, those that pass the
- * filters. With "shown" they are chosen on the data that is shown. Single models
- * and ensembles have a front where they have no line of their own.
+ * filters. With "shown" they are chosen on the data that is shown. Single models and ensembles have a front where they have no
+ * line of their own.
  */
 function frontsOf(rows, state) {
   if (state.fronts === "none") return [];
