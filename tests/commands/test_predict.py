@@ -57,11 +57,9 @@ def test_predictions_are_those_of_the_cascade_on_the_pixels(work: Path, wee: Wee
     pixels = np.stack([np.asarray(Image.open(work / "images" / name)) for name in table.file])[:, None]
     expected = cascade(torch.from_numpy(pixels))
     assert (table["class"] == table.label.astype(str)).all()
-    close = (
-        np.abs(expected.confidence.numpy() - table.confidence) < 0.02
-    )  # files are resized as 8-bit pixels, tensors are not
-    assert close.mean() > 0.9
-    assert (table.label == expected.label.numpy())[close].mean() > 0.9
+    np.testing.assert_allclose(table.confidence, expected.confidence.numpy(), rtol=0, atol=1e-6)
+    assert (table.label == expected.label.numpy()).all()
+    assert (table.stage == expected.stage.numpy() + 1).all()
     assert "risk of what is accepted" in shown
     assert last_report(work, "predict") == {"predictions": 40, "unreadable": 0, "accepted": int(table.accepted.sum())}
     failed = wee("predict", f"cascade={CASCADE}", "images=images", cwd=work, code=1).stderr

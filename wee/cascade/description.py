@@ -170,6 +170,8 @@ class CascadeDescription:
         calibrated_on: the entries of the store, the seed of the split, and the sizes of its parts.
         expected: its numbers on the test set and on each shifted test set, by the name of the split.
         certified: the guarantees and their bounds; None if none was asked for.
+        resizes_bytes: whether the images that it was calibrated on were resized as 8-bit pixels, by Pillow, or as floating-point
+            numbers. Image files are resized in the same way, because the results differ.
     """
 
     dataset: str
@@ -186,6 +188,7 @@ class CascadeDescription:
     tuning: Expectation
     expected: Mapping[str, Expectation]
     certified: Certification | None = None
+    resizes_bytes: bool = True
 
     @property
     def runs(self) -> bool:
@@ -215,7 +218,9 @@ class CascadeDescription:
 
     def about(self) -> dict[str, Any]:
         """Return what holds of the cascade in any format that it is exported to, as strict JSON data."""
-        kept = ("dataset", "classes", "task", "score", "summing_order", "chosen", "expected", "certified")
+        kept = (
+            "dataset", "classes", "task", "score", "summing_order", "chosen", "expected", "certified", "resizes_bytes",
+        )  # fmt: skip
         return {name: value for name, value in self.to_dict().items() if name in kept}
 
     @classmethod
@@ -232,7 +237,8 @@ class CascadeDescription:
             raise WeeError(f"it is of version {version}, and this version of wee reads up to {VERSION}: update wee")
         _check(record)
         try:
-            fields = {name: record[name] for name in cls.__dataclass_fields__}
+            fields = {name: record[name] for name in cls.__dataclass_fields__ if name != "resizes_bytes"}
+            fields["resizes_bytes"] = record.get("resizes_bytes", True)  # cascades of earlier versions do not have it
             stages = [StageDescription(**stage) for stage in fields.pop("stages")]
             fields |= {"rule": rule_from_dict(fields["rule"]), "acceptance": float(fields["acceptance"])}
             fields["tuning"] = Expectation.from_dict(fields["tuning"])

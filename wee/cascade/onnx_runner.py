@@ -242,7 +242,7 @@ class Preprocessing:
         return self.normalised(images[:, :, top : top + self.size, left : left + self.size])
 
     def of_file(self, image: Any) -> Array:
-        """Return a Pillow image resized and cropped as bytes [channels, size, size], as `wee predict` does.
+        """Return a Pillow image resized and cropped as bytes, and normalised [channels, size, size], as `wee predict` does.
 
         Args:
             image: the image, of the mode of the cascade's channels.
@@ -256,7 +256,15 @@ class Preprocessing:
             image = image.resize(shape, getattr(Image.Resampling, self.interpolation.upper()))
         left, top = (round((length - self.size) / 2.0) for length in shape)
         pixels = np.asarray(image.crop((left, top, left + self.size, top + self.size)), dtype=np.uint8)
-        return np.asarray(pixels.reshape(self.size, self.size, -1).transpose(2, 0, 1))
+        return self.normalised(pixels.reshape(1, self.size, self.size, -1).transpose(0, 3, 1, 2))[0]
+
+    def of_file_as_floats(self, image: Any) -> Array:
+        """Return a Pillow image as `of_file` does, but resized as floating-point numbers.
+
+        It is for cascades that were calibrated on images in memory, which are resized so.
+        """
+        pixels = np.asarray(image, dtype=np.uint8).reshape(1, image.height, image.width, -1)
+        return self.of_arrays(pixels.transpose(0, 3, 1, 2))[0]
 
 
 def _triangle(x: Array) -> Array:
@@ -371,6 +379,7 @@ class OnnxCascade:
             self.stages = [OnnxStage.from_dict(record) for record in self.description["stages"]]
             self._rule, self._order = self.description["rule"], self.description["summing_order"]
             self._averages = bool(self.description["averages"])
+            self._resizes_bytes = bool(self.description.get("resizes_bytes", True))
             self._confidence = CONFIDENCES[self.description["score"]]
             self._goes_on = functools.partial(RULES[self._rule["form"]], self._rule)
             self.acceptance = float(self.description["acceptance"])
@@ -467,8 +476,8 @@ class OnnxCascade:
 
         def prepare(stage: int, places: Array) -> Array:
             preprocessing = self.stages[stage].preprocessing
-            pixels = np.stack([preprocessing.of_file(images[readable[place]]) for place in places])
-            return preprocessing.normalised(pixels)
+            of_file = preprocessing.of_file if self._resizes_bytes else preprocessing.of_file_as_floats
+            return np.stack([of_file(images[readable[place]]) for place in places])
 
         said = self.run_prepared(prepare, len(readable))
         columns = (said.label.tolist(), said.confidence.tolist(), said.stage.tolist(), said.accepted.tolist())

@@ -21,6 +21,8 @@ from torch import Tensor
 from wee.cascade.description import CascadeDescription
 from wee.cascade.folder import transforms_of
 from wee.cascade.module import Cascade
+from wee.cascade.preparation import Preparation
+from wee.data.base import Transform, as_floats
 from wee.data.images.listing import Listing
 from wee.data.images.split import ImageFiles, Pixels, ReadOptions
 from wee.errors import WeeError
@@ -80,8 +82,9 @@ class Predictor:
         self._cascade, self._listing = cascade, listing
         channels = self.description.stages[0].channels
         self._split = ImageFiles({}, listing, ReadOptions(channels))
-        self._transforms = transforms_of(self.description)
-        self._pixels = [Pixels(self._split, channels, transform) for transform in self._transforms]
+        transforms = transforms_of(self.description)
+        prepare = _from_bytes if self.description.resizes_bytes else _from_floats
+        self._prepare = [prepare(self._split, channels, transform) for transform in transforms]
 
     def rows(self, places: Sequence[int], unreadable: dict[str, str]) -> list[PredictedImage]:
         """Classify some images.
@@ -101,9 +104,7 @@ class Predictor:
         readable = list(images)
 
         def prepare(stage: int, samples: Tensor) -> Tensor:
-            pixels = np.stack([self._pixels[stage].of(images[readable[sample]]) for sample in samples.tolist()])
-            mean, std = self._transforms[stage].normalisation()
-            return (torch.from_numpy(pixels).float() / 255 - mean) / std
+            return torch.cat([self._prepare[stage](images[readable[sample]]) for sample in samples.tolist()])
 
         ids = np.array([self._listing.names[place].encode() for place in readable])
         prediction = self._cascade.run_prepared(prepare, len(readable), ids).cpu()
@@ -114,6 +115,24 @@ class Predictor:
             PredictedImage(self._listing.names[place], label, classes[label], confidence, stage + 1, keep)
             for place, label, confidence, stage, keep in zip(readable, *columns, accepted, strict=True)
         ]
+
+
+def _from_bytes(split: ImageFiles, channels: int, transform: Transform) -> Callable[[Image.Image], Tensor]:
+    """Return what prepares an image [1, channels, size, size] for a network, resized as 8-bit pixels."""
+    pixels, (mean, std) = Pixels(split, channels, transform), transform.normalisation()
+    return lambda image: (as_floats(torch.from_numpy(pixels.of(image))[None]) - mean) / std
+
+
+def _from_floats(split: ImageFiles, channels: int, transform: Transform) -> Callable[[Image.Image], Tensor]:
+    """Return what prepares an image [1, channels, size, size] for a network, resized as floating-point numbers."""
+    prepare = Preparation(transform)
+
+    def prepared(image: Image.Image) -> Tensor:
+        pixels = np.array(image, dtype=np.uint8).reshape(1, image.height, image.width, channels)
+        prepared: Tensor = prepare(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        return prepared
+
+    return prepared
 
 
 @dataclass(frozen=True)

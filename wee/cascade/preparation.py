@@ -14,7 +14,8 @@ class Preparation(nn.Module):
 
     The shorter side is resized to size / crop_pct, rounded down, and the central square of the size is kept, as timm does for
     evaluation. Images that already have that size are not resized. For square images and a crop_pct of 1, the result is that of
-    `wee.data.base.ArrayImages`, to the last bit. Image files are resized by Pillow as bytes, which differs in the last digits.
+    `wee.data.base.ArrayImages`, to the last bit. Data sets of image files are resized by Pillow as 8-bit pixels, and the
+    results differ by up to half a step of 1/255.
 
     Args:
         transform: size, mean, standard deviation, interpolation and crop.

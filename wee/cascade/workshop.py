@@ -184,6 +184,7 @@ class Workshop:
             },
             expected={str(split): numbers(split) for split in self._pool.samples if split != VAL},
             certified=certified(calibrated, plan.guarantee, certification),
+            resizes_bytes=all(origin.dataset.resizes_bytes for origin in origins.values()),
         )
 
     def _stage(self, place: int, origins: Mapping[tuple[str, int], Origin]) -> StageDescription:

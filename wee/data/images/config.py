@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from omegaconf import MISSING
 
@@ -48,6 +48,8 @@ class ImagesConfig(LabelledConfig):
             other, for instance because they were cut from the same photograph. Empty if images are independent.
         memory: Whether images are kept in memory: true, false, or "auto" to keep them if they are small.
     """
+
+    resizes_bytes: ClassVar[bool] = True
 
     kind: str = "images"
     root: str = MISSING
