@@ -15,26 +15,37 @@ from wee.errors import WeeError
 from wee.lit import loggers
 
 
-@pytest.mark.parametrize("kind", sorted(loggers.KINDS))
-def test_each_kind_is_told_what_lightnings_class_takes(kind: str) -> None:
-    cls, _, told = loggers.KINDS[kind]
-    options = OmegaConf.load(conf_dir() / "logger" / f"{kind}.yaml")[kind]
+def training(tmp_path: Path) -> loggers.Training:
+    return loggers.Training("name", "member", tmp_path / "folder", {"member": 0})
+
+
+@pytest.mark.parametrize("name", sorted(loggers.KINDS))
+def test_each_kind_is_told_what_lightnings_class_takes(name: str, tmp_path: Path) -> None:
+    kind = loggers.KINDS[name]
+    options = OmegaConf.load(conf_dir() / "logger" / f"{name}.yaml")[name]
     options = dict.fromkeys(options)  # names alone: some values refer to other configs
-    inspect.signature(getattr(known, cls)).bind(**{**told(Path("folder"), "name"), **options})
+    inspect.signature(getattr(known, kind.cls)).bind(**kind.options(training(tmp_path), options))
 
 
-def test_what_cannot_log_is_refused() -> None:
+def test_what_cannot_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeeError, match="csv"):
         loggers.check({"cvs": {}})
-    with pytest.raises(WeeError, match="its options are those of Lightning's CSVLogger"):
-        loggers.loggers({"csv": {"colour": "red"}}, Path("a/b"), "x")
+    refused = pytest.raises(WeeError, match="its options are those of Lightning's CSVLogger")
+    with refused, loggers.recording({"csv": {"colour": "red"}}, training(tmp_path)):
+        pass
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
     loggers.check({"csv": {}})
-    with pytest.raises(WeeError, match="logger=wandb needs the package wandb: pip install wandb"):
-        loggers.check({"wandb": {}})
+    with pytest.raises(WeeError, match=rf"logger={name} needs the package {name}: pip install 'wee\[{name}\]'"):
+        loggers.check({name: {}})
+
+
+def test_options_of_the_config_have_priority(tmp_path: Path) -> None:
+    options = loggers.KINDS["mlflow"].options(training(tmp_path), {"run_name": "mine", "tags": {"study": "first"}})
+    assert options == {"run_name": "mine", "tags": {loggers.MEMBER_TAG: "member", "study": "first"}}
 
 
 def test_curves_go_to_several_places(tmp_path: Path, wee: Wee) -> None:

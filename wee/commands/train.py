@@ -111,8 +111,11 @@ def _lead(
 ) -> None:
     """Train the members in turn. If one fails, continue with the others, unless a process was lost."""
     from wee.files import Lock, lock_path
+    from wee.lit.loggers import prepare as prepare_loggers
     from wee.members import checkpoints
 
+    if new:
+        prepare_loggers(cfg.logger)
     steps_each = cfg.trainer.total_steps(len(job.train))
     with progress("steps") as bar:
         task = bar.add_task("training", total=steps_each * len(new))
@@ -152,16 +155,19 @@ def _follow(cfg: TrainConfig, job: TrainJob, processes: Processes) -> None:
 def _train(
     cfg: TrainConfig, job: TrainJob, recipe: Recipe, processes: Processes, step: Callable[[int], None]
 ) -> dict[str, Any]:
-    from wee.lit.fit import train_member
-    from wee.lit.loggers import close, loggers
+    from wee.lit.fit import train_member, training_state
+    from wee.lit.loggers import Training, recording
 
-    folder, logs = recipe.folder(cfg.paths.checkpoints), output_dir() / recipe.name.replace("/", "-").replace(" ", "-")
-    with processes.closely():
-        curves = loggers(cfg.logger, logs, f"{cfg.dataset.name} {recipe.name}")
-        try:
-            return train_member(recipe, job.train, job.val, folder, cfg.runtime, curves, step, processes)
-        finally:
-            close()
+    folder, config = recipe.folder(cfg.paths.checkpoints), cfg.logger if processes.leads else {}
+    training = Training(
+        name=f"{cfg.dataset.name} {recipe.name}",
+        member=str(folder.relative_to(cfg.paths.checkpoints)),
+        folder=output_dir() / recipe.name.replace("/", "-").replace(" ", "-"),
+        parameters={"dataset": cfg.dataset.name, "family": cfg.family.name, "scale": recipe.scale, **recipe.identity()},
+        resumed=training_state(folder).is_file(),
+    )
+    with processes.closely(), recording(config, training) as loggers:
+        return train_member(recipe, job.train, job.val, folder, cfg.runtime, loggers, step, processes)
 
 
 COMMAND = Command("train", TrainConfig, train, modules(), networks=True)

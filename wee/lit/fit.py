@@ -138,7 +138,7 @@ def train_member(
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
     steps = config.total_steps(len(train))
     module = MemberModule(network, config, steps)
-    state = training_folder(folder) / "state.pt"
+    state = training_state(folder)
     progress = _Progress(state, recipe.seed, runtime.keep_every, step)
     trainer = quiet_trainer(
         runtime,
@@ -148,6 +148,7 @@ def train_member(
         loggers=loggers,
         accumulate_grad_batches=config.accumulate,
     )
+    trainer.fit_loop.epoch_loop._batches_that_stepped = progress.first  # the steps in logs go on where they were
     started = time.perf_counter()
     images = varied(train, recipe.transform, config.augment, recipe.seed)
     processes.same("the step that this training goes on from", progress.first)
@@ -183,6 +184,11 @@ def train_member(
 def training_folder(folder: Path) -> Path:
     """Return the folder that holds the state of a training until the member is saved in its own folder."""
     return folder.with_name(f"{folder.name}.training")
+
+
+def training_state(folder: Path) -> Path:
+    """Return the file from which an interrupted training goes on."""
+    return training_folder(folder) / "state.pt"
 
 
 @contextlib.contextmanager
