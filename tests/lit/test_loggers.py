@@ -6,7 +6,6 @@ import inspect
 from pathlib import Path
 
 import pytest
-from lightning.pytorch import loggers as known
 from omegaconf import OmegaConf
 
 from tests.helpers.command_line import QUICK, SMALL, Wee
@@ -21,6 +20,8 @@ def training(tmp_path: Path) -> loggers.Training:
 
 @pytest.mark.parametrize("name", sorted(loggers.KINDS))
 def test_each_kind_is_told_what_lightnings_class_takes(name: str, tmp_path: Path) -> None:
+    from lightning.pytorch import loggers as known  # after wee, which repairs torchvision
+
     kind = loggers.KINDS[name]
     options = OmegaConf.load(conf_dir() / "logger" / f"{name}.yaml")[name]
     options = dict.fromkeys(options)  # names alone: some values refer to other configs

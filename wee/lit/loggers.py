@@ -154,6 +154,7 @@ def _mlflow(training: Training, options: Options) -> Options:
     if training.resumed and not chosen.get("run_id"):
         client = _mlflow_client(options["tracking_uri"])
         experiment = client.get_experiment_by_name(options["experiment_name"])
+        assert experiment is not None  # prepared
         query = f"tags.`{MEMBER_TAG}` = '{training.member}' and attributes.status != 'FINISHED'"
         latest = ["attributes.start_time DESC"]
         for run in client.search_runs([experiment.experiment_id], query, max_results=1, order_by=latest):
@@ -163,11 +164,11 @@ def _mlflow(training: Training, options: Options) -> Options:
 
 
 def _mlflow_client(uri: str) -> MlflowClient:
-    """Return MLflow's client, whose messages about the creation of a database are not shown."""
+    """Return MLflow's client, whose messages (a database is created, git is missing) are not shown."""
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowClient(uri)
 
 
