@@ -148,7 +148,12 @@ PAGES := $(filter-out tests/docs/test_reference.py,$(wildcard tests/docs/test_*.
 test: install  ## run the tests
 	$(BIN)/pytest -n 2 --dist worksteal $(addprefix --ignore=,$(LONG) $(PAGES) $(FAULTS) tests/browser tests/cluster)
 
-longtest: install  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
+# MLflow and W&B are large, and nothing else needs them.
+$(VENV)/.loggers: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mlflow,wandb]'
+	touch $@
+
+longtest: install $(VENV)/.loggers  ## run the tests that take minutes: pages, examples, several processes, simulated guarantees
 	$(BIN)/pytest -n 2 --dist worksteal $(LONG)
 
 # The reference is made from the code, so every page is read anew (-E), and a warning is an error (-W).
