@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.stores import fill_store
-from tests.helpers.sweeps import plan, pool
+from tests.helpers.sweeps import SPLITS, plan, pool
 from wee.data.splits import TEST, VAL
 from wee.members.config import EnsembleConfig
 from wee.method import Interval, IntervalRule, Metric, RankedOutcome, Stages, Summary, Task, Window, summarise
 from wee.method.policies import matched_threshold
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
-from wee.sweep.differences import averages, differences, equal_quality, price_at
+from wee.sweep.differences import adjustments, averages, differences, equal_quality, price_at
 from wee.sweep.rows import Row
 from wee.sweep.run import Result, compute
 
@@ -79,6 +79,40 @@ def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Re
     assert len(everything)
     assert (everything.difference == 0).all()  # both send everything on
     assert everything.simultaneous_lower.isna().all()
+
+
+def test_an_adjusted_window_is_compared_with_the_unadjusted_one_of_the_same_cascades(
+    pairs: Result, tmp_path: Path
+) -> None:
+    """In every stream by itself, resample by resample, and with simultaneous intervals of these comparisons alone."""
+    store, shares = fill_store(tmp_path, members=3, scales=("s2",), ood=True), [0.1, 0.5]
+    score, task, resampling = ScoreConfig("msp"), TaskConfig(["risk@80"], []), BootstrapConfig(60)
+    wanted = plan(
+        ensemble=EnsembleConfig(2, 3), policy=PolicyConfig(["single", "window"]), window=WindowConfig([0.2, "all"]),
+        score=score, task=task, bootstrap=resampling, ood=["far"], ood_share=shares,
+    )  # fmt: skip
+    result = compute(pool(store, "s2", members=3, splits=SPLITS), wanted)
+    table = result.table()
+    compared = adjustments(table, result, 0.95)
+    assert set(compared.versus) == {"unadjusted"}
+    assert compared.adjusted.all()
+    assert len(compared) == 2 * 2 * 3  # widths, shares, the task and its two deployed metrics
+    rows = table[(table.metric == "risk@80") & (table.policy == "window") & (table.width == 0.2) & table.ood.notna()]
+    for share in shares:
+        row = compared.query(f"metric == 'risk@80' and width == 0.2 and ood_share == {share}").iloc[0]
+        adjusted, fixed = (rows[(rows.ood_share == share) & (rows.adjusted == which)] for which in (True, False))
+        assert (row.value, row.baseline) == pytest.approx((adjusted.value.mean(), fixed.value.mean()))
+        assert (row.macs, row.baseline_macs) == pytest.approx((adjusted.macs.mean(), fixed.macs.mean()))
+        assert row.macs != row.baseline_macs
+        assert row.difference == pytest.approx(row.value - row.baseline)
+        assert row.seeds == 3
+        draws = [np.mean([result.draws[k] for k in part.index], axis=0) for part in (adjusted, fixed)]  # type: ignore[type-var]
+        assert row.upper - row.difference >= 1.9599 * (draws[0] - draws[1]).std(ddof=1)
+        assert row.simultaneous_upper > row.upper
+    everything = compared[compared.width == "all"]
+    assert (everything.difference == 0).all()  # everything goes on, adjusted or not
+    assert compared.comparisons.max() <= len(compared) - len(everything)
+    assert adjustments(pairs.table(), pairs, 0.95).empty  # without a stream there is nothing to adjust to
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 9)] * 2), min_size=2, max_size=30), st.integers(0, 9), st.integers(0, 9))

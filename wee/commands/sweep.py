@@ -395,7 +395,7 @@ def _compute(
         )
         result = compute_pools(None, plan)
         validation = study_validation() if cfg.validation.sizes else None
-    from wee.sweep.differences import averages, differences, equal_quality
+    from wee.sweep.differences import adjustments, averages, differences, equal_quality
     from wee.sweep.fronts import fronts
     from wee.sweep.rounding import effect
 
@@ -405,6 +405,8 @@ def _compute(
         comparisons = {"averages": averages, "differences": differences, "equal_quality": equal_quality}
         for name, compare in comparisons.items():
             tables[f"{name}.csv"] = compare(table, result, plan.bootstrap.level)
+        if table.adjusted.any():
+            tables["adjustments.csv"] = adjustments(table, result, plan.bootstrap.level)
     if rounded is not None:
         tables["storage.csv"] = effect(table, rounded.table())
     if validation is not None:
@@ -451,7 +453,7 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
         "entries": entries,
         "cost": cost,
         "wee": version("wee"),
-        "layout": 6,
+        "layout": 7,
     }
 
 

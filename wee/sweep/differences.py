@@ -31,6 +31,9 @@ WITHIN = "within"
 FULL = "full"
 """The name of the comparison with the ensemble of all the networks of a cascade."""
 
+UNADJUSTED = "unadjusted"
+"""The name of the comparison of windows that are adjusted to a stream with the same windows as validation sets them."""
+
 NEGLIGIBLE = 1e-6
 """The share of a metric's range below which a standard deviation means that two numbers are equal by construction."""
 
@@ -149,6 +152,13 @@ class _Panel:
                 return other.mean
         return None
 
+    def unadjusted(self, point: _Point) -> _Mean | None:
+        """Return the setting of an adjusted point without the adjustment; None if the point is not adjusted."""
+        if not point.name["adjusted"]:
+            return None
+        name = {**point.name, "adjusted": False}
+        return next(other.mean for other in self.points if all(_equal(other.name[key], name[key]) for key in SETTING))
+
     @cached_property
     def metric(self) -> Metric:
         """The metric of the panel."""
@@ -238,7 +248,34 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
         the ends of an interval that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero
         by construction); and `seeds`, the number of members whose seed noise the intervals include.
     """
-    compared = [row for panel in _panels(table, result) for row in _compare(panel)]
+    return _with_intervals([row for panel in _panels(table, result) for row in _compare(panel)], level)
+
+
+def adjustments(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
+    """Compare windows that are adjusted to a stream with the unadjusted windows of the same cascades.
+
+    Both are run on the same stream of ID and OOD samples, and resampled alike.
+
+    Args:
+        table: the table of a sweep.
+        result: the rows that the table was made from, with their resampled values.
+        level: the coverage of the intervals.
+
+    Returns:
+        A row for each adjusted point, with the columns of `differences`: `versus` is "unadjusted", `baseline` and
+        `baseline_price` are those of the unadjusted window, and simultaneous intervals hold for all comparisons in this table.
+    """
+    compared = []
+    for panel in _panels(table, result):
+        for point in panel.points:
+            unadjusted = panel.unadjusted(point)
+            if unadjusted is not None:
+                compared.append(_with_the_same_networks(panel, point, UNADJUSTED, unadjusted))
+    return _with_intervals(compared, level)
+
+
+def _with_intervals(compared: Sequence[_Comparison], level: float) -> pd.DataFrame:
+    """Return comparisons as a table, each with its own interval and one that holds for all of them simultaneously."""
     rows = [row.about for row in compared]
     if not rows:
         return pd.DataFrame(columns=DIFFERENCES)
@@ -383,14 +420,17 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
         yield from _at_equal_price(panel, point, WITHIN, panel.within(point))
     for point in panel.points:
         for versus, baseline in ((SingleThreshold.name, point.threshold), (FULL, panel.full(point))):
-            if baseline is None:
-                continue
-            left_out = [
-                value - baseline.left_out.get(member, (0.0, np.nan))[1]
-                for member, (_, value) in point.mean.left_out.items()
-            ]
-            draws = point.mean.draws - baseline.draws
-            yield _comparison(panel, point, versus, baseline.price, baseline.value, draws, left_out)
+            if baseline is not None:
+                yield _with_the_same_networks(panel, point, versus, baseline)
+
+
+def _with_the_same_networks(panel: _Panel, point: _Point, versus: str, baseline: _Mean) -> _Comparison:
+    """Compare a point with another system of the same networks, whatever that costs."""
+    left_out = [
+        value - baseline.left_out.get(member, (0.0, np.nan))[1] for member, (_, value) in point.mean.left_out.items()
+    ]
+    draws = point.mean.draws - baseline.draws
+    return _comparison(panel, point, versus, baseline.price, baseline.value, draws, left_out)
 
 
 def _at_equal_price(panel: _Panel, point: _Point, versus: str, curve: _Curve | None) -> Iterator[_Comparison]:
