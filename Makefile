@@ -10,7 +10,7 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes latency_figure tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes reliability adjustment latency_figure tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
@@ -20,6 +20,10 @@ OOD ?= 'task.metrics=[auroc]' $(INTERVALS)
 ACROSS ?= [[w16],[w24],[w40],[w56],[w80],[w16,w24],[w16,w40],[w16,w56],[w16,w80],[w24,w40],[w24,w56],[w24,w80],[w40,w56],$\
 [w40,w80],[w56,w80],[w16,w24,w40],[w16,w24,w56],[w16,w24,w80],[w16,w40,w56],[w16,w40,w80],[w16,w56,w80],[w24,w40,w56],$\
 [w24,w40,w80],[w24,w56,w80],[w40,w56,w80]]
+# The sizes for which the store has four members on every OOD set, such as [w16,w24], and these members and sets.
+WITH_OOD ?= [$(shell echo $(sort $(notdir $(patsubst %/3/,%,$(dir $(wildcard \
+	$(STORE)/$(DATASET)/$(FAMILY)/*/3/ood-digits32-*))))) | tr ' ' ',')]
+OODS ?= 'scale=$(WITH_OOD)' ensemble.members=4 'ood=[objects32,digits32,photos32,noise32]'
 TIMES ?= experiments/cifar10/latency.csv
 LATENCY ?= record=false
 JOBS ?= 2
@@ -41,7 +45,7 @@ DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo figures bench test docs doctest notebooks dist longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes latency_figure tables
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes reliability adjustment latency_figure tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}' \
@@ -93,6 +97,14 @@ across_sizes: logits  ## cascades of networks of different sizes, in one sweep
 	$(SWEEP) 'ensemble.scales=$(ACROSS)' ensemble.max_cascades=8 bootstrap.resamples=600
 	$(BIN)/python experiments/$(DATASET)/across_sizes.py
 
+reliability: logits  ## improvements by ensembles and cascades beside larger single models, on shifted and OOD sets
+	$(BIN)/python experiments/$(DATASET)/reliability.py --store $(STORE)
+
+adjustment: logits  ## windows adjusted to streams with several shares of OOD data
+	$(SWEEP) $(OODS)
+	$(SWEEP) $(OODS) score=energy 'task.names=[fpr@95]' name=adjustment_ood-$(NAME)
+	$(BIN)/python experiments/$(DATASET)/adjustment.py
+
 # Times depend on the machine, so they are measured when asked for; the figure is drawn from what was measured.
 latency: sc  ## time networks, ensembles and cascades on this machine, into a CSV file
 	$(WEE) latency dataset=$(DATASET) family=$(FAMILY) sweeps=sc-$(NAME) 'settings.tasks=$(TIMED)' \
@@ -105,11 +117,13 @@ else
 	@echo "there are no times in $(TIMES), so figure=latency is left out; measure them: make latency DATASET=$(DATASET)"
 endif
 
-tables: sc scod ood validation_size certified across_sizes
+tables: sc scod ood validation_size certified across_sizes reliability adjustment
 	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py validation_size > outputs/figures/validation_size-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py deployment > outputs/figures/deployment-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py across_sizes > outputs/figures/across_sizes-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py reliability > outputs/figures/reliability-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py adjustment > outputs/figures/adjustment-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

@@ -1,8 +1,8 @@
 """The pages about CIFAR-10, from the sweeps of `make figures DATASET=cifar10`.
 
 `python experiments/cifar10/tables.py` prints README.md, `python experiments/cifar10/tables.py validation_size` prints
-validation_size.md. Each is a text (README.page.md, validation_size.page.md) with places for numbers and tables, filled with
-what is in the sweeps. A test compares the pages with what this command prints.
+validation_size.md, and so on. Each is a text (README.page.md, validation_size.page.md) with places for numbers and tables,
+filled with what is in the sweeps. A test compares the pages with what this command prints.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 
 import across_sizes
+import adjustment
 import deployment
 import readme
+import reliability
 import validation
 from words import fill
 
@@ -22,6 +24,8 @@ PAGES = {
     "validation_size": validation.places,
     "deployment": deployment.places,
     "across_sizes": across_sizes.places,
+    "reliability": reliability.places,
+    "adjustment": adjustment.places,
 }
 
 

@@ -18,7 +18,9 @@ from tests.helpers.command_line import Wee
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "experiments" / "cifar10"
-SWEEPS = ("sc", "scod", "ood", "validation_size", "certified", "across_sizes")
+SWEEPS = ("sc", "scod", "ood", "validation_size", "certified", "across_sizes", "adjustment")
+TWICE = ("certified", "adjustment")
+"""Those that are two runs: of several splits, and of two tasks."""
 
 
 def makefile_sweeps() -> list[list[str]]:
@@ -40,14 +42,18 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
     shutil.copytree(ROOT / store, folder / store, ignore=shutil.ignore_patterns(".scores"))
     arguments = makefile_sweeps()
     experiments = [next(text for text in sweep if text.startswith("+experiment=")) for sweep in arguments]
-    twice = [name for name in SWEEPS for _ in range(1 + (name == "certified"))]
+    twice = [name for name in SWEEPS for _ in range(1 + (name in TWICE))]
     assert experiments == [f"+experiment={name}" for name in twice]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda sweep: wee(*sweep, cwd=folder), arguments))
+    command = [sys.executable, str(PAGES / "reliability.py"), "--store", str(folder / store)]
+    subprocess.run(command, cwd=folder, check=True)
     return folder / "outputs" / "sweeps"
 
 
-@pytest.mark.parametrize("page", ["README", "validation_size", "deployment", "across_sizes"])
+@pytest.mark.parametrize(
+    "page", ["README", "validation_size", "deployment", "across_sizes", "reliability", "adjustment"]
+)
 def test_a_page_is_what_its_command_prints(page: str, sweeps: Path) -> None:
     command = [sys.executable, str(PAGES / "tables.py"), page, "--sweeps", str(sweeps)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
