@@ -10,7 +10,7 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes reliability adjustment latency_figure tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes members reliability adjustment latency_figure tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
@@ -45,7 +45,7 @@ DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo figures bench test docs doctest notebooks dist longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
-.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes reliability adjustment latency_figure tables
+.PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes members reliability adjustment latency_figure tables
 
 help:  ## list these targets
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}' \
@@ -105,6 +105,9 @@ adjustment: logits  ## windows adjusted to streams with several shares of OOD da
 	$(SWEEP) $(OODS) score=energy 'task.names=[fpr@95]' name=adjustment_ood-$(NAME)
 	$(BIN)/python experiments/$(DATASET)/adjustment.py
 
+members: logits  ## what a second, third and fourth member bring and cost
+	$(BIN)/python experiments/$(DATASET)/members.py
+
 # Times depend on the machine, so they are measured when asked for; the figure is drawn from what was measured.
 latency: sc  ## time networks, ensembles and cascades on this machine, into a CSV file
 	$(WEE) latency dataset=$(DATASET) family=$(FAMILY) sweeps=sc-$(NAME) 'settings.tasks=$(TIMED)' \
@@ -117,13 +120,14 @@ else
 	@echo "there are no times in $(TIMES), so figure=latency is left out; measure them: make latency DATASET=$(DATASET)"
 endif
 
-tables: sc scod ood validation_size certified across_sizes reliability adjustment
+tables: sc scod ood validation_size certified across_sizes members reliability adjustment
 	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py validation_size > outputs/figures/validation_size-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py deployment > outputs/figures/deployment-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py across_sizes > outputs/figures/across_sizes-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py reliability > outputs/figures/reliability-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py adjustment > outputs/figures/adjustment-$(NAME).md
+	$(BIN)/python experiments/$(DATASET)/tables.py members > outputs/figures/members-$(NAME).md
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

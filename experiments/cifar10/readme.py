@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from words import NAME, header, listed, row, span
+import training
+from words import NAME, NO_SIZE, header, listed, row, sizes_of, span
 
 from wee.method import Metric, Task
 from wee.sweep.results import find_sweeps, read_table
 from wee.units import si
 
-NO_SIZE = "no size"
 PANELS = {
     "sc": ["cov@2", "cov@5", "risk@80", "risk@95"],
     "scod": ["risk@50", "risk@80"],
@@ -228,6 +228,7 @@ def places(folder: Path) -> dict[str, str]:
     sweeps = {kind: Sweep.read(folder, kind) for kind in PANELS}
     sc, ood = sweeps["sc"], sweeps["ood"]
     places = {"accuracies": "\n".join(accuracies(sc)), "resamples": f"{sc.resamples:,}"}
+    places["members"] = "\n".join(training.lines())
     for kind, sweep in sweeps.items():
         places |= {f"{kind}_{name}": "\n".join(table(sweep)) for name, table in TABLES.items()}
         places |= {f"{kind}_{name}": text for name, text in _compared(sweep).items()}
@@ -260,8 +261,8 @@ def _compared(sweep: Sweep) -> dict[str, str]:
         for name, prefix in (("all", "simultaneous_"), ("own", "")):
             above, below = rows[rows[f"{prefix}lower"] > 0], rows[rows[f"{prefix}upper"] < 0]
             better, worse = (above, below) if higher else (below, above)
-            places[f"{key}_{name}"] = _sizes(better.scale, every)
-            places[f"{key}_{name}_worse"] = _sizes(worse.scale, every)
+            places[f"{key}_{name}"] = sizes_of(better.scale, every)
+            places[f"{key}_{name}_worse"] = sizes_of(worse.scale, every)
         places |= {
             f"{key}_{scale}": _difference(difference) for scale, difference in rows.set_index("scale").iterrows()
         }
@@ -270,10 +271,6 @@ def _compared(sweep: Sweep) -> dict[str, str]:
         phrases = [f"in {metric.capitalize()} at {at}" for metric, at in sizes.items() if at != NO_SIZE]
         places[f"full_{name}"] = listed(phrases, "in no task")
     return places
-
-
-def _sizes(names: Iterable[str], every: list[str]) -> str:
-    return "every size" if list(names) == every else listed(names, NO_SIZE)
 
 
 def _models(sc: Sweep) -> dict[str, str]:
@@ -303,7 +300,7 @@ def _prices(sc: Sweep, scod: Sweep, ood: Sweep) -> dict[str, str]:
         places[f"fpr95_{data}"] = span(100 * (_times(ood, ["fpr@95"], f"macs_{data}") - 1), 0)
     for sweep, metric in ((sc, "risk@95"), (ood, "fpr@95")):
         clamped = _windows(sweep, [metric]).groupby("scale", sort=False).clamped.all()
-        places[f"{metric.replace('@', '')}_clamped"] = _sizes(clamped[clamped].index, sweep.scales)
+        places[f"{metric.replace('@', '')}_clamped"] = sizes_of(clamped[clamped].index, sweep.scales)
     return places
 
 
@@ -343,7 +340,7 @@ def _deployed(sc: Sweep) -> dict[str, str]:
     for policy in ("single", "ensemble", "window"):
         risk, coverage = (rows[rows.policy == policy] for rows in (risks, coverages))
         places[f"deployed_risk_{policy}"] = span(risk.value)
-        places[f"deployed_risk_{policy}_above"] = _sizes(risk[risk.lower > 5].scale, sc.scales)
+        places[f"deployed_risk_{policy}_above"] = sizes_of(risk[risk.lower > 5].scale, sc.scales)
         places[f"deployed_coverage_{policy}"] = span(coverage.value)
     return places
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import across_sizes
 import adjustment
 import deployment
+import members
 import readme
 import reliability
 import validation
@@ -26,6 +27,7 @@ PAGES = {
     "across_sizes": across_sizes.places,
     "reliability": reliability.places,
     "adjustment": adjustment.places,
+    "members": members.places,
 }
 
 

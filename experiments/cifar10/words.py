@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 NAME = "{kind}-cifar10-cifar_resnet"
 """The name of a sweep of `make figures DATASET=cifar10`."""
+
+SIZES = ("w16", "w24", "w40", "w56", "w80")
+"""The sizes of the networks, ascending in MACs."""
+
+NO_SIZE = "no size"
 
 
 def row(cells: Iterable[str]) -> str:
@@ -28,6 +33,17 @@ def listed(names: Iterable[str], nothing: str) -> str:
     """
     names = list(names)
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else nothing
+
+
+def sizes_of(names: Iterable[str], every: Sequence[str]) -> str:
+    """Some sizes as a sentence lists them: "w16 and w24", "every size" or "no size".
+
+    Args:
+        names: the sizes.
+        every: all sizes that the sentence could be about.
+    """
+    chosen = [str(name) for name in names]
+    return "every size" if chosen == list(every) and len(every) > 1 else listed(chosen, NO_SIZE)
 
 
 def span(values: Iterable[float], places: int = 1) -> str:

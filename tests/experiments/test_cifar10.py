@@ -46,13 +46,14 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory, wee: Wee) -> Path:
     assert experiments == [f"+experiment={name}" for name in twice]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda sweep: wee(*sweep, cwd=folder), arguments))
-    command = [sys.executable, str(PAGES / "reliability.py"), "--store", str(folder / store)]
-    subprocess.run(command, cwd=folder, check=True)
+    for script in ("members.py", "reliability.py"):
+        command = [sys.executable, str(PAGES / script), "--store", str(folder / store)]
+        subprocess.run(command, cwd=folder, check=True)
     return folder / "outputs" / "sweeps"
 
 
 @pytest.mark.parametrize(
-    "page", ["README", "validation_size", "deployment", "across_sizes", "reliability", "adjustment"]
+    "page", ["README", "validation_size", "deployment", "across_sizes", "members", "reliability", "adjustment"]
 )
 def test_a_page_is_what_its_command_prints(page: str, sweeps: Path) -> None:
     command = [sys.executable, str(PAGES / "tables.py"), page, "--sweeps", str(sweeps)]
