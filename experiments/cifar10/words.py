@@ -1,8 +1,8 @@
-"""How numbers, lists and tables are written on the pages about CIFAR-10."""
+"""How numbers, lists and tables are written on the pages about CIFAR-10, and how tables are read off them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 NAME = "{kind}-cifar10-cifar_resnet"
@@ -61,6 +61,26 @@ def span(values: Iterable[float], places: int = 1) -> str:
 def spread(mean: float, deviation: float, places: int) -> str:
     """A mean and a standard deviation: "5.5 ± 1.5"."""
     return f"{mean:.{places}f} ± {deviation:.{places}f}"
+
+
+def tables(page: Path) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Yield the tables of a page, each with the heading that it stands under, as rows by column."""
+    heading, lines = "", page.read_text(encoding="utf-8").splitlines()
+    names: list[str] = []
+    rows: list[dict[str, str]] = []
+    for line in [*lines, ""]:
+        if line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if not names:
+                names = cells
+            elif set(line) - set("|-: "):
+                rows.append(dict(zip(names, cells, strict=True)))
+        else:
+            if names:
+                yield heading, rows
+                names, rows = [], []
+            if line.startswith("#"):
+                heading = line.lstrip("# ")
 
 
 def fill(template: Path, places: dict[str, str]) -> str:
