@@ -47,6 +47,7 @@ exclude_patterns = [
     "conf",
     "benchmarks",
     "examples",
+    "experiments/*.page.md",
     "experiments/**/*.page.md",
     "experiments/**/store",
     "experiments/**/checkpoints",

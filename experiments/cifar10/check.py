@@ -4,8 +4,9 @@
     python experiments/cifar10/check.py --sweeps outputs/sweeps    # also a number that only a sweep's table has
 
 Logits are read with numpy from the `.npy` files of the store, and everything is computed here with numpy, scipy and
-scikit-learn: no module of `wee` is imported (`words` reads tables off pages, and imports nothing). The numbers that they are compared with are read off the tables on the pages. The
-command prints every number beside its page's, and fails if one differs by more than its printed digits.
+scikit-learn: no module of `wee` is imported. (`words` reads tables off pages, and imports nothing.) The numbers that they are
+compared with are read off the tables on the pages. The command prints every number beside its page's, and fails if one
+differs by more than its printed digits.
 """
 
 from __future__ import annotations
