@@ -39,7 +39,7 @@ from wee.units import si
 
 DATASET, FAMILY = "cifar10", "cifar_resnet"
 MEMBERS = 4
-WORDS = {1: "one", 2: "two", 3: "three", 4: "four"}
+WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 METRICS = ("cov@5", "risk@80")
 POLICIES = {"ensemble": "ensemble", "window": "cascade"}
 """The systems of several members, and their names on the page."""
@@ -444,7 +444,7 @@ def which(study: Study) -> str:
     """Return the sentences that say which sizes have how many members."""
     fewer = {size: members for size, members in study.members.items() if size not in study.sizes}
     if not fewer:
-        return f"All {len(study.sizes)} sizes have {WORDS[MEMBERS]} members and are on this page."
+        return f"All {WORDS.get(len(study.sizes), len(study.sizes))} sizes have {WORDS[MEMBERS]} members and are on this page."
     rest = listed((f"{WORDS.get(len(members), 'none')} of {size}" for size, members in fewer.items()), "none")
     return (
         f"The store has {WORDS[MEMBERS]} members of {listed(study.sizes, NO_SIZE)}, which this page is about. It has only "
@@ -637,11 +637,9 @@ def draw_figure(study: Study, file: Path) -> None:
                 rows = study.gains(size=size, metric=metric, policy=policy).sort_values("members")
                 x = rows.members + (2 * k + offset + 0.5) * width - 0.4
                 style = look(policy)
-                ends = [rows.difference - rows.lower, rows.upper - rows.difference]
-                colour, filled = style.colour, style.colour if size == "mean" else "white"
-                below.errorbar(
-                    x, rows.difference, yerr=ends, color=colour, fmt=style.marker, ms=3.2, mfc=filled, mew=0.8, lw=0.8
-                )
+                filled = style.colour if size == "mean" else "white"
+                below.vlines(x, rows.lower, rows.upper, color=style.colour, lw=0.8)
+                below.plot(x, rows.difference, style.marker, color=style.colour, ms=3.2, mfc=filled, mew=0.8)
             below.set_xticks(list(steps), ["second member", "third", "fourth"])
             below.tick_params(axis="x", length=0)
             below.set_ylabel(f"gain in {label} (points)")
