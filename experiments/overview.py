@@ -224,6 +224,31 @@ def use() -> dict[str, str]:
     return places
 
 
+def shifted() -> dict[str, str]:
+    """Return whether improvements are reliable on shifted and OOD sets, and what adjusted windows gain."""
+    places = {}
+    for name, heading in (("shifted", "Shifted sets"), ("ood", "OOD sets")):
+        compared = [
+            Compared.read(
+                row["size"], row["by"]
+            )  # the last column of this name: against single models of the same MACs
+            for row in rows_of("cifar10/reliability.md", heading, "system", "size", "improves more", "by")
+            if row["system"] == "cascade" and "{" in row["by"]
+        ]
+        places |= {f"reliable_{name}": said(compared) or "nothing can be compared"}
+        places |= {f"reliable_{name}_wins": sizes_of([one.name for one in compared if one.wins], [])}
+    for name, heading in (("risk", "Risk@80 (SCOD)"), ("fpr", "FPR@95 (OOD detection)")):
+        rows = list(
+            rows_of("cifar10/adjustment.md", heading, "OOD set", "share", "gain (points)", "better at", "worse at")
+        )
+        gains = [float(number) for row in rows for number in NUMBER.findall(row["gain (points)"])]
+        places[f"adjusted_{name}"] = span(gains, 2)
+        for kind in ("better", "worse"):
+            counts = [int(row[f"{kind} at"].partition("simultaneously ")[2].partition(")")[0]) for row in rows]
+            places[f"adjusted_{name}_{kind}"] = str(sum(counts) or "none")
+    return places
+
+
 def text() -> dict[str, str]:
     """Return the coverage of classifiers of texts."""
     rows = list(rows_of("text/README.md", "The front", "scale", "policy", "Cov@20"))
@@ -244,7 +269,7 @@ def text() -> dict[str, str]:
 
 def page() -> str:
     """Return the overview."""
-    return fill(HERE / "README.page.md", claims() | quality() | members() | across() | use() | text())
+    return fill(HERE / "README.page.md", claims() | quality() | members() | across() | shifted() | use() | text())
 
 
 if __name__ == "__main__":
