@@ -170,8 +170,8 @@ class CascadeDescription:
         calibrated_on: the entries of the store, the seed of the split, and the sizes of its parts.
         expected: its numbers on the test set and on each shifted test set, by the name of the split.
         certified: the guarantees and their bounds; None if none was asked for.
-        resizes_bytes: whether the images that it was calibrated on were resized as 8-bit pixels, by Pillow, or as floating-point
-            numbers. Image files are resized in the same way, because the results differ.
+        resizes_bytes: whether the images that it was calibrated on were resized as 8-bit pixels, by Pillow, or as
+            floating-point numbers. Image files are resized in the same way, because the results differ.
     """
 
     dataset: str

@@ -33,9 +33,9 @@ class DatasetConfig:
         name: The name of the data set in the store, in tables and in messages.
         label: The name on figures; `name` if it is empty.
         kind: The name of its kind in `DATA_KINDS`, or "module:Name" of a kind of your own.
-        resizes_bytes: Whether images are resized as 8-bit pixels, by Pillow, as timm does with image files. Otherwise they are
-            resized as floating-point numbers, as `wee.data.base.ArrayImages` does. The results differ slightly, so `wee predict`
-            does with image files what was done with the data that a cascade was calibrated on.
+        resizes_bytes: Whether images are resized as 8-bit pixels, by Pillow, as timm does with image files. Otherwise they
+            are resized as floating-point numbers, as `wee.data.base.ArrayImages` does. The results differ slightly, so
+            `wee predict` resizes image files as the data were that a cascade was calibrated on.
     """
 
     resizes_bytes: ClassVar[bool] = False

@@ -43,7 +43,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Kind:
+class LoggerKind:
     """A kind of logger.
 
     Attributes:
@@ -199,10 +199,10 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-KINDS: dict[str, Kind] = {
-    "csv": Kind("CSVLogger", _files),
-    "tensorboard": Kind("TensorBoardLogger", _files, ("tensorboard", "tensorboardX"), "tensorboard"),
-    "wandb": Kind(
+KINDS: dict[str, LoggerKind] = {
+    "csv": LoggerKind("CSVLogger", _files),
+    "tensorboard": LoggerKind("TensorBoardLogger", _files, ("tensorboard", "tensorboardX"), "tensorboard"),
+    "wandb": LoggerKind(
         "WandbLogger",
         lambda training, options: {"name": training.name, "group": training.member, "resume": None, **options},
         ("wandb",),
@@ -210,7 +210,7 @@ KINDS: dict[str, Kind] = {
         _prepare_wandb,
         _close_wandb,
     ),
-    "mlflow": Kind("MLFlowLogger", _mlflow, ("mlflow",), "'wee[mlflow]'", _prepare_mlflow),
+    "mlflow": LoggerKind("MLFlowLogger", _mlflow, ("mlflow",), "'wee[mlflow]'", _prepare_mlflow),
 }
 """The kinds of loggers by name."""
 
