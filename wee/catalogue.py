@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -34,6 +35,7 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+R = TypeVar("R")
 
 
 class Catalogue(Generic[T], Mapping[str, T]):
@@ -132,6 +134,31 @@ def check_attributes(kind: str, name: str, thing: Any, needed: Iterable[str]) ->
     missing = [attribute for attribute in needed if not hasattr(thing, attribute)]
     if missing:
         raise WeeError(f"the {kind} {name} has no {', '.join(missing)}; a {kind} needs {', '.join(needed)}")
+
+
+def call_plugin(kind: str, name: str, function: Callable[..., R], *arguments: Any) -> R:
+    """Call a function of a plug-in.
+
+    Args:
+        kind: the kind of the plug-in, as messages name it ("score").
+        name: "module:Name".
+        function: the function.
+        arguments: its arguments.
+
+    Raises:
+        WeeError: the function raised an exception; the message names the plug-in, the type and message of the exception, and
+            the innermost line of the plug-in's module that was running.
+        MemoryError: there was not enough memory, which is not a fault of the plug-in.
+    """
+    try:
+        return function(*arguments)
+    except MemoryError:
+        raise
+    except Exception as error:
+        file = getattr(sys.modules.get(name.partition(":")[0]), "__file__", None)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        place = f" ({file}, line {lines[-1]})" if lines else ""
+        raise WeeError(f"the {kind} {name} raised {type(error).__name__}: {error}{place}") from error
 
 
 def first_line(thing: object) -> str:

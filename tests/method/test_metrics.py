@@ -149,6 +149,27 @@ class Nothing:
 class Aimless:
     def of_ranking(self, ranking):
         return 0.0
+
+
+class Each:
+    higher_is_better = True
+
+    def of_outcome(self, outcome, times=None):
+        return outcome.correct
+
+
+class Broken:
+    higher_is_better = True
+
+    def of_ranking(self, ranking):
+        return ranking.curves
+
+
+class Whole:
+    higher_is_better = True
+
+    def read(self, curve, share):
+        return curve.coverage_at(share)[0]
 '''
 
 
@@ -199,3 +220,19 @@ def test_metrics_of_ones_own_are_measured_and_resampled_like_others() -> None:
 def test_a_metric_of_ones_own_that_lacks_something_is_refused(name: str, message: str) -> None:
     with pytest.raises(WeeError, match=message):
         Metric.parse(name)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_metric_of_ones_own_that_fails_or_returns_no_number_is_named() -> None:
+    flat = np.zeros(4)
+    summary = Summary({"msp": np.arange(4.0)}, flat, np.zeros(4, int), np.ones(4, bool), np.ones(4, bool), flat, flat)
+    outcome = Stages([summary], [1.0], np.arange(4).astype("S")).at(np.zeros(4, int))
+    ranking = RankedOutcome(outcome, "msp")
+    with pytest.raises(WeeError, match=r"metric own_metrics:Each returned a ndarray of shape \[4\]: .* one number"):
+        Metric.parse("own_metrics:Each").of_outcome(outcome)
+    with pytest.raises(
+        WeeError, match=r"own_metrics:Broken raised AttributeError: .*curves.* \(.*own_metrics.py, line \d+\)$"
+    ):
+        Metric.parse("own_metrics:Broken").of_ranking(ranking)
+    with pytest.raises(WeeError, match=r"task own_metrics:Whole returned 0.5: it returns a pair, .* in 0 .. 4$"):
+        Metric.parse("own_metrics:Whole@5").of_ranking(ranking)

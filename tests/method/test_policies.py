@@ -295,6 +295,16 @@ class Needy:
         return cls(fields["share"])
 
 
+class Unfitted:
+    def fit(self, validation):
+        return None
+
+
+class Failing:
+    def fit(self, validation):
+        return validation.summary
+
+
 lower = 3
 """
 
@@ -324,3 +334,9 @@ def test_policies_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ):
         with pytest.raises(WeeError, match=message):
             POLICIES.find(f"plugged_policies:{name}")
+    with pytest.raises(
+        WeeError, match="fit of the policy plugged_policies:Unfitted returned a NoneType; it returns a rule"
+    ):
+        POLICIES.find("plugged_policies:Unfitted")().fit(stages(0))
+    with pytest.raises(WeeError, match=r"policy plugged_policies:Failing raised AttributeError: .*, line \d+\)$"):
+        POLICIES.find("plugged_policies:Failing")().fit(stages(0))

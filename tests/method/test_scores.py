@@ -84,3 +84,82 @@ def test_a_users_own_function_is_a_score(tmp_path: Path, monkeypatch: pytest.Mon
         SCORES.find("own_scores:number")
     with pytest.raises(WeeError, match="there is no score 'nowhere:score'"):
         SCORES.find("nowhere:score")
+
+
+WRONG_SCORES = """
+import torch
+
+
+def constant(outputs):
+    return torch.tensor(0.5)
+
+
+def number(outputs):
+    return 0.5
+
+
+def per_class(outputs):
+    return outputs.probs
+
+
+def classes(outputs):
+    return outputs.predicted
+
+
+def as_array(outputs):
+    return outputs.peak.numpy()
+
+
+def as_single(outputs):
+    return outputs.peak.float()
+
+
+def undefined(outputs):
+    return outputs.peak.where(outputs.peak < 0.9, torch.nan)
+
+
+def infinite(outputs):
+    return outputs.peak.log() / 0
+
+
+def misspelt(outputs):
+    return helper(outputs)
+
+
+def helper(outputs):
+    return outputs.prob
+"""
+
+
+@pytest.fixture
+def wrong_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "wrong_scores.py").write_text(WRONG_SCORES)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "wrong_scores"
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("constant", r"returned a Tensor of shape \[\] and type torch.float32: .* shape \[n\], here \[3\]"),
+        ("number", r"returned a float: a score returns a floating-point tensor"),
+        ("per_class", r"returned a Tensor of shape \[3, 2\] and type torch.float64: "),
+        ("classes", r"returned a Tensor of shape \[3\] and type torch.int64: "),
+        ("undefined", r"returned NaN for 1 of 3 samples"),
+        (
+            "misspelt",
+            r"raised AttributeError: 'Outputs' object has no attribute 'prob' \(.*wrong_scores.py, line 42\)$",
+        ),
+    ],
+)
+def test_what_is_no_score_is_refused_by_name(function: str, message: str, wrong_scores: str) -> None:
+    logits = [np.array([[2.0, 0.0], [0.0, 5.0], [0.0, 0.1]])]
+    with pytest.raises(WeeError, match=rf"^the score wrong_scores:{function} {message}"):
+        summarise(logits, np.array([0, 1, 1]), [(0,)], ["msp", f"{wrong_scores}:{function}"])
+
+
+def test_arrays_single_precision_and_infinite_values_are_scores(wrong_scores: str) -> None:
+    outputs = Outputs([torch.tensor([[2.0, 0.0], [0.0, 5.0]])])
+    assert SCORES.find(f"{wrong_scores}:as_array")(outputs).equal(outputs.peak)
+    assert SCORES.find(f"{wrong_scores}:as_single")(outputs).equal(outputs.peak.float().double())
+    assert SCORES.find(f"{wrong_scores}:infinite")(outputs).tolist() == [-np.inf, -np.inf]

@@ -8,9 +8,9 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from wee.catalogue import check_attributes, first_line
+from wee.catalogue import call_plugin, check_attributes, first_line
 from wee.errors import WeeError
 from wee.units import si
 
@@ -114,7 +114,8 @@ class PluginCost(Cost):
 
     def measure(self, network: nn.Module, transform: Transform, channels: int) -> float | list[float]:
         """Measure the cost of one sample with the plug-in."""
-        return cast("float | list[float]", self._thing.measure(network, transform, channels))
+        result: float | list[float] = call_plugin("cost", self.name, self._thing.measure, network, transform, channels)
+        return result
 
     def conditions(self) -> Mapping[str, Any]:
         """Return the conditions that the plug-in defines."""

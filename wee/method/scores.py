@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wee.catalogue import Catalogue, first_line
+import numpy as np
+
+from wee.catalogue import Catalogue, call_plugin, first_line
 from wee.errors import WeeError
 
 if TYPE_CHECKING:
@@ -35,12 +37,14 @@ class Score:
         function: function from the outputs of m members on n samples to confidences, a torch tensor [n].
         help: a description of one line, with the range.
         several: whether the score needs two or more members. Such a score ranks ensembles, and cannot decide an exit.
+        own: whether the function is that of a plug-in, whose results are checked.
     """
 
     name: str
     function: Callable[[Outputs], Tensor]
     help: str
     several: bool = False
+    own: bool = False
 
     @property
     def label(self) -> str:
@@ -48,8 +52,14 @@ class Score:
         return self.name.partition(":")[2] or self.name.replace("_", " ")
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        """Return the confidences of n samples [n]."""
-        return self.function(outputs)
+        """Return the confidences of n samples [n].
+
+        Raises:
+            WeeError: the function of a plug-in raised an exception, or did not return a floating-point tensor [n] without NaN.
+        """
+        if not self.own:
+            return self.function(outputs)
+        return _checked(self.name, call_plugin("score", self.name, self.function, outputs), outputs)
 
 
 def _margin(outputs: Outputs) -> Tensor:
@@ -73,14 +83,41 @@ def _mean_of(attribute: str) -> Callable[[Outputs], Tensor]:
     return lambda outputs: _mean([getattr(member, attribute) for member in outputs.members])
 
 
+def _checked(name: str, result: Any, outputs: Outputs) -> Tensor:
+    """Return what a plug-in's score returned, a floating-point tensor or numpy array [n], as a float64 tensor [n].
+
+    Raises:
+        WeeError: it is something else, or contains NaN.
+    """
+    import torch
+
+    logits = outputs.members[0].logits
+    count = len(logits)
+    right = f"a score returns a floating-point tensor of shape [n], here [{count}], with one confidence for each sample"
+    if not isinstance(result, (torch.Tensor, np.ndarray)):
+        raise WeeError(f"the score {name} returned a {type(result).__name__}: {right}")
+    shape, dtype = list(result.shape), str(result.dtype)
+    if shape != [count] or "float" not in dtype:
+        raise WeeError(
+            f"the score {name} returned a {type(result).__name__} of shape {shape} and type {dtype}: {right}"
+        )
+    confidences = torch.as_tensor(result).detach().to(logits.device, torch.float64)
+    missing = int(confidences.isnan().sum())
+    if missing:
+        raise WeeError(
+            f"the score {name} returned NaN for {missing} of {count} samples, and NaN cannot be ranked: {right}"
+        )
+    return confidences
+
+
 def _from_plugin(name: str, plugin: Any) -> Score:
     """Return the score that a plug-in's object defines: a `Score`, or a function of `Outputs`."""
     if isinstance(plugin, Score):
-        return Score(name, plugin.function, plugin.help, plugin.several)
+        return Score(name, plugin.function, plugin.help, plugin.several, own=True)
     if not callable(plugin):
         raise WeeError(f"the score {name} is a {type(plugin).__name__}; a score is a function of wee.method.Outputs")
     description = first_line(plugin) or "A score of your own."
-    return Score(name, plugin, description, bool(getattr(plugin, "several", False)))
+    return Score(name, plugin, description, bool(getattr(plugin, "several", False)), own=True)
 
 
 SCORES: Catalogue[Score] = Catalogue(

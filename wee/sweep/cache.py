@@ -154,7 +154,7 @@ class SummaryCache:
         try:
             return summarise(logits, labels, list(missing), scores, *options)
         except WeeError as error:
-            raise WeeError(f"{job.name} of {job.pool.family}/{job.pool.scale}: {error}") from None
+            raise WeeError(f"{job.name} of {job.pool.family}/{job.pool.scale}: {error}") from error.__cause__
 
 
 @dataclass(frozen=True)

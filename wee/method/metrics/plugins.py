@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, SupportsFloat
 
-from wee.catalogue import check_attributes, first_line
+from wee.catalogue import call_plugin, check_attributes, first_line
 from wee.errors import WeeError
 from wee.method.arrays import Ints
 from wee.method.cascades import Outcome
@@ -34,13 +35,13 @@ class OwnKind(MetricKind):
         """Return the value that the plug-in's function computes."""
         if self.rank is None:
             raise WeeError(f"the metric {self.name} is about predictions alone: it has no of_ranking")
-        return float(self.rank(ranking))
+        return _number(self.name, call_plugin("metric", self.name, self.rank, ranking))
 
     def of_outcome(self, outcome: Outcome, times: Ints | None) -> float:
         """Return the value that the plug-in's function computes."""
         if self.predict is None:
             raise WeeError(f"the metric {self.name} is about a ranking: it has no of_outcome")
-        return float(self.predict(outcome, times))
+        return _number(self.name, call_plugin("metric", self.name, self.predict, outcome, times))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,9 +55,36 @@ class OwnTaskKind(TaskKind):
     reads: Callable[[RiskCoverage, float], tuple[float, int]]
 
     def read(self, curve: RiskCoverage, share: float) -> tuple[float, int]:
-        """Return the value and the point that the plug-in's function computes."""
-        value, point = self.reads(curve, share)
-        return float(value), int(point)
+        """Return the value and the point that the plug-in's function computes.
+
+        Raises:
+            WeeError: the function raised an exception, or returned something else than a share and a point of the curve.
+        """
+        result: Any = call_plugin("task", self.name, self.reads, curve, share)
+        try:
+            value, point = float(result[0]), int(result[1])
+            right = len(result) == 2 and 0 <= value <= 1 and 0 <= point < len(curve.accepted)
+        except (TypeError, ValueError, LookupError):
+            right = False
+        if not right:
+            raise WeeError(
+                f"read of the task {self.name} returned {reprlib.repr(result)}: it returns a pair, its value as a share in "
+                f"[0, 1] and the point of the curve at which it is read, in 0 .. {len(curve.accepted) - 1}"
+            )
+        return value, point
+
+
+def _number(name: str, value: Any) -> float:
+    """Return the value that a plug-in's metric returned.
+
+    Raises:
+        WeeError: it is not one number.
+    """
+    shape = getattr(value, "shape", ())
+    if not isinstance(value, SupportsFloat) or len(shape):
+        found = f"a {type(value).__name__}" + (f" of shape {list(shape)}" if len(shape) else "")
+        raise WeeError(f"the metric {name} returned {found}: a metric returns one number, NaN where it is not defined")
+    return float(value)
 
 
 def kind_from_plugin(name: str, plugin: Any) -> MetricKind:

@@ -12,8 +12,9 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from wee.catalogue import Catalogue, check_attributes, first_line
+from wee.catalogue import Catalogue, call_plugin, check_attributes, first_line
 from wee.errors import WeeError
+from wee.method.cascades import Stages
 from wee.method.policies import rules
 from wee.method.policies.base import GIVEN, PALETTE, PARAMETERS, Context, Look, Policy, Role
 from wee.method.policies.ensemble import Ensemble
@@ -36,12 +37,23 @@ def _from_plugin(name: str, plugin: Any) -> type[Policy]:
     if not isinstance(plugin, type):
         raise WeeError(f"the policy {name} is a {type(plugin).__name__}; a policy is a class with fit(validation)")
     check_attributes("policy", name, plugin, ["fit"])
+
+    def fit(self: Policy, validation: Stages) -> Rule:
+        rule: Rule = call_plugin("policy", name, super(policy, self).fit, validation)
+        if not callable(rule):
+            raise WeeError(
+                f"fit of the policy {name} returned a {type(rule).__name__}; it returns a rule, which is called with stages "
+                "and returns the stage at which each sample leaves [N], such as wee.method.IntervalRule"
+            )
+        return rule
+
     bases = (plugin,) if issubclass(plugin, Policy) else (plugin, Policy)
     attributes = {
         "name": name,
         "label": _attribute(plugin, "label") or name.partition(":")[2],
         "help": _attribute(plugin, "help") or first_line(plugin) or "A policy of your own.",
         "look": _attribute(plugin, "look") or next(_looks),
+        "fit": fit,
         "__doc__": plugin.__doc__,
         "__module__": plugin.__module__,
     }
