@@ -127,4 +127,5 @@ def test_what_is_no_plug_in_of_that_kind_is_refused(
     failed = wee(*arguments, cwd=folder, code=1)
     assert message in failed.stderr
     assert "Traceback" not in failed.stderr
+    assert "Error executing job" not in failed.stderr
     assert not (folder / "outputs" / "sweeps").exists()

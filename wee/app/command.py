@@ -26,7 +26,7 @@ from yaml import YAMLError
 
 from wee.app.groups import Group
 from wee.app.help import command_help
-from wee.app.hydra_compat import application, checked_plugins, mode_unset, parse_arguments, store
+from wee.app.hydra_compat import application, checked_plugins, failures_unannounced, mode_unset, parse_arguments, store
 from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
 from wee.app.safety import check_configs, check_plugin_values, composed
@@ -114,7 +114,8 @@ class Command(Generic[C]):
             if self._help(args):
                 return
             composing = True
-            with checked_plugins(check_plugin_values), nullcontext() if _may_set_mode(args) else mode_unset():
+            mode = nullcontext() if _may_set_mode(args) else mode_unset()
+            with checked_plugins(check_plugin_values), failures_unannounced(), mode:
                 application(job, str(conf_dir()), self.name)()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
@@ -266,6 +267,8 @@ def _job(command: Command[C], cfg: DictConfig) -> Any:
         return command.work(to_object(command.root, cfg))
     except (WeeError, HydraException, OmegaConfBaseException) as error:
         failure = JobError(_words(error))
+        if error.__cause__ is not None:  # for instance an error in a plug-in, with the line where it happened
+            log.info(traceback.format_exc(), extra={"file_only": True})
     except OSError as error:
         failure = JobError(explain(error))
     except SystemExit as error:  # would end the whole multirun

@@ -19,12 +19,21 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import TaskFunction
 from omegaconf import OmegaConf
 
 from wee.errors import WeeError
 
-__all__ = ["application", "checked_plugins", "composing", "mode_unset", "parse_arguments", "store"]
+__all__ = [
+    "application",
+    "checked_plugins",
+    "composing",
+    "failures_unannounced",
+    "mode_unset",
+    "parse_arguments",
+    "store",
+]
 
 TRUSTED = ("wee.app.console.ConsoleHandler", "wee.app.console.LogFile")
 """The callables that configs may name for Hydra to call, in addition to the handlers of `logging`.
@@ -90,6 +99,26 @@ def mode_unset() -> Iterator[None]:
         yield
     finally:
         Hydra.get_mode = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def failures_unannounced() -> Iterator[None]:
+    """Return a context in which Hydra raises the error of a failed job without writing a line about it first.
+
+    The line begins with "Error executing job with overrides". The command reports the error itself.
+    """
+    original: Any = JobReturn.return_value
+
+    def value(self: JobReturn) -> Any:
+        if self.status is JobStatus.FAILED:
+            raise self._return_value
+        return original.fget(self)
+
+    JobReturn.return_value = property(value, original.fset)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        JobReturn.return_value = original  # type: ignore[method-assign]
 
 
 @contextmanager
