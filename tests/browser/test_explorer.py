@@ -440,3 +440,15 @@ def test_a_broken_address_shows_the_page_as_it_begins(browser: Page, pages: dict
     browser.open(pages["first"], fragment=fragment)
     assert browser.run("return JSON.stringify(state) === JSON.stringify(initialState())")
     assert len(shown(browser)) > 20
+
+
+def test_points_of_several_scores_have_different_shapes(
+    browser: Page, pages: dict[str, Path], table: pd.DataFrame
+) -> None:
+    browser.open(pages["first"])
+    shapes = browser.run(
+        "return chart.view.data('points').map((one) => [table.at('eval_score', chart.points[one.index].row), one.shape])"
+    )
+    scores = set(fitting(table, "cov@20").eval_score)
+    assert len({shape for _, shape in shapes}) == len({tuple(pair) for pair in shapes}) == len(scores) > 1
+    assert "Ranked by" in browser.text("#legend")

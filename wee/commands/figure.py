@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import MISSING
 
@@ -16,6 +18,9 @@ from wee.commands import find_command, modules
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.method.metrics import metric_help
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger("wee")
 
@@ -56,7 +61,8 @@ def figure(cfg: FigureCommandConfig) -> None:
     sweeps = find_sweeps(root, [str(sweep) for sweep in as_list(cfg.sweeps)])
     log.info(f"from {', '.join(map(str, sweeps))}")
     kind = FIGURE_KINDS.find(cfg.figure.kind)
-    numbers = kind.points(read_tables_of(kind, cfg.figure, sweeps, root), cfg.figure)
+    tables = read_tables_of(kind, cfg.figure, sweeps, root)
+    numbers = kind.points(tables, cfg.figure)
     drawn = kind.draw(numbers, cfg.figure, Labels.merge(map(read_labels, sweeps)))
     folder = Path(cfg.paths.figures)
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +72,22 @@ def figure(cfg: FigureCommandConfig) -> None:
     numbers_file = folder / f"{name}.csv"
     numbers.to_csv(numbers_file, index=False)
     log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {numbers_file}")
+    others = scores_not_drawn(tables, numbers)
+    if others:
+        log.info(
+            f"the results are those ranked by {cfg.figure.score}; these sweeps also have {', '.join(others)}: "
+            f"figure.score={others[0]} name=NAME draws another figure"
+        )
     report(files=[str(file) for file in [*files, numbers_file]], sweeps=[str(sweep) for sweep in sweeps])
+
+
+def scores_not_drawn(tables: Mapping[str, pd.DataFrame], numbers: pd.DataFrame) -> list[str]:
+    """Return the evaluation scores of tables that a figure does not show; none if its numbers do not name their score."""
+    if "eval_score" not in numbers:
+        return []
+    columns = [table.eval_score.dropna().unique() for table in tables.values() if "eval_score" in table]
+    scores = dict.fromkeys(str(score) for column in columns for score in column)
+    return [score for score in scores if score not in set(numbers.eval_score)]
 
 
 COMMAND = Command("figure", FigureCommandConfig, figure, modules(), values={"figure.panels": metric_help()})

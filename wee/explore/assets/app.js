@@ -10,7 +10,7 @@ let chosen = null; // the point whose details are shown
 
 /** The state of a page that nobody has touched. */
 function initialState() {
-  const several = table.values("sweep").length > 1;
+  const several = ["sweep", "eval_score"].find((column) => table.values(column).filter((value) => value !== null).length > 1);
   const tasks = Object.entries(data.metrics).filter(([name]) => table.values("task").includes(name));
   const ood = table.values("ood").includes(null) ? null : table.values("ood")[0];
   const split = table.values("split").includes("test") ? "test" : table.values("split")[0];
@@ -18,7 +18,7 @@ function initialState() {
   const y = measured ?? Object.keys(data.metrics).find((name) => oodsOf(name).includes(ood)) ?? Object.keys(data.metrics)[0];
   const start = {
     y, x: `cost ${Object.keys(data.costs)[0]}`, split, ood, task: "shown", points: "each", fronts: "none", colour: "series",
-    shape: several ? "sweep" : "series", log: true, intervals: false, references: true, filters: {},
+    shape: several ?? "series", log: true, intervals: false, references: true, filters: {},
   };
   start.fronts = hasValidation(start) ? "validation" : "shown";
   return start;
