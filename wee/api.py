@@ -8,6 +8,7 @@ neither torch nor pandas.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -358,6 +359,7 @@ def run_sweep(
     from wee.members.config import EnsembleConfig
     from wee.sweep.cache import SummaryCache
     from wee.sweep.differences import averages, differences
+    from wee.sweep.floor import floor_warning
     from wee.sweep.plan import Plan
     from wee.sweep.run import Result, compute
 
@@ -380,6 +382,9 @@ def run_sweep(
     for pool in pools:
         result.extend(compute(pool, plan, cache))
     table = result.table()
+    warning = floor_warning(table, plan.convention)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=2)
     if not resamples:
         return SweepResults(table, result.rules)
     return SweepResults(table, result.rules, averages(table, result, level), differences(table, result, level))

@@ -107,9 +107,9 @@ def test_fronts_of_two_costs_do_not_compete(results: dict[str, Result], tmp_path
 def test_printed_tables_name_the_cost(results: dict[str, Result]) -> None:
     table = results["parameters"].table()
     shown = summary(table, plan().metrics[:1])
-    assert str(shown.columns[2].header) == "parameters"
+    assert str(shown.columns[3].header) == "parameters"
     assert str(shown.caption).startswith("parameters: of an ID sample")
-    assert next(iter(shown.columns[2].cells)) == "1 k"
+    assert next(iter(shown.columns[3].cells)) == "1 k"
     rounded = effect_summary(effect(table, table), "float16")
     assert "average parameters" in list(rounded.columns[0].cells)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.table import Table
 
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import SPLITS, plan, pool
@@ -15,13 +17,20 @@ from wee.errors import WeeError
 from wee.members.config import EnsembleConfig
 from wee.method import Metric, RankedOutcome, Stages, Task, Window, summarise
 from wee.store import Address
-from wee.sweep.config import BootstrapConfig, PolicyConfig, TaskConfig, WindowConfig
+from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, TaskConfig, WindowConfig
 from wee.sweep.fronts import averaged, check_reference, fronts, read_reference
 from wee.sweep.pool import read_pool
 from wee.sweep.results import find_sweeps, read_table, read_tables, save
 from wee.sweep.rows import COLUMNS, KEYS
 from wee.sweep.run import compute
 from wee.sweep.summary import si, summary
+
+
+def _lines(shown: Table, columns: int | None = None) -> Iterator[list[str]]:
+    """Yield the cells of each line of a printed table, of its first columns or of all."""
+    yield from (
+        list(map(str, cells)) for cells in zip(*(column.cells for column in shown.columns[:columns]), strict=True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -329,9 +338,45 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
 
 def test_the_summary_shows_each_scale(table: pd.DataFrame) -> None:
     shown = summary(table, [Metric.parse("cov@20"), Metric.parse("risk@50")])
-    assert shown.row_count == 10
+    policies = ["single", "ensemble", "window 0.0", "window 0.2", "window all"]
+    assert shown.row_count == 20
+    assert shown.title == "test; means over members and orders"
     assert shown.caption == "MACs: of an ID sample, mean over tasks\nalso in table.csv: random, threshold"
-    assert list(shown.columns[1].cells) == ["single", "ensemble", "window 0.0", "window 0.2", "window all"] * 2
+    assert list(shown.columns[1].cells) == [policy for policy in policies for _ in range(2)] * 2
+    assert list(shown.columns[2].cells) == (["msp", "energy"] * 2 + ["msp", "energy (exits on msp)"] * 3) * 2
+    line = ["s2", "window 0.2", "energy (exits on msp)"]
+    (value,) = (cells[4] for cells in _lines(shown) if cells[:3] == line)
+    rows = table.query(
+        "scale == 's2' and policy == 'window' and width == 0.2 and split == 'test' and eval_score == 'energy'"
+    )
+    assert value == f"{rows[(rows.metric == 'cov@20') & (rows.task == 'cov@20')].value.mean():.2f}"
+    alone = summary(table[table.eval_score.isna() | (table.eval_score == "msp")], [Metric.parse("cov@20")])
+    assert alone.title == "test, msp; means over members and orders"
+    assert [column.header for column in alone.columns][:3] == ["scale", "policy", "MACs"]
+
+
+def test_the_summary_shows_every_score_or_names_it(tmp_path: Path) -> None:
+    networks = pool(fill_store(tmp_path), "s1")
+    names = ["msp", "energy", "margin", "gini"]
+    parts = {"score": ScoreConfig(names), "policy": PolicyConfig(["single", "window"]), "window": WindowConfig([0.2])}
+    shown = summary(compute(networks, plan(**parts)).table(), [Metric.parse("cov@20")])
+    assert list(shown.columns[1].cells) == ["single"] * 3 + ["window 0.2"] * 3
+    assert list(shown.columns[2].cells) == names[:3] * 2
+    assert str(shown.caption).endswith("also in table.csv: score gini")
+
+
+def test_the_summary_shows_further_metrics_or_names_them(table: pd.DataFrame) -> None:
+    tasks, metrics = [Metric.parse("cov@20")], [Metric.parse(name) for name in ("accuracy", "aurc")]
+    shown = summary(table, tasks, metrics=metrics)
+    assert [column.header for column in shown.columns][4:] == ["cov@20 ↑", "accuracy ↑", "aurc ↓"]
+    of_single = table.query("scale == 's1' and policy == 'single' and split == 'test'")
+    accuracy, aurc = (of_single[of_single.metric == name] for name in ("accuracy", "aurc"))
+    cells = next(_lines(shown))[5:]
+    assert cells == [f"{accuracy.value.mean():.2f}", f"{aurc[aurc.eval_score == 'msp'].value.mean():.4g}"]
+    many = [Metric.parse(f"risk@{c}") for c in (10, 20, 30, 40)]
+    shown = summary(table, [*tasks, *many], metrics=metrics)
+    assert len(shown.columns) == 4 + 5
+    assert str(shown.caption).endswith("threshold, accuracy, aurc")
 
 
 def test_si() -> None:

@@ -189,6 +189,7 @@ def _choose_scales(cfg: SweepConfig, family: FamilyConfig) -> list[str]:
 def sweep(cfg: SweepConfig) -> None:
     """Compute the table, the fronts and the differences, unless the same sweep of the same entries exists already."""
     from wee.sweep import certification
+    from wee.sweep.floor import floor_warning
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
     from wee.sweep.results import TABLE, is_whole, read_effects, read_table, save, touch
@@ -227,10 +228,14 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.summary import certified_summary, deployed_summary, summary  # imports pandas
 
     tasks = [metric for metric in plan.metrics if metric.task is not None]
-    show(summary(table, tasks))
+    others = [metric for metric in plan.metrics if metric.task is None and metric.deployed is None]
+    show(summary(table, tasks, metrics=others))
+    warning = floor_warning(table, plan.convention)
+    if warning is not None:
+        log.warning(warning)
     show(deployed_summary(table, plan.tasks))
     if job.shift and any(task.on_id for task in tasks):
-        show(summary(table, tasks, plan.shifted))
+        show(summary(table, tasks, plan.shifted, others))
         show(deployed_summary(table, plan.tasks, plan.shifted))
     for splits in ((TEST,), plan.shifted):
         if plan.certifies and splits:

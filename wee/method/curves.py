@@ -39,6 +39,11 @@ NOISY_START = 500
 """In the paper's convention, Cov@r ignores the points before this number, or before N / 2, because their risk is noise."""
 
 
+def noisy_start(samples: int) -> int:
+    """Return the number of accepted samples at the first point at which the paper's convention reads Cov@r."""
+    return min(NOISY_START, samples // 2)
+
+
 @dataclass(frozen=True)
 class RiskCoverage:
     """A risk-coverage curve. No sample is accepted at point 0.
@@ -134,7 +139,7 @@ class RiskCoverage:
         paper: the first point with the nearest risk. strict: the last point with at most this risk.
         """
         if self.convention == "paper":
-            first = min(NOISY_START, len(self) // 2)
+            first = noisy_start(len(self))
             point = first + int(np.argmin(np.abs(self.risk[first:] - risk)))
         else:
             point = int(np.flatnonzero(self.risk <= risk)[-1])

@@ -15,29 +15,40 @@ from wee.units import si
 _WIDEST = 6  # columns of numbers
 _MOST_WIDTHS = 3
 _MOST_SPLITS = 3
+_MOST_SCORES = 3
 
 
-def summary(table: pd.DataFrame, tasks: Sequence[Metric], splits: Sequence[SplitName] = (TEST,)) -> Table:
+def summary(
+    table: pd.DataFrame,
+    tasks: Sequence[Metric],
+    splits: Sequence[SplitName] = (TEST,),
+    metrics: Sequence[Metric] = (),
+) -> Table:
     """Return a table of the policies of each scale, with their average cost and their value of every task.
 
     Args:
         table: the table of a sweep.
         tasks: the metrics of the columns; a task of OOD data has a column for each OOD set.
         splits: the splits over which means are taken.
+        metrics: further metrics, which have columns too if the table does not become too wide, and are named below it if not.
     """
     shown = _Shown(table, splits)
-    columns = _columns(shown, tasks)
+    columns = _all_columns(shown, [*tasks, *metrics])
+    if len(columns) > _WIDEST:
+        columns = _columns(shown, tasks)
+    present = {metric.name for metric, _ in columns}
+    hidden = [*shown.hidden, *(metric.name for metric in [*tasks, *metrics] if metric.name not in present)]
     display = Table(title=f"{shown.title}; means over members and orders", title_justify="left", header_style="bold")
     _head(
         display, shown, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns
     )
     for scale, lines in shown.scales():
-        for policy, price, rows in lines:
-            display.add_row(scale, policy, price, *(_mean(rows, metric.name, ood) for metric, ood in columns))
+        for names, rows in lines:
+            display.add_row(scale, *names, *(_mean(rows, metric, ood) for metric, ood in columns))
         display.add_section()
     caption = [f"{shown.cost.label}: of an ID sample, mean over tasks"]
     caption += ["with OOD data in the stream, each task's own are in table.csv"] if shown.oods else []
-    caption += [f"also in table.csv: {', '.join(shown.hidden)}"] if shown.hidden else []
+    caption += [f"also in table.csv: {', '.join(hidden)}"] if hidden else []
     display.caption = "\n".join(caption)
     display.caption_justify = "left"
     return display
@@ -63,9 +74,9 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
     heads = [f"{metric.name}: {quantities[metric.name]}" for metric, _ in columns]
     _head(display, shown, heads, columns)
     for scale, lines in shown.scales():
-        for policy, price, rows in lines:
-            cells = [" / ".join(_mean(rows, m.name, ood) for m in pairs[metric.name]) for metric, ood in columns]
-            display.add_row(scale, policy, price, *cells)
+        for names, rows in lines:
+            cells = [" / ".join(_mean(rows, m, ood) for m in pairs[metric.name]) for metric, ood in columns]
+            display.add_row(scale, *names, *cells)
         display.add_section()
     display.caption = "per cent; the previous table reads its thresholds off the test labels, this one does not"
     display.caption_justify = "left"
@@ -93,9 +104,9 @@ def certified_summary(
     heads = [f"risk <= {task.at:g} %: {' / '.join(_quantity(m) for m in found)}" for task, found in pairs.items()]
     _head(display, shown, heads, [(found[0], None) for found in pairs.values()])
     for scale, lines in shown.scales():
-        for policy, price, rows in lines:
-            cells = [" / ".join(_mean(rows, m.name, None) for m in found) for found in pairs.values()]
-            display.add_row(scale, policy, price, *cells)
+        for names, rows in lines:
+            cells = [" / ".join(_mean(rows, m, None) for m in found) for found in pairs.values()]
+            display.add_row(scale, *names, *cells)
         display.add_section()
     display.caption = (
         "per cent, means over members and orders; a cascade of which nothing is certified counts as 0. Rules are fitted on the "
@@ -112,7 +123,7 @@ def _quantity(metric: Metric) -> str:
 
 
 class _Shown:
-    """The rows of a table that are shown: those of one evaluation score, one exit score and a few widths.
+    """The rows of a table that are shown: those of a few scores, each as evaluation and exit score, and of a few widths.
 
     Args:
         table: the table of a sweep.
@@ -122,10 +133,11 @@ class _Shown:
     def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName]) -> None:
         names = [str(split) for split in splits]
         rows = table[table.split.isin(names) & ~table.adjusted.astype(bool)]
-        score = rows.eval_score.dropna().iloc[0]
+        scores = [str(name) for name in rows.eval_score.dropna().unique()]
         deciding = [str(name) for name in rows.score.dropna().unique()]
-        decides = score if score in deciding or not deciding else deciding[0]
-        rows = rows[(rows.eval_score == score) & (rows.score.isna() | (rows.score == decides))]
+        decides = {name: name if name in deciding or not deciding else deciding[0] for name in scores}
+        self._scores = {name: decides[name] for name in scores[:_MOST_SCORES]}
+        pairs = set(rows[["eval_score", "score"]].dropna().itertuples(index=False, name=None))
         tasks = set(rows.task.dropna())
         self.cost = COSTS.find(str(rows.cost.iloc[0]))
         self._rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
@@ -135,32 +147,55 @@ class _Shown:
         self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
         widths = list(rows.width.dropna().unique())
         self._widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
-        by = score if decides == score else f"{score} (exits on {decides})"
         where = ", ".join(names) if len(names) <= _MOST_SPLITS else f"{len(names)} shifted test sets"
-        self.title = f"{where}, {by}" + (f", {shown_share:g} of the stream OOD" if shown_share != OOD_SHARE else "")
+        by = [] if self.several_scores else [_by(*next(iter(self._scores.items())))]
+        self.title = ", ".join([where, *by]) + (
+            f", {shown_share:g} of the stream OOD" if shown_share != OOD_SHARE else ""
+        )
         more = len(widths) - len(self._widths)
         self.hidden = [f"{more} other widths"] if more else []
         self.hidden += [f"a share of OOD data of {share:g}" for share in shares if share != shown_share]
-        self.hidden += [f"exit score {name}" for name in deciding if name != decides]
+        self.hidden += [f"score {name}" for name in scores[_MOST_SCORES:]]
+        self.hidden += [
+            f"exit score {name}" for name in deciding if name not in scores and name not in decides.values()
+        ]
+        if any(exit_score != decides[score] and exit_score in scores for score, exit_score in pairs):
+            self.hidden += ["results ranked by another score than that of the exits"]
         present = table.policy.unique()
         names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
         self._policies = [POLICIES.find(str(name)) for name in names]
         self.hidden += sorted(policy.name for policy in self._policies if not policy.summarised)
 
-    def scales(self) -> Iterator[tuple[str, list[tuple[str, str, pd.DataFrame]]]]:
-        """Yield each scale, or exit of a scale, with its lines: the policy, its average cost, and its rows."""
+    @property
+    def several_scores(self) -> bool:
+        """Whether lines of several scores are shown, which the title does not name then."""
+        return len(self._scores) > 1
+
+    def scales(self) -> Iterator[tuple[str, list[tuple[list[str], pd.DataFrame]]]]:
+        """Yield each scale, or exit of a scale, with its lines: the first cells of each line, up to its cost, and its rows."""
         for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
             lines = []
             for policy in self._policies:
-                for name, line_rows in self._lines(policy, rows):
+                for name, by, line_rows in self._lines(policy, rows):
                     # One price for every setting: all metrics of a setting have the same.
                     prices = line_rows.drop_duplicates(["members", "task", "split"]).price_id
-                    lines.append((name, si(prices.mean()), line_rows))
+                    lines.append(([name, *([by] if self.several_scores else []), si(prices.mean())], line_rows))
             if lines:
                 yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
 
-    def _lines(self, policy: type[Policy], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Yield the name and the rows of each line of a policy: one line for each value of its parameter."""
+    def _lines(self, policy: type[Policy], rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+        """Yield the name, the score and the rows of each line of a policy: one line for each parameter and score."""
+        for name, of_value in self._settings(policy, rows):
+            for score, decides in self._scores.items():
+                of_score = of_value[
+                    (of_value.eval_score.isna() | (of_value.eval_score == score))
+                    & (of_value.score.isna() | (of_value.score == decides))
+                ]
+                if of_score.eval_score.notna().any():
+                    yield name, _by(score, decides) if of_score.score.notna().any() else score, of_score
+
+    def _settings(self, policy: type[Policy], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Yield the name and the rows of each value of a policy's parameter."""
         rows = rows[rows.policy == policy.name]
         if not policy.summarised or rows.empty:
             return
@@ -174,23 +209,36 @@ class _Shown:
                 yield f"{policy.name} {value}", of_value
 
 
+def _by(score: str, decides: str) -> str:
+    """Return the words for an evaluation score and the exit score."""
+    return score if decides == score else f"{score} (exits on {decides})"
+
+
+def _all_columns(shown: _Shown, metrics: Sequence[Metric]) -> list[tuple[Metric, str | None]]:
+    """Return the columns of metrics: each on ID data, then with each OOD set."""
+    columns: list[tuple[Metric, str | None]] = [(metric, None) for metric in metrics if metric.on_id]
+    return columns + [(metric, ood) for metric in metrics if metric.on_ood for ood in shown.oods]
+
+
 def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str | None]]:
-    """Return the columns of numbers: each task on ID data, then with each OOD set unless there are too many columns."""
-    columns: list[tuple[Metric, str | None]] = [(task, None) for task in tasks if task.on_id]
-    with_ood: list[tuple[Metric, str | None]] = [(task, ood) for task in tasks if task.on_ood for ood in shown.oods]
-    if len(columns) + len(with_ood) <= _WIDEST:
-        return columns + with_ood
-    return columns or with_ood[:_WIDEST]
+    """Return the columns of tasks: on ID data, then with each OOD set unless there are too many columns."""
+    columns = _all_columns(shown, tasks)
+    if len(columns) <= _WIDEST:
+        return columns
+    return [column for column in columns if column[1] is None] or columns[:_WIDEST]
 
 
 def _head(display: Table, shown: _Shown, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:
-    for name in ("scale", "policy"):
+    for name in ("scale", "policy", *(["score"] if shown.several_scores else [])):
         display.add_column(name, no_wrap=True)
     display.add_column(shown.cost.heading, justify="right", no_wrap=True)
     for head, (_, ood) in zip(heads, columns, strict=True):
         display.add_column(head + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
 
 
-def _mean(rows: pd.DataFrame, metric: str, ood: str | None) -> str:
-    values = rows[(rows.metric == metric) & (rows.ood.isna() if ood is None else rows.ood == ood)].value
-    return f"{values.mean():.2f}" if len(values) else "-"
+def _mean(rows: pd.DataFrame, metric: Metric, ood: str | None) -> str:
+    values = rows[(rows.metric == metric.name) & (rows.ood.isna() if ood is None else rows.ood == ood)].value
+    if values.empty:
+        return "-"
+    mean = values.mean()
+    return f"{mean:.2f}" if metric.percent or abs(mean) >= 100 else f"{mean:.4g}"

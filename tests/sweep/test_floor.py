@@ -1,0 +1,44 @@
+"""The warning about coverages that the paper's convention reads at its smallest coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from wee import from_arrays, run_sweep
+from wee.api import LogitSource
+from wee.sweep.floor import floor_warning
+
+
+@pytest.fixture
+def source() -> LogitSource:
+    """Two networks that are right in every other of the 100 most confident samples of 200, and wrong in all others."""
+    labels = np.where(np.arange(200) < 100, np.arange(200) % 2, 1)
+    confidences = np.linspace(4, 1, 200)
+    logits = np.stack([confidences, np.zeros(200)], axis=1)
+    split = (np.stack([logits, 2 * logits]), labels)
+    return from_arrays(split, split, costs=1.0)
+
+
+def test_coverages_at_the_floor_are_counted(source: LogitSource) -> None:
+    names = {"tasks": ["cov@5", "cov@90"], "metrics": ["aurc"], "policies": ["single"]}
+    with pytest.warns(UserWarning, match=r"min\(500, N / 2\) of N samples") as caught:
+        table = run_sweep(source, **names).table  # type: ignore[arg-type]
+    (message,) = (str(warning.message) for warning in caught)
+    assert "cov@5 (4 of 4 values)" in message  # two networks, on validation and test
+    assert "cov@90" not in message
+    assert "task.convention=strict" in message
+    assert (table[table.metric == "cov@5"].value == 50).all()
+    assert floor_warning(table, "strict") is None
+
+
+def test_coverages_above_the_floor_do_not_warn() -> None:
+    table = pd.DataFrame(
+        {"metric": ["cov@5", "cov@5", "risk@80"], "samples": [2000, 201, 2000], "value": [25.1, 50.0, 25.0]}
+    )
+    assert floor_warning(table, "paper") is None
+    table.loc[1, "value"] = 100 * 100 / 201
+    assert "cov@5 (1 of 2 values)" in str(floor_warning(table, "paper"))
+    table.loc[0, "value"] = 25.0
+    assert "cov@5 (2 of 2 values)" in str(floor_warning(table, "paper"))
