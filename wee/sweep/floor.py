@@ -43,7 +43,7 @@ def floor_warning(table: pd.DataFrame, convention: Convention) -> str | None:
     if not counted:
         return None
     return (
-        f"some coverages were read at the smallest coverage that the paper's convention considers, min({NOISY_START}, N / 2) "
-        f"of N samples, where the risk can be far above the one asked for: {', '.join(counted)}. "
+        "some values of Cov@r were read at the smallest coverage that the paper's convention considers, "
+        f"min({NOISY_START}, N / 2) of N samples, where the risk can be far above the one asked for: {', '.join(counted)}. "
         "The convention strict (task.convention=strict) gives the largest coverage that keeps the risk"
     )

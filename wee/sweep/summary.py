@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
@@ -173,7 +174,8 @@ class _Shown:
 
     def scales(self) -> Iterator[tuple[str, list[tuple[list[str], pd.DataFrame]]]]:
         """Yield each scale, or exit of a scale, with its lines: the first cells of each line, up to its cost, and its rows."""
-        for (scale, exits), rows in self._rows.groupby(["scale", "exits"], dropna=False, sort=False):
+        groups: Any = self._rows.groupby(["scale", "exits"], dropna=False, sort=False)
+        for (scale, exits), rows in groups:
             lines = []
             for policy in self._policies:
                 for name, by, line_rows in self._lines(policy, rows):

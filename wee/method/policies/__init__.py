@@ -39,7 +39,8 @@ def _from_plugin(name: str, plugin: Any) -> type[Policy]:
     check_attributes("policy", name, plugin, ["fit"])
 
     def fit(self: Policy, validation: Stages) -> Rule:
-        rule: Rule = call_plugin("policy", name, super(policy, self).fit, validation)
+        given: Any = super(policy, self)
+        rule: Rule = call_plugin("policy", name, given.fit, validation)
         if not callable(rule):
             raise WeeError(
                 f"fit of the policy {name} returned a {type(rule).__name__}; it returns a rule, which is called with stages "
