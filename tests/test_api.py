@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import shutil
 import subprocess
 import sys
@@ -181,8 +182,12 @@ LOGITS = np.zeros((2, 4, 3))
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"val": (LOGITS[0], LABELS)}, r"the logits on val are an array \[4, 3\]"),
-        ({"val": (LOGITS.astype(int), LABELS)}, "of int64"),
+        (
+            {"val": (LOGITS[0], LABELS)},
+            r"the logits on val have shape \[4, 3\]: expected is \[networks, samples, classes\]; .* are logits\[None\]",
+        ),
+        ({"test": (np.full((2, 4, 3), 1 / 3), LABELS)}, "the logits on test are probabilities: "),
+        ({"val": (LOGITS.astype(int), LABELS)}, "of type int64: expected are floating-point"),
         ({"val": (np.full((2, 4, 3), np.nan), LABELS)}, "not all finite"),
         ({"val": (LOGITS, LABELS[:3])}, r"the classes on val are an array \[3\]"),
         ({"test": (LOGITS, LABELS + 3)}, r"the classes on test are not all in 0 \.\. 2"),
@@ -221,7 +226,14 @@ def test_bad_choices_are_named(store: Any) -> None:
         (lambda: wee.run_sweep(source, ["cov@x"]), "there is no task 'cov@x'"),
         (lambda: wee.run_sweep(source, policies=["windw"]), "there is no policy 'windw'"),
         (lambda: wee.run_sweep(source, policies=["window"], size=1), "no policy of window applies"),
-        (lambda: wee.calibrate(source, "cov@20"), "choose a setting in one of three ways"),
+        (
+            lambda: wee.calibrate(source, "cov@20"),
+            r"give one of budget and target: budget=1e6, the largest average cost \(MACs\), or target=",
+        ),
+        (lambda: wee.calibrate(source, "cov@20", budget=1e9, target=80), "give one of budget and target"),
+        (lambda: wee.calibrate(source, "cov@20", budget=-1), "budget is -1: it is an average cost, more than 0"),
+        (lambda: wee.calibrate(source, "cov@20", budget=1e9, risk=5), "^risk is 5: it is a share between 0 and 1"),
+        (lambda: wee.run_sweep(source, scores=lambda outputs: outputs.peak), "at the top level of a module"),
         (lambda: wee.calibrate(source, "fpr@95", budget=1), "about OOD data"),
         (lambda: wee.calibrate(source, "cov@20", budget=1), "nothing costs at most 1 MACs"),
         (lambda: wee.from_store(store, "toy", "other"), "has nothing of family other"),
@@ -255,6 +267,35 @@ def test_a_single_value_is_the_same_as_a_list_of_one(store: Any) -> None:
     pd.testing.assert_frame_equal(table, expected.table)
     window = wee.run_sweep(listed, policies="window", widths=0.3).table
     assert set(window.width) == {0.3}
+
+
+def test_a_score_may_be_given_as_a_function_of_a_module(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'def squared(outputs):\n    """Squared confidence."""\n    return outputs.peak ** 2\n'
+    (tmp_path / "scores_of_a_user.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("scores_of_a_user")
+    source = wee.from_store(store, "toy", "made", scales="s1")
+    table = wee.run_sweep(source, "cov@20", policies="window", scores=module.squared).table
+    assert set(table.score) == {"scores_of_a_user:squared"}
+    assert wee.calibrate(source, "cov@20", budget=1e9, score=module.squared).score == "scores_of_a_user:squared"
+
+
+def test_what_cannot_be_certified_gives_a_warning(store: Any) -> None:
+    source = wee.from_store(store, "toy", "made", scales="s1")
+    with pytest.warns(UserWarning, match="not certified: ") as caught:
+        chosen = wee.calibrate(source, "cov@20", budget=1e9, risk=0.001)
+    assert chosen.threshold == float("inf")
+    assert chosen.certification is not None
+    assert [str(warning.message) for warning in caught] == [f"not certified: {chosen.certification.refusal}"]
+    assert "refusal=" in repr(chosen)
+
+
+def test_a_share_in_place_of_per_cent_is_noticed(store: Any, caplog: pytest.LogCaptureFixture) -> None:
+    source = wee.from_store(store, "toy", "made", scales="s1")
+    wee.run_sweep(source, ["cov@0.05", "cov@5", "cov@1.5"])
+    assert caplog.messages == ["cov@0.05 is about 0.05 per cent; for 5 per cent write cov@5"]
 
 
 def test_groups_may_be_text_of_any_script() -> None:

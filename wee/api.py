@@ -8,9 +8,10 @@ neither torch nor pandas.
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wee.costs import COSTS, MACS, source_conditions
-from wee.data.logit_files import encoded
+from wee.data.logit_files import check_not_probabilities, encoded
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import check_member
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from wee.cascade.calibrate import Calibrated
     from wee.cascade.description import Certification
     from wee.cascade.module import Cascade
+
+Score = str | Callable[..., Any]
+"""A score: its name, or "module:function" or the function itself for one of your own."""
 
 POLICIES_OF_THE_PAPER = (*BASELINES, Window.name)
 """The policies that are swept by default: single models, whole ensembles and windows."""
@@ -121,7 +125,7 @@ class Calibration:
     cost: float
     value: float
     combine: str
-    certification: Certification | None = field(default=None, repr=False)
+    certification: Certification | None = None
 
     def cascade(self, networks: Sequence[nn.Module]) -> Cascade:
         """Return the cascade that runs.
@@ -202,7 +206,10 @@ def from_arrays(
     groups: Mapping[str, ArrayLike] | None = None,
     name: str = "arrays",
 ) -> LogitSource:
-    """Take the logits of networks from arrays.
+    """Take the logits of networks of one size from arrays.
+
+    All networks belong to one scale. For networks of several sizes (scales), import the logits of each into a store with
+    `wee import`, and use `from_store`.
 
     Args:
         val, test: logits [M, N, classes] of M networks on the validation and the test samples, and their classes [N].
@@ -214,8 +221,8 @@ def from_arrays(
         name: the name of the data set, the family and the scale in tables.
 
     Raises:
-        WeeError: shapes do not fit, a number is not finite, a cost is not positive, two sets have the same name, or a name
-            cannot be used in tables.
+        WeeError: shapes do not fit, a number is not finite, values are probabilities in place of logits, a cost is not
+            positive, two sets have the same name, or a name cannot be used in tables.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -303,7 +310,10 @@ def from_store(
     pool, missing = read_pool(store, dataset, family, chosen, numbers, splits, picked, cost=cost, conditions=measured)
     if pool is None:
         listed = ", ".join(map(str, missing[:4])) + (", .." if len(missing) > 4 else "")
-        raise WeeError(f"{len(missing)} entries are not in {store.root}: {listed}; make them: wee evaluate")
+        raise WeeError(
+            f"{len(missing)} entries are not in {store.root}: {listed}. Leave out these members={numbers}, scales={chosen} or "
+            "sets, or make the entries: wee evaluate, or wee import for imported logits"
+        )
     check_pick(pool.entries, picked)
     check_recipes(pool.entries, picked)
     return LogitSource(pool)
@@ -317,7 +327,7 @@ def run_sweep(
     widths: Width | Sequence[Width | tuple[Width, ...]] = (0.2,),
     quantiles: float | Sequence[float] = (0.2,),
     probabilities: float | Sequence[float] = (0.2,),
-    scores: str | Sequence[str] = (DEFAULT_SCORE,),
+    scores: Score | Sequence[Score] = (DEFAULT_SCORE,),
     size: int = 2,
     combine: str = "average",
     temperature: bool = False,
@@ -335,7 +345,7 @@ def run_sweep(
         widths: widths of windows; a tuple within the list has a width for each stage but the last.
         quantiles: quantiles of single thresholds.
         probabilities: probabilities of random exits.
-        scores: the confidences that decide, and that results are ranked by.
+        scores: the confidences that decide, and that results are ranked by: names, or functions of your own from a module.
         size: the number of networks of a cascade, all of one scale.
         combine: "average" outputs over the stages so far, or "replace" them by the latest.
         temperature: whether logits are divided by a temperature that is fitted on the validation set.
@@ -370,7 +380,7 @@ def run_sweep(
         EnsembleConfig(size=size, members=list(dict.fromkeys(members)), combine=combine, temperature=temperature),
         PolicyConfig(chosen, _several(quantiles), _several(probabilities)),
         WindowConfig(_several(widths)),
-        ScoreConfig(_several(scores)),
+        ScoreConfig([_score_name(score) for score in _several(scores)]),
         TaskConfig(_several(tasks), _several(metrics), convention),
         BootstrapConfig(resamples, level),
         ood=source.named("ood"),
@@ -395,7 +405,7 @@ def calibrate(
     task: str,
     budget: float | None = None,
     target: float | None = None,
-    score: str = DEFAULT_SCORE,
+    score: Score = DEFAULT_SCORE,
     stages: int = 3,
     combine: str = "average",
     risk: float | None = None,
@@ -410,13 +420,18 @@ def calibrate(
         task: the task, such as "cov@5".
         budget: the largest average cost; None if a target is given.
         target: the value of the task to reach, in per cent; the cheapest setting that does is chosen. None with a budget.
-        score: the confidence that decides, and that predictions are accepted by.
+        score: the confidence that decides, and that predictions are accepted by: a name, or a function of your own from a
+            module.
         stages: the largest number of stages.
         combine: "average" outputs over the stages so far, or "replace" them by the latest.
         risk: the largest risk of accepted samples that is to be certified, in (0, 1); None for none.
         disagreement: the largest share of decisions that differ from those of the full ensemble, in (0, 1); None for none.
         delta: the probability that a guarantee fails, in (0, 1).
         seed: the seed of the split of the validation set into tuning and certification samples, if there are guarantees.
+
+    Returns:
+        The setting. If not everything that was asked for can be certified, a warning is given, and the threshold is infinite
+        if nothing may be accepted.
 
     Raises:
         WeeError: a value is out of range, not one of budget and target is given, or no setting is within the budget or reaches
@@ -432,7 +447,7 @@ def calibrate(
         ((0, 1), True)
     """
     from wee.cascade.calibrate import certified
-    from wee.cascade.config import CascadePlan, GuaranteeConfig, check_choice
+    from wee.cascade.config import TESTED, CascadePlan, GuaranteeConfig, check_choice
     from wee.cascade.search import reaching, within_budget
     from wee.cascade.workshop import Workshop
     from wee.members.config import EnsembleConfig
@@ -443,11 +458,22 @@ def calibrate(
         raise WeeError(
             f"task is {task}, which is about OOD data, and a setting is chosen on ID data alone: cov@.. or risk@.."
         )
+    score = _score_name(score)
     scoring = ScoreConfig([score])
     TaskConfig([task])
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise WeeError(f"seed is {seed}: a seed is a whole number that is not negative")
     cost = source.pool.cost
+    if (budget is None) == (target is None):
+        raise WeeError(
+            f"give one of budget and target: budget=1e6, the largest average cost ({COSTS.find(cost).label}), or target=80, "
+            f"the value of {parsed} to reach, in per cent"
+        )
+    if budget is not None and not budget > 0:
+        raise WeeError(f"budget is {budget}: it is an average cost, more than 0")
+    for argument, share in zip(TESTED, (risk, disagreement), strict=True):
+        if share is not None and not 0 < share < 1:
+            raise WeeError(f"{argument} is {share}: it is a share between 0 and 1, such as 0.05 for 5 %")
     budgets = {} if budget is None else {cost: float(budget)}
     check_choice(budgets, target, stages, cost)
     guarantee = GuaranteeConfig(risk=risk, disagreement=disagreement, delta=delta)
@@ -463,6 +489,10 @@ def calibrate(
         choice = within_budget(front, parsed, budgets[cost], COSTS.find(cost).label)
     fixed: Calibrated = workshop.calibrated(choice)
     certification = certified(fixed, guarantee, len(workshop.parts.certification))
+    if certification is not None and certification.refusal is not None:
+        warnings.warn(f"not certified: {certification.refusal}", stacklevel=2)
+    if certification is not None and certification.note is not None:
+        warnings.warn(certification.note, stacklevel=2)
     combined = "replace" if source.pool.multi_exit else combine  # an exit's output stands for itself
     return Calibration(
         choice.lineup, fixed.rule, score, fixed.threshold, choice.cost, choice.value, combined, certification
@@ -492,6 +522,23 @@ def load_cascade(folder: str | Path, device: str = "cpu") -> Cascade:
     from wee.cascade.module import Cascade, RunOptions
 
     return Cascade.load(folder, RunOptions(device))
+
+
+def _score_name(score: Score) -> str:
+    """Return the name of a score, "module:function" for a function.
+
+    Raises:
+        WeeError: the function cannot be imported by that name.
+    """
+    if isinstance(score, str):
+        return score
+    module, name = getattr(score, "__module__", None), getattr(score, "__qualname__", None)
+    if module in (None, "__main__") or getattr(sys.modules.get(str(module)), str(name), None) is not score:
+        raise WeeError(
+            f"the score {score!r} cannot be imported by name: define the function at the top level of a module (a file that is "
+            'not the notebook or the script itself), and give the function or "module:function"'
+        )
+    return f"{module}:{name}"
 
 
 def _several(values: Any) -> list[Any]:
@@ -540,18 +587,22 @@ def _checked(
         WeeError: a shape does not fit, or a number is not finite.
     """
     logits = np.asarray(values)
-    if logits.ndim != 3 or not logits.size or not np.issubdtype(logits.dtype, np.floating):
+    if logits.ndim != 3 or not logits.size:
+        single = "; those of a single network are logits[None]" if logits.ndim == 2 else ""
         raise WeeError(
-            f"the logits on {split} are an array {list(logits.shape)} of {logits.dtype}: give numbers with a fraction "
-            "[networks, samples, classes]"
+            f"the logits on {split} have shape {list(logits.shape)}: expected is [networks, samples, classes]{single}"
         )
+    if not np.issubdtype(logits.dtype, np.floating):
+        raise WeeError(f"the logits on {split} are of type {logits.dtype}: expected are floating-point numbers")
     if not np.isfinite(logits).all():
         raise WeeError(f"the logits on {split} are not all finite")
+    check_not_probabilities(f"the logits on {split}", logits)
     count = logits.shape[1]
     labels = np.full(count, NO_LABEL) if classes is None else np.asarray(classes)
     if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
         raise WeeError(
-            f"the classes on {split} are an array {list(labels.shape)} of {labels.dtype}: give whole numbers [{count}]"
+            f"the classes on {split} are an array {list(labels.shape)} of {labels.dtype}: expected are {count} integers, one "
+            "for each sample of logits [networks, samples, classes]"
         )
     if classes is not None and not ((labels >= 0) & (labels < logits.shape[2])).all():
         raise WeeError(f"the classes on {split} are not all in 0 .. {logits.shape[2] - 1}")

@@ -39,18 +39,21 @@ from wee.models.config import ScaleConfig
 PLACE = re.compile(r"^<!-- generated: (?P<kind>\w+) ?(?P<name>\S*) -->$", re.MULTILINE)
 """A place for generated text on a page."""
 
+NOTE = re.compile(r"^\*The lists? .* made when the site is built .*\*\n\n", re.MULTILINE)
+"""What tells readers of the source that generated text is missing, and which command prints it; the site leaves it out."""
+
 
 _TEMPLATE = re.compile(r"\]\(([\w/]+\.page\.md)\)")
 """A link to the template of a page of numbers, which is a file and no page."""
 
 
 def fill(page: str) -> str:
-    """Return a page with generated text in every place for it.
+    """Return a page with generated text in every place for it, and without the note for readers of the source.
 
     Raises:
         KeyError: a place asks for something that is not generated.
     """
-    return PLACE.sub(lambda place: _WRITERS[place["kind"]](place["name"]), page)
+    return PLACE.sub(lambda place: _WRITERS[place["kind"]](place["name"]), NOTE.sub("", page))
 
 
 def command_text(name: str) -> str:

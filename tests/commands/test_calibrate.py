@@ -373,6 +373,10 @@ def test_imported_logits_are_calibrated_without_networks(tmp_path: Path, wee: We
     assert "is there already" in wee(*calibrating, "guarantee.risk=0.1", cwd=tmp_path).stderr
     for refused, message in (
         (("export", f"cascade={FOLDER}"), "calibrated on imported logits, and its networks are not known"),
+        (
+            ("predict", f"cascade={FOLDER}", "images=outputs"),
+            "calibrated on imported logits, and its networks are not known",
+        ),
         ((*calibrating[:-1], "name=d", "scale=s9"), "there is no scale 's9' of family synthetic"),
         ((*calibrating[:3], "dataset.name=other", *calibrating[4:-1], "name=d"), "has nothing of family synthetic"),
     ):

@@ -33,6 +33,8 @@ def test_two_commands_give_the_golden_values(tmp_path: Path, wee: Wee) -> None:
     """Import and sweep: no model, no image; SC, OOD detection and SCOD, and the adjusted windows."""
     done = wee("import", f"file={GOLDEN / 'ensemble.npz'}", *NAMED, "scale=s1", "macs=1e9", cwd=tmp_path)
     assert "8 entries imported, 0 were there already" in done.stderr
+    told = " ".join(done.stderr.split())
+    assert "read the logits of 2 members for 20 classes; samples: val 2,000, test 2,500, ood-near_ood 2,500" in told
     stored = {path.name for path in (tmp_path / "outputs" / "store").glob("golden/synthetic/s1/0/*") if path.is_dir()}
     assert stored == {
         "val-73547d81625b571d", "test-ccbed99cb797bc6d", "ood-near_ood-bf3748dc345d565d", "ood-far_ood-26b943ca7225e92a",
@@ -150,6 +152,14 @@ def spoil(path: Path, how: str) -> None:
         data["val_labels"] = data["val_labels"] + 0.5
     elif how == "counts":
         data["val_labels"] = data["val_labels"][:-1]
+    elif how == "swapped axes":
+        data |= {key: np.swapaxes(array, 0, 1) for key, array in data.items() if key.endswith("_logits")}
+    elif how == "one member less":
+        data["val_logits"] = data["val_logits"][0]
+    elif how == "other names":
+        data = {"logits": data["val_logits"], "labels": data["val_labels"], "far_logits": data["far_logits"]}
+    elif how == "probabilities":
+        data["far_logits"] = torch.from_numpy(data["far_logits"]).softmax(dim=-1).numpy()
     elif how == "integers":
         data["val_logits"] = data["val_logits"].astype(np.int64)
     elif how == "classes":
@@ -172,10 +182,30 @@ def spoil(path: Path, how: str) -> None:
         ("labels", r"the val labels in .* run from 0 to 4, but the logits have 4 classes: labels lie in 0\.\.3"),
         ("negative", r"run from -1 to"),
         ("float labels", r"the val labels in .* are float64; labels are whole numbers"),
-        ("counts", r"the val labels in .* have shape \(19,\), but there are 20 samples"),
+        (
+            "counts",
+            r"val_labels in .* has shape \[19\], but val_logits \[2, 20, 4\], .* have 20 samples: expected is \[20\]",
+        ),
+        (
+            "swapped axes",
+            r"val_labels in .* has 20 elements, but val_logits \[20, 2, 4\], .* the first two axes look swapped. Expected are "
+            r"logits \[members, samples, classes\] or \[samples, classes\]",
+        ),
+        (
+            "one member less",
+            r"number of members or exits: the shapes are val_logits \[20, 4\], test_logits \[2, 20, 4\], far_logits",
+        ),
+        (
+            "other names",
+            r"has no array val_logits; its arrays are far_logits, labels, logits\. Expected are val_logits, val_labels, test_",
+        ),
+        (
+            "probabilities",
+            r"far_logits in .* are probabilities: .* Give the values before the softmax, or the logarithms",
+        ),
         ("integers", r"val_logits in .* are int64; logits are floating-point"),
         ("classes", r"differ in their number of classes"),
-        ("no test", r"has no test_logits; it has"),
+        ("no test", r"has no array test_logits; its arrays are far_logits"),
         ("no labels", r"has no test_labels; name a file that has them: \+labels.test=FILE"),
         ("objects", r"pickled Python objects, which could run code and are not read"),
         ("truncated", r"is damaged or no \.npz file"),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.helpers.configs import composed
 from tests.helpers.figures import draw, points
 from tests.helpers.stores import fill_store
-from wee.commands.sweep import SweepConfig, sweep
+from wee.commands.calibrate import calibrate
+from wee.commands.import_ import ImportConfig, import_logits
+from wee.commands.sweep import SweepConfig, resolve, sweep
+from wee.data import from_store
+from wee.data.from_store import StoredConfig, chosen_sets
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.method import IntervalRule
@@ -296,3 +303,82 @@ def test_a_share_of_ood_data_is_part_of_a_sweep_unless_it_is_one_half(
     assert set(read_table(folders["several"]).ood_share.dropna()) == {0.1, 0.5}
     with pytest.raises(WeeError, match="ood is empty"):
         sweep(config("ood_share=0.1", "dataset.ood=[]"))
+
+
+def imported(root: Path, members: int, scale: str = "s1") -> None:
+    """Import made-up logits of data set "mine" and family "mynet" into a store."""
+    rng = np.random.default_rng(0)
+    arrays = {f"{name}_logits": rng.normal(size=(members, 30, 3)) for name in ("val", "test", "noise")}
+    arrays |= {f"{name}_labels": np.arange(30) % 3 for name in ("val", "test")}
+    np.savez(root / "logits.npz", **arrays)
+    names = ("dataset=stored", "dataset.name=mine", "family=stored", "family.name=mynet")
+    cfg = composed("import", f"file={root / 'logits.npz'}", *names, f"scale={scale}", "macs=1e9")
+    assert isinstance(cfg, ImportConfig)
+    import_logits(cfg)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ("dataset.name=mine", "family.name=mynet"),
+            "logits of mine/mynet without networks; take them with dataset=stored dataset.name=mine family=stored "
+            "family.name=mynet",
+        ),
+        (
+            ("dataset.name=mine",),
+            "dataset=stored dataset.name=mine family=stored family.name=mynet; networks of family tiny are evaluated first",
+        ),
+        (
+            ("dataset=stored", "dataset.name=mine"),
+            "take them with dataset=stored dataset.name=mine family=stored family.name=",
+        ),
+        (
+            ("dataset=stored", "dataset.name=mine", "family=stored", "family.name=mynet"),
+            "Import them: wee import file=FILE dataset.name=mine family.name=mynet scale=s1 macs=NUMBER, or use the members "
+            "that are there: ensemble=alone 'ensemble.members=[0]'",
+        ),
+    ],
+)
+def test_missing_logits_that_can_only_be_imported_are_not_to_be_evaluated(
+    overrides: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    imported(tmp_path, members=1)
+    for command, run, more in (("sweep", sweep, ("name=t",)), ("calibrate", calibrate, ("budget.macs=2e9",))):
+        if command == "calibrate" and "family=stored" not in overrides:
+            continue  # it looks for the weights first
+        with pytest.raises(WeeError, match=re.escape(message)) as error:
+            run(composed(command, *overrides, *more))  # type: ignore[operator]
+        assert "Make them" not in str(error.value)
+
+
+def test_sets_that_only_some_members_have_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    imported(tmp_path, members=2)
+    shutil.rmtree(next((tmp_path / "outputs/store/mine/mynet/s1/1").glob("ood-noise-*")))
+    stored = ("dataset=stored", "dataset.name=mine", "family=stored", "family.name=mynet")
+    with pytest.raises(WeeError, match="or choose among the sets that all members have: dataset.ood=NAME$"):
+        sweep(composed("sweep", *stored, "name=t"))  # type: ignore[arg-type]
+
+
+def test_no_ood_set_of_a_stored_data_set_is_taken_if_none_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = StoredConfig(name="toy", ood=["far"])
+    assert chosen_sets(dataset, "ood") == ["far"]
+    chosen = ["dataset=stored", "ood=none"]
+    monkeypatch.setattr(from_store, "overrides", lambda: chosen)
+    assert chosen_sets(StoredConfig(name="toy"), "ood") == []
+    assert chosen_sets(StoredConfig(name="toy"), "shift") == "all"
+    with pytest.raises(WeeError, match=r"ood=none contradicts dataset.ood=\['far'\]"):
+        chosen_sets(dataset, "ood")
+    chosen[-1] = "ood=photos"
+    with pytest.raises(WeeError, match="ood=photos names sets of images, .* choose its sets with dataset.ood=NAME"):
+        chosen_sets(dataset, "ood")
+    monkeypatch.chdir(tmp_path)
+    fill_store(tmp_path / "outputs" / "store", scales=("s1",), count=30, ood=True)
+    chosen[-1] = "scale=s1"
+    assert list(resolve(config()).ood) == ["far"]
+    chosen[-1] = "ood=none"
+    assert list(resolve(config()).ood) == []

@@ -98,6 +98,16 @@ def test_every_place_for_generated_text_is_filled(generated: ModuleType) -> None
         assert len(filled) > len(text) or not generated.PLACE.search(text)
 
 
+def test_readers_of_the_source_are_told_what_prints_the_generated_text(generated: ModuleType) -> None:
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        notes = generated.NOTE.findall(text)
+        assert len(notes) == bool(generated.PLACE.search(text)), page.name
+        assert not generated.NOTE.search(generated.fill(text))
+        if page.stem in COMMANDS:
+            assert f"`wee {page.stem} --help` prints it" in notes[0]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_page_with_its_keys(name: str, generated: ModuleType) -> None:
     text = (ROOT / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8")

@@ -69,8 +69,8 @@ def page(description: CascadeDescription) -> str:
         "## What to expect",
         "",
         (
-            f"Intervals are {test.level:.0%} bootstrap intervals over groups of dependent samples. The thresholds were set on "
-            "the tuning samples, so that the numbers there are optimistic."
+            f"Intervals are {test.level:.0%} bootstrap intervals over groups of dependent samples. The setting and its "
+            "thresholds were chosen on the tuning samples, so that only the numbers on other samples are unbiased."
         ),
         "",
         *_markdown(_columns(description), _rows(description)),
@@ -163,7 +163,7 @@ def _window(window: Interval) -> str:
 def _columns(description: CascadeDescription) -> list[str]:
     """The heads of the table of expected numbers; shifted sets carry no guarantee."""
     shifted = [f"{split} (no guarantee)" for split in description.expected if split != str(TEST)]
-    return ["", "tuning (optimistic)", str(TEST), *shifted]
+    return ["", "tuning (used for the choice)", str(TEST), *shifted]
 
 
 def _rows(description: CascadeDescription) -> list[list[str]]:

@@ -29,7 +29,7 @@ def members_of(folder: Path, description: CascadeDescription) -> list[nn.Module 
     Raises:
         WeeError: the weights belong to another architecture, or there are none.
     """
-    _check_runs(description)
+    check_runs(description)
     networks: dict[str, nn.Module] = {}
     for stage in description.stages:
         if stage.weights not in networks:
@@ -40,7 +40,7 @@ def members_of(folder: Path, description: CascadeDescription) -> list[nn.Module 
     ]
 
 
-def _check_runs(description: CascadeDescription) -> None:
+def check_runs(description: CascadeDescription) -> None:
     """Check that the networks of a cascade are known.
 
     Raises:
@@ -67,7 +67,7 @@ def transforms_of(description: CascadeDescription) -> Sequence[Transform]:
     Raises:
         WeeError: a description of it has wrong fields or values, or there is none.
     """
-    _check_runs(description)
+    check_runs(description)
     return [_transform(stage) for stage in description.stages]
 
 

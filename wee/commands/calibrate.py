@@ -23,7 +23,7 @@ from wee.commands.members import MembersConfig, recipes, resolve_dataset
 from wee.costs import COSTS, MACS, source_conditions
 from wee.costs.config import CostConfig
 from wee.data.config import DatasetConfig, LabelledConfig
-from wee.data.from_store import StoredConfig
+from wee.data.from_store import StoredConfig, chosen_sets
 from wee.data.kinds import sample_identity
 from wee.data.roles import shifted_sets
 from wee.data.splits import TEST, VAL, SplitName
@@ -245,6 +245,7 @@ def _read(
     """
     from wee.cascade.named import check_entries
     from wee.store import LogitStore
+    from wee.sweep import remedies
     from wee.sweep.pool import Unpriced, check_pick, read_pool
 
     weights = {}
@@ -270,13 +271,16 @@ def _read(
         members = list(dict.fromkeys(member for _, member in origins))
     names = dataset.name, cfg.family.name, scales, members, [VAL, TEST, *shifted], cfg.pick
     conditions = {**source_conditions(cfg.cost.measure), **cfg.cost.conditions}
+    store = LogitStore(cfg.paths.store)
     try:
-        pool, missing = read_pool(LogitStore(cfg.paths.store), *names, expected, cfg.cost.measure, conditions)
+        pool, missing = read_pool(store, *names, expected, cfg.cost.measure, conditions)
     except Unpriced as error:
         raise WeeError(f"{error}. Measure it: {command('evaluate', cost=cfg.cost.measure)}") from None
     if pool is None:
         entries = ", ".join(str(address) for address in missing[:3]) + (", .." if len(missing) > 3 else "")
-        raise WeeError(f"the store has no logits of {entries}. Evaluate: {command('evaluate')}")
+        without_networks = cfg.family.stored or isinstance(dataset, StoredConfig)
+        about_imported = remedies.advice(store, missing, without_networks)
+        raise WeeError(f"the store has no logits of {entries}. {about_imported or 'Evaluate: ' + command('evaluate')}")
     check_pick(pool.entries, cfg.pick)
     if named is not None:
         check_entries(named, pool)
@@ -299,7 +303,7 @@ def _stored(cfg: CalibrateConfig, named: NamedSetting | None) -> tuple[list[str]
     existing, splits = stored_names(Path(cfg.paths.store), cfg.dataset.name, cfg.family.name, cfg.cost.measure)
     shifted = [split for split in splits if split.kind == "shift"]
     if isinstance(cfg.dataset, StoredConfig) and shifted:
-        wanted = cfg.dataset.shift
+        wanted = chosen_sets(cfg.dataset, "shift")
         chosen = choose("shifted test set", wanted, [split.name for split in shifted]) if wanted else []
         shifted = [SplitName.shifted(name) for name in chosen]
     if named is not None:

@@ -22,6 +22,7 @@ from wee.dates import timestamp
 from wee.errors import WeeError, unknown
 from wee.members.config import check_member
 from wee.models.config import FamilyConfig
+from wee.units import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +102,10 @@ def import_logits(cfg: ImportConfig) -> None:
             f"{split.name} has labels, so it is a shifted test set "
             f"(unlabelled={split.name} if they are of other classes: an OOD set)"
         )
-    count = len(splits[VAL].logits)
+    count, _, classes = splits[VAL].logits.shape
+    read_samples = ", ".join(f"{split} {imported.logits.shape[1]:,}" for split, imported in splits.items())
+    outputs = counted(count, "exit" if cfg.exits else "member")
+    log.info(f"read the logits of {outputs} for {counted(classes, 'class', 'classes')}; samples: {read_samples}")
     members = _members(cfg, 1 if cfg.exits else count)
     macs = _for_each(MACS, cfg.macs, count, cfg.exits)
     costs = {name: _for_each(f"costs.{name}", values, count, cfg.exits) for name, values in cfg.costs.items()}

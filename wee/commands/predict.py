@@ -79,6 +79,7 @@ class PredictConfig(Common):
 def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
     from wee.cascade.description import CascadeDescription
+    from wee.cascade.folder import check_runs
     from wee.cascade.predict import UnfinishedTable, check_format, table_key, true_labels
     from wee.data.images.listing import list_images
     from wee.lit.processes import start_processes
@@ -86,6 +87,7 @@ def predict(cfg: PredictConfig) -> None:
     output = Path(cfg.output)
     check_format(output)
     description = CascadeDescription.load(Path(cfg.cascade))  # a wrong folder fails before images are listed
+    check_runs(description)
     listing = list_images(Path(cfg.images))
     repeated = [name for name, count in Counter(listing.names).items() if count > 1]
     if repeated:

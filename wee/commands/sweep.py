@@ -23,7 +23,7 @@ from wee.commands import find_command, modules
 from wee.costs import COSTS, source_conditions
 from wee.costs.config import CostConfig
 from wee.data.config import DatasetConfig, LabelledConfig
-from wee.data.from_store import StoredConfig
+from wee.data.from_store import StoredConfig, chosen_sets
 from wee.data.kinds import sample_identity
 from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.data.splits import TEST
@@ -50,7 +50,7 @@ from wee.sweep.config import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from wee.store import Address, Entry
+    from wee.store import Address, Entry, LogitStore
     from wee.sweep.plan import Plan
     from wee.sweep.pool import Pool
     from wee.sweep.run import Result
@@ -168,7 +168,7 @@ def resolve(cfg: SweepConfig) -> SweepJob:
     others: dict[str, dict[str, DatasetConfig]] = {"ood": cfg.ood, "shift": cfg.shift}
     if isinstance(cfg.dataset, StoredConfig):
         for kind, what in (("ood", "OOD set"), ("shift", "shifted test set")):
-            wanted, existing = getattr(cfg.dataset, kind), [split.name for split in splits if split.kind == kind]
+            wanted, existing = chosen_sets(cfg.dataset, kind), [split.name for split in splits if split.kind == kind]
             if existing or wanted != "all":
                 chosen = choose(what, wanted, existing, of=f"data set {cfg.dataset.name}") if wanted else []
                 others[kind] = {name: StoredConfig(name=name) for name in chosen}
@@ -282,7 +282,7 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
             if error.address is None:
                 other_paths = [text for text in overrides() if text.startswith("paths.") and text not in str(error)]
                 raise WeeError(" ".join([str(error), *other_paths])) from None
-            raise WeeError(f"{error}. {_make(job, [error.address])}") from None
+            raise WeeError(f"{error}. {_make(job, store, [error.address])}") from None
         missing |= dict.fromkeys(lacking)
         pools += [pool] if pool is not None else []
     if missing:
@@ -290,7 +290,7 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
         others = len(store.find(next(iter(missing))))
         note = f" ({others} of that name are there, but of other samples or another architecture)" if others else ""
         raise WeeError(
-            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(job, list(missing))}"
+            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(job, store, list(missing))}"
         )
     if unpriced:
         without = list(unpriced.values())
@@ -315,8 +315,14 @@ def _check_points(pools: list[Pool], plan: Plan) -> None:
         )
 
 
-def _make(job: SweepJob, missing: list[Address]) -> str:
-    """Return the advice for missing entries: the command that creates them."""
+def _make(job: SweepJob, store: LogitStore, missing: list[Address]) -> str:
+    """Return the advice for missing entries: the command that creates them, or how to use those that are there."""
+    from wee.sweep import remedies
+
+    without_networks = job.family.stored or isinstance(job.cfg.dataset, StoredConfig)
+    about_imported = remedies.advice(store, missing, without_networks)
+    if about_imported is not None:
+        return about_imported
     advice = _evaluate(job, missing)
     same_family = any(address.family == job.family.name for address in missing)
     return f"Make them: {advice}" if same_family else f"Make them with {advice}."

@@ -20,6 +20,9 @@ log = logging.getLogger("wee")
 REQUIRED = ("val", "test")
 """The splits that every import must have."""
 
+LAYOUT = "[members, samples, classes] or [samples, classes]"
+"""The axes of the logits in a file; [samples, classes] are those of one member."""
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -73,14 +76,19 @@ def read(
         The imported data by split: val and test of the ID data, OOD sets, and shifted test sets.
 
     Raises:
-        WeeError: a file cannot be read or holds pickled objects, arrays do not fit together, or logits overflow `dtype`; the
-            message says which.
+        WeeError: a file cannot be read or holds pickled objects, arrays do not fit together, are probabilities in place of
+            logits, or overflow `dtype`; the message says which.
     """
-    parts = [_rename(_arrays(path, variant), names) for path in files]
+    given = [_arrays(path, variant) for path in files]
+    parts = [_rename(arrays, names) for arrays in given]
     keys = dict.fromkeys(key.removesuffix("_logits") for part in parts for key in part if key.endswith("_logits"))
     for name in REQUIRED:
         if name not in keys:
-            raise WeeError(f"{files[0]} has no {name}_logits; it has {', '.join(sorted(parts[0])) or 'nothing'}")
+            raise WeeError(
+                f"{files[0]} has no array {name}_logits; its arrays are {', '.join(sorted(given[0])) or 'none'}. Expected are "
+                f"val_logits, val_labels, test_logits and test_labels; for other names, +names.NAME={name} says that "
+                f"NAME_logits are {name}_logits"
+            )
     splits = {}
     for name in keys:
         labelled = name in REQUIRED or (name not in ood and (f"{name}_labels" in parts[0] or name in labels))
@@ -89,7 +97,11 @@ def read(
     counts = {str(split): imported.logits.shape[0] for split, imported in splits.items()}
     for what, sizes in (("classes", widths), ("members or exits", counts)):
         if len(set(sizes.values())) > 1:
-            raise WeeError(f"the splits of {files[0]} differ in their number of {what}: {sizes}")
+            shapes = ", ".join(f"{name}_logits {list(np.shape(parts[0][f'{name}_logits']))}" for name in keys)
+            raise WeeError(
+                f"the splits of {files[0]} differ in their number of {what}: the shapes are {shapes}; give all as "
+                f"{LAYOUT}, with the same {what}"
+            )
     return splits
 
 
@@ -122,9 +134,9 @@ def _split(
     if len(set(shapes.values())) > 1:
         raise WeeError(f"the members' {name}_logits differ in shape (samples, classes): {shapes}")
     logits = stacks[0] if len(stacks) == 1 else np.concatenate(stacks)
-    count, classes = logits.shape[1:]
+    count = logits.shape[1]
 
-    described = [_description(name, path, part, count) for path, part in zip(files, parts, strict=True)]
+    described = [_description(name, path, part, logits.shape) for path, part in zip(files, parts, strict=True)]
     expected = {kind: (files[0], array) for kind, array in described[0].items()}
     labels = np.full(count, NO_LABEL, dtype=np.int64)
     if labelled:
@@ -132,7 +144,7 @@ def _split(
             expected["labels"] = (Path(label_files[name]), _label_file(Path(label_files[name])))
         if "labels" not in expected:
             raise WeeError(f"{files[0]} has no {name}_labels; name a file that has them: +labels.{name}=FILE")
-        labels = _labels(name, *expected["labels"], count, classes)
+        labels = _labels(name, *expected["labels"], logits.shape)
     for path, description in zip(files, described, strict=True):
         _check_description(name, path, description, expected)
 
@@ -142,22 +154,57 @@ def _split(
     return Imported(logits, labels, ids, described[0].get("groups", ids), newly_tied)
 
 
-def _description(name: str, path: Path, part: Mapping[str, Any], count: int) -> dict[str, NDArray[Any]]:
-    """Return the arrays "ids", "groups" and "labels" of a split that a file has."""
+def _description(
+    name: str, path: Path, part: Mapping[str, Any], logits_shape: tuple[int, ...]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays "ids", "groups" and "labels" of a split that a file has.
+
+    Args:
+        name: name of the split.
+        path: path of the file.
+        part: the arrays of the file.
+        logits_shape: shape of the logits of all members, [members, N, classes].
+
+    Raises:
+        WeeError: ids or groups do not fit the logits.
+    """
     description = {}
     for kind in ("ids", "groups", "labels"):
         if f"{name}_{kind}" not in part:
             continue
         array = np.asarray(part[f"{name}_{kind}"])
         if kind != "labels":
-            if array.shape != (count,):
-                raise WeeError(f"{name}_{kind} in {path} has shape {array.shape}; there are {count} samples")
+            _check_length(f"{name}_{kind} in {path}", array, name, logits_shape)
             try:
                 array = encoded(array)
             except UnicodeEncodeError as error:
                 raise WeeError(f"{name}_{kind} in {path} has a name that is no text: {error}") from None
         description[kind] = array
     return description
+
+
+def _check_length(what: str, array: NDArray[Any], name: str, logits_shape: tuple[int, ...]) -> None:
+    """Check that an array has one element for each sample of the logits.
+
+    Args:
+        what: name of the array, for messages.
+        array: the labels, ids or groups of a split.
+        name: name of the split.
+        logits_shape: shape of the logits of all members, [members, N, classes].
+
+    Raises:
+        WeeError: it has not.
+    """
+    members, count, _ = logits_shape
+    if array.shape == (count,):
+        return
+    read = f"{name}_logits {list(logits_shape)}, read as [members, samples, classes]"
+    if array.shape == (members,):
+        raise WeeError(
+            f"{what} has {members} elements, but {read}, have {count} samples of {members} members: the first two axes look "
+            f"swapped. Expected are logits {LAYOUT}; np.swapaxes(logits, 0, 1) exchanges the axes"
+        )
+    raise WeeError(f"{what} has shape {list(array.shape)}, but {read}, have {count} samples: expected is [{count}]")
 
 
 def encoded(names: NDArray[Any]) -> NDArray[np.bytes_]:
@@ -223,12 +270,30 @@ def _logits(what: str, array: Any) -> NDArray[np.floating]:
     if logits.ndim == 2:
         logits = logits[None]
     if logits.ndim != 3 or 0 in logits.shape:
-        raise WeeError(
-            f"{what} have shape {np.shape(array)}; it must be [members, samples, classes] or [samples, classes]"
-        )
+        raise WeeError(f"{what} have shape {list(np.shape(array))}; it must be {LAYOUT}")
     if not np.isfinite(logits).all():
         raise WeeError(f"{what}: {_counted(~np.isfinite(logits), 'are not finite')}")
+    check_not_probabilities(what, logits)
     return logits
+
+
+def check_not_probabilities(what: str, logits: NDArray[np.floating]) -> None:
+    """Check that an array has logits, and not the probabilities that a softmax makes of them.
+
+    Args:
+        what: name of the array, for messages.
+        logits: [.., classes], finite.
+
+    Raises:
+        WeeError: no value is negative, and the values of each sample sum to 1 within 0.001.
+    """
+    if logits.shape[-1] < 2 or (logits < 0).any():
+        return
+    if np.allclose(logits.sum(axis=-1, dtype=np.float64), 1.0, rtol=0, atol=1e-3):
+        raise WeeError(
+            f"{what} are probabilities: no value is negative, and the values of each sample sum to 1. Give the values before "
+            "the softmax, or the logarithms of the probabilities: np.log(np.maximum(probabilities, 1e-12))"
+        )
 
 
 def _counted(wrong: NDArray[np.bool_], what: str) -> str:
@@ -285,11 +350,11 @@ def _confidence(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return confidence
 
 
-def _labels(name: str, path: Path, labels: NDArray[Any], count: int, classes: int) -> NDArray[np.int64]:
+def _labels(name: str, path: Path, labels: NDArray[Any], logits_shape: tuple[int, ...]) -> NDArray[np.int64]:
     if labels.dtype.kind not in "iu":
         raise WeeError(f"the {name} labels in {path} are {labels.dtype}; labels are whole numbers")
-    if labels.shape != (count,):
-        raise WeeError(f"the {name} labels in {path} have shape {labels.shape}, but there are {count} samples")
+    _check_length(f"{name}_labels in {path}", labels, name, logits_shape)
+    classes = logits_shape[-1]
     if labels.min() < 0 or labels.max() >= classes:
         raise WeeError(
             f"the {name} labels in {path} run from {labels.min()} to {labels.max()}, but the logits have {classes} classes: "
@@ -384,6 +449,6 @@ def _authors(path: Path, variant: str | None) -> dict[str, Any]:
 def _rename(arrays: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     renamed = {}
     for key, value in arrays.items():
-        name, _, kind = key.rpartition("_")
-        renamed[f"{names.get(name, name)}_{kind}"] = value
+        name, separator, kind = key.rpartition("_")
+        renamed[f"{names.get(name, name)}{separator}{kind}"] = value
     return renamed

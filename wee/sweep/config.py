@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from wee.errors import WeeError, unknown
 from wee.machine import jobs_at_once, processors
 from wee.method.policies import BASELINES, POLICIES, Width
 from wee.method.scores import DEFAULT_SCORE, SCORES
+
+log = logging.getLogger("wee")
 
 CONVENTIONS = ("paper", "strict")
 SAME = "same"
@@ -248,6 +251,13 @@ class TaskConfig:
         self.metrics = [str(name) for name in as_list(self.metrics)]
         if not self.names:
             raise WeeError("task.names is empty: name at least one task, for instance task.names=[cov@5]")
+        for name in self.names:
+            small = re.fullmatch(r"(.+)@(0?\.\d*[1-9]\d*)", str(name))
+            if small:
+                per_cent = 100 * float(small[2])
+                log.warning(
+                    f"{name} is about {float(small[2]):g} per cent; for {per_cent:g} per cent write {small[1]}@{per_cent:g}"
+                )
 
 
 @dataclass
