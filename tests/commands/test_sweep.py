@@ -322,8 +322,10 @@ def imported(root: Path, members: int, scale: str = "s1") -> None:
     [
         (
             ("dataset.name=mine", "family.name=mynet"),
-            "logits of mine/mynet without networks; take them with dataset=stored dataset.name=mine family=stored "
-            "family.name=mynet",
+            (
+                "logits of mine/mynet without networks; take them with dataset=stored dataset.name=mine family=stored "
+                "family.name=mynet"
+            ),
         ),
         (
             ("dataset.name=mine",),
@@ -335,8 +337,10 @@ def imported(root: Path, members: int, scale: str = "s1") -> None:
         ),
         (
             ("dataset=stored", "dataset.name=mine", "family=stored", "family.name=mynet"),
-            "Import them: wee import file=FILE dataset.name=mine family.name=mynet scale=s1 macs=NUMBER, or use the members "
-            "that are there: ensemble=alone 'ensemble.members=[0]'",
+            (
+                "Import them: wee import file=FILE dataset.name=mine family.name=mynet scale=s1 macs=NUMBER, or use the members "
+                "that are there: ensemble=alone 'ensemble.members=[0]'"
+            ),
         ),
     ],
 )
