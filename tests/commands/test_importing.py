@@ -189,8 +189,8 @@ def spoil(path: Path, how: str) -> None:
         (
             "swapped axes",
             (
-                r"val_labels in .* has 20 elements, but val_logits \[20, 2, 4\], .* the first two axes look swapped. Expected are "
-                r"logits \[members, samples, classes\] or \[samples, classes\]"
+                r"val_labels in .* has 20 elements, but val_logits \[20, 2, 4\], .* the first two axes look swapped. "
+                r"Expected are logits \[members, samples, classes\] or \[samples, classes\]"
             ),
         ),
         (

@@ -338,8 +338,8 @@ def imported(root: Path, members: int, scale: str = "s1") -> None:
         (
             ("dataset=stored", "dataset.name=mine", "family=stored", "family.name=mynet"),
             (
-                "Import them: wee import file=FILE dataset.name=mine family.name=mynet scale=s1 macs=NUMBER, or use the members "
-                "that are there: ensemble=alone 'ensemble.members=[0]'"
+                "Import them: wee import file=FILE dataset.name=mine family.name=mynet scale=s1 macs=NUMBER, or use the "
+                "members that are there: ensemble=alone 'ensemble.members=[0]'"
             ),
         ),
     ],
