@@ -256,7 +256,7 @@ class Preprocessing:
             image = image.resize(shape, getattr(Image.Resampling, self.interpolation.upper()))
         left, top = (round((length - self.size) / 2.0) for length in shape)
         pixels = np.asarray(image.crop((left, top, left + self.size, top + self.size)), dtype=np.uint8)
-        return self.normalised(pixels.reshape(1, self.size, self.size, -1).transpose(0, 3, 1, 2))[0]
+        return np.asarray(self.normalised(pixels.reshape(1, self.size, self.size, -1).transpose(0, 3, 1, 2))[0])
 
     def of_file_as_floats(self, image: Any) -> Array:
         """Return a Pillow image as `of_file` does, but resized as floating-point numbers.
@@ -264,7 +264,7 @@ class Preprocessing:
         It is for cascades that were calibrated on images in memory, which are resized so.
         """
         pixels = np.asarray(image, dtype=np.uint8).reshape(1, image.height, image.width, -1)
-        return self.of_arrays(pixels.transpose(0, 3, 1, 2))[0]
+        return np.asarray(self.of_arrays(pixels.transpose(0, 3, 1, 2))[0])
 
 
 def _triangle(x: Array) -> Array:
