@@ -137,11 +137,10 @@ def restore_shared(root: Path) -> int:
         named = LEFT_BEHIND.fullmatch(path.name)
         if named is None or is_dead(path) is False:
             continue
-        # A live process of another machine may be removing it: that process then finds nothing to remove.
+        # A live process of another machine may be removing it: that process then finds nothing to remove. An array of the
+        # same name that was made since is the same, because the name says what is in it.
         with contextlib.suppress(FileNotFoundError):
-            path.replace(
-                path.with_name(named["name"])
-            )  # the name says what is in it: one that was made since is the same
+            path.replace(path.with_name(named["name"]))
             restored += 1
     return restored
 
