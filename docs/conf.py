@@ -29,6 +29,7 @@ root_doc = "docs/index"
 include_patterns = [
     "docs/**.md",
     "docs/notebooks/*.ipynb",
+    "experiments/README.md",
     "experiments/*/*.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

@@ -85,11 +85,12 @@ def _prepare_wandb(options: Options) -> None:
             f"logger.wandb.save_dir={options.get('save_dir')}: the folder {folder} cannot be written to; "
             "give a folder in which you may create files"
         )
-    if options.get("offline"):
-        os.environ.setdefault("WANDB_SILENT", "true")  # the setting `silent` comes too late for some warnings
-    else:
-        import wandb
+    import wandb
 
+    if options.get("offline"):
+        os.environ.setdefault("WANDB_SILENT", "true")
+        wandb.setup()  # reads the variable now; the setting `silent` comes too late for some warnings
+    else:
         try:
             wandb.login()  # asks for a key in a terminal, here and not in the middle of a progress bar
         except Exception as error:
