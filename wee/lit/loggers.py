@@ -89,7 +89,7 @@ def _prepare_wandb(options: Options) -> None:
 
     if options.get("offline"):
         os.environ.setdefault("WANDB_SILENT", "true")
-        wandb.setup()  # reads the variable now; the setting `silent` comes too late for some warnings
+        wandb.setup(wandb.Settings(mode="offline", silent=True))  # those of a run come too late for some warnings
     else:
         try:
             wandb.login()  # asks for a key in a terminal, here and not in the middle of a progress bar
