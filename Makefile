@@ -178,7 +178,7 @@ longtest: install $(VENV)/.loggers  ## run the tests that take minutes: pages, e
 docs: install  ## build the documentation as a site, into outputs/docs
 	$(BIN)/sphinx-build -E -W --keep-going --quiet -b html -c docs -d outputs/doctrees . outputs/docs
 
-doctest: install  ## run every command, example and notebook on the pages; check every link; DEMO=. takes what make demo made
+doctest: install $(VENV)/.loggers  ## run every command, example and notebook on the pages; check every link; DEMO=. takes what make demo made
 	$(BIN)/pytest -n 2 --dist worksteal tests/docs
 
 notebooks: install  ## run the notebooks, and keep what they print

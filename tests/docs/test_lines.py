@@ -24,6 +24,8 @@ srun() { "$@"; }
 python() { :; }
 head() { :; }
 pre-commit() { :; }
+mlflow() { :; }
+wandb() { :; }
 """
 """Functions of bash that write commands down in place of running them."""
 
