@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from words import NAME, header, listed, row, span
+from words import NAME, header, listed, row, span, with_intervals
 
 from wee.method import Metric
 from wee.sweep.cells import SCALES
@@ -108,16 +108,10 @@ def lineups(across: Across) -> list[str]:
     compared = across.differences.set_index(["scale", "width"])
     lines = header(["cascade of"], ["MACs", "Cov@5 ↑", "against cascades within one size at equal MACs"])
     for point in means[(means.policy == "window") & (means.width == WIDTH)].itertuples():
-        known = (point.scale, WIDTH) in compared.index
-        cell = difference(compared.loc[point.scale, WIDTH]) if known else "-"
+        one = compared.loc[point.scale, WIDTH] if (point.scale, WIDTH) in compared.index else None
+        cell = "-" if one is None else with_intervals(one.difference, one)
         lines.append(row([name_of(str(point.scale)), si(point.macs), f"{point.value:.2f}", cell]))
     return lines
-
-
-def difference(compared: pd.Series) -> str:
-    """A difference with its own interval and the simultaneous one."""
-    own = f"{compared.difference:+.2f} [{compared.lower:+.2f}, {compared.upper:+.2f}]"
-    return f"{own} {{{compared.simultaneous_lower:+.2f}, {compared.simultaneous_upper:+.2f}}}"
 
 
 def front_points(across: Across) -> list[str]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from words import NAME, header, listed, row, span
+from words import NAME, header, listed, row, span, with_intervals
 
 from wee.method import Metric
 from wee.sweep.results import find_sweeps, read_about, read_table
@@ -113,14 +113,6 @@ def worse(cases: pd.DataFrame, prefix: str = "simultaneous_") -> pd.DataFrame:
     return cases[cases[f"{prefix}{WORSE}"] < 0]
 
 
-def interval(case: pd.Series) -> str:
-    """Return a gain with its own interval and the simultaneous one."""
-    own = f"{case.gain:+.2f} [{case.lower:+.2f}, {case.upper:+.2f}]"
-    if pd.isna(case.simultaneous_lower):
-        return own
-    return f"{own} {{{case.simultaneous_lower:+.2f}, {case.simultaneous_upper:+.2f}}}"
-
-
 def table(adjustment: Adjustment) -> list[str]:
     """Return the lines of a table of every case."""
     name = adjustment.metric
@@ -130,7 +122,7 @@ def table(adjustment: Adjustment) -> list[str]:
     for ood in adjustment.sets:
         cases = adjustment.cases[adjustment.cases.ood == ood].sort_values("ood_share", kind="stable")
         for _, case in cases.iterrows():
-            cells = [f"{case.baseline:.2f}", f"{case.value:.2f}", interval(case)]
+            cells = [f"{case.baseline:.2f}", f"{case.value:.2f}", with_intervals(case.gain, case)]
             cells += [si(case.baseline_macs), si(case.macs), f"{case.extra:+.1f} %"]
             cells += [
                 f"{case[f'on_id_{which}']:.0f} / {case[f'on_ood_{which}']:.0f} %" for which in ("fixed", "adjusted")

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from words import NAME, NO_SIZE, SIZES, header, listed, row, sizes_of, span
+from words import NAME, NO_SIZE, SIZES, header, listed, row, sizes_of, span, with_intervals
 
 from wee.data.splits import TEST, VAL, SplitName
 from wee.method import FixedRule, Metric, RankedOutcome, Stages, Summary, Task, Window
@@ -436,7 +436,7 @@ def places(sweeps: Path) -> dict[str, str]:
             numbers[f"{key}_{kind}"] = sizes_of(rows[rows[f"{prefix}lower"] > 0]["size"], study.sizes)
             numbers[f"{key}_{kind}_worse"] = sizes_of(rows[rows[f"{prefix}upper"] < 0]["size"], study.sizes)
         mean = study.gains(metric=metric, policy=policy, members=count, size="mean")
-        numbers[f"{key}_mean"] = difference(mean.iloc[0]) if len(mean) else "-"
+        numbers[f"{key}_mean"] = with_intervals(mean.iloc[0].difference, mean.iloc[0]) if len(mean) else "-"
     return numbers | _width_places(widths) | _shares(study)
 
 
@@ -498,16 +498,6 @@ def _shares(study: Study) -> dict[str, str]:
     return places
 
 
-def difference(compared: pd.Series, places: int = 2) -> str:
-    """Return a difference with its own interval in brackets and the simultaneous one in braces."""
-    numbers = [compared.difference, compared.lower, compared.upper]
-    value, lower, upper = (f"{number:+.{places}f}" for number in numbers)
-    if pd.isna(compared.simultaneous_lower):
-        return f"{value} [{lower}, {upper}]"
-    ends = f"{compared.simultaneous_lower:+.{places}f}, {compared.simultaneous_upper:+.{places}f}"
-    return f"{value} [{lower}, {upper}] {{{ends}}}"
-
-
 def system_lines(study: Study) -> list[str]:
     """Return the table of all systems."""
     lines = header(["size", "members", "system"], ["MACs", *_arrows()])
@@ -537,7 +527,8 @@ def gain_lines(study: Study) -> list[str]:
         else:
             extra = [f"{by_metric.extra[metric]:.2f}" for metric in METRICS]
         name = "mean over sizes" if size == "mean" else str(size)
-        cells = [difference(by_metric.loc[metric]) for metric in METRICS]
+        compared = [by_metric.loc[metric] for metric in METRICS]
+        cells = [with_intervals(one.difference, one) for one in compared]
         lines.append(row([POLICIES[policy], words[count], name, " / ".join(extra), *cells]))
     return lines
 
@@ -553,7 +544,8 @@ def larger_lines(study: Study) -> list[str]:
     keys = ["policy", "members", "versus", "size"]
     for (policy, count, against, size), of_system in rows.groupby(keys, sort=False):
         by_metric = of_system.set_index("metric")
-        cells = [difference(by_metric.loc[metric]) if metric in by_metric.index else "-" for metric in METRICS]
+        compared = [by_metric.loc[metric] if metric in by_metric.index else None for metric in METRICS]
+        cells = ["-" if one is None else with_intervals(one.difference, one) for one in compared]
         lines.append(row([POLICIES[policy], str(count), size, versus[against], *cells]))
     return lines
 
@@ -591,7 +583,7 @@ def width_lines(study: Study) -> list[str]:
         same = pd.isna(one.simultaneous_lower)
         widths = str(one.chosen).replace("+", ", ") if "+" in str(one.chosen) else f"{one.chosen}"
         numbers = [si(one.one_price), si(one.price), f"{one.one_value:.2f}", f"{one.value:.2f}"]
-        cell = "the same widths" if same else difference(pd.Series(one._asdict()))
+        cell = "the same widths" if same else with_intervals(one.difference, one)
         lines.append(row([one.size, str(one.members), f"{one.budget:g}", widths, *numbers, cell]))
     return lines
 

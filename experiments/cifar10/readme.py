@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import training
-from words import NAME, NO_SIZE, header, listed, row, sizes_of, span
+from words import NAME, NO_SIZE, header, listed, row, sizes_of, span, with_intervals
 
 from wee.method import Metric, Task
 from wee.sweep.results import find_sweeps, read_table
@@ -168,7 +168,8 @@ def differences(sweep: Sweep) -> list[str]:
         rows = sweep.differences[(sweep.differences.versus == versus) & (sweep.differences.adjusted == adjusted)]
         for scale, points in rows.groupby("scale", sort=False):
             by_metric = points.set_index("metric")
-            cells = [_difference(by_metric.loc[name]) if name in by_metric.index else "-" for name in sweep.metrics]
+            compared = [by_metric.loc[name] if name in by_metric.index else None for name in sweep.metrics]
+            cells = ["-" if one is None else with_intervals(one.difference, one) for one in compared]
             lines.append(row([f"{scale}, adjusted" if adjusted else str(scale), label, *cells]))
     return lines
 
@@ -183,13 +184,6 @@ def thresholds(sweep: Sweep) -> list[str]:
         cells = [f"{si(window)} / {si(threshold)}" for window, threshold in prices]
         lines.append(row([f"{scale}, adjusted" if adjusted else str(scale), *cells]))
     return lines
-
-
-def _difference(difference: pd.Series) -> str:
-    own = f"{difference.difference:+.2f} [{difference.lower:+.2f}, {difference.upper:+.2f}]"
-    if pd.isna(difference.simultaneous_lower):
-        return own
-    return f"{own} {{{difference.simultaneous_lower:+.2f}, {difference.simultaneous_upper:+.2f}}}"
 
 
 def equal_quality(sweep: Sweep) -> list[str]:
@@ -264,7 +258,7 @@ def _compared(sweep: Sweep) -> dict[str, str]:
             places[f"{key}_{name}"] = sizes_of(better.scale, every)
             places[f"{key}_{name}_worse"] = sizes_of(worse.scale, every)
         places |= {
-            f"{key}_{scale}": _difference(difference) for scale, difference in rows.set_index("scale").iterrows()
+            f"{key}_{scale}": with_intervals(one.difference, one) for scale, one in rows.set_index("scale").iterrows()
         }
     for name in ("all", "all_worse", "own", "own_worse"):
         sizes = {metric: places[f"{metric.replace('@', '')}_full_{name}"] for metric in sweep.metrics}

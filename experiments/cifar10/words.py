@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 NAME = "{kind}-cifar10-cifar_resnet"
 """The name of a sweep of `make figures DATASET=cifar10`."""
@@ -56,6 +58,21 @@ def span(values: Iterable[float], places: int = 1) -> str:
     numbers = sorted(values)
     low, high = f"{numbers[0]:.{places}f}", f"{numbers[-1]:.{places}f}"
     return low if low == high else f"{low} to {high}"
+
+
+def with_intervals(value: float, ends: Any, places: int = 2) -> str:
+    """A difference with its own interval in brackets and the simultaneous one in braces: "+1.5 [+0.2, +2.8] {-0.3, +3.3}".
+
+    Args:
+        value: the difference.
+        ends: has `lower` and `upper`, and `simultaneous_lower` and `simultaneous_upper`, which are NaN if there is no such
+            interval.
+        places: decimals.
+    """
+    own = f"{value:+.{places}f} [{ends.lower:+.{places}f}, {ends.upper:+.{places}f}]"
+    if math.isnan(ends.simultaneous_lower):
+        return own
+    return f"{own} {{{ends.simultaneous_lower:+.{places}f}, {ends.simultaneous_upper:+.{places}f}}}"
 
 
 def spread(mean: float, deviation: float, places: int) -> str:
