@@ -8,12 +8,25 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from wee.files import explain
 
+log = logging.getLogger("wee")
+
 _WIDE = 400  # characters: wider than any table
+FIRST_LINE, NEXT_LINE = 60.0, 300.0
+"""Seconds after which long work says how far it is, where the output is not a terminal: once, and then again and again."""
 
 console = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -74,8 +87,46 @@ class Rate(ProgressColumn):
         return Text(f"{speed:,.0f} {unit}/s" if speed else "", style="dim")
 
 
+class _Bar(Progress):
+    """A progress bar; if the output is not a terminal, lines in the log that say now and then how far the work is.
+
+    Args:
+        unit: what is counted, in the plural.
+        options: columns and options of rich's `Progress`.
+    """
+
+    def __init__(self, unit: str, *columns: str | ProgressColumn, **options: Any) -> None:
+        super().__init__(*columns, **options)
+        self._unit, self._due = unit, self.get_time() + FIRST_LINE
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Advance a task."""
+        super().advance(task_id, advance)
+        self._say(task_id)
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """Change a task."""
+        super().update(task_id, **changes)
+        self._say(task_id)
+
+    def _say(self, task_id: TaskID) -> None:
+        if not self.disable or self.get_time() < self._due:
+            return
+        task = self.tasks[self.task_ids.index(task_id)]
+        if task.finished:
+            return
+        self._due = self.get_time() + NEXT_LINE
+        total = "" if task.total is None else f" of {task.total:,.0f}"
+        unit = task.fields.get("unit", self._unit)
+        left = "" if task.time_remaining is None else f", about {max(1, round(task.time_remaining / 60))} min left"
+        log.info(f"{task.description}: {task.completed:,.0f}{total} {unit}{left}")
+
+
 def progress(unit: str, refreshes: bool = True) -> Progress:
-    """Make a progress bar with a rate and the remaining time; it is hidden if the output is not a terminal.
+    """Make a progress bar with a rate and the remaining time.
+
+    If the output is not a terminal, the bar is hidden, and a line in the log says after a minute, and then every five minutes,
+    how far the work is.
 
     Args:
         unit: what is counted, in the plural ("networks").
@@ -83,7 +134,7 @@ def progress(unit: str, refreshes: bool = True) -> Progress:
             is then redrawn by `refresh()` alone.
     """
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(unit)]
-    return Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
+    return _Bar(
+        unit, *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
         auto_refresh=refreshes,
     )  # fmt: skip
