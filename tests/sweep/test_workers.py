@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import multiprocessing
@@ -25,6 +26,7 @@ from wee import machine
 from wee.errors import WeeError
 from wee.machine import processors
 from wee.members.config import EnsembleConfig
+from wee.method import kernels
 from wee.method.metrics import plugins
 from wee.store import LogitStore
 from wee.store.derived import Derived
@@ -33,6 +35,7 @@ from wee.sweep import workers
 from wee.sweep.cache import SummaryCache
 from wee.sweep.config import (
     BootstrapConfig,
+    ScoreConfig,
     ScoringConfig,
     SweepRuntimeConfig,
     TaskConfig,
@@ -40,8 +43,10 @@ from wee.sweep.config import (
     WindowConfig,
 )
 from wee.sweep.results import TABLE, save
-from wee.sweep.run import Result, compute
+from wee.sweep.run import PoolSweep, Result, compute
 from wee.sweep.validation import study
+
+bootstrap = importlib.import_module("wee.method.bootstrap")  # `wee.method.bootstrap` is the function
 
 PLUGIN = """
 import os, pathlib, signal, time
@@ -142,6 +147,29 @@ def test_several_processes_compute_the_results_of_one(
     assert (tmp_path / "text" / TABLE).read_bytes() == (tmp_path / "frame" / TABLE).read_bytes()
     sets = ValidationStudyConfig([60, 120], draws=5)
     pd.testing.assert_frame_equal(study(networks, wanted, sets), study(networks, wanted, sets, processes=2))
+
+
+@pytest.mark.parametrize("oods", [[], ["far"]])
+def test_processes_find_draws_and_compiled_code(
+    store: LogitStore, oods: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What forked processes would otherwise make again, each for every pool: no unit makes more of either."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(bootstrap, "_kept", type(bootstrap._kept)())
+    for name in kernels._KERNELS:  # as in a new process: nothing is compiled
+        function = getattr(kernels, name)
+        monkeypatch.setattr(kernels, name, getattr(function, "py_func", function))
+    kernels.load.__wrapped__()
+    networks = pool(store, "s1", splits=SPLITS if oods else SPLITS[:2])
+    task = TaskConfig(["cov@20"], ["accuracy", "nll", "aurc", "certified@40"])
+    wanted = small(task=task, bootstrap=BootstrapConfig(70), ood=oods, score=ScoreConfig("msp", ["same", "energy"]))
+    prepared = PoolSweep.of(networks, wanted, SummaryCache(ScoringConfig()))
+    prepared.prepare_resamples()
+    made = [(len(kernels.read.signatures), len(kernels.weigh.signatures)), set(bootstrap._kept)]
+    assert min(made[0]) > 0
+    for unit in prepared.units(2):
+        prepared.compute(unit)
+    assert [(len(kernels.read.signatures), len(kernels.weigh.signatures)), set(bootstrap._kept)] == made
 
 
 def test_scores_are_computed_once_for_all_processes(

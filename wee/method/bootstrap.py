@@ -139,6 +139,29 @@ def bootstrap(
     return values
 
 
+def prepare(
+    ranking: RankedOutcome,
+    metrics: Sequence[Metric],
+    id_groups: Ints,
+    ood_groups: Ints | None = None,
+    count: int = 1000,
+    seed: int = 0,
+) -> None:
+    """Load the compiled code and make draws, so that processes that are forked afterwards have both from the start.
+
+    Args:
+        ranking: a ranking like those that will be resampled.
+        metrics, id_groups, ood_groups, count, seed: the arguments of `bootstrap`.
+    """
+    bootstrap(ranking, metrics, id_groups, ood_groups, count=1, seed=seed)
+    totals = [int(groups.max()) + 1 for groups in (id_groups, ood_groups) if groups is not None]
+    if sum(totals) * count > KEPT_BYTES:  # one byte for each count
+        return
+    wanted = [(total, number, stream) for stream, total in enumerate(totals) for number in range(-(-count // LANES))]
+    with ThreadPoolExecutor(processors()) as threads:
+        list(threads.map(lambda block: draws(block[0], block[1], seed, block[2]), wanted))
+
+
 def _parts(ranking: RankedOutcome, metrics: Sequence[Metric], groups: Sequence[Ints]) -> list[tuple[list[int], Part]]:
     """Return functions that compute groups of metrics, each with the indices of its metrics."""
     if not kernels.load():

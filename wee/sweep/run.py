@@ -24,7 +24,8 @@ from wee.method import (
 )
 from wee.method import bootstrap as resample
 from wee.method.arrays import Floats, Ints
-from wee.method.bootstrap import group_numbers
+from wee.method.bootstrap import group_numbers, prepare
+from wee.method.metrics.plugins import OwnKind
 from wee.method.policies import Role, is_threshold
 from wee.sweep.cache import SummaryCache
 from wee.sweep.certification import Certifier, Parted, TunedSystem
@@ -35,7 +36,7 @@ from wee.sweep.prices import with_macs
 from wee.sweep.rows import Cells, Row, SettingColumns, cells_of, csv_of, table_of
 from wee.sweep.rules import Acceptance, LineupMember, SavedRule
 from wee.sweep.settings import Lineup, Setting, all_lineups, check_widths, exits_of, members_of
-from wee.sweep.workers import UNITS, Unit, compute_units, ranges
+from wee.sweep.workers import START, UNITS, Unit, compute_units, ranges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +114,8 @@ def compute(
         meanwhile: called in a thread while other processes compute; not called if there is one process.
     """
     prepared = PoolSweep.of(pool, plan, scorer or SummaryCache(ScoringConfig()))
+    if processes > 1 and START == "fork":
+        prepared.prepare_resamples()
     result = Result()
     for part in compute_units(prepared, prepared.units(processes), processes, done, meanwhile):
         result.extend(part)
@@ -227,6 +230,24 @@ class PoolSweep:
             tuned_temperatures = scorer.temperatures(pool, certifier.parts.tuning)
         lineups = Lineups.of(pool, plan, scorer)
         return cls(lineups, groups, temperatures, certifier, tuned, tuned_temperatures)
+
+    def prepare_resamples(self) -> None:
+        """Do once what every forked process would otherwise do for itself before its first resample."""
+        plan = self.lineups.plan
+        if not plan.bootstrap.resamples:
+            return
+        (score, *_), stages = plan.score.needed(), self.lineups.stages(0)
+        outcomes = {split: stages[split].at(np.zeros(len(groups), np.int64)) for split, groups in self.groups.items()}
+        metrics = [
+            metric for metric in plan.metrics if metric.operated_for is None and not isinstance(metric.kind, OwnKind)
+        ]
+        on_id, on_ood = [m for m in metrics if m.on_id], [m for m in metrics if m.on_ood]
+        arguments = plan.bootstrap.resamples, plan.bootstrap.seed
+        for split in (TEST, *plan.shifted):
+            prepare(RankedOutcome(outcomes[split], score), on_id, self.groups[split], None, *arguments)
+        for split in map(SplitName.ood, plan.ood):
+            beside = RankedOutcome(outcomes[TEST], score).with_ood(outcomes[split], OOD_SHARE)
+            prepare(beside, on_ood, self.groups[TEST], self.groups[split], *arguments)
 
     def units(self, processes: int) -> list[Unit]:
         """Return the units of work for a number of processes; for one process, each lineup is a unit."""
