@@ -10,7 +10,7 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes members reliability adjustment latency_figure tables
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes members reliability adjustment $(MSDNET) latency_figure tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
@@ -23,10 +23,15 @@ ACROSS ?= [[w16],[w24],[w40],[w56],[w80],[w16,w24],[w16,w40],[w16,w56],[w16,w80]
 # The sizes for which the store has four members on every OOD set, such as [w16,w24], and these members and sets.
 WITH_OOD ?= [$(shell echo $(sort $(notdir $(patsubst %/3/,%,$(dir $(wildcard \
 	$(STORE)/$(DATASET)/$(FAMILY)/*/3/ood-digits32-*))))) | tr ' ' ',')]
+# The sizes that have four members.
+WITH_FOUR ?= [$(shell echo $(sort $(notdir $(patsubst %/3/,%,$(dir $(wildcard $(STORE)/$(DATASET)/$(FAMILY)/*/3/val-*))))) | tr ' ' ',')]
 OODS ?= 'scale=$(WITH_OOD)' ensemble.members=4 'ood=[objects32,digits32,photos32,noise32]'
 TIMES ?= experiments/cifar10/latency.csv
 LATENCY ?= record=false
 JOBS ?= 2
+EXITS ?= msdnet_cifar
+MSDNET := $(if $(wildcard $(STORE)/$(DATASET)/$(EXITS)),msdnet)
+EXITS_METRICS ?= 'task.metrics=[accuracy]' $(INTERVALS)
 else
 FAMILY ?= tiny
 STORE ?= outputs/store
@@ -86,6 +91,7 @@ ood: logits
 
 validation_size: logits
 	$(SWEEP)
+	$(if $(filter-out [],$(WITH_FOUR)),$(SWEEP) 'scale=$(WITH_FOUR)' ensemble=quartet ensemble.orders=4 'task.names=[cov@5]' name=$@_four-$(NAME))
 	$(DRAW)
 
 certified: logits
@@ -120,7 +126,7 @@ else
 	@echo "there are no times in $(TIMES), so figure=latency is left out; measure them: make latency DATASET=$(DATASET)"
 endif
 
-tables: sc scod ood validation_size certified across_sizes members reliability adjustment
+tables: sc scod ood validation_size certified across_sizes members reliability adjustment $(MSDNET)
 	$(BIN)/python experiments/$(DATASET)/tables.py README > outputs/figures/README-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py validation_size > outputs/figures/validation_size-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py deployment > outputs/figures/deployment-$(NAME).md
@@ -128,6 +134,7 @@ tables: sc scod ood validation_size certified across_sizes members reliability a
 	$(BIN)/python experiments/$(DATASET)/tables.py reliability > outputs/figures/reliability-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py adjustment > outputs/figures/adjustment-$(NAME).md
 	$(BIN)/python experiments/$(DATASET)/tables.py members > outputs/figures/members-$(NAME).md
+	$(if $(MSDNET),$(BIN)/python experiments/$(DATASET)/tables.py msdnet > outputs/figures/msdnet-$(NAME).md)
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)
@@ -142,7 +149,7 @@ ifeq ($(DATASET),digits)
 	$(WEE) train family=$(EXITS)
 	$(WEE) evaluate family=$(EXITS) ood=none
 endif
-	$(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(EXITS)
+	$(WEE) sweep +experiment=$@ dataset=$(DATASET) family=$(EXITS) paths.store=$(STORE) $(EXITS_METRICS)
 	$(WEE) figure figure=$@ sweeps=$@-$(DATASET)-$(EXITS) name=$@-$(DATASET)-$(EXITS)
 
 logits: install

@@ -15,6 +15,7 @@ import across_sizes
 import adjustment
 import deployment
 import members
+import msdnet
 import readme
 import reliability
 import validation
@@ -28,6 +29,7 @@ PAGES = {
     "reliability": reliability.places,
     "adjustment": adjustment.places,
     "members": members.places,
+    "msdnet": msdnet.places,
 }
 
 

@@ -23,6 +23,9 @@ from wee.store import LogitStore
 
 HERE = Path(__file__).parent
 DATASET, FAMILY = "cifar10", "cifar_resnet"
+FAMILIES = {FAMILY: SIZES, "msdnet_cifar": ("step1",)}
+"""The families of the study, and the sizes of each."""
+
 FILE = HERE / "training.csv"
 COLUMNS = ["size", "member", "weights", "seconds", "processes", "machine"]
 NOT_RECORDED = "not recorded"
@@ -38,7 +41,7 @@ def recorded(folder: Path, machine: str) -> pd.DataFrame:
     rows = []
     for saved in saved_members(folder):
         about = json.loads((saved / ABOUT).read_text())
-        if saved.parts[-4:-2] == (DATASET, FAMILY):
+        if saved.parts[-4] == DATASET and saved.parts[-3] in FAMILIES:
             size, member = saved.parts[-2], int(about["recipe"]["member"])
             rows.append((size, member, about["fingerprint"], about["seconds"], about["processes"], machine))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -51,17 +54,21 @@ def add(new: pd.DataFrame, file: Path = FILE) -> None:
     every.drop_duplicates("weights").sort_values(["size", "member"]).to_csv(file, index=False)
 
 
-def lines(store: Path = HERE / "store", file: Path = FILE) -> list[str]:
-    """Return a table of every member in the store: its accuracy, its training time and the machine."""
+def lines(store: Path = HERE / "store", file: Path = FILE, family: str = FAMILY) -> list[str]:
+    """Return a table of every member of a family in the store: its accuracy, its training time and the machine.
+
+    The accuracy of a multi-exit network is that of its last exit.
+    """
     times = pd.read_csv(file).set_index("weights")
     table = header(["size", "member"], ["accuracy on validation", "accuracy on test", "training", "machine"])
-    for size in SIZES:
+    for size in FAMILIES[family]:
         accuracies: dict[int, dict[str, float]] = {}
         weights: dict[int, str] = {}
-        for entry in LogitStore(store).entries_of(DATASET, FAMILY, size):
+        for entry in LogitStore(store).entries_of(DATASET, family, size):
             split, member = entry.address.split, entry.address.member
             if split in (VAL, TEST):
-                correct = np.argmax(entry.logits, axis=1) == entry.labels
+                logits = entry.logits if entry.logits.ndim == 2 else entry.logits[-1]  # [exits, samples, classes]
+                correct = np.argmax(logits, axis=1) == entry.labels
                 accuracies.setdefault(member, {})[str(split)] = 100 * float(correct.mean())
                 weights[member] = str(entry.manifest["identity"]["weights"])
         for member, accuracy in sorted(accuracies.items()):

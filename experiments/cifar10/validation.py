@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from words import NAME, header, row, span, spread
+from words import NAME, header, listed, row, span, spread
 
 from wee.method import Task
 from wee.method.arrays import Floats
@@ -105,7 +105,7 @@ class Study:
             places[f"misses_{size}"] = span((100 * self.misses(scale, size) for scale in self.scales), 0)
             prices = [self.price(scale, size) for scale in self.scales]
             places[f"price_deviation_{size}"] = span(100 * price["sd"] / price["mean"] for price in prices)
-            losses = self._losses(size)
+            losses = self.losses(size)
             places[f"loss_{size}"], places[f"loss_{size}_most"] = span(losses), f"{max(losses):.1f}"
             places[f"change_{size}_larger"] = f"{np.abs(losses[-3:]).max():.2f}"
         every = itertools.product(self.scales, self.sizes)
@@ -115,7 +115,7 @@ class Study:
         ]
         places["narrower"] = span(before / after for before, after in deviations)
         places["root"] = f"{np.sqrt(last / first):.1f}"
-        places["change"] = f"{max(np.abs(self._losses(size)).max() for size in self.sizes):.2f}"
+        places["change"] = f"{max(np.abs(self.losses(size)).max() for size in self.sizes):.2f}"
         wholes = [self.of(scale, last, policy, self.asked)["whole"] for scale in self.scales for policy in POLICIES]
         places["whole"] = span(wholes)
         gains = self._sign * (self._values("ensemble", last) - self._values("single", last))
@@ -123,7 +123,7 @@ class Study:
         prefix = str(self.task).replace("@", "")
         return {f"{prefix}_{name}": text for name, text in places.items()}
 
-    def _losses(self, size: int) -> Floats:
+    def losses(self, size: int) -> Floats:
         """By how much each cascade is better with the largest validation sets than with those of a size [scales]."""
         return self._sign * (self._values("window", self.sizes[-1]) - self._values("window", size))
 
@@ -154,7 +154,25 @@ def places(sweeps: Path) -> dict[str, str]:
     places["studies"] = "\n\n".join(
         "\n".join([f"### Thresholds and windows for {name}", "", *study.lines()]) for name, study in studies.items()
     )
-    return places | _comparison(sweeps, studies["cov@5"])
+    return places | _four(sweeps, studies["cov@5"]) | _comparison(sweeps, studies["cov@5"])
+
+
+def _four(sweeps: Path, pairs: Study) -> dict[str, str]:
+    """The study of cascades of four members, and its numbers beside those of two members of the same sizes."""
+    task = pairs.task
+    table = read_validation(find_sweeps(sweeps, [NAME.format(kind="validation_size_four")]))
+    four = Study(table[table.task == str(task)], task)
+    two = Study(pairs.table[pairs.table.scale.isin(four.scales)], task)
+    places = {"four_scales": listed(four.scales, "no size"), "four_list": ",".join(four.scales)}
+    places["four_studies"] = "\n".join(four.lines())
+    for name, study in (("four", four), ("two", two)):
+        for size in study.sizes:
+            rows = [study.of(scale, size, "window", "deployed_risk") for scale in study.scales]
+            places[f"{name}_loss_{size}"] = span(study.losses(size), 2)
+            places[f"{name}_risk_sd_{size}"] = span((numbers["sd"] for numbers in rows), 2)
+            prices = [study.price(scale, size) for scale in study.scales]
+            places[f"{name}_price_deviation_{size}"] = span(100 * price["sd"] / price["mean"] for price in prices)
+    return places
 
 
 def _comparison(sweeps: Path, study: Study) -> dict[str, str]:

@@ -19,8 +19,8 @@ from tests.helpers.command_line import Wee
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "experiments" / "cifar10"
 SWEEPS = ("sc", "scod", "ood", "validation_size", "certified", "across_sizes", "adjustment")
-TWICE = ("certified", "adjustment")
-"""Those that are two runs: of several splits, and of two tasks."""
+TWICE = ("validation_size", "certified", "adjustment")
+"""Those that are two runs: of two and four members, of several splits, and of two tasks."""
 
 
 def makefile_sweeps() -> list[list[str]]:
