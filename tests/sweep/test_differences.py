@@ -81,6 +81,36 @@ def test_a_window_is_compared_with_the_threshold_that_sends_on_as_many(pairs: Re
     assert everything.simultaneous_lower.isna().all()
 
 
+def test_another_score_is_compared_with_the_first_one_in_the_same_system(tmp_path: Path) -> None:
+    """A score that decides exits and ranks, and one that only ranks; accuracies too, which depend on exits alone."""
+    wanted = plan(
+        policy=PolicyConfig(["single", "ensemble", "window"]), window=WindowConfig(0.2), score=ScoreConfig(["energy", "msp"]),
+        task=TaskConfig(["cov@20"], ["accuracy"]), bootstrap=BootstrapConfig(60),
+    )  # fmt: skip
+    result = compute(pool(fill_store(tmp_path, scales=("s2",)), "s2"), wanted)
+    table = result.table()
+    compared = differences(table, result, 0.95)
+    rows = compared[compared.versus == "score=energy"]
+    assert len(rows) == 4 + 3 + 3  # the task, its deployed metrics, and for windows accuracy
+    for policy, metric in (("window", "cov@20"), ("window", "accuracy"), ("ensemble", "cov@20")):
+        row = rows[(rows.policy == policy) & (rows.metric == metric)].iloc[0]
+        chosen = table[(table.policy == policy) & (table.metric == metric) & (table.split == "test")]
+        other, first = (
+            chosen[
+                (chosen.eval_score.isna() | (chosen.eval_score == score))
+                & (chosen.score.isna() | (chosen.score == score))
+            ]
+            for score in ("msp", "energy")
+        )
+        assert (row.value, row.baseline) == pytest.approx((other.value.mean(), first.value.mean()))
+        assert (row.macs, row.baseline_macs) == pytest.approx((other.macs.mean(), first.macs.mean()))
+        ours, theirs = (np.mean([result.draws[k] for k in part.index], axis=0) for part in (other, first))  # type: ignore[type-var]
+        assert (row.lower, row.upper) == pytest.approx(tuple(np.quantile(ours - theirs, [0.025, 0.975])))
+    assert (rows[rows.policy == "window"].macs != rows[rows.policy == "window"].baseline_macs).all()
+    one_score = rows.query("policy == 'window' and score == 'energy'")
+    assert one_score.empty
+
+
 def test_an_adjusted_window_is_compared_with_the_unadjusted_one_of_the_same_cascades(
     pairs: Result, tmp_path: Path
 ) -> None:

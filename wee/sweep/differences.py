@@ -6,7 +6,7 @@ use the same draws of groups of test samples. With three or more members, every 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,9 @@ WITHIN = "within"
 
 FULL = "full"
 """The name of the comparison with the ensemble of all the networks of a cascade."""
+
+SCORE = "score="
+"""The name of the comparison with the first score of a sweep, before the name of that score."""
 
 UNADJUSTED = "unadjusted"
 """The name of the comparison of windows that are adjusted to a stream with the same windows as validation sets them."""
@@ -228,13 +231,14 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
 
 
 def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
-    """Compare every point with single models, ensembles, the single threshold, the full ensemble and cascades within scales.
+    """Compare every point with single models, ensembles, the single threshold, the full ensemble and the like.
 
     Single models and ensembles are compared with a point through their curve, read at the price of the point. Curves run
     through the scales, linear in the logarithm of the price. (If the true curve is concave, such chords slightly favour points
     between the scales.) The single threshold that a window is compared with is the rule of the same networks that passes on
     the same share of validation samples at each stage. A cascade across scales is also compared with the curve of the cascades
-    within single scales, if the sweep has both; see `_Panel.within`.
+    within single scales, if the sweep has both; see `_Panel.within`. In a sweep with several scores, a system that uses another
+    one than the first is compared with the same system with the first score.
 
     Args:
         table: the table of a sweep.
@@ -243,12 +247,18 @@ def differences(table: pd.DataFrame, result: Result, level: float) -> pd.DataFra
 
     Returns:
         A row for each point and baseline (`versus`: "single", "ensemble" or the name of another policy that is a baseline;
-        "threshold"; "full"; or "within"): the point's `price` and `value`; the `baseline` value and `baseline_price`; their
-        `difference`; the ends `lower` and `upper` of its individual interval; `simultaneous_lower` and `simultaneous_upper`,
-        the ends of an interval that holds simultaneously for all `comparisons` in the table (NaN for a difference that is zero
-        by construction); and `seeds`, the number of members whose seed noise the intervals include.
+        "threshold"; "full"; "within"; or "score=msp" for the first score): the point's `price` and `value`; the `baseline`
+        value and `baseline_price`; their `difference`; the ends `lower` and `upper` of its individual interval;
+        `simultaneous_lower` and `simultaneous_upper`, the ends of an interval that holds simultaneously for all `comparisons`
+        in the table (NaN for a difference that is zero by construction); and `seeds`, the number of members whose seed noise
+        the intervals include.
     """
-    return _with_intervals([row for panel in _panels(table, result) for row in _compare(panel)], level)
+    panels = list(_panels(table, result))
+    compared = [row for panel in panels for row in _compare(panel)]
+    scores = table.score.dropna()
+    if len(scores):
+        compared += _compare_scores(panels, str(scores.iloc[0]))
+    return _with_intervals(compared, level)
 
 
 def adjustments(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
@@ -422,6 +432,32 @@ def _compare(panel: _Panel) -> Iterator[_Comparison]:
         for versus, baseline in ((SingleThreshold.name, point.threshold), (FULL, panel.full(point))):
             if baseline is not None:
                 yield _with_the_same_networks(panel, point, versus, baseline)
+
+
+def _compare_scores(panels: Sequence[_Panel], first: str) -> Iterator[_Comparison]:
+    """Compare every system that uses another score than the first with the same system with the first score.
+
+    The first score replaces the other one where it decides exits, and where it ranks results: everywhere in systems without
+    exits, and in cascades whose results are ranked by the score that decides their exits. Both sides cost what they cost.
+    """
+
+    def key(place: Mapping[str, Any], name: Mapping[str, Any]) -> tuple[Any, ...]:
+        cells = [*(place[column] for column in PANEL), *(name[column] for column in SETTING)]
+        return tuple(None if pd.isna(cell) else cell for cell in cells)
+
+    known = {key(panel.place, point.name): point.mean for panel in panels for point in panel.points}
+    for panel in panels:
+        ranked_by = panel.place["eval_score"]
+        for point in panel.points:
+            score = point.name["score"]
+            replaced = ranked_by if pd.isna(score) else score
+            if pd.isna(replaced) or replaced == first:
+                continue
+            place = {**panel.place, "eval_score": first} if ranked_by == replaced else panel.place
+            name = point.name if pd.isna(score) else {**point.name, "score": first}
+            baseline = known.get(key(place, name))
+            if baseline is not None:
+                yield _with_the_same_networks(panel, point, f"{SCORE}{first}", baseline)
 
 
 def _with_the_same_networks(panel: _Panel, point: _Point, versus: str, baseline: _Mean) -> _Comparison:
