@@ -33,6 +33,7 @@ from wee.sweep.cells import FAMILIES, SCALES
 from wee.sweep.config import BootstrapConfig, PolicyConfig, ScoreConfig, ScoringConfig, TaskConfig, WindowConfig
 from wee.sweep.pool import Candidate, Pool, Samples, check_pick, check_recipes, read_pool
 from wee.sweep.rules import SavedRule
+from wee.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -295,8 +296,8 @@ def from_store(
     known, _ = store.names(dataset, family, cost)
     if not known:
         raise WeeError(f"{store.root} has nothing of family {family} on data set {dataset}: see wee store ls")
-    counted = isinstance(members, int | np.integer) and not isinstance(members, bool)
-    numbers = _distinct("members", range(int(members)) if counted else members)  # type: ignore[arg-type]
+    is_number = isinstance(members, int | np.integer) and not isinstance(members, bool)
+    numbers = _distinct("members", range(int(members)) if is_number else members)  # type: ignore[arg-type]
     numbers = [int(number) if isinstance(number, np.integer) else number for number in numbers]
     chosen = _distinct("scales", known if scales is None else scales)
     if not numbers or not chosen:
@@ -311,8 +312,8 @@ def from_store(
     if pool is None:
         listed = ", ".join(map(str, missing[:4])) + (", .." if len(missing) > 4 else "")
         raise WeeError(
-            f"{len(missing)} entries are not in {store.root}: {listed}. Leave out these members={numbers}, scales={chosen} or "
-            "sets, or make the entries: wee evaluate, or wee import for imported logits"
+            f"{counted(len(missing), 'entry is', 'entries are')} not in {store.root}: {listed}. Leave out these "
+            f"members={numbers}, scales={chosen} or sets, or make the entries: wee evaluate, or wee import for imported logits"
         )
     check_pick(pool.entries, picked)
     check_recipes(pool.entries, picked)

@@ -13,6 +13,7 @@ import sys
 import warnings
 from importlib import import_module
 
+from wee.app import pipes
 from wee.commands import COMMANDS, find_command, module_of
 from wee.commands.shorthand import ACTIONS, STORE, as_overrides
 
@@ -94,7 +95,8 @@ def _hydra(command: str, arguments: list[str]) -> None:
 
 
 def _out(text: str) -> None:
-    sys.stdout.write(text)
+    pipes.write(text)
+    pipes.end()
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def spoil(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ("nan", r"test_logits in .*: 1 values are not finite, the first of member 1, sample 7"),
+        ("nan", r"test_logits in .*: 1 value are not finite, the first of member 1, sample 7"),
         ("labels", r"the val labels in .* run from 0 to 4, but the logits have 4 classes: labels lie in 0\.\.3"),
         ("negative", r"run from -1 to"),
         ("float labels", r"the val labels in .* are float64; labels are whole numbers"),

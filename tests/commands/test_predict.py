@@ -136,7 +136,7 @@ def test_images_that_decoders_refuse_are_skipped(work: Path, wee: Wee) -> None:
     (work / "images" / "0" / "bomb.png").write_bytes(bomb)
     done = wee("predict", f"cascade={CASCADE}", "images=images", cwd=work)
     assert "skipped: 0/bomb.png" in done.stdout + done.stderr
-    assert "40 predictions; 1 images could not be read" in done.stdout + done.stderr
+    assert "40 predictions; 1 image could not be read" in done.stdout + done.stderr
 
 
 def test_images_without_labels_do_not_count_as_errors(work: Path, wee: Wee) -> None:

@@ -151,7 +151,7 @@ def test_torch_files_keep_float64_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_logits_that_overflow_are_refused(tmp_path: Path, dtype: str, value: float, wider: str) -> None:
     arrays = wide()
     arrays["test_logits"][1, 8, 2] = value
-    told = rf"test_logits in .*0\.npz: 1 values are too large for {dtype}, the first of member 1, sample 8; .* dtype={wider}"
+    told = rf"test_logits in .*0\.npz: 1 value are too large for {dtype}, the first of member 1, sample 8; .* dtype={wider}"
     with pytest.raises(WeeError, match=told):
         read_members(tmp_path, arrays, dtype=dtype)
     assert read_members(tmp_path, arrays, dtype=wider)[TEST].logits[1, 8, 2] == np.dtype(wider).type(value)

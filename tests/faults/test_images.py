@@ -63,7 +63,7 @@ def test_predictions_go_on(spoil: Callable[[Path], None], world: World, server: 
     spoil(image)
     done = server.run(*PREDICT, cwd=work, limit=60)
     told = clear(done, code=0)
-    assert "1 images could not be read" in told, told
+    assert "1 image could not be read" in told, told
     assert f"skipped: {image.relative_to(work / 'images')}" in told, told
     assert len(pd.read_csv(work / TABLE)) == 99
 

@@ -145,7 +145,7 @@ def test_a_member_that_lacks_one_ood_set(world: World, server: JobServer, tmp_pa
     (entry,) = (work / "outputs" / "store" / "digits" / "tiny" / "s1" / "1").glob("ood-photos-*")
     shutil.rmtree(entry)
     told = clear(server.run(*SWEEP, cwd=work))
-    assert "1 entries are not in outputs/store: digits/tiny/s1/member 1/ood-photos" in told
+    assert "1 entry is not in outputs/store: digits/tiny/s1/member 1/ood-photos" in told
     assert server.run(*[part for part in SWEEP if part not in OOD], "ood=none", cwd=work).code == 0
     make = shlex.split(told.split("Make them: wee ")[1].splitlines()[0])
     assert "member=1" in make

@@ -94,7 +94,7 @@ def test_what_fails_in_one_process_is_told_once_and_the_rest_is_kept(member: Pat
     finally:
         image.write_bytes(whole)
     assert "member 0 on test: process 1: the image data/toy/test/ant/001.png cannot be read" in shown
-    assert "1 entries recorded (9 images)" in shown
+    assert "1 entry recorded (9 images)" in shown
     assert "Traceback" not in shown
     assert not list(member.glob("bad/**/*.lock"))
 

@@ -8,6 +8,7 @@ import pytest
 
 from wee import from_arrays, run_sweep
 from wee.api import LogitSource
+from wee.data.splits import TEST
 from wee.sweep.floor import floor_warning
 
 
@@ -35,10 +36,29 @@ def test_coverages_at_the_floor_are_counted(source: LogitSource) -> None:
 
 def test_coverages_above_the_floor_do_not_warn() -> None:
     table = pd.DataFrame(
-        {"metric": ["cov@5", "cov@5", "risk@80"], "samples": [2000, 201, 2000], "value": [25.1, 50.0, 25.0]}
+        {
+            "metric": ["cov@5", "cov@5", "risk@80"],
+            "split": "test",
+            "samples": [2000, 201, 2000],
+            "value": [25.1, 50.0, 25.0],
+        }
     )
     assert floor_warning(table, "paper") is None
     table.loc[1, "value"] = 100 * 100 / 201
     assert "cov@5 (1 of 2 values)" in str(floor_warning(table, "paper"))
     table.loc[0, "value"] = 25.0
     assert "cov@5 (2 of 2 values)" in str(floor_warning(table, "paper"))
+
+
+def test_the_warning_counts_the_values_of_the_sets_it_names() -> None:
+    splits = ["val", "test", "test", "shift-fog"]
+    table = pd.DataFrame({"metric": "cov@5", "split": splits, "samples": 2000, "value": [25.0, 25.0, 30.0, 25.0]})
+    on_test = str(floor_warning(table, "paper", [TEST]))
+    assert "Cov@r on test were read" in on_test
+    assert "cov@5 (1 of 2 values)" in on_test
+    everywhere = str(floor_warning(table, "paper"))
+    assert "Cov@r on val, test, shift-fog were read" in everywhere
+    assert "cov@5 (3 of 4 values)" in everywhere
+    many = pd.concat([table.assign(split=f"shift-{k}") for k in range(5)])
+    assert "Cov@r on 5 sets were read" in str(floor_warning(many, "paper"))
+    assert floor_warning(table[table.value > 25], "paper", [TEST]) is None

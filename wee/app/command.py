@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from wee.app import pipes
 from wee.app.groups import Group
 from wee.app.help import command_help
 from wee.app.hydra_compat import application, checked_plugins, failures_unannounced, mode_unset, parse_arguments, store
@@ -97,7 +98,10 @@ class Command(Generic[C]):
             group.offer(name)
 
     def main(self) -> None:
-        """Run the command with the overrides on the command line; the process ends with 1 if anything failed."""
+        """Run the command with the overrides on the command line; the process ends with 1 if anything failed.
+
+        It ends with `wee.app.pipes.CLOSED` if the reader of its output stopped early.
+        """
         self.register()
 
         composing = False
@@ -112,11 +116,18 @@ class Command(Generic[C]):
         try:
             args = parse_arguments()
             if self._help(args):
+                pipes.end()
                 return
             composing = True
             mode = nullcontext() if _may_set_mode(args) else mode_unset()
             with checked_plugins(check_plugin_values), failures_unannounced(), mode:
                 application(job, str(conf_dir()), self.name)()
+            pipes.end()
+        except (
+            BrokenPipeError
+        ):  # what Hydra itself prints, such as a config; jobs report such an error of their own work
+            pipes.drop(sys.stdout)
+            pipes.end()
         except (WeeError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
             if full:
                 raise
@@ -159,9 +170,9 @@ class Command(Generic[C]):
             check_launcher(args.overrides, args.multirun, lambda given: composed(self.name, given, FOLDERS[1:]))
         check_configs(self.name, args.overrides, FOLDERS[1:])
         if args.help and self.help is not None:
-            sys.stdout.write(self.help(args.overrides))
+            pipes.write(self.help(args.overrides))
         elif args.help:
-            sys.stdout.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
+            pipes.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
         return bool(args.help)
 
 
@@ -306,4 +317,5 @@ def _unexpected(error: Exception) -> str:
 
 
 def _print_error(message: str) -> None:
-    sys.stderr.write(message.rstrip() + "\n")
+    with pipes.dropping(sys.stderr):
+        sys.stderr.write(message.rstrip() + "\n")

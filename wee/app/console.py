@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import sys
 from typing import Any
 
@@ -20,6 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from wee.app import pipes
 from wee.files import explain
 
 log = logging.getLogger("wee")
@@ -28,13 +31,22 @@ _WIDE = 400  # characters: wider than any table
 FIRST_LINE, NEXT_LINE = 60.0, 300.0
 """Seconds after which long work says how far it is, where the output is not a terminal: once, and then again and again."""
 
-console = Console(stderr=True, soft_wrap=True, highlight=False)
+
+class _Console(Console):
+    """A console that raises an error if the reader of a pipe has closed it; newer versions of rich end the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+console = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def show(table: Any) -> None:
     """Print a table, wrapped to the width of a terminal; in a file or pipe it has its full width."""
-    out = Console(soft_wrap=True)
-    Console(soft_wrap=True, width=None if out.is_terminal else max(out.width, _WIDE)).print(table)
+    with pipes.dropping(sys.stdout):
+        _Console(soft_wrap=True, width=line_width()).print(table)
 
 
 def line_width() -> int:
@@ -51,7 +63,8 @@ class ConsoleHandler(logging.Handler):
         if getattr(record, "file_only", False):
             return
         style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= logging.WARNING else None
-        console.print(self.format(record), markup=False, style=style)
+        with pipes.dropping(sys.stderr):
+            console.print(self.format(record), markup=False, style=style)
 
 
 class LogFile(logging.FileHandler):
@@ -63,7 +76,8 @@ class LogFile(logging.FileHandler):
             self._has_failed = True
             error = sys.exc_info()[1]
             words = explain(error) if isinstance(error, OSError) else str(error)
-            console.print(f"the log {self.baseFilename} cannot be written: {words}", markup=False, style="yellow")
+            with pipes.dropping(sys.stderr):
+                console.print(f"the log {self.baseFilename} cannot be written: {words}", markup=False, style="yellow")
 
     _has_failed = False
 

@@ -37,6 +37,7 @@ from wee.method.guarantees import (
 from wee.method.intervals import interval
 from wee.method.kernels import LANES
 from wee.method.policies import FixedRule, quantile
+from wee.units import counted
 
 WIDTHS = 50
 """The number of steps from the full ensemble down to the windows of a setting; see `narrowing`."""
@@ -268,8 +269,8 @@ def refusal(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) ->
                 needed = math.ceil(enough * samples / count)
                 more = f"about {needed:,} certification samples would be enough at this rate"
             parts.append(
-                f"guarantee.{name}={getattr(guarantee, name):g}: {losses} losses among {count:,} samples at the first "
-                f"threshold bound it by {bound:.4g}; {more}"
+                f"guarantee.{name}={getattr(guarantee, name):g}: {counted(losses, 'loss', 'losses')} among "
+                f"{counted(count, 'sample')} at the first threshold bound it by {bound:.4g}; {more}"
             )
         reasons.append(
             f"no acceptance threshold can be certified with {samples:,} independent certification samples at "

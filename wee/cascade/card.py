@@ -14,7 +14,7 @@ from wee.costs import COSTS
 from wee.data.splits import TEST
 from wee.method import Interval, IntervalRule, rule_from_dict
 from wee.method.arrays import Floats
-from wee.units import si
+from wee.units import counted, si
 
 CARD, FIGURE = "card.md", "card.png"
 
@@ -116,7 +116,7 @@ def _how(description: CascadeDescription) -> list[str]:
         f"{calibrated['tuning_groups']:,} independent sources; {calibrated['certification_samples']:,} independent samples "
         f"were kept for certification (split seed {calibrated['split_seed']}). On the tuning samples the setting has "
         f"{description.task} = {chosen['value']:.2f} %, at an average cost of {si(chosen['average_cost'])} {label}. Made by "
-        f"wee {calibrated['wee']} from {len(calibrated['entries'])} entries of the logit store."
+        f"wee {calibrated['wee']} from {counted(len(calibrated['entries']), 'entry', 'entries')} of the logit store."
     )
     return [how, *rule]
 
@@ -209,9 +209,10 @@ def _guarantees(description: CascadeDescription) -> list[str]:
             amount = f"the average is at most {si(guarantee.limit)} MACs (bound {si(guarantee.bound)})."
             lines.append(with_probability + amount)
         else:
+            losses = counted(guarantee.losses or 0, "loss", "losses")
             lines.append(
-                f"{with_probability}{_WORDS[guarantee.name]} is at most {_share(guarantee.limit)} ({guarantee.losses} losses "
-                f"among {guarantee.samples:,} certification samples; bound {_share(guarantee.bound)})."
+                f"{with_probability}{_WORDS[guarantee.name]} is at most {_share(guarantee.limit)} ({losses} among "
+                f"{counted(guarantee.samples, 'certification sample')}; bound {_share(guarantee.bound)})."
             )
     if lines:
         what = "They hold together with that probability" if len(lines) > 1 else "This holds"

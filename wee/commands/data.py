@@ -17,6 +17,7 @@ from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.data.splits import PARTS, TEST, Part, SplitName
 from wee.errors import WeeError, unknown
+from wee.units import counted
 
 if TYPE_CHECKING:
     from wee.data.base import Split
@@ -116,7 +117,7 @@ def write(cfg: DataConfig) -> None:
     with progress("images") as bar:
         task = bar.add_task("writing", total=len(split))
         write_images(split, dataset.class_names(), folder, lambda number: bar.advance(task, number))
-    log.info(f"{folder}: {len(split):,} images of {dataset.name} {name}")
+    log.info(f"{folder}: {counted(len(split), 'image')} of {dataset.name} {name}")
     report(folder=str(folder), images=len(split))
 
 

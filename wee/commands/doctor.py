@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wee.app import pipes
 from wee.app.command import FOLDERS, Command
 from wee.app.fields import Checked, as_list, written
 from wee.app.help import attributes_help, listed
@@ -55,8 +56,7 @@ def run(cfg: DoctorConfig) -> None:
     """
     paths = {name: str(path) for name, path in vars(cfg.paths).items()}
     report = examine(paths, FOLDERS, cfg.full, cfg.timeout, cfg.only)
-    sys.stdout.write(as_json(report) if cfg.json else as_text(report, sys.stdout.isatty()))
-    sys.stdout.flush()
+    pipes.write(as_json(report) if cfg.json else as_text(report, sys.stdout.isatty()))
     problems = count(report, Level.PROBLEM)
     if problems:
         raise WeeError(f"{counted(problems, 'problem')} found; the report says what to do about each")

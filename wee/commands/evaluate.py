@@ -27,6 +27,7 @@ from wee.data.splits import Kind, SplitName
 from wee.dates import timestamp
 from wee.errors import WeeError, unknown
 from wee.identity import key_of
+from wee.units import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,11 +208,13 @@ def _lead(recorder: _Recorder, pending: deque[Pending], failures: Failures) -> N
                     recorded[name] = len(split) - writer.found
             if recorder.processes.broken:
                 if pending:
-                    failures.messages.append(f"{len(pending)} entries were not tried, because a process was lost")
+                    left = counted(len(pending), "entry was", "entries were")
+                    failures.messages.append(f"{left} not tried, because a process was lost")
                 break
     samples = sum(recorded.values())
     log.info(
-        f"{len(recorded)} entries recorded ({samples:,} images), {existing_count} were there already"
+        f"{counted(len(recorded), 'entry', 'entries')} recorded ({counted(samples, 'image')}), "
+        f"{existing_count} were there already"
         + (f" (costs added: {added})" if added else "")
         + f"; in {cfg.paths.store}"
     )
@@ -246,7 +249,7 @@ def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:
         list(dict.fromkeys(origin.member for origin in trained)),
     )
     raise WeeError(
-        f"none of the {len(trained)} members is trained with this config{note}; train them: "
+        f"none of {counted(len(trained), 'member')} is trained with this config{note}; train them: "
         + command("train", scale=short(scales, list(cfg.family.scales)), member=short(members, cfg.ensemble.members))
     )
 

@@ -136,7 +136,7 @@ def import_logits(cfg: ImportConfig) -> None:
             f"(over all {'exits' if cfg.exits else 'members'}); a wider dtype=... keeps them apart"
         )
     log.info(
-        f"{new_entries} entries imported, {len(jobs) - new_entries} were there already"
+        f"{counted(new_entries, 'entry', 'entries')} imported, {len(jobs) - new_entries} were there already"
         + (f" (costs added: {added})" if added else "")
         + f"; in {cfg.paths.store}"
     )

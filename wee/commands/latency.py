@@ -30,7 +30,7 @@ from wee.method.policies import BASELINES, POLICIES, Ensemble, Single, Width, Wi
 from wee.method.scores import DEFAULT_SCORE, SCORES
 from wee.models.config import FamilyConfig
 from wee.sweep.config import WindowConfig
-from wee.units import si
+from wee.units import counted, si
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +180,9 @@ def latency(cfg: LatencyConfig) -> None:
     if fresh:
         log.info(f"built anew with random weights, on which times do not depend: {', '.join(fresh)}")
     show(summary(read_times(path)))
-    log.info(f"{path}: {len(rows)} rows" + (f"; costs added to {cfg.paths.store}: {added}" if cfg.record else ""))
+    log.info(
+        f"{path}: {counted(len(rows), 'row')}" + (f"; costs added to {cfg.paths.store}: {added}" if cfg.record else "")
+    )
     report(file=str(path), measured=len(rows), costs_added=added)
 
 

@@ -24,7 +24,7 @@ from wee.errors import WeeError, unknown
 from wee.files import Lock
 from wee.lit.runtime import RuntimeConfig
 from wee.method import NO_LABEL
-from wee.units import si
+from wee.units import counted, si
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,7 +122,8 @@ def predict(cfg: PredictConfig) -> None:
     for name, reason in predictions.unreadable.items():
         log.warning(f"skipped: {name}: {reason}")
     show(_summary(rows, description, None if labels is None else _correct(rows, listing, labels.tolist())))
-    log.info(f"{cfg.output}: {len(rows):,} predictions; {len(predictions.unreadable):,} images could not be read")
+    unreadable = counted(len(predictions.unreadable), "image")
+    log.info(f"{cfg.output}: {counted(len(rows), 'prediction')}; {unreadable} could not be read")
     report(predictions=len(rows), unreadable=len(predictions.unreadable), accepted=sum(row.accepted for row in rows))
 
 

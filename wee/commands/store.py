@@ -8,13 +8,13 @@ import io
 import json
 import logging
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wee.app import pipes
 from wee.app.command import Command
 from wee.app.console import line_width, progress, show
 from wee.app.help import attributes_help, listed
@@ -153,16 +153,16 @@ def ls(cfg: StoreConfig) -> None:
             "entries": records(inventory, items),
             "totals": summary(inventory, items),
         }
-        sys.stdout.write(json.dumps(about, indent=1) + "\n")
+        pipes.write(json.dumps(about, indent=1) + "\n")
     elif cfg.format == "csv":
-        sys.stdout.write(_csv(records(inventory, items)))
+        pipes.write(_csv(records(inventory, items)))
     else:
         table, left_out = entries_table(inventory, items, line_width())
         show(table)
         lines = summary_lines(inventory, items)
         if left_out:
             lines.append(f"columns left out in this narrow terminal: {', '.join(left_out)} (format=csv has all)")
-        sys.stdout.write("\n".join(lines) + "\n")
+        pipes.write("\n".join(lines) + "\n")
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

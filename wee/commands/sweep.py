@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from wee.app.command import FOLDERS, Command, command, overrides
-from wee.app.console import progress, show
+from wee.app.console import line_width, progress, show
 from wee.app.experiments import own_experiments, settings_of_experiments
 from wee.app.failures import report
 from wee.app.fields import Checked, as_list, check_name, choice, choose, short, written
@@ -46,6 +46,7 @@ from wee.sweep.config import (
     WindowConfig,
     check_shares,
 )
+from wee.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +193,7 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.floor import floor_warning
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
-    from wee.sweep.results import TABLE, is_whole, read_effects, read_table, save, touch
+    from wee.sweep.results import TABLE, is_whole, read_differences, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
     from wee.sweep.validation import check
 
@@ -225,17 +226,20 @@ def sweep(cfg: SweepConfig) -> None:
         table = tables[TABLE]
         about |= {"labels": _labels(job), **_made()}
         save(folder, tables, about, result.rules, {TABLE: result.lines})
-    from wee.sweep.summary import certified_summary, deployed_summary, summary  # imports pandas
+    from wee.sweep.summary import certified_summary, deployed_summary, differences_summary, summary  # imports pandas
 
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     others = [metric for metric in plan.metrics if metric.task is None and metric.deployed is None]
     show(summary(table, tasks, metrics=others))
-    warning = floor_warning(table, plan.convention)
-    if warning is not None:
-        log.warning(warning)
+    _warn(floor_warning(table, plan.convention, [TEST]))
     show(deployed_summary(table, plan.tasks))
+    compared = read_differences(folder)
+    differences = None if compared is None else differences_summary(compared, tasks, cfg.bootstrap.level, line_width())
+    if differences is not None:
+        show(differences)
     if job.shift and any(task.on_id for task in tasks):
         show(summary(table, tasks, plan.shifted, others))
+        _warn(floor_warning(table, plan.convention, plan.shifted))
         show(deployed_summary(table, plan.tasks, plan.shifted))
     for splits in ((TEST,), plan.shifted):
         if plan.certifies and splits:
@@ -245,11 +249,16 @@ def sweep(cfg: SweepConfig) -> None:
 
         show(effect_summary(read_effects(folder), cfg.rounding))
     files = [
-        f"table.csv ({len(table):,} rows)",
+        f"table.csv ({counted(len(table), 'row')})",
         *(f.name for f in sorted(folder.iterdir()) if f.name not in ("table.csv", "sweep.json")),
     ]
     log.info(f"{folder}: {', '.join(files)}")
     report(folder=str(folder), rows=len(table))
+
+
+def _warn(warning: str | None) -> None:
+    if warning is not None:
+        log.warning(warning)
 
 
 def _read(job: SweepJob, plan: Plan) -> list[Pool]:
@@ -290,7 +299,8 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
         others = len(store.find(next(iter(missing))))
         note = f" ({others} of that name are there, but of other samples or another architecture)" if others else ""
         raise WeeError(
-            f"{len(missing)} entries are not in {cfg.paths.store}: {listed}{note}. {_make(job, store, list(missing))}"
+            f"{counted(len(missing), 'entry is', 'entries are')} not in {cfg.paths.store}: {listed}{note}. "
+            f"{_make(job, store, list(missing))}"
         )
     if unpriced:
         without = list(unpriced.values())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wee.data.splits import SplitName
 from wee.errors import WeeError, unknown
 from wee.method import NO_LABEL
+from wee.units import counted
 
 log = logging.getLogger("wee")
 
@@ -299,7 +300,7 @@ def check_not_probabilities(what: str, logits: NDArray[np.floating]) -> None:
 def _counted(wrong: NDArray[np.bool_], what: str) -> str:
     """Return a text with the number of wrong logits [members, samples, classes] and the first member and sample."""
     member, sample, _ = (int(place[0]) for place in np.nonzero(wrong))
-    return f"{int(wrong.sum())} values {what}, the first of member {member}, sample {sample}"
+    return f"{counted(int(wrong.sum()), 'value')} {what}, the first of member {member}, sample {sample}"
 
 
 def _converted(what: str, logits: NDArray[np.floating], dtype: str) -> NDArray[np.floating]:

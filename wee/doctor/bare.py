@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from wee.app import pipes
 from wee.app.paths import PathsConfig, conf_dir
 from wee.doctor.base import Level, problem
 from wee.doctor.checks import count, examine
@@ -36,5 +37,5 @@ def examine_without_hydra(error: Exception, arguments: Sequence[str]) -> int:
     first = next(iter(report))
     report[first].insert(0, broken)
     as_requested = as_json(report) if given.get("json") == "true" else as_text(report, sys.stdout.isatty())
-    sys.stdout.write(as_requested)
+    pipes.write(as_requested)
     return int(count(report, Level.PROBLEM) > 0)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wee")
 
-TABLE, AVERAGES, STORAGE, VALIDATION, RULES, ABOUT = (
-    "table.csv", "averages.csv", "storage.csv", "validation.csv", "rules.jsonl", "sweep.json",
+TABLE, AVERAGES, DIFFERENCES, STORAGE, VALIDATION, RULES, ABOUT = (
+    "table.csv", "averages.csv", "differences.csv", "storage.csv", "validation.csv", "rules.jsonl", "sweep.json",
 )  # fmt: skip
 
 MADE_BY = "command"
@@ -265,6 +265,16 @@ def _level(folder: Path) -> float:
     """Return the level of a sweep's intervals."""
     about = read_about(folder) if is_sweep(folder) else {}
     return float(about.get("bootstrap", {}).get("level", BootstrapConfig.level))
+
+
+def read_differences(folder: Path) -> pd.DataFrame | None:
+    """Read the differences of a sweep between settings and their baselines; None if it has no intervals.
+
+    Raises:
+        WeeError: the file lacks columns of differences.
+    """
+    path = folder / DIFFERENCES
+    return _read(path, "the differences of a sweep", [*POINT, "versus", "difference"]) if path.is_file() else None
 
 
 def read_effects(folder: Path) -> pd.DataFrame:

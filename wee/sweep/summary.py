@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
+from rich.markup import escape
 from rich.table import Table
 
 from wee.costs import COSTS
 from wee.data.splits import TEST, SplitName
 from wee.method import OOD_SHARE, POLICIES, Metric, Policy, Task
+from wee.method.policies import Role
+from wee.sweep.rows import KEYS
 from wee.units import si
 
 _WIDEST = 6  # columns of numbers
 _MOST_WIDTHS = 3
 _MOST_SPLITS = 3
 _MOST_SCORES = 3
+
+_POOLED = (
+    "pooled over sets, members and orders: coverage is the share of all samples that are accepted, risk the share of errors "
+    "among everything that is accepted"
+)
+
+_MetricColumn = tuple[Metric, str | None]
+"""A metric, and the OOD set that it is measured with; None for ID data alone."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a printed table.
+
+    Attributes:
+        head: the head, without the name of the OOD set.
+        metrics: the metrics that it shows.
+        ood: the OOD set that they are measured with; None for ID data alone.
+        cell: makes a cell from the rows of a line.
+    """
+
+    head: str
+    metrics: Sequence[Metric]
+    ood: str | None
+    cell: Callable[[pd.DataFrame], str]
 
 
 def summary(
@@ -29,29 +59,29 @@ def summary(
 
     Args:
         table: the table of a sweep.
-        tasks: the metrics of the columns; a task of OOD data has a column for each OOD set.
+        tasks: the metrics of the columns; a task of OOD data has a column for each OOD set, beside the cost of its stream.
         splits: the splits over which means are taken.
         metrics: further metrics, which have columns too if the table does not become too wide, and are named below it if not.
     """
     shown = _Shown(table, splits)
-    columns = _all_columns(shown, [*tasks, *metrics])
+    wanted = columns = _all_columns(shown, [*tasks, *metrics])
     if len(columns) > _WIDEST:
         columns = _columns(shown, tasks)
-    present = {metric.name for metric, _ in columns}
-    hidden = [*shown.hidden, *(metric.name for metric in [*tasks, *metrics] if metric.name not in present)]
-    display = Table(title=f"{shown.title}; means over members and orders", title_justify="left", header_style="bold")
-    _head(
-        display, shown, [f"{metric.name} {'↑' if metric.higher_is_better else '↓'}" for metric, _ in columns], columns
+    over = "members and orders" if len(splits) == 1 else "members, orders and sets"
+    names = {metric.name for metric, _ in columns}
+    hidden = [metric.name for metric in [*tasks, *metrics] if metric.name not in names]
+    heads = [f"{metric.name} {_arrow(metric)}" for metric, _ in columns]
+    display = shown.table(
+        f"{shown.title}; means over {over}",
+        [
+            _Column(head, [metric], ood, partial(_mean, metric=metric, ood=ood))
+            for head, (metric, ood) in zip(heads, columns, strict=True)
+        ],
     )
-    for scale, lines in shown.scales():
-        for names, rows in lines:
-            display.add_row(scale, *names, *(_mean(rows, metric, ood) for metric, ood in columns))
-        display.add_section()
-    caption = [f"{shown.cost.label}: of an ID sample, mean over tasks"]
-    caption += ["with OOD data in the stream, each task's own are in table.csv"] if shown.oods else []
+    hidden = [*shown.hidden, *hidden, *_hidden_oods(shown, wanted, columns)]
+    caption = [shown.cost_caption(columns)]
     caption += [f"also in table.csv: {', '.join(hidden)}"] if hidden else []
     display.caption = "\n".join(caption)
-    display.caption_justify = "left"
     return display
 
 
@@ -61,26 +91,23 @@ def deployed_summary(table: pd.DataFrame, tasks: Sequence[Task], splits: Sequenc
     Args:
         table: the table of a sweep.
         tasks: the tasks of the columns, each with coverage and risk (or true and false positive rate) at its threshold.
-        splits: the splits over which means are taken.
+        splits: the splits that are shown; several sets are pooled, see `_pooled`.
     """
     shown = _Shown(table, splits)
     columns = _columns(shown, [task.metric for task in tasks])
     pairs = {str(task): Metric.deployed_for(task) for task in tasks}
-    display = Table(
-        title=f"deployed: acceptance thresholds fixed on validation; {shown.title}",
-        title_justify="left",
-        header_style="bold",
-    )
     quantities = {str(task): " / ".join(kind.quantity for kind in task.kind.deployed) for task in tasks}
     heads = [f"{metric.name}: {quantities[metric.name]}" for metric, _ in columns]
-    _head(display, shown, heads, columns)
-    for scale, lines in shown.scales():
-        for names, rows in lines:
-            cells = [" / ".join(_mean(rows, m, ood) for m in pairs[metric.name]) for metric, ood in columns]
-            display.add_row(scale, *names, *cells)
-        display.add_section()
+    display = shown.table(
+        f"deployed: acceptance thresholds fixed on validation; {shown.title}",
+        [
+            _operated_column(head, pairs[metric.name], ood, len(splits) > 1)
+            for head, (metric, ood) in zip(heads, columns, strict=True)
+        ],
+    )
     display.caption = "per cent; the previous table reads its thresholds off the test labels, this one does not"
-    display.caption_justify = "left"
+    if len(splits) > 1:
+        display.caption += f"\n{_POOLED}; table.csv has each set"
     return display
 
 
@@ -93,7 +120,8 @@ def certified_summary(
         table: the table of a sweep with certified metrics.
         metrics: the certified metrics of the sweep.
         delta: the probability that the guarantee of a row fails.
-        splits: the splits over which means are taken; the guarantee is about new data like the test set alone.
+        splits: the splits that are shown; several sets are pooled, see `_pooled`. The guarantee is about new data like the test
+            set alone.
     """
     pairs: dict[Task, list[Metric]] = {}
     for metric in metrics:
@@ -101,22 +129,112 @@ def certified_summary(
             pairs.setdefault(metric.operated_for, []).append(metric)
     shown = _Shown(table[table.metric.isin([metric.name for metric in metrics])], splits)
     promise = f"with probability {1 - delta:g}" if splits == (TEST,) else "realised on shifted data, without guarantee"
-    display = Table(title=f"certified {promise}; {shown.title}", title_justify="left", header_style="bold")
     heads = [f"risk <= {task.at:g} %: {' / '.join(_quantity(m) for m in found)}" for task, found in pairs.items()]
-    _head(display, shown, heads, [(found[0], None) for found in pairs.values()])
-    for scale, lines in shown.scales():
-        for names, rows in lines:
-            cells = [" / ".join(_mean(rows, m, None) for m in found) for found in pairs.values()]
-            display.add_row(scale, *names, *cells)
-        display.add_section()
+    pooled = len(splits) > 1
+    display = shown.table(
+        f"certified {promise}; {shown.title}",
+        [_operated_column(head, found, None, pooled) for head, found in zip(heads, pairs.values(), strict=True)],
+    )
+    over = (
+        f"{_POOLED}. Rules"
+        if pooled
+        else ("means over members and orders; a cascade of which nothing is certified counts as 0. Rules")
+    )
     display.caption = (
-        "per cent, means over members and orders; a cascade of which nothing is certified counts as 0. Rules are fitted on the "
-        "tuning part of validation.\n"
+        f"per cent, {over} are fitted on the tuning part of validation.\n"
         f"{shown.cost.label}: mean over tasks. A guarantee is about one row that was fixed beforehand: choosing among rows "
         "by these values voids it."
     )
-    display.caption_justify = "left"
     return display
+
+
+def differences_summary(compared: pd.DataFrame, tasks: Sequence[Metric], level: float, width: int) -> Table | None:
+    """Return a table of the differences between cascades and their baselines on the test set, with their intervals.
+
+    It has a line for each scale, policy and task, at one width of windows, and a column for each baseline.
+
+    Args:
+        compared: the table of `wee.sweep.differences.differences`.
+        tasks: the tasks.
+        level: the coverage of the intervals, in (0, 1).
+        width: the number of characters of a line of output. If the table is wider, each interval is in a line of its own.
+
+    Returns:
+        The table; None if no cascade has been compared on the test set.
+    """
+    cascades = [name for name in compared.policy.unique() if POLICIES.find(str(name)).role is Role.CASCADE]
+    rows = compared[compared.policy.isin(cascades) & (compared.split == str(TEST)) & ~compared.adjusted.astype(bool)]
+    if rows.empty:
+        return None
+    shown = _Shown(rows, (TEST,), most_widths=1)
+    display = Table(
+        title=f"differences on {shown.title}: cascade minus baseline",
+        title_justify="left",
+        caption_justify="left",
+        header_style="bold",
+    )
+    baselines = [str(name) for name in shown.rows.versus.unique()]
+    heads = [
+        "scale",
+        "policy",
+        *(["score"] if shown.several_scores else []),
+        "task",
+        *(f"against {b}" for b in baselines),
+    ]
+    for head in heads:
+        display.add_column(head, no_wrap=True)
+    lines = list(_compared_lines(shown, tasks, baselines))
+    wide = sum(max(map(len, column)) + len(" │ ") for column in zip(heads, *lines, strict=True)) + 1 > width
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        cells = [cell.replace(" [", "\n[").replace(" {", "\n{") if wide else cell for cell in line]
+        display.add_row(*map(escape, cells), end_section=following is None or following[0] != line[0])
+    count = int(compared.comparisons.max())
+    holds = f"holds simultaneously for all N = {count:,} comparisons"
+    alike = "the single threshold that sends on as many validation samples"
+    caption = (
+        "better: above 0 for a task with ↑, below 0 for one with ↓; points of a value in per cent",
+        f"difference [its own {100 * level:g} % interval] {{interval that {holds}}}",
+        "N counts every comparison of the sweep: each task, metric and policy adds to it, and widens the intervals in braces",
+        f"single, ensemble: their curves, at equal {shown.cost.label}; threshold: {alike}; full: all networks on every sample",
+        "equal: the same by construction; -: not compared, for instance because no curve reaches that cost",
+        "differences.csv has all comparisons",
+    )
+    display.caption = escape("\n".join(caption))
+    return display
+
+
+def _compared_lines(shown: _Shown, tasks: Sequence[Metric], baselines: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the cells of each line of a table of differences: what is compared, and its difference from each baseline."""
+    for scale, policies in shown.scales():
+        for names, of_policy in policies:
+            for metric, ood in _all_columns(shown, tasks):
+                of_task = _on(of_policy[of_policy.metric == metric.name], ood)
+                several = of_task["size"].nunique() > 1
+                for size, rows in of_task.groupby("size", sort=False):
+                    policy, *score = names
+                    task = f"{metric.name} {_arrow(metric)}" + (f" {ood}" if ood else "")
+                    cells = [_difference(rows[rows.versus == versus]) for versus in baselines]
+                    yield [scale, f"{policy} of {size}" if several else policy, *score, task, *cells]
+
+
+def _difference(rows: pd.DataFrame) -> str:
+    """Return the words for the difference of a setting from a baseline."""
+    if rows.empty:
+        return "-"
+    row = rows.iloc[0]
+    if pd.isna(row.simultaneous_lower):
+        return "equal"
+    ends = (row.lower, row.upper, row.simultaneous_lower, row.simultaneous_upper)
+    lower, upper, lowest, highest = (f"{end:+{_digits(row.metric)}}" for end in ends)
+    return f"{row.difference:+{_digits(row.metric)}} [{lower}, {upper}] {{{lowest}, {highest}}}"
+
+
+def _digits(metric: str) -> str:
+    return ".2f" if Metric.parse(metric).percent else ".4g"
+
+
+def _arrow(metric: Metric) -> str:
+    return "↑" if metric.higher_is_better else "↓"
 
 
 def _quantity(metric: Metric) -> str:
@@ -129,11 +247,12 @@ class _Shown:
     Args:
         table: the table of a sweep.
         splits: the splits over which means are taken.
+        most_widths: how many widths of windows are shown; only one if there are more.
     """
 
-    def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName]) -> None:
+    def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName], most_widths: int = _MOST_WIDTHS) -> None:
         names = [str(split) for split in splits]
-        rows = table[table.split.isin(names) & ~table.adjusted.astype(bool)]
+        rows = table[table.split.isin(names)]
         scores = [str(name) for name in rows.eval_score.dropna().unique()]
         deciding = [str(name) for name in rows.score.dropna().unique()]
         decides = {name: name if name in deciding or not deciding else deciding[0] for name in scores}
@@ -141,13 +260,13 @@ class _Shown:
         pairs = set(rows[["eval_score", "score"]].dropna().itertuples(index=False, name=None))
         tasks = set(rows.task.dropna())
         self.cost = COSTS.find(str(rows.cost.iloc[0]))
-        self._rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
+        self.rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
         shares = list(rows.ood_share.dropna().unique())
         shown_share = OOD_SHARE if OOD_SHARE in shares or not shares else shares[0]
-        self._rows = self._rows[self._rows.ood.isna() | (self._rows.ood_share == shown_share)]
+        self.rows = self.rows[self.rows.ood.isna() | (self.rows.ood_share == shown_share)]
         self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
         widths = list(rows.width.dropna().unique())
-        self._widths = widths if len(widths) <= _MOST_WIDTHS else [0.2 if 0.2 in widths else widths[0]]
+        self._widths = widths if len(widths) <= most_widths else [0.2 if 0.2 in widths else widths[0]]
         where = ", ".join(names) if len(names) <= _MOST_SPLITS else f"{len(names)} shifted test sets"
         by = [] if self.several_scores else [_by(*next(iter(self._scores.items())))]
         self.title = ", ".join([where, *by]) + (
@@ -166,22 +285,61 @@ class _Shown:
         names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
         self._policies = [POLICIES.find(str(name)) for name in names]
         self.hidden += sorted(policy.name for policy in self._policies if not policy.summarised)
+        self.adjusts = bool(self.rows.adjusted.astype(bool).any())
 
     @property
     def several_scores(self) -> bool:
         """Whether lines of several scores are shown, which the title does not name then."""
         return len(self._scores) > 1
 
-    def scales(self) -> Iterator[tuple[str, list[tuple[list[str], pd.DataFrame]]]]:
-        """Yield each scale, or exit of a scale, with its lines: the first cells of each line, up to its cost, and its rows."""
-        groups: Any = self._rows.groupby(["scale", "exits"], dropna=False, sort=False)
+    def table(self, title: str, columns: Sequence[_Column]) -> Table:
+        """Return a table for the terminal, with a line for each policy and its average cost beside the results.
+
+        Args:
+            title: the title.
+            columns: the columns after those that name a line. Those of ID data, and those of each OOD set, follow a column with
+                their average cost.
+        """
+        display = Table(title=title, title_justify="left", caption_justify="left", header_style="bold")
+        for name in ("scale", "policy", *(["score"] if self.several_scores else [])):
+            display.add_column(name, no_wrap=True)
+        oods = dict.fromkeys(column.ood for column in columns)
+        priced: list[_Column] = []
+        for ood in oods:
+            alike = [column for column in columns if column.ood == ood]
+            metrics = [metric for column in alike for metric in column.metrics]
+            priced += [_Column(self.cost.heading, metrics, ood, partial(_price, metrics=metrics, ood=ood)), *alike]
+        for column in priced:
+            display.add_column(column.head + (f"\n{column.ood}" if column.ood else ""), justify="right", no_wrap=True)
+        for scale, lines in self.scales(adjusted=any(oods)):
+            for names, rows in lines:
+                display.add_row(scale, *names, *(column.cell(rows) for column in priced))
+            display.add_section()
+        return display
+
+    def cost_caption(self, columns: Sequence[_MetricColumn]) -> str:
+        """Return the words that say what the average costs in a table with some columns are of."""
+        on_id = any(ood is None for _, ood in columns)
+        if not any(ood for _, ood in columns):
+            return f"{self.cost.label}: of an ID sample, mean over tasks"
+        of_stream = "with the name of an OOD set, of a sample of the stream with it"
+        return f"{self.cost.label}: {'of an ID sample; ' if on_id else ''}{of_stream}; means over tasks"
+
+    def scales(self, adjusted: bool = False) -> Iterator[tuple[str, list[tuple[list[str], pd.DataFrame]]]]:
+        """Yield each scale, or exit of a scale, with its lines: the first cells of each line, and its rows.
+
+        Args:
+            adjusted: whether windows that are adjusted to the stream have lines of their own.
+        """
+        groups: Any = self.rows.groupby(["scale", "exits"], dropna=False, sort=False)
         for (scale, exits), rows in groups:
             lines = []
             for policy in self._policies:
                 for name, by, line_rows in self._lines(policy, rows):
-                    # One price for every setting: all metrics of a setting have the same.
-                    prices = line_rows.drop_duplicates(["members", "task", "split"]).price_id
-                    lines.append(([name, *([by] if self.several_scores else []), si(prices.mean())], line_rows))
+                    moved = line_rows.adjusted.astype(bool)
+                    parts = [(name, line_rows[~moved])]
+                    parts += [(f"{name} adjusted", line_rows[moved])] if adjusted and moved.any() else []
+                    lines += [([part, *([by] if self.several_scores else [])], of_part) for part, of_part in parts]
             if lines:
                 yield str(scale) if pd.isna(exits) else f"{scale} exit {exits}", lines
 
@@ -216,13 +374,13 @@ def _by(score: str, decides: str) -> str:
     return score if decides == score else f"{score} (exits on {decides})"
 
 
-def _all_columns(shown: _Shown, metrics: Sequence[Metric]) -> list[tuple[Metric, str | None]]:
+def _all_columns(shown: _Shown, metrics: Sequence[Metric]) -> list[_MetricColumn]:
     """Return the columns of metrics: each on ID data, then with each OOD set."""
-    columns: list[tuple[Metric, str | None]] = [(metric, None) for metric in metrics if metric.on_id]
-    return columns + [(metric, ood) for metric in metrics if metric.on_ood for ood in shown.oods]
+    columns: list[_MetricColumn] = [(metric, None) for metric in metrics if metric.on_id]
+    return columns + [(metric, ood) for ood in shown.oods for metric in metrics if metric.on_ood]
 
 
-def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str | None]]:
+def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[_MetricColumn]:
     """Return the columns of tasks: on ID data, then with each OOD set unless there are too many columns."""
     columns = _all_columns(shown, tasks)
     if len(columns) <= _WIDEST:
@@ -230,17 +388,68 @@ def _columns(shown: _Shown, tasks: Sequence[Metric]) -> list[tuple[Metric, str |
     return [column for column in columns if column[1] is None] or columns[:_WIDEST]
 
 
-def _head(display: Table, shown: _Shown, heads: Sequence[str], columns: Sequence[tuple[Metric, str | None]]) -> None:
-    for name in ("scale", "policy", *(["score"] if shown.several_scores else [])):
-        display.add_column(name, no_wrap=True)
-    display.add_column(shown.cost.heading, justify="right", no_wrap=True)
-    for head, (_, ood) in zip(heads, columns, strict=True):
-        display.add_column(head + (f"\n{ood}" if ood else ""), justify="right", no_wrap=True)
+def _hidden_oods(shown: _Shown, wanted: Sequence[_MetricColumn], columns: Sequence[_MetricColumn]) -> list[str]:
+    """Return words for the results with OOD data that have no column."""
+    names = {metric.name for metric, _ in columns}
+    missing = [
+        (metric.name, ood) for metric, ood in wanted if ood and metric.name in names and (metric, ood) not in columns
+    ]
+    hidden = [f"{metric} with {ood}" for metric, ood in missing]
+    hidden = hidden if len(hidden) <= _WIDEST else ["results with OOD data"]
+    return hidden + (["adjusted windows"] if shown.adjusts and not any(ood for _, ood in columns) else [])
+
+
+def _operated_column(head: str, metrics: Sequence[Metric], ood: str | None, pooled: bool) -> _Column:
+    """Return a column of deployed metrics of the same acceptance threshold: of means, or of all sets together."""
+
+    def cell(rows: pd.DataFrame) -> str:
+        rows = _on(rows, ood)
+        values = [_pooled(rows, metric, metrics) if pooled else _mean(rows, metric, ood) for metric in metrics]
+        return "-" if set(values) == {"-"} else " / ".join(values)
+
+    return _Column(head, metrics, ood, cell)
+
+
+def _on(rows: pd.DataFrame, ood: str | None) -> pd.DataFrame:
+    """Return the rows of ID data alone (None), or those with an OOD set."""
+    return rows[rows.ood.isna() if ood is None else rows.ood == ood]
+
+
+def _price(rows: pd.DataFrame, metrics: Sequence[Metric], ood: str | None) -> str:
+    """Return the average cost of a sample where metrics are measured. Each setting counts once: its metrics share a price."""
+    measured = _on(rows[rows.metric.isin([metric.name for metric in metrics])], ood)
+    prices = measured.drop_duplicates(["members", "task", "split"]).price
+    return "-" if prices.empty else si(prices.mean())
 
 
 def _mean(rows: pd.DataFrame, metric: Metric, ood: str | None) -> str:
-    values = rows[(rows.metric == metric.name) & (rows.ood.isna() if ood is None else rows.ood == ood)].value
+    values = _on(rows[rows.metric == metric.name], ood).value
     if values.empty:
         return "-"
     mean = values.mean()
     return f"{mean:.2f}" if metric.percent or abs(mean) >= 100 else f"{mean:.4g}"
+
+
+def _pooled(rows: pd.DataFrame, metric: Metric, metrics: Sequence[Metric]) -> str:
+    """Return a deployed metric of the samples of all sets together: the share of all samples, or of all that are accepted.
+
+    A mean of risks over sets would give a set of which almost nothing is accepted the weight of any other, and its risk is
+    100 %, or 0 by definition. What is pooled follows exactly from the rows, because each has its number of samples.
+
+    Args:
+        rows: the rows of a line, on ID data alone.
+        metric: the metric.
+        metrics: the metrics with the same acceptance threshold, with the coverage among them.
+
+    Returns:
+        The value in per cent; "-" if nothing is accepted, or if the rows have no coverage to weigh risks by.
+    """
+    keys = [key for key in KEYS if key != "metric"]
+    values = rows[rows.metric == metric.name]
+    weights = values.samples
+    if metric.deployed is not None and metric.deployed.of_accepted:
+        names = [other.name for other in metrics if other.deployed is not None and not other.deployed.of_accepted]
+        coverage = rows[rows.metric.isin(names)][[*keys, "value"]]
+        values = values.merge(coverage, on=keys, suffixes=("", "_accepted"), validate="one_to_one")
+        weights = values.samples * values.value_accepted
+    return f"{(weights * values.value).sum() / weights.sum():.2f}" if weights.sum() else "-"

@@ -56,6 +56,7 @@ CERTIFIED_RISK = CertifiedKind(
     name="certified_risk",
     label="certified system's risk",
     quantity=DEPLOYED_RISK.quantity,
+    of_accepted=DEPLOYED_RISK.of_accepted,
     help="realised risk at that threshold, in per cent; 0 if nothing is certified",
     higher_is_better=False,
     readings=(Kind.RISK_AT_THRESHOLD, Kind.RISK_AT_THRESHOLD),

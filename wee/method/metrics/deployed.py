@@ -18,11 +18,13 @@ class DeployedKind(MetricKind):
 
     Attributes:
         quantity: the quantity in a word: "coverage".
+        of_accepted: whether it is a share of the accepted samples, such as the risk; otherwise, it is a share of all samples.
         share: function of a ranking and the threshold that returns the share, in [0, 1].
     """
 
     quantity: str
     share: Callable[[RankedOutcome, float], float]
+    of_accepted: bool = False
     parameter: str | None = "the parameter of the task that the threshold is set for"
 
     def label_at(self, at: float | None) -> str:
@@ -69,6 +71,7 @@ DEPLOYED_RISK = DeployedKind(
     name="deployed_risk",
     label="deployed risk",
     quantity="risk",
+    of_accepted=True,
     help="share of errors among those accepted at that threshold, in per cent; 0 if nothing is accepted",
     higher_is_better=False,
     readings=(Kind.RISK_AT_THRESHOLD, Kind.RISK_AT_THRESHOLD),
