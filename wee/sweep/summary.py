@@ -13,8 +13,9 @@ from rich.table import Table
 
 from wee.costs import COSTS
 from wee.data.splits import TEST, SplitName
-from wee.method import OOD_SHARE, POLICIES, Metric, Policy, Task
+from wee.method import OOD_SHARE, POLICIES, Metric, Policy, SingleThreshold, Task
 from wee.method.policies import Role
+from wee.sweep.differences import FULL, SCORE, WITHIN
 from wee.sweep.rows import KEYS
 from wee.units import si
 
@@ -190,12 +191,11 @@ def differences_summary(compared: pd.DataFrame, tasks: Sequence[Metric], level: 
         display.add_row(*map(escape, cells), end_section=following is None or following[0] != line[0])
     count = int(compared.comparisons.max())
     holds = f"holds simultaneously for all N = {count:,} comparisons"
-    alike = "the single threshold that sends on as many validation samples"
     caption = (
         "better: above 0 for a task with ↑, below 0 for one with ↓; points of a value in per cent",
         f"difference [its own {100 * level:g} % interval] {{interval that {holds}}}",
         "N counts every comparison of the sweep: each task, metric and policy adds to it, and widens the intervals in braces",
-        f"single, ensemble: their curves, at equal {shown.cost.label}; threshold: {alike}; full: all networks on every sample",
+        _explained(baselines, shown.cost.label),
         "equal: the same by construction; -: not compared, for instance because no curve reaches that cost",
         "differences.csv has all comparisons",
     )
@@ -215,6 +215,21 @@ def _compared_lines(shown: _Shown, tasks: Sequence[Metric], baselines: Sequence[
                     task = f"{metric.name} {_arrow(metric)}" + (f" {ood}" if ood else "")
                     cells = [_difference(rows[rows.versus == versus]) for versus in baselines]
                     yield [scale, f"{policy} of {size}" if several else policy, *score, task, *cells]
+
+
+def _explained(baselines: Sequence[str], cost: str) -> str:
+    """Return the words that say what the baselines of a table of differences are."""
+    special = {
+        SingleThreshold.name: "the single threshold that sends on as many validation samples",
+        FULL: "all networks on every sample",
+        WITHIN: f"the cascades within single scales, at equal {cost}",
+    }
+    scores = [name for name in baselines if name.startswith(SCORE)]
+    curves = [name for name in baselines if name not in special and name not in scores]
+    parts = [f"{', '.join(curves)}: the curve through the scales, at equal {cost}"] if curves else []
+    parts += [f"{name}: {words}" for name, words in special.items() if name in baselines]
+    parts += [f"{', '.join(scores)}: the same system with that score, at a cost of its own"] if scores else []
+    return "; ".join(parts)
 
 
 def _difference(rows: pd.DataFrame) -> str:
