@@ -129,6 +129,9 @@ def test_certified_metrics_are_measured_where_they_are_named(
     sweep(config(metrics, "bootstrap.resamples=20"))
     told = capsys.readouterr().out
     assert "certified with probability 0.9; test, msp" in told
+    assert "differences on test, msp: cascade minus baseline" in told
+    sweep(config(metrics, "bootstrap.resamples=20"))
+    assert capsys.readouterr().out == told  # read from the files of the sweep
     (folder,) = (tmp_path / "outputs" / "sweeps" / "t").iterdir()
     table = read_table(folder)
     names = {"certified@20", "certified_risk@20"}

@@ -249,7 +249,7 @@ def _check_trained(cfg: EvaluateConfig, origins: list[Origin]) -> None:
         list(dict.fromkeys(origin.member for origin in trained)),
     )
     raise WeeError(
-        f"none of {counted(len(trained), 'member')} is trained with this config{note}; train them: "
+        f"none of the {len(trained)} members is trained with this config{note}; train them: "
         + command("train", scale=short(scales, list(cfg.family.scales)), member=short(members, cfg.ensemble.members))
     )
 
