@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from wee.cascade.drift import compare_shares, warning
 from wee.cascade.module import Cascade
 from wee.cascade.predict import Predictor
 from wee.data.images.listing import list_images
@@ -28,20 +28,25 @@ def classify(cascade_folder: Path, images: Path, batch_size: int) -> None:
     listing = list_images(images)
     predictor = Predictor(cascade, listing)
     unreadable: dict[str, str] = {}
-    counts: Counter[str] = Counter()
+    accepted: list[bool] = []
+    stages: list[int] = []
     for start in range(0, len(listing.names), batch_size):
         places = range(start, min(start + batch_size, len(listing.names)))
         for row in predictor.rows(places, unreadable):
             decision = "accepted" if row.accepted else "rejected"
-            counts[decision] += 1
+            accepted.append(row.accepted)
+            stages.append(row.stage)
             print(f"{decision}  {row.file}: {row.name} (confidence {row.confidence:.3f}, stage {row.stage})")
     for name, reason in unreadable.items():
         print(f"skipped   {name}: {reason}", file=sys.stderr)
     expected = predictor.description.expected["test"]
     print(
-        f"{counts['accepted']} accepted, {counts['rejected']} rejected, {len(unreadable)} unreadable; on the test set "
+        f"{accepted.count(True)} accepted, {accepted.count(False)} rejected, {len(unreadable)} unreadable; on the test set "
         f"{expected.coverage.value:.1%} were accepted, with a risk of {expected.risk.value:.1%}"
     )
+    drift = warning(predictor.description, compare_shares(predictor.description, accepted, stages))
+    if drift is not None:
+        print(f"warning: {drift}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

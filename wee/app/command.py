@@ -73,6 +73,7 @@ class Command(Generic[C]):
         values: what its help says about the values of some keys: by key, a line for each value.
         help: returns its help for overrides, in place of the usual one.
         networks: whether it runs networks, so that its jobs on a cluster ask for devices.
+        absent: keys of other commands that it lacks for a reason: by key, the message that explains it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Command(Generic[C]):
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     help: Callable[[Sequence[str]], str] | None = None
     networks: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
@@ -165,7 +167,7 @@ class Command(Generic[C]):
             raise WeeError(
                 "--config-path and --config-name replace the configs of wee: give a folder of yours as --config-dir"
             )
-        check_overrides(self.root, args.overrides, FOLDERS, self.groups)
+        check_overrides(self.root, args.overrides, FOLDERS, self.groups, self.absent)
         if not args.help:
             check_launcher(args.overrides, args.multirun, lambda given: composed(self.name, given, FOLDERS[1:]))
         check_configs(self.name, args.overrides, FOLDERS[1:])

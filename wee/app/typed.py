@@ -95,7 +95,11 @@ def unknown_key(schema: type, key: str, where: str = "") -> WeeError:
 
 
 def check_overrides(
-    schema: type, overrides: Iterable[str], folders: Sequence[Path], groups: Mapping[str, Group] | None = None
+    schema: type,
+    overrides: Iterable[str],
+    folders: Sequence[Path],
+    groups: Mapping[str, Group] | None = None,
+    absent: Mapping[str, str] | None = None,
 ) -> None:
     """Refuse overrides of keys and choices that do not exist, `+key=value` included, before anything is composed.
 
@@ -106,6 +110,7 @@ def check_overrides(
         overrides: as they stand on the command line.
         folders: folders of configs; the first is wee's own, others are the user's.
         groups: config groups whose choices come from catalogues, by name.
+        absent: keys that users expect and the schema lacks for a reason: by key, the message that explains it.
 
     Raises:
         WeeError: a key or a choice does not exist; the message names the nearest that does.
@@ -118,6 +123,8 @@ def check_overrides(
         first = path[0].split("/")[0]
         if first == "hydra":
             continue
+        if absent is not None and first in absent:
+            raise WeeError(absent[first])
         if first not in known and first not in theirs:
             raise unknown("key", first, known)
         choices = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})

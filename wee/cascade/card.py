@@ -70,7 +70,7 @@ def page(description: CascadeDescription) -> str:
         "",
         (
             f"Intervals are {test.level:.0%} bootstrap intervals over groups of dependent samples. The setting and its "
-            "thresholds were chosen on the tuning samples, so that only the numbers on other samples are unbiased."
+            "windows were chosen on the tuning samples, so that only the numbers on other samples are unbiased."
         ),
         "",
         *_markdown(_columns(description), _rows(description)),
@@ -217,6 +217,14 @@ def _guarantees(description: CascadeDescription) -> list[str]:
     if lines:
         what = "They hold together with that probability" if len(lines) > 1 else "This holds"
         lines.append(f"{what} if {certified.assumption}. Nothing is guaranteed on shifted data.")
+    tuning_risk = description.tuning.risk.value
+    if any(one.holds and one.name == TESTED[0] and tuning_risk > one.limit for one in certified.guarantees):
+        lines.append(
+            f"The risk on the tuning samples is higher ({100 * tuning_risk:.2f} %), and both can be true: the tuning samples "
+            "chose the setting, its windows and the candidates for the acceptance threshold, while the threshold was chosen "
+            "and certified on the certification samples alone, and the risk observed on any finite sample lies above or below "
+            "the true risk."
+        )
     return lines
 
 

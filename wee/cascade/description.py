@@ -321,6 +321,14 @@ def _check(record: Mapping[str, Any]) -> None:
             check_fields(Estimate, share, f"reaching on {name}")
         if len(numbers["reaching"]) != len(record["stages"]):
             raise WeeError(f"reaching on {name} has not one share for each stage")
+        if not 1 <= numbers["groups"] <= numbers["samples"]:
+            raise WeeError(
+                f"{name} has {numbers['samples']} samples in {numbers['groups']} groups: there are 1 or more groups, and at "
+                "most as many as samples"
+            )
+        for key, share in (("coverage", numbers["coverage"]), *(("reaching", share) for share in numbers["reaching"])):
+            if not 0 <= share["value"] <= 1:
+                raise WeeError(f"{key} on {name} is {share['value']}: it is a share in [0, 1]")
     certified = record.get("certified")
     if certified is not None:
         check_fields(Certification, certified, "certified")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -146,6 +147,7 @@ def calibrate(cfg: CalibrateConfig) -> None:
     dataset = cfg.dataset if _imported(cfg) else resolve_dataset(cfg)
     named = _named(cfg)
     origins = {} if cfg.family.stored else _origins(cfg, dataset, named)
+    _check_trained(cfg, origins, named)
     pool = _read(cfg, dataset, origins, named)
     classes = dataset.class_names() or [str(number) for number in range(pool.networks[0].logits[VAL].shape[-1])]
     folder = Path(cfg.paths.outputs, "cascades", cfg.name)
@@ -231,6 +233,65 @@ def _origins(
     }
 
 
+def _check_trained(cfg: CalibrateConfig, origins: Mapping[tuple[str, int], Origin], named: NamedSetting | None) -> None:
+    """Check that the members that are trained here have checkpoints, before any weights are read.
+
+    Raises:
+        WeeError: some have none; the message lists them, and has the commands that make them.
+    """
+    from wee.members.origins import Trained
+
+    untrained = [key for key, origin in origins.items() if isinstance(origin, Trained) and not origin.is_there]
+    if not untrained:
+        return
+    selected = _selected(untrained)
+    are = "1 member is" if len(untrained) == 1 else f"{len(untrained)} members are"
+    raise WeeError(
+        f"{are} not trained with this config: {_listed(cfg, untrained)}. Train and evaluate: {command('train', **selected)} && "
+        f"{command('evaluate', **selected)}{_or_complete(cfg, cfg.scale, untrained, named)}"
+    )
+
+
+def _selected(members: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """Return the overrides of `scale` and `member` that select some members, given by scale and number."""
+    scales, numbers = zip(*members, strict=True)
+    chosen = {"scale": list(dict.fromkeys(scales)), "member": sorted(set(numbers))}
+    return {key: values[0] if len(values) == 1 else values for key, values in chosen.items()}
+
+
+def _listed(cfg: CalibrateConfig, members: Iterable[tuple[str, int]]) -> str:
+    """Return the names of members, given by scale and number: "tiny/s1 member 0, tiny/s2 members 0 and 1"."""
+    numbers: dict[str, list[str]] = {}
+    for scale, member in members:
+        numbers.setdefault(scale, []).append(str(member))
+    return ", ".join(
+        f"{cfg.family.name}/{scale} member{'s' if len(of_scale) > 1 else ''} {' and '.join(of_scale)}"
+        for scale, of_scale in numbers.items()
+    )
+
+
+def _or_complete(
+    cfg: CalibrateConfig, scales: Sequence[str], incomplete: Iterable[tuple[str, int]], named: NamedSetting | None
+) -> str:
+    """Return the advice to search among the scales of which nothing is missing.
+
+    Args:
+        cfg: the config.
+        scales: the scales that the search chooses from.
+        incomplete: the members of which something is missing, by scale and number.
+        named: the setting of a sweep, whose scales are fixed; None if a setting is searched for.
+
+    Returns:
+        The end of a sentence; empty if there is no such scale.
+    """
+    lacking = {scale for scale, _ in incomplete}
+    complete = [scale for scale in scales if scale not in lacking]
+    if named is not None or not complete:
+        return ""
+    override = f"scale=[{','.join(complete)}]"
+    return f", or choose among the complete scales: {shlex.quote(override)}"
+
+
 def _read(
     cfg: CalibrateConfig,
     dataset: LabelledConfig,
@@ -277,10 +338,17 @@ def _read(
     except Unpriced as error:
         raise WeeError(f"{error}. Measure it: {command('evaluate', cost=cfg.cost.measure)}") from None
     if pool is None:
-        entries = ", ".join(str(address) for address in missing[:3]) + (", .." if len(missing) > 3 else "")
+        lacking: dict[tuple[str, int], list[str]] = {}
+        for address in missing:
+            lacking.setdefault((address.scale, address.member), []).append(str(address.split))
+        lacking_alike: dict[str, list[tuple[str, int]]] = {}
+        for member, splits in lacking.items():
+            lacking_alike.setdefault(", ".join(splits), []).append(member)
+        entries = "; ".join(f"{_listed(cfg, alike)} on {splits}" for splits, alike in lacking_alike.items())
         without_networks = cfg.family.stored or isinstance(dataset, StoredConfig)
         about_imported = remedies.advice(store, missing, without_networks)
-        raise WeeError(f"the store has no logits of {entries}. {about_imported or 'Evaluate: ' + command('evaluate')}")
+        advice = about_imported or f"Evaluate: {command('evaluate', **_selected(lacking))}"
+        raise WeeError(f"the store has no logits of {entries}. {advice}{_or_complete(cfg, scales, lacking, named)}")
     check_pick(pool.entries, cfg.pick)
     if named is not None:
         check_entries(named, pool)
@@ -377,12 +445,23 @@ def _is_there(folder: Path, identity: Mapping[str, Any], overwrite: bool) -> boo
 GROUPS: Mapping[str, Catalogue[Any]] = {"task": TASKS, "score": SCORES, "cost": COSTS}
 """The config groups whose choices come from catalogues."""
 
+ABSENT = {
+    "ood": (
+        "there is no key 'ood': a cascade is calibrated on ID data alone, and its guarantees are about ID data. To see how "
+        "settings do on OOD data, sweep them (wee sweep ood=NAME) and calibrate one of them (setting.sweep=NAME). To see how "
+        "many images of an OOD set a cascade accepts, write them as files (wee data images=FOLDER split=ood-NAME) and classify them "
+        "(wee predict). shift=NAME shows a cascade on shifted test sets"
+    )
+}
+"""Keys of `wee sweep` that this command lacks, and why."""
+
 COMMAND = Command(
     "calibrate",
     CalibrateConfig,
     calibrate,
     modules(),
     {name: Group(catalogue, choice) for name, catalogue in GROUPS.items()},
+    absent=ABSENT,
 )
 
 

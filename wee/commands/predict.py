@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wee.cascade.description import CascadeDescription
+    from wee.cascade.drift import ComparedShare
     from wee.cascade.predict import PredictedImage, Predictions, UnfinishedTable
     from wee.data.images.listing import Listing
     from wee.lit.processes import Processes
@@ -79,6 +80,7 @@ class PredictConfig(Common):
 def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
     from wee.cascade.description import CascadeDescription
+    from wee.cascade.drift import compare_shares, warning
     from wee.cascade.folder import check_runs
     from wee.cascade.predict import UnfinishedTable, check_format, table_key, true_labels
     from wee.data.images.listing import list_images
@@ -121,10 +123,24 @@ def predict(cfg: PredictConfig) -> None:
     rows = predictions.rows
     for name, reason in predictions.unreadable.items():
         log.warning(f"skipped: {name}: {reason}")
-    show(_summary(rows, description, None if labels is None else _correct(rows, listing, labels.tolist())))
+    shares = compare_shares(description, [row.accepted for row in rows], [row.stage for row in rows])
+    correct = None if labels is None else _correct(rows, listing, labels.tolist())
+    show(_summary(rows, description, shares, correct))
+    drift = warning(description, shares)
+    if drift is not None:
+        log.warning(drift)
     unreadable = counted(len(predictions.unreadable), "image")
     log.info(f"{cfg.output}: {counted(len(rows), 'prediction')}; {unreadable} could not be read")
-    report(predictions=len(rows), unreadable=len(predictions.unreadable), accepted=sum(row.accepted for row in rows))
+    report(
+        predictions=len(rows),
+        unreadable=len(predictions.unreadable),
+        accepted=sum(row.accepted for row in rows),
+        shares={
+            share.name: {"observed": share.observed, "expected": share.expected, "differs": share.differs}
+            for share in shares
+        },
+        warning=drift,
+    )
 
 
 def _finishes(listing: Listing, table: UnfinishedTable, output: Path) -> bool:
@@ -210,7 +226,10 @@ def _correct(rows: Sequence[PredictedImage], listing: Listing, labels: Sequence[
 
 
 def _summary(
-    rows: Sequence[PredictedImage], description: CascadeDescription, correct: Sequence[bool | None] | None
+    rows: Sequence[PredictedImage],
+    description: CascadeDescription,
+    shares: Sequence[ComparedShare],
+    correct: Sequence[bool | None] | None,
 ) -> Table:
     """What was accepted, at which cost, and, with labels, how good it was, beside what was expected on the test set."""
     expected = description.expected["test"]
@@ -218,7 +237,8 @@ def _summary(
     shown = Table(title=f"{count:,} images; {description.task} on {description.dataset}", title_justify="left")
     for column in ("", "here", "expected (test)"):
         shown.add_column(column, justify="left" if not column else "right")
-    shown.add_row("accepted", f"{sum(accepted) / count:.2%}", f"{expected.coverage.value:.2%}")
+    kept_share, *reaching = shares
+    shown.add_row(kept_share.name, f"{kept_share.observed:.2%}", f"{kept_share.expected:.2%}")
     if correct is not None:
         known = [(keep, right) for keep, right in zip(accepted, correct, strict=True) if right is not None]
         kept = [right for keep, right in known if keep]
@@ -227,9 +247,8 @@ def _summary(
         shown.add_row(f"risk of what is accepted{among}", f"{risk:.2%}", f"{expected.risk.value:.2%}")
         accuracy = sum(right for _, right in known) / len(known)
         shown.add_row(f"accuracy of all predictions{among}", f"{accuracy:.2%}", f"{expected.accuracy.value:.2%}")
-    for stage in range(2, len(description.stages) + 1):
-        share = sum(row.stage >= stage for row in rows) / count
-        shown.add_row(f"reaches stage {stage}", f"{share:.2%}", f"{expected.reaching[stage - 1].value:.2%}")
+    for share in reaching:
+        shown.add_row(share.name, f"{share.observed:.2%}", f"{share.expected:.2%}")
     name = str(description.chosen["cost"])
     totals = description.cost_of_leaving(name)
     average = sum(totals[row.stage - 1] for row in rows) / count
@@ -237,7 +256,8 @@ def _summary(
     for guarantee in description.certified.guarantees if description.certified is not None else []:
         if guarantee.holds:
             limit = f"{100 * guarantee.limit:.5g} %" if guarantee.samples is not None else si(guarantee.limit)
-            shown.add_row(f"guaranteed {guarantee.name}", "", f"at most {limit}")
+            here = "no guarantee" if any(share.differs for share in shares) else ""
+            shown.add_row(f"guaranteed {guarantee.name}", here, f"at most {limit}")
     return shown
 
 

@@ -374,15 +374,20 @@ def _label_file(path: Path) -> NDArray[Any]:
             return np.asarray(array)
         return np.loadtxt(path, dtype=np.int64, ndmin=1)
     except FileNotFoundError:
-        raise WeeError(f"there is no file {path}") from None
+        raise _no_file(path) from None
     except Exception as error:  # numpy raises errors of many types for damaged files
         raise WeeError(f"{path} cannot be read as labels: {error}") from None
+
+
+def _no_file(path: Path) -> WeeError:
+    """Return the error for a file that does not exist; it names the folder that the file was looked for in."""
+    return WeeError(f"there is no file {path.name} in {path.absolute().parent}")
 
 
 def _arrays(path: Path, variant: str | None) -> dict[str, Any]:
     """Return the arrays of a file of any supported kind, by name."""
     if not path.is_file():
-        raise WeeError(f"there is no file {path}")
+        raise _no_file(path)
     readers = {".npz": _npz, ".safetensors": _safetensors}
     if path.suffix in readers:
         return readers[path.suffix](path)

@@ -9,13 +9,14 @@ their order come from other samples (`split_groups`).
 
 Sources: Clopper and Pearson, Biometrika 1934 (binomial bounds); Angelopoulos et al., Learn then Test, Annals of Applied
 Statistics 2025 (fixed sequences of tests); Geifman and El-Yaniv, NeurIPS 2017 (selective classification with a guaranteed
-risk).
+risk); Bentkus, Annals of Probability 2004 (tails of sums of bounded variables).
 
 scipy.stats is imported where it is used, because that takes half a second.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,31 @@ def lower_bound(losses: int, count: int, delta: float) -> float:
 
     _check(losses, count, delta)
     return 0.0 if losses == 0 else float(beta.ppf(delta, losses, count - losses + 1))
+
+
+def mean_interval(mean: float, count: int, delta: float) -> tuple[float, float]:
+    """An interval of the expected value of independent variables between 0 and 1, such as the shares in groups of samples.
+
+    The tails of the sum of such variables are at most e times those of a binomial variable with the same mean (Bentkus). So the
+    limits of Clopper and Pearson for the rounded sum hold, each at the level delta / (2 e). For zeros and ones alone they
+    would hold at delta / 2; the interval is then a little wider than necessary.
+
+    Args:
+        mean: the mean of the variables, in [0, 1].
+        count: the number of variables.
+        delta: the probability that the interval misses the expected value, in (0, 1).
+
+    Returns:
+        The limits, in [0, 1]; 0 and 1 if there are no variables.
+
+    Example:
+        >>> lower, upper = mean_interval(0.5, 100, 0.05)
+        >>> round(lower, 2), round(upper, 2)
+        (0.38, 0.62)
+    """
+    total, level = mean * count, delta / (2 * math.e)
+    at_least, at_most = math.floor(total + 1e-9), math.ceil(total - 1e-9)
+    return lower_bound(at_least, count, level), upper_bound(at_most, count, level)
 
 
 def p_values(losses: Ints, counts: Ints, risk: float) -> Floats:
