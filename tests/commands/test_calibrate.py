@@ -146,7 +146,7 @@ def test_a_second_run_does_nothing_and_another_calibration_is_not_overwritten(
         (("target=100", "ensemble.scales=[s1,s2]"), "calibrate searches scales by itself"),
         (
             ("target=100", "ensemble.members=3"),
-            "tiny/s1 member 2: it is not trained with this config; train it: wee train",
+            "2 members are not trained with this config: tiny/s1 member 2, tiny/s2 member 2. Train and evaluate: wee train",
         ),
     ],
 )
@@ -162,11 +162,46 @@ def test_what_cannot_be_calibrated_is_refused(
     assert not (tmp_path / FOLDER).exists()
 
 
+def test_everything_that_is_missing_is_listed_with_the_scales_that_are_complete(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First checkpoints, then entries of the store."""
+    (tmp_path / "outputs").mkdir()
+    for name in ("store", "checkpoints"):
+        shutil.copytree(folder / "outputs" / name, tmp_path / "outputs" / name)
+    monkeypatch.chdir(tmp_path)
+
+    def refusal(*overrides: str) -> str:
+        with pytest.raises(WeeError) as refused:
+            find_command("calibrate").work(composed(*COMMON, "target=100", *overrides))
+        return str(refused.value)
+
+    for place in ("s2/0-*", "s2/1-*"):
+        (checkpoint,) = Path("outputs", "checkpoints", "digits", "tiny").glob(place)
+        checkpoint.rename(tmp_path / checkpoint.name)
+    said = refusal()
+    assert "2 members are not trained with this config: tiny/s2 members 0 and 1. Train and evaluate: wee train" in said
+    assert "&& wee evaluate" in said
+    assert said.endswith(", or choose among the complete scales: 'scale=[s1]'")
+    assert "complete" not in refusal("scale=s2")
+    for number in (0, 1):
+        (checkpoint,) = tmp_path.glob(f"{number}-*")
+        shutil.move(checkpoint, Path("outputs", "checkpoints", "digits", "tiny", "s2", checkpoint.name))
+
+    for pattern in ("s1/1/val-*", "s1/1/test-*", "s1/0/test-*"):
+        (entry,) = Path("outputs", "store", "digits", "tiny").glob(pattern)
+        shutil.rmtree(entry)
+    said = refusal()
+    assert "has no logits of tiny/s1 member 0 on test; tiny/s1 member 1 on val, test. Evaluate: wee evaluate" in said
+    assert said.endswith(", or choose among the complete scales: 'scale=[s2]'")
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (("budget.macs=10",), "nothing costs at most 10 MACs: the cheapest setting costs"),
         (("target=100", "task=covv@5"), "there is no task 'covv@5'"),
+        (("target=100", "ood=photos"), "there is no key 'ood': a cascade is calibrated on ID data alone"),
     ],
 )
 def test_a_refusal_is_one_message_without_a_traceback(

@@ -307,7 +307,7 @@ def test_a_dtype_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["file=none.npz", "macs=1"], "there is no file none.npz"),
+        (["file=none.npz", "macs=1"], "there is no file none.npz in {here}"),
         (["file=f.csv", "macs=1"], "there is no kind of logit file '.csv'"),
         (["file=f.npz", "macs=0"], "macs is 0: it must be a positive number"),
         (["file=f.npz", "macs=[1,2,3]"], "macs has 3 numbers for 2 members"),
@@ -321,7 +321,7 @@ def test_nothing_is_written_when_anything_is_wrong(
     np.savez(tmp_path / "f.npz", **arrays())
     (tmp_path / "f.csv").write_text("1,2\n")
     done = wee("import", *arguments, *NAMED, "scale=s1", cwd=tmp_path, code=1)
-    assert message in done.stderr
+    assert message.format(here=tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "outputs" / "store").exists()
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
+from wee.cascade.description import CascadeDescription
 from wee.cascade.module import Cascade
 from wee.cascade.predict import PredictedImage, UnfinishedTable, check_format, table_key
 from wee.commands.evaluate import EvaluateConfig
@@ -61,9 +62,33 @@ def test_predictions_are_those_of_the_cascade_on_the_pixels(work: Path, wee: Wee
     assert (table.label == expected.label.numpy()).all()
     assert (table.stage == expected.stage.numpy() + 1).all()
     assert "risk of what is accepted" in shown
-    assert last_report(work, "predict") == {"predictions": 40, "unreadable": 0, "accepted": int(table.accepted.sum())}
+    said = last_report(work, "predict")
+    assert (said["predictions"], said["unreadable"], said["accepted"]) == (40, 0, int(table.accepted.sum()))
+    numbers = CascadeDescription.load(work / CASCADE).expected["test"]
+    assert said["shares"] == {
+        "accepted": {"observed": table.accepted.mean(), "expected": numbers.coverage.value, "differs": False},
+        "reaches stage 2": {
+            "observed": (table.stage >= 2).mean(), "expected": numbers.reaching[1].value, "differs": False,
+        },
+    }  # fmt: skip
+    assert said["warning"] is None
     failed = wee("predict", f"cascade={CASCADE}", "images=images", cwd=work, code=1).stderr
     assert "exists: give another output=FILE, or replace it with overwrite=true" in failed
+
+
+def test_images_unlike_the_test_set_are_warned_of(work: Path, wee: Wee) -> None:
+    """600 copies of one grey image are accepted all or not at all; of the 300 test samples, about one half is accepted."""
+    (work / "grey").mkdir()
+    for number in range(600):
+        Image.new("L", (24, 24), 128).save(work / "grey" / f"{number}.png")
+    done = wee("predict", f"cascade={CASCADE}", "images=grey", cwd=work)
+    said = last_report(work, "predict")
+    share = said["shares"]["accepted"]
+    assert share["differs"]
+    assert share["observed"] in (0, 1)
+    assert "these images are not like those that the cascade was calibrated on" in said["warning"]
+    assert f"{share['observed']:.0%}".replace("%", ".00 % are accepted") in said["warning"]
+    assert said["warning"] in " ".join(done.stderr.split())
 
 
 def test_unreadable_images_are_listed_and_skipped(work: Path, wee: Wee) -> None:

@@ -22,6 +22,7 @@ from wee.method.guarantees import (
     fixed_sequence,
     least_count,
     lower_bound,
+    mean_interval,
     one_of_each_group,
     split_groups,
     split_parts,
@@ -39,6 +40,26 @@ def test_bounds_are_golden(case: dict[str, float]) -> None:
     numbers = int(case["k"]), int(case["n"]), case["delta"]
     assert upper_bound(*numbers) == pytest.approx(case["upper"], abs=1e-9)
     assert lower_bound(*numbers) == pytest.approx(case["lower"], abs=1e-9)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+@pytest.mark.parametrize("count", [1, 5, 30, 200])
+def test_an_interval_of_a_mean_misses_the_expected_value_with_at_most_its_probability(count: int, parts: int) -> None:
+    """By enumeration: each variable is the share of ones among some independent zeros and ones."""
+    delta = 0.1
+    totals = np.arange(count * parts + 1)
+    limits = np.array([mean_interval(total / (count * parts), count, delta) for total in totals])
+    assert ((limits[:, 0] <= totals / (count * parts)) & (totals / (count * parts) <= limits[:, 1])).all()
+    misses = []
+    for expected in np.linspace(0.01, 0.99, 99):
+        missed = (expected < limits[:, 0]) | (expected > limits[:, 1])
+        misses.append(binom.pmf(totals[missed], count * parts, expected).sum())
+    assert max(misses) <= delta
+    assert parts > 1 or count < 30 or max(misses) > delta / 10  # not wider than necessary by far
+
+
+def test_an_interval_of_a_mean_without_variables_is_everything() -> None:
+    assert mean_interval(0.3, 0, 0.1) == (0, 1)
 
 
 @pytest.mark.parametrize("case", EXPECTED["sequences"])

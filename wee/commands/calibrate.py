@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wee.cascade.search import Choice
     from wee.cascade.workshop import Workshop
     from wee.members.origins import Origin
+    from wee.members.recipes import Recipe
     from wee.store import Address
     from wee.sweep.pool import Pool
 
@@ -146,8 +147,9 @@ def calibrate(cfg: CalibrateConfig) -> None:
 
     dataset = cfg.dataset if _imported(cfg) else resolve_dataset(cfg)
     named = _named(cfg)
-    origins = {} if cfg.family.stored else _origins(cfg, dataset, named)
-    _check_trained(cfg, origins, named)
+    chosen_recipes = [] if cfg.family.stored else _recipes(cfg, dataset, named)
+    _check_trained(cfg, chosen_recipes, named)
+    origins = _origins(cfg, chosen_recipes) if chosen_recipes else {}
     pool = _read(cfg, dataset, origins, named)
     classes = dataset.class_names() or [str(number) for number in range(pool.networks[0].logits[VAL].shape[-1])]
     folder = Path(cfg.paths.outputs, "cascades", cfg.name)
@@ -208,40 +210,33 @@ def _named(cfg: CalibrateConfig) -> NamedSetting | None:
     return named
 
 
-def _origins(
-    cfg: CalibrateConfig, dataset: LabelledConfig, named: NamedSetting | None
-) -> dict[tuple[str, int], Origin]:
-    """Where the weights of each member come from, by scale and number; of a named setting, those of its lineup."""
-    from wee.members.origins import source
+def _recipes(cfg: CalibrateConfig, dataset: LabelledConfig, named: NamedSetting | None) -> list[Recipe]:
+    """Return the recipe of each member that the search chooses from; of a named setting, those of its lineup."""
     from wee.members.recipes import Recipe
 
     if named is None:
-        chosen = recipes(cfg, dataset)
-    else:
-        lineup = {(stage.scale, stage.member) for stage in named.saved.lineup}
-        scales = cfg.family.choose(sorted({scale for scale, _ in lineup}))
-        chosen = [
-            Recipe(dataset, cfg.family, cfg.trainer, scale, member)
-            for scale in scales
-            for member in sorted({member for _, member in lineup})
-        ]
-    return {
-        (recipe.scale, recipe.member): source(
-            dataset, cfg.family, recipe.scale, recipe.member, recipe, cfg.paths.checkpoints
-        )
-        for recipe in chosen
-    }
+        return recipes(cfg, dataset)
+    lineup = {(stage.scale, stage.member) for stage in named.saved.lineup}
+    return [
+        Recipe(dataset, cfg.family, cfg.trainer, scale, member)
+        for scale in cfg.family.choose(sorted({scale for scale, _ in lineup}))
+        for member in sorted({member for _, member in lineup})
+    ]
 
 
-def _check_trained(cfg: CalibrateConfig, origins: Mapping[tuple[str, int], Origin], named: NamedSetting | None) -> None:
-    """Check that the members that are trained here have checkpoints, before any weights are read.
+def _check_trained(cfg: CalibrateConfig, chosen: Sequence[Recipe], named: NamedSetting | None) -> None:
+    """Check that the members that are trained here have checkpoints, before weights are read or timm is imported.
 
     Raises:
         WeeError: some have none; the message lists them, and has the commands that make them.
     """
-    from wee.members.origins import Trained
+    from wee.members import checkpoints
 
-    untrained = [key for key, origin in origins.items() if isinstance(origin, Trained) and not origin.is_there]
+    untrained = [
+        (recipe.scale, recipe.member)
+        for recipe in chosen
+        if not recipe.architecture.weights and checkpoints.about(recipe.folder(cfg.paths.checkpoints)) is None
+    ]
     if not untrained:
         return
     selected = _selected(untrained)
@@ -250,6 +245,18 @@ def _check_trained(cfg: CalibrateConfig, origins: Mapping[tuple[str, int], Origi
         f"{are} not trained with this config: {_listed(cfg, untrained)}. Train and evaluate: {command('train', **selected)} && "
         f"{command('evaluate', **selected)}{_or_complete(cfg, cfg.scale, untrained, named)}"
     )
+
+
+def _origins(cfg: CalibrateConfig, chosen: Sequence[Recipe]) -> dict[tuple[str, int], Origin]:
+    """Return where the weights of each member come from, by scale and number."""
+    from wee.members.origins import source
+
+    return {
+        (recipe.scale, recipe.member): source(
+            recipe.dataset, cfg.family, recipe.scale, recipe.member, recipe, cfg.paths.checkpoints
+        )
+        for recipe in chosen
+    }
 
 
 def _selected(members: Iterable[tuple[str, int]]) -> dict[str, Any]:
@@ -449,8 +456,8 @@ ABSENT = {
     "ood": (
         "there is no key 'ood': a cascade is calibrated on ID data alone, and its guarantees are about ID data. To see how "
         "settings do on OOD data, sweep them (wee sweep ood=NAME) and calibrate one of them (setting.sweep=NAME). To see how "
-        "many images of an OOD set a cascade accepts, write them as files (wee data images=FOLDER split=ood-NAME) and classify them "
-        "(wee predict). shift=NAME shows a cascade on shifted test sets"
+        "many images of an OOD set a cascade accepts, write them as files (wee data images=FOLDER split=ood-NAME) and classify "
+        "them (wee predict). shift=NAME shows a cascade on shifted test sets"
     )
 }
 """Keys of `wee sweep` that this command lacks, and why."""
