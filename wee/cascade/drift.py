@@ -105,10 +105,10 @@ def warning(description: CascadeDescription, shares: Sequence[ComparedShare], sa
     listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
     certified = description.certified
     if certified is not None and any(guarantee.holds for guarantee in certified.guarantees):
-        made, known = "certified", f"The guarantee is about {samples} like those alone, and says nothing about these"
+        made, known = "certified on", f"The guarantee is about {samples} like those alone, and says nothing about these"
     else:
-        made, known = "calibrated", f"The expected numbers are about {samples} like those alone"
-    return f"these {samples} are not like those that the cascade was {made} on: {listed}. {known}"
+        made, known = "calibrated on", f"The expected numbers are about {samples} like those alone"
+    return f"these {samples} are not like those that the cascade was {made}: {listed}. {known}"
 
 
 def _verb(share: ComparedShare) -> str:
