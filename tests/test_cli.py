@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.helpers.command_line import Wee
-from wee.commands import COMMANDS
+from wee.app.keys import schema_keys
+from wee.commands import COMMANDS, find_command
 
 
 def test_the_front_lists_the_stages(tmp_path: Path, wee: Wee) -> None:
@@ -38,7 +40,19 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
     told = wee("sweep", "--help", "window.width=0.3", cwd=tmp_path).stdout
     assert "* paper" in told
     assert "Every width of the paper's comparison" in told
-    assert "window: {width: 0.3}" in told.replace("\n  ", " {").replace("0.3\n", "0.3}\n")
+
+
+def test_help_says_what_every_key_means(tmp_path: Path, wee: Wee) -> None:
+    overrides = ["window.width=0.3", "dataset.name=mine"]
+    told = wee("sweep", "--help", *overrides, cwd=tmp_path).stdout
+    shown = told.partition("what it means:\n")[2].partition("\nwee sweep -m")[0]
+    config = yaml.safe_load(shown)
+    assert config == yaml.safe_load(wee("sweep", "--cfg", "job", *overrides, cwd=tmp_path).stdout)
+    assert config["window"] == {"width": 0.3}
+    comments = [line.partition("# ")[2] for line in shown.splitlines() if "# " in line]
+    words = " ".join(comments)
+    for key in schema_keys(find_command("sweep").root):
+        assert key.text in words, key.name
 
 
 @pytest.mark.parametrize(

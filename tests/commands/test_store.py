@@ -244,7 +244,7 @@ def test_help_lists_actions_and_explains_each(place: Path, wee: Wee) -> None:
 
 
 def test_every_key_is_explained() -> None:
-    from wee.app.help import attributes_help
+    from wee.app.docstrings import attributes_help
     from wee.store.query import QUERIED, Query
 
     fields = {name for name in StoreConfig.__dataclass_fields__ if name != "paths"}

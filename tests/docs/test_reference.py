@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from tests.helpers.pages import ROOT, pages
-from wee.app.help import field_texts
+from wee.app.docstrings import field_texts
 from wee.app.keys import config_keys, default_choices, schema_keys
 from wee.cascade.formats import EXPORT_FORMATS
 from wee.commands import COMMANDS, find_command

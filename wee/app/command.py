@@ -174,7 +174,8 @@ class Command(Generic[C]):
         if args.help and self.help is not None:
             pipes.write(self.help(args.overrides))
         elif args.help:
-            pipes.write(command_help(self.name, args.overrides, args.config_dir, self.groups, self.values))
+            text = command_help(self.name, self.root, args.overrides, args.config_dir, self.groups, self.values)
+            pipes.write(text)
         return bool(args.help)
 
 

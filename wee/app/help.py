@@ -1,15 +1,12 @@
-"""`wee <command> --help`: what can be swapped, with a line about each choice, and the config.
+"""`wee <command> --help`: what can be swapped, with a line about each choice, and the config, with a comment on each key.
 
 Hydra's own help lists the groups of all commands, takes twice as long, and has nothing to say about a choice.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,14 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from wee.app.groups import Group
 from wee.app.hydra_compat import composing
+from wee.app.keys import ConfigKey, schema_keys
 from wee.app.paths import conf_dir
+
+_WIDTH = 118
+"""The largest length of a line, in characters."""
+
+_COMMENTS = 36
+"""The column in which the comments on keys begin."""
 
 _TEXT = """\
 wee {command} [overrides]
@@ -28,7 +32,7 @@ wee {command} [overrides]
 What can be swapped (group=choice; * is the default):
 
 {groups}
-{values}What can be set (key=value), and its value now:
+{values}What can be set (key=value), its value now, and what it means:
 
 {config}
 wee {command} -m group=a,b    runs several, and goes on when one fails
@@ -39,6 +43,7 @@ wee {command} --hydra-help    Hydra's own help
 
 def command_help(
     command: str,
+    schema: type,
     overrides: Sequence[str],
     config_dir: str | None,
     groups: Mapping[str, Group] | None = None,
@@ -48,6 +53,7 @@ def command_help(
 
     Args:
         command: its name.
+        schema: its typed config, whose docstrings say what the keys mean.
         overrides: as given beside `--help`; the config is shown with them.
         config_dir: an additional folder of configs, as given by `--config-dir`.
         groups: config groups whose choices come from catalogues, by name.
@@ -63,53 +69,15 @@ def command_help(
     shown = "\n".join(_group(group, names, folders, catalogued.get(group)) for group, names in choices.items())
     experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
     return _TEXT.format(
-        command=command, groups=f"{shown}{experiments}", values=_values(values or {}), config=_yaml(chosen)
+        command=command, groups=f"{shown}{experiments}", values=_values(values or {}), config=commented(chosen, schema)
     )
-
-
-def attributes_help(schema: type, names: Sequence[str] | None = None) -> dict[str, str]:
-    """Return what the docstring of a config says about its fields, by name.
-
-    Args:
-        schema: the dataclass.
-        names: the fields; None for all that the docstring describes.
-    """
-    _, _, section = inspect.cleandoc(schema.__doc__ or "").partition("\nAttributes:\n")
-    described: dict[str, str] = {}
-    key = ""
-    for line in section.splitlines():
-        match = re.match(r" {4}(\w+(?:, \w+)*): (.*)", line)
-        if match:
-            key = match[1]
-            described[key] = match[2]
-        elif line.startswith(" " * 8) and key:
-            described[key] += f" {line.strip()}"
-        else:
-            break
-    return {name: described.get(name, "") for name in (names if names is not None else described)}
-
-
-def field_texts(schema: type) -> dict[str, str]:
-    """Return what the docstrings of a config and of its base classes say about each of its fields, by name.
-
-    Args:
-        schema: the dataclass. A text that is written for several fields ("mean, std: ..") belongs to each of them.
-
-    Returns:
-        A text for each field, in the order of the fields; empty where no docstring has one.
-    """
-    written: dict[str, str] = {}
-    for base in reversed(schema.__mro__):
-        if dataclasses.is_dataclass(base):
-            written |= {name: text for names, text in attributes_help(base).items() for name in names.split(", ")}
-    return {field.name: written.get(field.name, "") for field in dataclasses.fields(schema)}
 
 
 def listed(lines: Mapping[str, str], least: int = 18) -> str:
     """Return names with a description each, in two columns."""
     width = max([least, *map(len, lines)])
     return "".join(
-        textwrap.fill(text, 118, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4)) + "\n"
+        textwrap.fill(text, _WIDTH, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4)) + "\n"
         for name, text in lines.items()
     )
 
@@ -124,10 +92,49 @@ def _values(values: Mapping[str, Mapping[str, str]]) -> str:
     return f"What some keys take (one name or a list of names):\n\n{text}" if text else ""
 
 
-def _yaml(config: DictConfig) -> str:
-    """A config with its short lists on one line each."""
-    plain = OmegaConf.to_container(config, resolve=False)
-    return str(yaml.safe_dump(plain, default_flow_style=None, sort_keys=False, width=110))
+def commented(config: DictConfig, schema: type) -> str:
+    """Return a config as YAML with a comment on each typed key, which says what the key means.
+
+    Args:
+        config: the config, before interpolation.
+        schema: the dataclass whose docstring, with those of its parts, has the texts.
+    """
+    keys = {key.name: key for key in schema_keys(schema)}
+    return "".join(f"{line}\n" for line in _commented(OmegaConf.to_container(config, resolve=False), keys, ""))
+
+
+def _commented(values: Any, keys: Mapping[str, ConfigKey], prefix: str) -> Iterator[str]:
+    """Yield the lines of a section. Its sections are indented below their names, and so are long values."""
+    indent = "  " * prefix.count(".")
+    for name, value in values.items():
+        key = keys.get(f"{prefix}{name}")
+        section = key is not None and key.section and isinstance(value, dict) and bool(value)
+        lines = [f"{name}:"] if section else _yaml(name, value)
+        comment = "" if key is None else key.text
+        yield from _with_comment([indent + line for line in lines], comment)
+        if section:
+            yield from _commented(value, keys, f"{prefix}{name}.")
+
+
+def _with_comment(lines: Sequence[str], comment: str) -> Iterator[str]:
+    """Yield the lines of a key with a comment to the right of the key, or below its value where that is too long."""
+    margin = " " * _COMMENTS
+    comments = textwrap.wrap(
+        comment, _WIDTH, initial_indent=f"{margin}# ", subsequent_indent=f"{margin}# ", break_on_hyphens=False
+    )
+    first, *others = lines
+    if comments and len(first) < _COMMENTS and (first.endswith(":") or not others):
+        first += comments.pop(0)[len(first) :]
+        yield from [first, *comments, *others]
+    else:
+        yield from [first, *others, *comments]
+
+
+def _yaml(name: str, value: Any) -> list[str]:
+    """Return a key and its value as lines of YAML, in which short lists are on one line each."""
+    style = None if isinstance(value, (dict, list)) else False
+    text: str = yaml.safe_dump({name: value}, default_flow_style=style, sort_keys=False, width=_WIDTH - 8)
+    return text.splitlines()
 
 
 def _choices(command: str, overrides: Sequence[str], composed: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The keys of a command's config: their types, defaults and texts, for the reference."""
+"""The keys of a command's config: their types, defaults and texts, for help and the reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from hydra import compose
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from wee.app.help import field_texts
+from wee.app.docstrings import field_texts
 from wee.app.hydra_compat import composing
 from wee.app.paths import conf_dir
 

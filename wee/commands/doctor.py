@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from wee.app import pipes
 from wee.app.command import FOLDERS, Command
+from wee.app.docstrings import attributes_help
 from wee.app.fields import Checked, as_list, written
-from wee.app.help import attributes_help, listed
+from wee.app.help import listed
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.doctor.bare import TIMEOUT

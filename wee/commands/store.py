@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from wee.app import pipes
 from wee.app.command import Command
 from wee.app.console import line_width, progress, show
-from wee.app.help import attributes_help, listed
+from wee.app.docstrings import attributes_help
+from wee.app.help import listed
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.commands.shorthand import ACTIONS, DEFAULT_ACTION, STORE
