@@ -16,7 +16,7 @@ from tests.helpers.figures import draw, points
 from tests.helpers.stores import fill_store
 from wee.commands.calibrate import calibrate
 from wee.commands.import_ import ImportConfig, import_logits
-from wee.commands.sweep import SweepConfig, resolve, sweep
+from wee.commands.sweep import SweepConfig, _labels, resolve, sweep
 from wee.data import from_store
 from wee.data.from_store import StoredConfig, chosen_sets
 from wee.errors import WeeError
@@ -49,6 +49,16 @@ def test_scales_with_more_samples_are_refused_before_any_scoring(
         assert str(error.value).endswith(f"sweep them separately, with {advice}")
     assert not (tmp_path / "outputs" / "sweeps").exists()
     assert not (tmp_path / "outputs" / "store" / ".scores").exists()
+
+
+def test_shifted_sets_are_labelled_with_what_distinguishes_them() -> None:
+    change = ("shift=corrupted", "shift.corrupted.corruption=[fog]", "shift.corrupted.severity=[1,5]")
+    cfg = composed("sweep", *change, "shift.corrupted.label=Bad weather")
+    assert isinstance(cfg, SweepConfig)
+    assert _labels(resolve(cfg))["shifts"] == {
+        "corrupted-fog-1": "Bad weather, fog-1",
+        "corrupted-fog-5": "Bad weather, fog-5",
+    }
 
 
 def test_policies_that_do_not_apply_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,39 @@ def test_axes_of_costs_have_several_ticks(span: float) -> None:
     assert 2 <= sum(low <= tick <= high for tick in figure.axes[0].get_xticks()) <= 6
 
 
+@pytest.mark.parametrize("span", [1.3, 2.2, 2.9, 10.0])
+@pytest.mark.parametrize("width", [1.0, 1.3, 1.72])
+def test_labels_of_ticks_do_not_touch(span: float, width: float) -> None:
+    points = made_up({"single models": "single"}, PANELS[:2], count=2)
+    points["price"] = [0.66e6, 0.66e6 * span] * 2
+    figure = draw(points, FigureConfig("f", panels=PANELS[:2], panel_size=[width, 1.5]))
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        low, high = axis.get_xlim()
+        shown = [label for label in axis.get_xticklabels() if low <= label.get_position()[0] <= high]
+        boxes = [label.get_window_extent() for label in shown]
+        assert len(boxes) >= 2
+        assert all(left.x1 + 2 * figure.dpi / 72 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+@pytest.mark.parametrize(("metric", "ends"), [("cov@20", (0, 100)), ("nll", (-10, 110))])
+def test_axes_of_values_in_per_cent_reach_from_0_to_100_at_most(metric: str, ends: tuple[float, float]) -> None:
+    points = made_up({"single models": "single"}, [metric], count=2)
+    points = points.assign(value=[0.0, 100.0], low=[0.0, 90.0], high=[12.0, 100.0])
+    figure = draw(points, FigureConfig("f", panels=[metric], columns=1))
+    assert figure.axes[0].get_ylim() == pytest.approx(ends)
+    if metric == "cov@20":
+        assert not any(line.get_clip_on() for line in figure.axes[0].lines)
+
+
+def test_a_shifted_test_set_is_named() -> None:
+    points = made_up(LINES, ["cov@20"]).assign(split="shift-mine-fog-5")
+    config = FigureConfig("f", panels=["cov@20"], split="shift-mine-fog-5")
+    for labels, heading in ((Labels(), "mine-fog-5"), (Labels(shifts={"mine-fog-5": "Mine, fog-5"}), "Mine, fog-5")):
+        assert f"{heading}\nCov@20 (%) ↑" in [text.get_text() for text in texts(draw(points, config, labels))]
+    assert "Cov@20 (%) ↑" in [text.get_text() for text in texts(draw(points.assign(split="test"), config))]
+
+
 def hypervolume(policies: dict[str, str]) -> pd.DataFrame:
     rows = [
         {"panel": metric, "metric": metric, "ood": None, "dataset": "toy", "family": "made", "line": line, "look": look,

@@ -27,6 +27,9 @@ def test_what_has_no_label_is_called_by_its_name() -> None:
     assert Labels().family("my_net") == "my net"
     assert Labels().scale("my_net", "b0_wide") == "b0-wide"
     assert Labels().ood("near_ood") == "near ood"
+    assert Labels().split("shift-my_set-fog-5") == "my set-fog-5"
+    assert Labels().split("val") == "validation set"
+    assert Labels().split("test") == ""
 
 
 def test_labels_are_those_of_the_latest_run(tmp_path: Path) -> None:

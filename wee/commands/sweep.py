@@ -479,14 +479,21 @@ def _identity(job: SweepJob, plan: Plan, pools: list[Pool], reference: pd.DataFr
 
 
 def _labels(job: SweepJob) -> dict[str, dict[str, str]]:
-    """Return the labels for figures of families, scales, OOD sets and costs, if their configs have labels."""
+    """Return the labels for figures of families, scales, OOD and shifted sets, and costs, if their configs have labels."""
     family = job.family
     scales = {f"{family.name}/{name}": scale.label for name, scale in family.scales.items()}
     oods = {name: ood.label for name, ood in job.ood.items()}
+    shifts = {name: _with_variant(shift, name) for name, shift in job.shift.items()}
     cost = COSTS.find(job.cfg.cost.measure)
-    kinds = {"families": {family.name: family.label}, "scales": scales, "oods": oods}
+    kinds = {"families": {family.name: family.label}, "scales": scales, "oods": oods, "shifts": shifts}
     kinds |= {"costs": {cost.name: cost.label}, "units": {cost.name: cost.unit}}
     return {kind: {name: label for name, label in labels.items() if label} for kind, labels in kinds.items()}
+
+
+def _with_variant(shift: DatasetConfig, name: str) -> str:
+    """Return the label of a shifted test set with what its name adds to that of its config: "ImageNet-C, fog-3"."""
+    variant = name.removeprefix(shift.name).removeprefix("-").replace("_", " ")
+    return ", ".join(filter(None, (shift.label, variant))) if shift.label else ""
 
 
 def _made() -> dict[str, Any]:

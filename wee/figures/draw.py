@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
 from wee.figures.captions import bars_caption, hypervolume_caption
 from wee.figures.labels import Labels
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _ROW = 0.35
 """Height of a row of the legend and of the axis labels, added to that of the panels, in inches."""
+
+_LABEL_GAP = 4.0
+"""The least distance between the labels of two ticks of the horizontal axis, in typographic points."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def draw_lines(
     Args:
         points: The result of `wee.figures.points.line_points` for the same config.
         config: The config of the figure.
-        labels: The labels of families, scales, OOD sets and costs.
+        labels: The labels of families, scales, data sets and costs.
         style: How the lines are drawn.
         quantities: The name of the horizontal axis of each panel, if `price` is not an average cost.
         caption: What the caption says besides what bars are.
@@ -105,8 +108,9 @@ def draw_lines(
         _legend(figure, axes, [name for name in series.values() if name])
         bars = bars_caption(points, bands=not style.through_scales)
         _caption(figure, "; ".join(part for part in (bars, caption) if part))
-        figure.draw_without_rendering()  # computes the final layout, which the placement of notes needs
+        figure.draw_without_rendering()  # computes the final layout, which the ticks and the placement of notes need
         for axis, rows in panels:
+            _separate_tick_labels(axis)
             _notes(axis, rows, style, labels)
     return figure
 
@@ -117,7 +121,7 @@ def draw_bars(points: pd.DataFrame, config: FigureConfig, labels: Labels) -> Fig
     Args:
         points: One row for each bar, as returned by `wee.figures.kinds.hypervolume.Hypervolumes.points`.
         config: The config of the figure.
-        labels: The labels of families, scales, OOD sets and costs.
+        labels: The labels of families, scales, data sets and costs.
     """
     names = list(points.panel.unique())
     series = _series(points, labels)
@@ -167,6 +171,8 @@ def _lines(axis: Axes, points: pd.DataFrame, style: LineStyle, series: dict[tupl
                 _line(axis, of_line, style, place)
     axis.yaxis.set_major_locator(_round_ticks(5))
     axis.margins(x=0.06, y=0.1)
+    if Metric.parse(str(points.metric.iloc[0])).percent:
+        limit_to_percent(axis)
     if not style.through_scales:
         axis.xaxis.set_major_locator(_round_ticks(4))
     else:
@@ -230,6 +236,32 @@ def _log_ticks(decades: float) -> Locator:
     return LogLocator(subs=(1.0, 2.0, 5.0) if decades < 1.2 else (1.0, 3.0) if decades < 2.5 else (1.0,))
 
 
+def limit_to_percent(axis: Axes) -> None:
+    """End the vertical axis at 0 and 100 where its margins would go beyond, because no value in per cent can.
+
+    Call this function after everything has been drawn. What lies on an end of the axis is drawn in full.
+    """
+    low, high = axis.get_ylim()
+    axis.set_ylim(max(low, 0.0), min(high, 100.0))
+    for line in axis.lines:
+        line.set_clip_on(False)
+
+
+def _separate_tick_labels(axis: Axes) -> None:
+    """Leave out ticks of the horizontal axis whose labels would touch. The layout of the figure must be final."""
+    low, high = axis.get_xlim()
+    places, ends = [], -math.inf
+    for tick in axis.xaxis.get_major_ticks():
+        box = tick.label1.get_window_extent()
+        if not low <= tick.get_loc() <= high:
+            continue
+        if box.x0 - ends >= _LABEL_GAP * axis.figure.dpi / 72:
+            places.append(tick.get_loc())
+            ends = box.x1
+    if 1 < len(places) < sum(low <= place <= high for place in axis.get_xticks()):
+        axis.xaxis.set_major_locator(FixedLocator(places))
+
+
 def _notes(axis: Axes, points: pd.DataFrame, style: LineStyle, labels: Labels) -> None:
     """Write notes beside points: the label of a scale, or the name of an exit."""
     rows: list[Any] = list(points.itertuples())
@@ -268,10 +300,11 @@ def _bars(axis: Axes, points: pd.DataFrame, labels: Labels, named: bool) -> None
 
 
 def _title(axis: Axes, points: pd.DataFrame, labels: Labels, series: dict[tuple[str, str], str]) -> None:
-    """Write the title of a panel: the metric and its better direction, below the OOD set or the family of the panel."""
+    """Write the title of a panel: the metric and its better direction, below the family or the OOD set, and a shifted set."""
     first = points.iloc[0]
     metric = Metric.parse(str(first.metric))
     heading = labels.ood(first.ood) if first.ood else series.get((first.dataset, first.family), "")
+    heading = ", ".join(part for part in (heading, labels.split(first.get("split", ""))) if part)
     title = f"{metric.axis_label} {'↑' if metric.higher_is_better else '↓'}"
     axis.set_title(f"{heading}\n{title}" if heading else title, loc="left", pad=3)
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from wee.costs import COSTS, amount, heading
+from wee.data.splits import TEST, VAL, SplitName
 from wee.sweep.cells import FAMILIES, SCALES
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of families, scales, OOD sets and costs.
+    """Labels of families, scales, OOD sets, shifted test sets and costs.
 
     Attributes:
         families: Labels of families, by name.
         scales: Labels of scales, by "family/scale".
         oods: Labels of OOD sets, by name.
+        shifts: Labels of shifted test sets, by name.
         costs: Labels of costs, by name.
         units: Units of costs, by name; "" for a cost that is a count.
     """
@@ -24,13 +26,14 @@ class Labels:
     families: Mapping[str, str] = field(default_factory=dict)
     scales: Mapping[str, str] = field(default_factory=dict)
     oods: Mapping[str, str] = field(default_factory=dict)
+    shifts: Mapping[str, str] = field(default_factory=dict)
     costs: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def merge(cls, parts: Iterable[Mapping[str, Mapping[str, str]]]) -> Labels:
         """Merge the labels of several sweeps; if two sweeps label the same thing, the later label is used."""
-        merged: dict[str, dict[str, str]] = {"families": {}, "scales": {}, "oods": {}, "costs": {}, "units": {}}
+        merged: dict[str, dict[str, str]] = {kind.name: {} for kind in fields(cls)}
         for part in parts:
             for kind, labels in merged.items():
                 labels |= part.get(kind, {})
@@ -48,6 +51,18 @@ class Labels:
     def ood(self, name: str) -> str:
         """Return the label of an OOD set."""
         return self.oods.get(name) or name.replace("_", " ")
+
+    def split(self, text: str) -> str:
+        """Return the label of a labelled split, such as "ImageNet-C, fog-3" for "shift-imagenet_c-fog-3".
+
+        It is empty for the test set, which a figure shows unless it says otherwise.
+        """
+        if text in ("", str(TEST)):
+            return ""
+        split = SplitName.parse(text)
+        if split.kind != "shift":
+            return "validation set" if split == VAL else text
+        return self.shifts.get(split.name) or split.name.replace("_", " ")
 
     def cost(self, name: str) -> str:
         """Return the label of a cost: "MACs"."""

@@ -131,6 +131,7 @@ def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
     from matplotlib.patches import Patch
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+    from wee.figures.draw import limit_to_percent
     from wee.figures.style import INK, look
     from wee.method import Task
 
@@ -156,6 +157,8 @@ def _bands(axis: Axes, points: pd.DataFrame, labels: Labels) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    if quantity in (DEPLOYED_RISK.name, DEPLOYED_COVERAGE.name) or (quantity == "value" and task.metric.percent):
+        limit_to_percent(axis)
 
 
 def _title(quantity: str, task: Task, cost: str) -> str:
