@@ -12,7 +12,7 @@ from tests.helpers.figures import averages
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import plan, pool
 from wee.app.paths import PathsConfig
-from wee.commands.figure import FigureCommandConfig, figure, scores_not_drawn
+from wee.commands.figure import FigureCommandConfig, figure
 from wee.figures.config import FigureConfig
 from wee.sweep.config import PolicyConfig, TaskConfig, WindowConfig
 from wee.sweep.results import AVERAGES, TABLE, save
@@ -50,9 +50,3 @@ def test_intervals_of_a_sweep_reach_the_numbers_of_its_figure(tmp_path: Path, mo
         "Bars with caps: 90 % bootstrap intervals over test samples, seed noise not included; "
         "bars without caps: least and greatest of the members or orders averaged" in words
     )
-
-
-def test_scores_that_a_figure_does_not_show_are_named() -> None:
-    tables = {"table.csv": pd.DataFrame({"eval_score": ["msp", None, "energy"]}), "validation.csv": pd.DataFrame()}
-    assert scores_not_drawn(tables, pd.DataFrame({"eval_score": ["msp", ""]})) == ["energy"]
-    assert scores_not_drawn(tables, pd.DataFrame({"value": [1.0]})) == []

@@ -166,7 +166,7 @@ def test_labels_of_ticks_do_not_touch(span: float, width: float) -> None:
         shown = [label for label in axis.get_xticklabels() if low <= label.get_position()[0] <= high]
         boxes = [label.get_window_extent() for label in shown]
         assert len(boxes) >= 2
-        assert all(left.x1 + 2 * figure.dpi / 72 < right.x0 for left, right in itertools.pairwise(boxes))
+        assert all(left.x1 + figure.dpi / 72 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize(("metric", "ends"), [("cov@20", (0, 100)), ("nll", (-10, 110))])

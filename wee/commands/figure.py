@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from omegaconf import MISSING
 
@@ -18,9 +16,6 @@ from wee.commands import find_command, modules
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.method.metrics import metric_help
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger("wee")
 
@@ -53,6 +48,7 @@ def figure(cfg: FigureCommandConfig) -> None:
     from wee.figures.draw import write
     from wee.figures.kinds import FIGURE_KINDS
     from wee.figures.labels import Labels
+    from wee.figures.left_out import left_out
     from wee.figures.tables import read_tables_of
     from wee.sweep.results import find_sweeps, read_labels
 
@@ -72,22 +68,9 @@ def figure(cfg: FigureCommandConfig) -> None:
     numbers_file = folder / f"{name}.csv"
     numbers.to_csv(numbers_file, index=False)
     log.info(f"drawn: {', '.join(map(str, files))}; its numbers: {numbers_file}")
-    others = scores_not_drawn(tables, numbers)
-    if others:
-        log.info(
-            f"the results are those ranked by {cfg.figure.score}; these sweeps also have {', '.join(others)}: "
-            f"figure.score={others[0]} name=NAME draws another figure"
-        )
+    for sentence in left_out(tables, numbers, cfg.figure):
+        log.info(sentence)
     report(files=[str(file) for file in [*files, numbers_file]], sweeps=[str(sweep) for sweep in sweeps])
-
-
-def scores_not_drawn(tables: Mapping[str, pd.DataFrame], numbers: pd.DataFrame) -> list[str]:
-    """Return the evaluation scores of tables that a figure does not show; none if its numbers do not name their score."""
-    if "eval_score" not in numbers:
-        return []
-    columns = [table.eval_score.dropna().unique() for table in tables.values() if "eval_score" in table]
-    scores = dict.fromkeys(str(score) for column in columns for score in column)
-    return [score for score in scores if score not in set(numbers.eval_score)]
 
 
 COMMAND = Command("figure", FigureCommandConfig, figure, modules(), values={"figure.panels": metric_help()})

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _ROW = 0.35
 """Height of a row of the legend and of the axis labels, added to that of the panels, in inches."""
 
-_LABEL_GAP = 4.0
+_LABEL_GAP = 2.5
 """The least distance between the labels of two ticks of the horizontal axis, in typographic points."""
 
 

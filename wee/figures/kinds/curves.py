@@ -31,7 +31,21 @@ class Curves(Lines):
         # Scales are named along the curve that is drawn on top of the others; the first of them, if there are several.
         noted = max(config.policies, key=lambda policy: look(policy).order)
         for policy in config.policies:
-            yield line(curve(rows, policy, panel, config), label(policy), policy, note=policy == noted)
+            setting = _setting(rows, policy, config)
+            yield line(curve(rows, policy, panel, config), label(policy) + setting, policy, note=policy == noted)
             if POLICIES.find(policy).adjustable and config.adjusted and panel.ood is not None:
                 adjusted = curve(rows, policy, panel, config, adjusted=True)
-                yield line(adjusted, POLICIES.find(policy).adjusted_label or f"adjusted {label(policy)}", ADJUSTED)
+                name = POLICIES.find(policy).adjusted_label or f"adjusted {label(policy)}"
+                yield line(adjusted, name + setting, ADJUSTED)
+
+
+def _setting(rows: pd.DataFrame, policy: str, config: FigureConfig) -> str:
+    """Return what distinguishes the drawn setting of a policy from others in the rows: ", width 0.2"; empty if it is alone."""
+    from wee.method import POLICIES
+    from wee.method.policies import PARAMETERS
+
+    kind = POLICIES.find(policy)
+    if kind.column is None or kind.column == PARAMETERS:
+        return ""
+    several = rows[rows.policy == policy][kind.column].dropna().nunique() > 1
+    return f", {kind.parameters()[0]} {getattr(config, kind.column)}" if several else ""
