@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.browser import Page, missing_browser
-from tests.helpers.explored import write_sweeps
+from tests.helpers.explored import write_detection, write_sweeps
 from wee.explore.data import page_data, read_sweeps
 from wee.explore.page import Library, page
 
@@ -30,12 +30,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def pages(tmp_path_factory: pytest.TempPathFactory, folders: dict[str, Path]) -> dict[str, Path]:
-    """The page of the first sweep, and the page of both, by name."""
+def detection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep about OOD detection."""
+    return write_detection(tmp_path_factory.mktemp("sweeps"))
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory, folders: dict[str, Path], detection: Path) -> dict[str, Path]:
+    """The pages of the first sweep, of both, and of that about OOD detection, by name."""
     pytest.importorskip("vl_convert")
     root, library = tmp_path_factory.mktemp("pages"), Library.load()
     files = {}
-    for name, paths in {"first": [folders["first"]], "both": list(folders.values())}.items():
+    sweeps = {"first": [folders["first"]], "both": list(folders.values()), "detection": [detection]}
+    for name, paths in sweeps.items():
         files[name] = root / f"{name}.html"
         files[name].write_text(page(name, page_data(read_sweeps(paths)), library), encoding="utf-8")
     return files

@@ -452,3 +452,51 @@ def test_points_of_several_scores_have_different_shapes(
     scores = set(fitting(table, "cov@20").eval_score)
     assert len({shape for _, shape in shapes}) == len({tuple(pair) for pair in shapes}) == len(scores) > 1
     assert "Ranked by" in browser.text("#legend")
+
+
+def test_a_page_opens_on_the_first_task_and_its_first_ood_set(
+    browser: Page, pages: dict[str, Path], detection: Path
+) -> None:
+    browser.open(pages["detection"])
+    assert browser.run("return [state.y, state.ood, state.split]") == ["fpr@95", "far", "test"]
+    points, rows = shown(browser), fitting(read_table(detection), "fpr@95", ood="far")
+    assert same(points.y, rows.value)
+    browser.open(pages["first"])
+    assert browser.run("return [state.y, state.ood]") == ["cov@20", None]
+
+
+def test_lines_of_several_scores_have_different_dashes(browser: Page, pages: dict[str, Path]) -> None:
+    browser.open(pages["first"])
+    lines = """
+    const score = (line) => table.at('eval_score', line[0].row);
+    const dashes = (lines) => lines.map((line) => [score(line), String(encoding.dash(line, ['plain']))]);
+    return [dashes(frontsOf(selectedRows(state), state)), dashes(referencesOf(state))];
+    """
+    drawn = "return ['fronts', 'references'].map((name) => chart.view.data(name).map((one) => String(one.dash)))"
+    for of_scores, dashes in zip(browser.run(lines), browser.run(drawn), strict=True):
+        assert len({score for score, _ in of_scores}) == len({dash for _, dash in of_scores}) == 2
+        assert len({tuple(pair) for pair in of_scores}) == 2
+        assert set(dashes) == {dash for _, dash in of_scores}
+    assert browser.text("#note").startswith("Thick lines: fronts")
+    assert browser.run("return document.querySelectorAll('#legend path[stroke-dasharray]').length") == 2
+    browser.choose("shape", "series")
+    fronts, references = browser.run(drawn)
+    assert set(fronts).isdisjoint(references)
+    assert "Dashed lines: single models and ensembles" in browser.text("#note")
+
+
+def test_references_of_one_scale_are_marks_on_level_lines(
+    browser: Page, pages: dict[str, Path], detection: Path
+) -> None:
+    browser.open(pages["detection"])
+    rows = fitting(read_table(detection), "fpr@95", ood="far")
+    means = rows[rows.policy.isin(["single", "ensemble"])].groupby(["policy", "eval_score"])[["price", "value"]].mean()
+    marks = pd.DataFrame(browser.run("return chart.view.data('levels').map(({ x, y }) => ({ x, y }))"))
+    assert same(marks.x + 1e9 * marks.y, means.price + 1e9 * means.value)
+    lines = pd.DataFrame(browser.run("return chart.view.data('references').map(({ x, y, line }) => ({ x, y, line }))"))
+    assert len(lines) == 2 * len(marks) == 8
+    assert (lines.groupby("line").y.nunique() == 1).all()
+    assert (lines.groupby("line").x.agg(["min", "max"]) == [rows.price.min(), rows.price.max()]).all(axis=None)
+    assert "a large mark on a level line" in browser.text("#note")
+    browser.press("#references")
+    assert browser.run("return chart.view.data('levels').length") == 0

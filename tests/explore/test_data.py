@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.explored import COMMANDS, write_sweeps
+from tests.helpers.explored import COMMANDS, write_detection, write_sweeps
 from wee.cascade.config import SettingConfig
 from wee.cascade.named import find_setting
 from wee.explore.data import ROW_COLUMNS, pack, page_data, read_sweeps
@@ -153,7 +153,9 @@ def _number(text: str | None) -> float | None:
 
 
 def test_commands_of_a_sweep_are_those_that_it_kept(data: dict[str, Any], folders: list[Path]) -> None:
-    assert {sweep["name"]: sweep["command"] for sweep in data["sweeps"]} == COMMANDS
+    assert {sweep["name"]: sweep["command"] for sweep in data["sweeps"]} == {
+        name: COMMANDS[name] for name in ("first", "second")
+    }
     (first, _) = data["sweeps"]
     assert shlex.split(first["calibrate"]) == [
         "wee", "calibrate", "dataset=stored", "dataset.name=toy", "family=stored", "family.name=made",
@@ -173,6 +175,13 @@ def test_labels_come_from_the_sweep_and_the_catalogues(data: dict[str, Any]) -> 
     assert len({look["colour"] for look in data["looks"].values()}) == len(data["looks"])
     assert data["looks"]["single models"]["baseline"]
     assert not data["looks"]["window cascades"]["baseline"]
+
+
+def test_tasks_are_in_the_order_of_the_configs(data: dict[str, Any], folders: list[Path], tmp_path: Path) -> None:
+    assert data["tasks"] == ["cov@20", "risk@50"]
+    read_table(folders[0]).to_csv(tmp_path / "mine.csv", index=False)
+    assert page_data(read_sweeps([tmp_path / "mine.csv"]))["tasks"] == ["cov@20", "risk@50"]
+    assert page_data(read_sweeps([write_detection(tmp_path)]))["tasks"] == ["fpr@95", "fpr@80"]
 
 
 def test_sweeps_of_one_name_are_told_apart(folders: list[Path], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from wee.sweep.run import Result, compute
 COMMANDS = {
     "first": "wee sweep dataset=stored dataset.name=toy family=stored family.name=made 'score=[msp,margin]' name=first",
     "second": "wee sweep dataset=stored dataset.name=toy family=stored family.name=three ensemble=trio name=second",
+    "detection": "wee sweep dataset=stored dataset.name=toy family=stored family.name=made task=fpr@95 name=detection",
 }
 """The command lines that the sweeps keep."""
 
@@ -49,6 +50,17 @@ def write_sweeps(root: Path) -> dict[str, Path]:
     second = _computed([pool(three, "s1", members=3)], settings)
     folders["second"] = _saved(root, "second", second, {}, settings)
     return folders
+
+
+def write_detection(root: Path) -> Path:
+    """Write a sweep about OOD detection below a folder, of one scale and two scores, and return its folder."""
+    store = fill_store(root / "detection", ood=True, scales=("s1",), count=120)
+    settings = plan(
+        ood=["far"], score=ScoreConfig(["msp", "margin"]), policy=PolicyConfig(["single", "ensemble", "window"]),
+        window=WindowConfig([0.1, 0.2]), task=TaskConfig(["fpr@95", "fpr@80"], ["auroc"]),
+    )  # fmt: skip
+    result = _computed([pool(store, "s1", splits=(VAL, TEST, FAR))], settings)
+    return _saved(root, "detection", result, {}, settings)
 
 
 def _computed(pools: list[Any], settings: Any) -> Result:

@@ -104,8 +104,8 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
     Returns:
         `rows`, the columns of all tables (see `pack`), with `point` and `setting`, which number the points and the settings,
         `series`, the label of the policy, `rule`, the place of the fitted rule in `rules` or -1, and `windows`, the name of the
-        row's windows in that rule; `averages`; `rules`; `sweeps`; `labels`, by column and name; and `looks`, `metrics` and
-        `costs`, in which the page looks things up.
+        row's windows in that rule; `averages`; `rules`; `sweeps`; `tasks`, the names of the tasks, of which the page opens on
+        the first; `labels`, by column and name; and `looks`, `metrics` and `costs`, in which the page looks things up.
     """
     labels = Labels.merge(read_labels(sweep.path) for sweep in sweeps)
     table = pd.concat([sweep.table.assign(**{SWEEP: sweep.name}) for sweep in sweeps], ignore_index=True)
@@ -131,6 +131,7 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
         "averages": pack(_averages(sweeps, table), ["setting", "split", *_VALUE, "lower", "upper", "seeds", "level"]),
         "rules": rules,
         "sweeps": [_sweep(sweep) for sweep in sweeps],
+        "tasks": _tasks(sweeps, table),
         "labels": _labels(table, labels),
         "looks": {label: look_of(*key) for key, label in series.items()},
         "metrics": {name: _metric(name, sweeps) for name in _unique(table["metric"])},
@@ -269,6 +270,13 @@ def _metric(name: str, sweeps: Sequence[SweepTables]) -> dict[str, Any]:
         "tasks": sorted(operated),
         "calibrate": task_word(str(task)) if task is not None and task.metric.on_id else None,
     }
+
+
+def _tasks(sweeps: Sequence[SweepTables], table: pd.DataFrame) -> list[str]:
+    """Return the tasks that were measured, in the order of the sweeps' configs; then those of tables outside a sweep."""
+    configured = [str(Task.parse(name)) for sweep in sweeps for name in sweep.about.get("task", {}).get("names", [])]
+    measured = set(_unique(table["metric"]))
+    return [name for name in dict.fromkeys([*configured, *_unique(table["task"])]) if name in measured]
 
 
 def _metric_of(name: str) -> Metric:

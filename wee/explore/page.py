@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from wee.errors import WeeError
-from wee.explore.style import COLOURS, RAMP, SHAPES
+from wee.explore.style import COLOURS, DASHES, RAMP, SHAPES
 
 SCRIPTS = ("table.js", "points.js", "chart.js", "details.js", "app.js")
 """The code of the page, in the order in which it runs."""
@@ -56,7 +56,7 @@ def page(title: str, data: Mapping[str, Any], library: Library) -> str:
         data: What it shows, as returned by `wee.explore.data.page_data`.
         library: The code that draws.
     """
-    style = {"colours": COLOURS, "ramp": RAMP, "shapes": list(SHAPES.values())}
+    style = {"colours": COLOURS, "ramp": RAMP, "shapes": list(SHAPES.values()), "dashes": DASHES}
     versions = {"wee": version("wee"), "vega": library.version}
     content = {"title": title, **versions, **data, "style": style, "chart": json.loads(_asset("chart.json"))}
     scripts = [library.code, *map(_asset, SCRIPTS)]

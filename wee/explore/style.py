@@ -29,6 +29,9 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#0
 ADJUSTED = "#56B4E9"
 """The colour of adjusted rules that share that of the rules as fitted: shapes may stand for something else on a page."""
 
+DASHES = ((), (10, 4), (2, 3), (10, 3, 2, 3), (5, 2), (14, 3, 2, 3, 2, 3))
+"""The dash patterns of lines that colours do not tell apart, in pixels; the first is a solid line."""
+
 RAMP = ("#9ecae9", "#7fb5df", "#609fd0", "#4489c0", "#2f73ab", "#1f5d93", "#13477a", "#08306b")
 """The colours of what has an order, such as scales and widths, from the first to the last."""
 

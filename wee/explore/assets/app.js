@@ -11,11 +11,12 @@ let chosen = null; // the point whose details are shown
 /** The state of a page that nobody has touched. */
 function initialState() {
   const several = ["sweep", "eval_score"].find((column) => table.values(column).filter((value) => value !== null).length > 1);
-  const tasks = Object.entries(data.metrics).filter(([name]) => table.values("task").includes(name));
-  const ood = table.values("ood").includes(null) ? null : table.values("ood")[0];
-  const split = table.values("split").includes("test") ? "test" : table.values("split")[0];
-  const measured = tasks.map(([name]) => name).find((name) => oodsOf(name).includes(ood));
-  const y = measured ?? Object.keys(data.metrics).find((name) => oodsOf(name).includes(ood)) ?? Object.keys(data.metrics)[0];
+  const metrics = Object.keys(data.metrics);
+  const y = data.tasks[0] ?? metrics.find((name) => oodsOf(name).includes(null)) ?? metrics[0];
+  const oods = oodsOf(y);
+  const ood = oods.includes(null) ? null : oods[0];
+  const splits = valuesWith("split", y, ood);
+  const split = splits.includes("test") ? "test" : splits[0];
   const start = {
     y, x: `cost ${Object.keys(data.costs)[0]}`, split, ood, task: "shown", points: "each", fronts: "none", colour: "series",
     shape: several ?? "series", log: true, intervals: false, references: true, filters: {},
@@ -138,9 +139,11 @@ function draw() {
 /** What the layers of the drawing are. */
 function noteOf(points, references) {
   const parts = [];
-  if (state.fronts === "validation") parts.push("Solid lines: fronts of the settings shown, averaged over members and orders, chosen on the validation set.");
-  if (state.fronts === "shown") parts.push("Solid lines: fronts of the settings shown, chosen on the same data on which they are drawn, and therefore optimistic.");
-  if (references.length > 0) parts.push("Dashed lines: single models and ensembles, averaged over members.");
+  const kinds = encoding.dashed ? ["Thick", "Thin"] : ["Solid", "Dashed"];
+  if (state.fronts === "validation") parts.push(`${kinds[0]} lines: fronts of the settings shown, averaged over members and orders, chosen on the validation set.`);
+  if (state.fronts === "shown") parts.push(`${kinds[0]} lines: fronts of the settings shown, chosen on the same data on which they are drawn, and therefore optimistic.`);
+  if (references.length > 0) parts.push(`${kinds[1]} lines: single models and ensembles, averaged over members.`);
+  if (references.some((line) => line.length === 1)) parts.push("Where they have a single scale, they are a large mark on a level line.");
   if (state.points === "mean") parts.push("Points: means over members and orders.");
   if (state.intervals) {
     const known = points.filter((point) => point.lower !== null).length;
@@ -166,7 +169,7 @@ function fillLegend(points, references) {
   };
   element("legend").innerHTML = state.colour === state.shape
     ? list(state.colour, (value) => symbol(encoding.shapeOf(value), encoding.colourOf(value)))
-    : list(state.colour, (value) => symbol("circle", encoding.colourOf(value))) + (present(state.shape).length > 1 ? list(state.shape, (value) => symbol(encoding.shapeOf(value), "#444444")) : "");
+    : list(state.colour, (value) => symbol("circle", encoding.colourOf(value))) + (present(state.shape).length > 1 ? list(state.shape, (value) => lineSymbol(encoding.shapeOf(value), "#444444", encoding.dashOf(value))) : "");
 }
 
 // ---- pointing and choosing ----

@@ -3,7 +3,7 @@
 
 const drawing = document.getElementById("drawing");
 
-/** Colours and shapes of the values of the dimensions that are chosen for them. */
+/** Colours and shapes of the values of the dimensions that are chosen for them. Lines have dashes in the place of shapes. */
 class Encoding {
   constructor(state) {
     this.colourBy = state.colour;
@@ -36,6 +36,22 @@ class Encoding {
     if (this.shapeBy === "series") return data.looks[value].shape;
     const { shapes } = data.style;
     return shapes[this.places[this.shapeBy].get(value) % shapes.length];
+  }
+
+  /** Whether dashes tell lines apart that have the same colour. */
+  get dashed() {
+    return this.shapeBy !== this.colourBy && this.places[this.shapeBy].size > 1;
+  }
+
+  dashOf(value) {
+    const { dashes } = data.style;
+    return dashes[this.places[this.shapeBy].get(value) % dashes.length];
+  }
+
+  /** The dashes of a line of points; `plain` where shapes do not tell lines apart. */
+  dash(linePoints, plain) {
+    const values = new Set(linePoints.map((point) => table.at(this.shapeBy, point.row)));
+    return this.dashed && values.size === 1 ? this.dashOf([...values][0]) : plain;
   }
 }
 
@@ -78,21 +94,24 @@ class Chart {
         x: point.x, lower: point.lower, upper: point.upper, colour: encoding.colour(point.row),
       }))
       : [];
-    const line = (dashes) => (linePoints, place) => linePoints.map((point) => ({
-      x: point.x, y: point.y, line: place, colour: encoding.colour(point.row), dash: dashes,
+    const line = (plain) => (linePoints, place) => linePoints.map((point) => ({
+      x: point.x, y: point.y, line: place, colour: encoding.colour(point.row), dash: encoding.dash(linePoints, plain),
     }));
     const frontLines = fronts.flatMap(line([]));
-    const referenceLines = references.flatMap(line([5, 3]));
-    const all = [...drawn, ...frontLines, ...referenceLines];
+    const all = [...points, ...fronts.flat(), ...references.flat()];
     const heights = [...all.map((one) => one.y), ...intervals.flatMap((one) => [one.lower, one.upper])];
     const xDomain = extent(all.map((one) => one.x));
+    // A reference at a single scale is no line: it has a mark, and a level line through the whole chart.
+    const level = (linePoints) => (linePoints.length > 1 ? linePoints : xDomain.map((x) => ({ ...linePoints[0], x })));
+    const referenceLines = references.map(level).flatMap(line([5, 3]));
+    const levels = references.filter((linePoints) => linePoints.length === 1).map(([point]) => datum(point, -1));
     const view = this.view;
     view.signal("xTitle", axis.title).signal("yTitle", data.metrics[state.y].axis);
     view.signal("xFormat", axis.cost !== null && xDomain[1] >= 1000 ? "~s" : "~g");
     view.signal("xDomain", xDomain).signal("yDomain", extent(heights));
     view.signal("area", points.length > 1500 ? 30 : points.length > 250 ? 55 : 85);
     view.signal("opacity", points.length > 250 ? 0.75 : 0.9);
-    view.data("points", drawn).data("intervals", intervals).data("fronts", frontLines).data("references", referenceLines);
+    view.data("points", drawn).data("intervals", intervals).data("fronts", frontLines).data("references", referenceLines).data("levels", levels);
     this.resize();
   }
 
@@ -159,6 +178,12 @@ const SHAPE_PATHS = {
   diamond: "M0,-1L.8,0L0,1L-.8,0Z",
   cross: "M-.3,-.9H.3V-.3H.9V.3H.3V.9H-.3V.3H-.9V-.3H-.3Z",
 };
+
+/** A symbol on a piece of line as an SVG element. */
+function lineSymbol(shape, colour, dashes) {
+  const path = SHAPE_PATHS[shape] ?? shape;
+  return `<svg class="symbol" width="40" height="13" viewBox="-20 -6.5 40 13" aria-hidden="true"><path d="M-20,0H20" stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes.join(" ")}"/><path d="${path}" transform="scale(5)" fill="${colour}"/></svg>`;
+}
 
 /** A symbol as an SVG element. */
 function symbol(shape, colour, size = 13) {
