@@ -10,39 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from tests.helpers.descriptions import cascade
 from wee.cascade import drift
-from wee.cascade.description import (
-    CascadeDescription,
-    Certification,
-    Estimate,
-    Expectation,
-    Guarantee,
-    StageDescription,
-)
 from wee.cascade.drift import LEVEL, ComparedShare, compare_shares, warning
-from wee.method.policies import FixedRule
-
-
-def cascade(
-    reaching: list[float], coverage: float, samples: int, groups: int | None = None, certified: bool = True
-) -> CascadeDescription:
-    """A cascade with these shares on its test set."""
-
-    def estimate(value: float) -> Estimate:
-        return Estimate(value, value, value)
-
-    numbers = Expectation(
-        samples, groups or samples, 0.95, estimate(coverage), estimate(0.1), estimate(0.9), estimate(1.0),
-        [estimate(share) for share in reaching],
-    )  # fmt: skip
-    stage = StageDescription("f", "s", 0, None, "", "", {}, {}, 0, None, {"macs": 1.0})
-    guarantee = Guarantee("risk", 0.1, 0.09, certified)
-    return CascadeDescription(
-        dataset="d", classes=["a", "b"], task="cov@10", score="msp", combine="average", stages=[stage] * len(reaching),
-        summing_order=list(range(len(reaching))), rule=FixedRule(0), acceptance=0.5, chosen={"cost": "macs"},
-        calibrated_on={"key": "k"}, tuning=numbers, expected={"test": numbers},
-        certified=Certification(0.1, 100, [guarantee]),
-    )  # fmt: skip
 
 
 def decisions(
