@@ -308,3 +308,13 @@ def test_groups_may_be_text_of_any_script() -> None:
         assert set(source.pool.samples[TEST].groups) == {"Köln".encode(), "東京".encode()}
     table = wee.run_sweep(source, resamples=4).table
     assert set(table[table.split == "test"].groups) == {2}
+
+
+def test_the_same_logits_for_validation_and_test_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    logits, labels = np.random.default_rng(0).normal(size=(2, 40, 3)), np.arange(40) % 3
+    val, test = (logits[:, :20], labels[:20]), (logits[:, 20:], labels[20:])
+    with caplog.at_level("WARNING", "wee"):
+        wee.from_arrays(val, test)
+        assert "the same logits" not in caplog.text
+        wee.from_arrays(val, val)
+    assert "val and test have the same logits" in caplog.text

@@ -114,6 +114,10 @@ def test_the_completion_script_is_for_wee(tmp_path: Path, wee: Wee) -> None:
         (["sweep", "--resolvee"], "wee sweep: unrecognized arguments: --resolvee. See --help"),
         (["sweep", "--resolve"], "--resolve is used together with --cfg"),
         (["sweep", "window.width=1.5"], "window.width is 1.5: it must be a number in [0, 1]"),
+        (
+            ["sweep", "scale=[s1,[s1,s2]]"],
+            "Lineups of several scales are ensemble.scales=[[s1,s2]]",
+        ),
         (["sweep", "scale=s9"], "there is no scale 's9' of family tiny."),
         (["sweep", "task.names=[cov5]"], "there is no task 'cov5'."),
         (["sweep"], "40 entries are not in outputs/store"),

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wee.costs import COSTS, MACS, source_conditions
-from wee.data.logit_files import check_not_probabilities, encoded
+from wee.data.logit_files import check_not_probabilities, encoded, warn_if_same
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.members.config import check_member
@@ -251,6 +251,7 @@ def from_arrays(
                 f"the logits on {split} are of {len(values)} networks and {values.shape[2]} classes, and those on val of "
                 f"{len(first)} networks and {first.shape[2]} classes"
             )
+    warn_if_same(first, logits[TEST])
     prices = [float(cost) for cost in costs] if isinstance(costs, Iterable) else [float(costs)] * len(first)
     if len(prices) != len(first) or not all(0 < price < np.inf for price in prices):
         raise WeeError(
@@ -372,6 +373,7 @@ def run_sweep(
     from wee.sweep.differences import averages, differences
     from wee.sweep.floor import floor_warning
     from wee.sweep.plan import Plan
+    from wee.sweep.resampled import constant_warning
     from wee.sweep.run import Result, compute
 
     chosen = _several(policies)
@@ -393,9 +395,9 @@ def run_sweep(
     for pool in pools:
         result.extend(compute(pool, plan, cache))
     table = result.table()
-    warning = floor_warning(table, plan.convention)
-    if warning is not None:
-        warnings.warn(warning, stacklevel=2)
+    for warning in (floor_warning(table, plan.convention), constant_warning(table)):
+        if warning is not None:
+            warnings.warn(warning, stacklevel=2)
     if not resamples:
         return SweepResults(table, result.rules)
     return SweepResults(table, result.rules, averages(table, result, level), differences(table, result, level))

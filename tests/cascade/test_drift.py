@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from tests.helpers.descriptions import cascade
 from wee.cascade import drift
-from wee.cascade.drift import LEVEL, ComparedShare, compare_shares, warning
+from wee.cascade.drift import LEVEL, ComparedShare, broken_guarantee, compare_shares, warning
 
 
 def decisions(
@@ -137,3 +137,25 @@ def test_groups_of_samples_alike_give_no_warning() -> None:
         naive += compare_shares(cascade([1.0], float(test.mean()), len(test)), here.tolist(), stages)[0].differs
     assert alarms == 0
     assert naive > 30
+
+
+def test_a_risk_beyond_chance_above_the_certified_one_is_told() -> None:
+    certified, refused = cascade([1.0], 0.9, 10_000), cascade([1.0], 0.9, 10_000, certified=False)
+    right, wrong = [True] * 90 + [False] * 10, [True] * 70 + [False] * 30
+    assert broken_guarantee(certified, right) is None
+    assert broken_guarantee(certified, []) is None
+    assert broken_guarantee(refused, wrong) is None
+    assert (broken_guarantee(certified, wrong) or "").startswith(
+        "30.00 % of what is accepted is wrong, and at most 10 % was"
+    )
+    in_groups = cascade([1.0], 0.9, 10_000, groups=500)
+    assert broken_guarantee(in_groups, wrong) is None  # 100 images count as five
+    assert broken_guarantee(in_groups, wrong, independent=True) is not None
+
+
+def test_independent_samples_tell_more_than_dependent_ones() -> None:
+    description = cascade([1.0, 0.63], 0.97, 10_240, groups=320)
+    accepted, stages = [True] * 51 + [False] * 49, [2] * 98 + [1] * 2
+    assert warning(description, compare_shares(description, accepted, stages)) is None
+    text = warning(description, compare_shares(description, accepted, stages, independent=True)) or ""
+    assert "51.00 % are accepted (97.00 % of the test set) and 98.00 % reach stage 2" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class PredictConfig(Common):
         precision: The precision of the networks: "32", or "bf16" or "16" for automatic mixed precision.
         compile: Whether to compile the networks with torch.compile.
         runtime: The devices; several devices and nodes share the images.
+        independent: Whether the images are independent of each other. Otherwise they are taken to depend on each other like the
+            samples of the test set, so that they tell less about whether the guarantee holds for them.
         overwrite: Whether to replace an existing table.
     """
 
@@ -67,6 +70,7 @@ class PredictConfig(Common):
     precision: Checked[str] = written("32")
     compile: bool = False
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    independent: bool = False
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -80,7 +84,7 @@ class PredictConfig(Common):
 def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
     from wee.cascade.description import CascadeDescription
-    from wee.cascade.drift import compare_shares, warning
+    from wee.cascade.drift import broken_guarantee, compare_shares, independent_samples, warning
     from wee.cascade.folder import check_runs
     from wee.cascade.predict import UnfinishedTable, check_format, table_key, true_labels
     from wee.data.images.listing import list_images
@@ -123,12 +127,23 @@ def predict(cfg: PredictConfig) -> None:
     rows = predictions.rows
     for name, reason in predictions.unreadable.items():
         log.warning(f"skipped: {name}: {reason}")
-    shares = compare_shares(description, [row.accepted for row in rows], [row.stage for row in rows])
+    accepted, stages = [row.accepted for row in rows], [row.stage for row in rows]
+    shares = compare_shares(description, accepted, stages, cfg.independent)
     correct = None if labels is None else _correct(rows, listing, labels.tolist())
-    show(_summary(rows, description, shares, correct))
-    drift = warning(description, shares)
-    if drift is not None:
-        log.warning(drift)
+    kept = [bool(right) for row, right in zip(rows, correct or [], strict=False) if row.accepted and right is not None]
+    broken = broken_guarantee(description, kept, cfg.independent)
+    show(_summary(rows, description, shares, correct, broken is not None))
+    if not math.isfinite(description.acceptance):
+        log.warning("this cascade accepts nothing, because what was asked for could not be certified: see its card")
+    number = independent_samples(description, len(rows), cfg.independent)
+    if number < len(rows):
+        log.info(
+            f"compared with the test set as {counted(number, 'independent image')}, because the samples there depend on each "
+            "other; independent=true if yours do not"
+        )
+    warnings = [text for text in (warning(description, shares), broken) if text is not None]
+    for text in warnings:
+        log.warning(text)
     unreadable = counted(len(predictions.unreadable), "image")
     log.info(f"{cfg.output}: {counted(len(rows), 'prediction')}; {unreadable} could not be read")
     report(
@@ -139,7 +154,7 @@ def predict(cfg: PredictConfig) -> None:
             share.name: {"observed": share.observed, "expected": share.expected, "differs": share.differs}
             for share in shares
         },
-        warning=drift,
+        warning="; ".join(warnings) or None,
     )
 
 
@@ -230,6 +245,7 @@ def _summary(
     description: CascadeDescription,
     shares: Sequence[ComparedShare],
     correct: Sequence[bool | None] | None,
+    broken: bool,
 ) -> Table:
     """What was accepted, at which cost, and, with labels, how good it was, beside what was expected on the test set."""
     expected = description.expected["test"]
@@ -254,10 +270,10 @@ def _summary(
     average = sum(totals[row.stage - 1] for row in rows) / count
     shown.add_row(f"average {COSTS.find(name).label}", si(average), si(expected.cost.value))
     for guarantee in description.certified.guarantees if description.certified is not None else []:
-        if guarantee.holds:
-            limit = f"{100 * guarantee.limit:.5g} %" if guarantee.samples is not None else si(guarantee.limit)
-            here = "no guarantee" if any(share.differs for share in shares) else ""
-            shown.add_row(f"guaranteed {guarantee.name}", here, f"at most {limit}")
+        limit = f"{100 * guarantee.limit:.5g} %" if guarantee.samples is not None else si(guarantee.limit)
+        void = broken or any(share.differs for share in shares)
+        here = "no guarantee" if void or not guarantee.holds else ""
+        shown.add_row(f"guaranteed {guarantee.name}", here, f"at most {limit}" if guarantee.holds else "not certified")
     return shown
 
 

@@ -193,6 +193,7 @@ def sweep(cfg: SweepConfig) -> None:
     from wee.sweep.floor import floor_warning
     from wee.sweep.fronts import check_reference, read_reference
     from wee.sweep.plan import Plan
+    from wee.sweep.resampled import constant_warning
     from wee.sweep.results import TABLE, is_whole, read_differences, read_effects, read_table, save, touch
     from wee.sweep.settings import left_out
     from wee.sweep.validation import check
@@ -232,6 +233,7 @@ def sweep(cfg: SweepConfig) -> None:
     others = [metric for metric in plan.metrics if metric.task is None and metric.deployed is None]
     show(summary(table, tasks, metrics=others))
     _warn(floor_warning(table, plan.convention, [TEST]))
+    _warn(constant_warning(table))
     show(deployed_summary(table, plan.tasks))
     compared = read_differences(folder)
     differences = None if compared is None else differences_summary(compared, tasks, cfg.bootstrap.level, line_width())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wee.data.splits import SplitName
+from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError, unknown
 from wee.method import NO_LABEL
 from wee.units import counted
@@ -103,7 +103,17 @@ def read(
                 f"the splits of {files[0]} differ in their number of {what}: the shapes are {shapes}; give all as "
                 f"{LAYOUT}, with the same {what}"
             )
+    warn_if_same(splits[VAL].logits, splits[TEST].logits)
     return splits
+
+
+def warn_if_same(val: NDArray[np.floating], test: NDArray[np.floating]) -> None:
+    """Warn if the validation and the test set have the same logits [members, N, classes]."""
+    if val.shape == test.shape and np.array_equal(val, test):
+        log.warning(
+            "val and test have the same logits: thresholds and windows are then set on the samples that results are reported "
+            "on, which makes results optimistic, and guarantees are not seen to fail"
+        )
 
 
 def _split_name(name: str, labelled: bool) -> SplitName:

@@ -99,6 +99,13 @@ class FamilyConfig:
         """Return the names of the scales that the value of a `scale` field selects.
 
         Raises:
-            WeeError: a scale does not exist.
+            WeeError: a scale does not exist, or is a list.
         """
+        for name in scale if isinstance(scale, list) else []:
+            if isinstance(name, list):
+                lineup = ",".join(map(str, name))
+                raise WeeError(
+                    f"scale has the list [{lineup}]: name single scales. Lineups of several scales are "
+                    f"ensemble.scales=[[{lineup}]], with a list for each lineup"
+                )
         return choose("scale", scale, list(self.scales), of=f"family {self.name}")
