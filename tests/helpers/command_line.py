@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -25,3 +26,12 @@ def last_report(cwd: Path, command: str) -> dict[str, Any]:
     reports = sorted((cwd / "outputs" / "runs" / command).rglob("report.json"), key=lambda path: path.stat().st_mtime)
     report: dict[str, Any] = json.loads(reports[-1].read_text())
     return report
+
+
+def receive_interrupts() -> None:
+    """Let a new process receive SIGINT: a `preexec_fn` for `subprocess.Popen`.
+
+    Shells without job control make their background jobs ignore SIGINT. If the tests are such a job, the processes that they
+    start inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import load_file
 
 from tests.helpers import trees
-from tests.helpers.command_line import QUICK, Wee, last_report
+from tests.helpers.command_line import QUICK, Wee, last_report, receive_interrupts
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.lit import processes as module
@@ -151,7 +151,7 @@ def begun(trained: Path, folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whatever this process was told to ignore
+        preexec_fn=receive_interrupts,
     )
     until = time.monotonic() + 120
     while not there(folder / "outputs" / "store", "test-*.partial/pieces/*.npz"):

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.command_line import receive_interrupts
 from tests.helpers.stores import fill_store
 from tests.helpers.sweeps import SPLITS, pool, small
 from wee import machine
@@ -250,6 +251,7 @@ def test_all_processes_end_with_the_first(plugin: str, tmp_path: Path, how: sign
     process = subprocess.Popen(
         [sys.executable, "-m", "wee", "sweep", *arguments],
         cwd=tmp_path, env=_environment(tmp_path), stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=receive_interrupts,
     )  # fmt: skip
     waiting = _until(lambda: found if len(found := list(tmp_path.glob("waiting-*"))) == 2 else None)
     if how == signal.SIGKILL:
