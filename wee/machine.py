@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 THREADS = "OMP_NUM_THREADS"
@@ -149,6 +150,7 @@ def torch_threads(count: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
+@lru_cache
 def _quota(root: Path) -> float | None:
     """Return the CPU quota of this process's control groups (v1 or v2), in processors; None for no limit."""
     try:

@@ -267,7 +267,7 @@ class _Shown:
 
     def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName], most_widths: int = _MOST_WIDTHS) -> None:
         names = [str(split) for split in splits]
-        rows = table[table.split.isin(names)]
+        rows = _with_plain_strings(table[table.split.isin(names)])
         scores = [str(name) for name in rows.eval_score.dropna().unique()]
         deciding = [str(name) for name in rows.score.dropna().unique()]
         decides = {name: name if name in deciding or not deciding else deciding[0] for name in scores}
@@ -382,6 +382,11 @@ class _Shown:
             of_value = rows[rows[policy.column] == value]
             if len(of_value):
                 yield f"{policy.name} {value}", of_value
+
+
+def _with_plain_strings(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose strings are objects: then rows are selected from all columns of strings at once, not one by one."""
+    return table.astype(dict.fromkeys(table.select_dtypes(["string"]).columns, "object"))
 
 
 def _by(score: str, decides: str) -> str:
