@@ -65,6 +65,7 @@ def test_help_says_what_every_key_means(tmp_path: Path, wee: Wee) -> None:
                 "evaluate",
                 "import",
                 "sweep",
+                "best",
                 "calibrate",
                 "predict",
                 "latency",

@@ -103,6 +103,33 @@ class SweepResults:
 
         return fronts(self.table)
 
+    def best(self, metric: str, budget: float | None = None) -> pd.DataFrame:
+        """Return the best setting of each policy within a budget, chosen on validation and reported on test.
+
+        Args:
+            metric: the metric, such as "cov@5".
+            budget: the largest average cost of a validation sample; None for any.
+
+        Returns:
+            A row for each policy, the best on validation first; see `wee.sweep.best.best_settings`.
+
+        Raises:
+            WeeError: nothing can be chosen by the metric, or no setting fits; the message has the price of the cheapest.
+
+        Example:
+            >>> rng = np.random.default_rng(0)
+            >>> labels = rng.integers(3, size=400)
+            >>> logits = rng.normal(size=(2, 400, 3)) + 2 * np.eye(3)[labels]
+            >>> source = from_arrays((logits[:, :200], labels[:200]), (logits[:, 200:], labels[200:]))
+            >>> results = run_sweep(source, tasks=["cov@10"], widths=[0.1, 0.2])
+            >>> best = results.best("cov@10", budget=1.3)
+            >>> best[["policy", "width", "price_val", "value"]].round(2).to_dict("records")[0]
+            {'policy': 'window', 'width': 0.2, 'price_val': 1.17, 'value': 99.0}
+        """
+        from wee.sweep.best import best_settings
+
+        return best_settings(self.table, metric, budget, self.averages)
+
 
 @dataclass(frozen=True)
 class Calibration:

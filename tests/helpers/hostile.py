@@ -117,6 +117,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "export": (EXPORT, ("cascades",)),
     "latency": (("latency", "scale=s1", "images=4", "batch=2", "rounds=1", "warmup=0", "record=false"), ()),
     "figure": (("figure", "sweeps=t"), ()),
+    "best": (("best", "sweeps=t"), ()),
     "explore": (("explore", "sweeps=t"), ()),
     "families": (("families", "family=tiny", "scale=s1"), ()),
     "data": (("data", *SMALL[:2]), ()),

@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "run trained members on images, and save their logits in the store",
     "import": "create store entries from logits that other programs computed",
     "sweep": "evaluate cascades on stored logits: tables and Pareto fronts",
+    "best": "name the best setting of sweeps within a budget, and the commands that make it",
     "calibrate": "make a cascade that runs: thresholds, guarantees, weights and a card",
     "predict": "classify images with a calibrated cascade",
     "latency": "time networks, ensembles and cascades on this machine",

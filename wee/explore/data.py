@@ -14,7 +14,15 @@ import numpy as np
 import pandas as pd
 
 from wee.errors import WeeError
-from wee.explore.reproduction import calibrate_words, not_calibrated, setting_words, task_word
+from wee.explore.reproduction import (
+    calibrate_words,
+    first_task,
+    not_calibrated,
+    setting_cells,
+    setting_words,
+    task_of,
+    task_word,
+)
 from wee.explore.style import look_of, series_label
 from wee.explore.windows import TUNING, adjusted_to, explain_rule, rules_of, stage_windows
 from wee.figures.labels import Labels
@@ -118,10 +126,10 @@ def page_data(sweeps: Sequence[SweepTables]) -> dict[str, Any]:
     places: dict[tuple[Any, ...], int] = {}
     for sweep in sweeps:
         for saved in sweep.rules:
-            places[sweep.name, *_cells(saved.setting[name] for name in NAMES)] = len(rules)
+            places[sweep.name, *setting_cells(saved.setting[name] for name in NAMES)] = len(rules)
             rules.append(_rule(sweep, saved))
     named = zip(table[SWEEP], *(table[name] for name in NAMES), strict=True)
-    table["rule"] = [places.get((cells[0], *_cells(cells[1:])), -1) for cells in named]
+    table["rule"] = [places.get((cells[0], *setting_cells(cells[1:])), -1) for cells in named]
     table["windows"] = _window_names(table)
     for number, columns in (("point", POINT_COLUMNS), ("setting", SETTING_COLUMNS)):
         table[number] = table.groupby([SWEEP, *columns], dropna=False, sort=False).ngroup()
@@ -171,11 +179,6 @@ def _plain(value: Any) -> Any:
         return None
     value = value.item() if isinstance(value, np.generic) else value
     return number_to_json(value) if isinstance(value, float) else value
-
-
-def _cells(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Return cells in a form in which those of a table and those of a record are equal."""
-    return tuple(None if pd.isna(value) else value if isinstance(value, str) else float(value) for value in values)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -230,7 +233,7 @@ def _sweep(sweep: SweepTables) -> dict[str, Any]:
     """Return what a page tells about a sweep."""
     command, from_experiments = sweep.about.get(MADE_BY), sweep.about.get(FROM_EXPERIMENTS, [])
     folder = sweep.path if sweep.path.is_dir() else sweep.path.parent
-    tasks = [name for name in sweep.about.get("task", {}).get("names", []) if _metric_of(name).on_id]
+    task = first_task(sweep.about)
     return {
         "name": sweep.name,
         "folder": str(folder),
@@ -238,7 +241,7 @@ def _sweep(sweep: SweepTables) -> dict[str, Any]:
         "rows": len(sweep.table),
         "command": command,
         "calibrate": None if command is None else shlex.join(calibrate_words(command, str(folder), from_experiments)),
-        "task": task_word(str(tasks[0])) if tasks else None,
+        "task": None if task is None else task_word(task),
         "level": sweep.about.get("bootstrap", {}).get("level"),
         "resamples": sweep.about.get("bootstrap", {}).get("resamples", 0),
     }
@@ -262,13 +265,14 @@ def _metric(name: str, sweeps: Sequence[SweepTables]) -> dict[str, Any]:
     operated = {str(task) for task in tasks if any(other.name == name for other in Metric.deployed_for(task))}
     task = metric.task if metric.certified is None else metric.operated_for
     operated |= set() if task is None else {str(task)}
+    calibrated = task_of(metric)
     return {
         "label": metric.label,
         "axis": metric.axis_label,
         "unit": metric.unit,
         "higher": metric.higher_is_better,
         "tasks": sorted(operated),
-        "calibrate": task_word(str(task)) if task is not None and task.metric.on_id else None,
+        "calibrate": None if calibrated is None else task_word(calibrated),
     }
 
 

@@ -3,15 +3,115 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from wee.method import SCORES, Metric, Task
 from wee.method.policies import PARAMETERS
+from wee.method.scores import DEFAULT_SCORE
 from wee.sweep.cells import FAMILIES, NUMBERS, SCALES, Joined, read_width
+from wee.sweep.results import FROM_EXPERIMENTS, MADE_BY, RULES, is_sweep, read_about, read_rules
+from wee.sweep.rows import NAMES
 from wee.sweep.rules import SavedRule
 
 NETWORKS = ("dataset", "family", "cost", "pick", "shift", "paths")
 """The config groups and fields of a sweep that say which networks and logits it reads; calibration needs the same."""
+
+
+@dataclass(frozen=True)
+class SettingCommands:
+    """The commands that make a setting of a sweep again.
+
+    Attributes:
+        sweep: the command that makes the sweep; None if the sweep does not have it.
+        calibrate: the command that makes a cascade that runs with the setting; None if there is none.
+        reason: why there is no such command; empty if there is one.
+    """
+
+    sweep: str | None
+    calibrate: str | None
+    reason: str = ""
+
+
+def setting_commands(folders: Iterable[Path], row: Mapping[str, Any]) -> SettingCommands:
+    """Return the commands that make the setting of a row of a table again.
+
+    Args:
+        folders: the folders of the sweeps, one of which has the row.
+        row: the row, by column.
+
+    Raises:
+        WeeError: a file of a sweep is damaged.
+    """
+    cells = setting_cells(row[name] for name in NAMES)
+    for folder in folders:
+        if not is_sweep(folder) or not (folder / RULES).is_file():
+            continue
+        for saved in read_rules(folder):
+            if setting_cells(saved.setting[name] for name in NAMES) == cells:
+                return _commands(folder, saved, row)
+    return SettingCommands(None, None, "The sweep has no fitted rule for it.")
+
+
+def _commands(folder: Path, saved: SavedRule, row: Mapping[str, Any]) -> SettingCommands:
+    """Return the commands that make a setting of a sweep again, with the task and the score of a row of the table."""
+    about = read_about(folder)
+    made, metric = about.get(MADE_BY), Metric.parse(str(row["metric"]))
+    task = saved.setting["task"] or task_of(metric) or _deployed_for(metric, about) or first_task(about)
+    score, eval_score = saved.setting["score"], row["eval_score"]
+    if eval_score is None or eval_score != eval_score:  # a metric of the predictions alone
+        eval_score = score or DEFAULT_SCORE
+    reason = not_calibrated(saved)
+    if not reason and made is None:
+        reason = "The sweep is of an earlier version, which kept no command."
+    if not reason and (task is None or not Metric.parse(str(task)).on_id):
+        reason = "Cascades are calibrated for tasks of ID data alone."
+    if not reason and (score not in (None, eval_score) or SCORES.find(eval_score).several):
+        decides = "" if score is None else f", here {score}"
+        reason = (
+            f"A cascade accepts by the score that decides exits{decides}, and these results are ranked by {eval_score}."
+        )
+    if reason:
+        return SettingCommands(made, None, reason)
+    words = [*calibrate_words(str(made), str(folder), about.get(FROM_EXPERIMENTS, [])), *setting_words(saved)]
+    words += [task_word(str(task))] if saved.setting["task"] is None else []
+    words += [f"score={eval_score}"] if score is None else []
+    return SettingCommands(made, shlex.join(words))
+
+
+def _deployed_for(metric: Metric, about: Mapping[str, Any]) -> str | None:
+    """Return the task of a sweep that a deployed metric belongs to; None if there is none."""
+    tasks = [Task.parse(str(name)) for name in about.get("task", {}).get("names", [])]
+    return next((str(task) for task in tasks if metric.name in [m.name for m in Metric.deployed_for(task)]), None)
+
+
+def setting_cells(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return cells that name a setting in a form in which those of a table and those of a record are equal."""
+    return tuple(_cell(value) for value in values)
+
+
+def _cell(value: Any) -> str | float | None:
+    if value is None or value != value:  # NaN
+        return None
+    return value if isinstance(value, str) else float(value)
+
+
+def task_of(metric: Metric) -> str | None:
+    """Return the task of ID data that a metric belongs to; None if there is none, or if its name does not say which."""
+    task = metric.task if metric.certified is None else metric.operated_for
+    return str(task) if task is not None and task.metric.on_id else None
+
+
+def first_task(about: Mapping[str, Any]) -> str | None:
+    """Return the first task of ID data of a sweep; None if it has none.
+
+    Args:
+        about: the description of the sweep.
+    """
+    tasks = (str(name) for name in about.get("task", {}).get("names", []))
+    return next((name for name in tasks if Metric.parse(name).on_id), None)
 
 
 def network_words(command: str) -> list[str]:

@@ -56,13 +56,28 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
     return test.merge(val, on=keys, suffixes=("", "_val"))
 
 
+def comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of a table that can be compared on the validation set, as `averaged` returns them.
+
+    A window that is set for a task is compared in that task only; metrics that are not tasks compare the windows of all tasks.
+    The validation set fixes one of the deployed metrics of each task (the risk of `cov@5`, the coverage of `risk@80`), and what
+    is certified fixes the risk of certified systems. Points have the same value on validation in these metrics, which are left
+    out.
+
+    Args:
+        table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
+    """
+    points = averaged(table)
+    tasks = set(points.task.dropna())
+    points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
+    pinned = _pinned([Metric.parse(str(name)) for name in points.metric.unique()])
+    return points[~points.metric.isin(pinned)]
+
+
 def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the non-dominated points of every policy, chosen on validation and reported on test, with their hypervolume.
 
-    A window that is set for a task is compared in that task only; metrics that are not tasks compare the windows of all tasks.
-    The validation set fixes one of the deployed metrics of each task (the risk of `cov@5`, the coverage of `risk@80`). That
-    metric has no front, because it has the same value on validation for every point. Nor does the risk of certified systems
-    have a front, because what is certified fixes it.
+    Each metric has the points that `comparable` returns, so metrics that are fixed on validation have no front.
 
     The hypervolume is the area under the curve that joins the test values of the points on the policy's concave hull on
     validation, in decades of the cost times the unit of the metric, up to the reference point; see `wee.method.fronts`. The
@@ -81,11 +96,7 @@ def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.Dat
     Raises:
         WeeError: the reference lacks a metric of the table.
     """
-    points = averaged(table)
-    tasks = set(points.task.dropna())
-    points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
-    pinned = _pinned([Metric.parse(str(name)) for name in points.metric.unique()])
-    points = points[~points.metric.isin(pinned)]
+    points = comparable(table)
     columns = [
         *FRONT, "price", "value", "spread", "count", "price_val", "value_val", "hull", "hypervolume",
         "ref_price", "ref_value",
