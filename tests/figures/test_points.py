@@ -11,13 +11,14 @@ import pytest
 
 from tests.helpers.figures import averages, draw, points
 from tests.helpers.stores import fill_store
-from tests.helpers.sweeps import plan, pool
+from tests.helpers.sweeps import plan, pool, small
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
 from wee.figures.config import FigureConfig
 from wee.figures.labels import Labels
 from wee.members.config import EnsembleConfig
 from wee.sweep.config import BASELINE, PolicyConfig, TaskConfig, WindowConfig
+from wee.sweep.floor import AT_FLOOR, READ_AT_FLOOR
 from wee.sweep.run import compute
 
 
@@ -110,6 +111,49 @@ def test_widths_and_sizes(table: pd.DataFrame, tmp_path: Path) -> None:
     assert sizes["count"].tolist() == [6, 6, 6]  # members, in either sweep; pairs and triples in every order
     with pytest.raises(WeeError, match=r"cascades of \[2, 3\] networks; choose with figure.size=2"):
         points(both, FigureConfig("f", panels=["cov@20"], policies=["window"]))
+
+
+def test_lineups_across_scales_are_points_beside_the_line(tmp_path: Path) -> None:
+    store = fill_store(tmp_path, scales=("s1", "s2", "s3"), count=60)
+    mixes = (["s1"], ["s2"], ["s3"], ["s1", "s2"], ["s1", "s3"])
+    tables = {tuple(scales): compute(pool(store, *scales), small()).table() for scales in mixes}
+    config = FigureConfig("f", panels=["cov@20"])
+    found = points(pd.concat(tables.values()), config)
+    across = found[~found.joined]
+    assert list(dict.fromkeys(across.line)) == ["ensembles, across scales", "window cascades, across scales"]
+    assert set(across.scale) == {"s1>s2", "s1>s3"}
+    for line in ("single models", "ensembles", "window cascades"):
+        rows = found[found.line == line]
+        assert rows.joined.all()
+        assert list(rows.scale) == ["s1", "s2", "s3"]  # ordered by cost
+    drawn = {str(line.get_label()): line for axis in draw(found, config).axes for line in axis.lines}
+    styles = {label: (str(line.get_linestyle()), line.get_markerfacecolor()) for label, line in drawn.items()}
+    assert styles["window cascades, across scales"] == ("None", "white")
+    assert styles["window cascades"][0] != "None"
+    widths = points(pd.concat(tables.values()), FigureConfig("f", kind="widths", panels=["cov@20"], width=[0.2]))
+    assert list(dict.fromkeys(widths.line)) == ["single models", "width 0.2", "width 0.2, across scales"]
+    # Without lineups within scales, those across scales are the line.
+    alone = [rows for scales, rows in tables.items() if len(scales) > 1]
+    mixed = points(pd.concat(alone), FigureConfig("f", panels=["cov@20"], policies=["window"]))
+    assert list(mixed.line) == ["window cascades"] * 2
+    assert mixed.joined.all()
+
+
+def test_values_at_the_smallest_coverage_are_ringed(table: pd.DataFrame) -> None:
+    marked = table.assign(**{AT_FLOOR: (table.metric == "cov@20") & (table.scale == "s1") & (table.policy == "single")})
+    config = FigureConfig("f", panels=["cov@20", "risk@50"])
+    found = points(marked, config)
+    assert found[found[AT_FLOOR] > 0][["panel", "scale", "look", AT_FLOOR]].to_numpy().tolist() == [
+        ["cov@20", "s1", "single", 2]
+    ]
+    figure = draw(found, config)
+    rings = [[line for line in axis.lines if line.get_markersize() == 7] for axis in figure.axes]
+    assert [len(lines) for lines in rings] == [1, 0]
+    ringed = found[found[AT_FLOOR] > 0].iloc[0]
+    assert rings[0][0].get_xydata().tolist() == [[ringed.price, ringed.value]]
+    assert READ_AT_FLOOR in " ".join(str(figure.get_supxlabel()).split())
+    without = draw(points(table, config), config)
+    assert "ringed" not in str(without.get_supxlabel())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,10 @@ import pytest
 from wee import from_arrays, run_sweep
 from wee.api import LogitSource
 from wee.data.splits import TEST
-from wee.sweep.floor import floor_warning
+from wee.method import Metric
+from wee.sweep.floor import AT_FLOOR, READ_AT_FLOOR, floor_warning, mark_floor
+from wee.sweep.results import TABLE, read_tables, save
+from wee.sweep.summary import summary
 
 
 @pytest.fixture
@@ -62,3 +67,34 @@ def test_the_warning_counts_the_values_of_the_sets_it_names() -> None:
     many = pd.concat([table.assign(split=f"shift-{k}") for k in range(5)])
     assert "Cov@r on 5 sets were read" in str(floor_warning(many, "paper"))
     assert floor_warning(table[table.value > 25], "paper", [TEST]) is None
+
+
+@pytest.mark.filterwarnings("ignore:some values of Cov@r")
+def test_values_at_the_floor_are_marked(source: LogitSource) -> None:
+    table = run_sweep(source, tasks=["cov@5", "cov@90"], metrics=["aurc"], policies=["single"]).table
+    marked = mark_floor(table, "paper")
+    assert marked[marked[AT_FLOOR]].metric.unique().tolist() == ["cov@5"]
+    assert marked[AT_FLOOR].sum() == 4
+    assert not mark_floor(table, "strict")[AT_FLOOR].any()
+    tasks = [Metric.parse("cov@5"), Metric.parse("cov@90")]
+    shown = summary(table, tasks, convention="paper")
+    cells = {str(column.header): list(column.cells) for column in shown.columns}
+    assert cells["cov@5 ↑"] == ["50.00*"]
+    assert not cells["cov@90 ↑"][0].endswith("*")
+    assert f"* contains values {READ_AT_FLOOR}" in str(shown.caption)
+    for unmarked in (summary(table, tasks), summary(table, tasks, convention="strict")):
+        assert "*" not in str(unmarked.caption)
+    assert READ_AT_FLOOR not in str(summary(table, tasks[1:], convention="paper").caption)
+
+
+@pytest.mark.filterwarnings("ignore:some values of Cov@r")
+def test_tables_that_are_read_have_marks_by_the_convention_of_their_sweep(source: LogitSource, tmp_path: Path) -> None:
+    table = run_sweep(source, tasks=["cov@5"], policies=["single"]).table
+    counts = {}
+    for convention in ("paper", "strict"):
+        folder = tmp_path / convention / "key"
+        save(folder, {TABLE: table}, {"task": {"convention": convention}})
+        counts[convention] = int(read_tables([folder])[AT_FLOOR].sum())
+    table.to_csv(tmp_path / "alone.csv", index=False)
+    assert counts == {"paper": 4, "strict": 0}
+    assert not read_tables([tmp_path / "alone.csv"])[AT_FLOOR].any()

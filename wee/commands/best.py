@@ -14,6 +14,7 @@ from wee.app.failures import report
 from wee.app.fields import Checked, as_list, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
+from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method.metrics import Metric
 from wee.records import fits
@@ -55,6 +56,7 @@ def best(cfg: BestConfig) -> None:
     """Choose on the validation set, print the best setting of each policy, and log the commands that make the best of all."""
     from wee.explore.reproduction import setting_commands
     from wee.sweep.best import best_cascade, best_settings, best_summary, policy_name, priced, valued
+    from wee.sweep.floor import AT_FLOOR, floor_warning
     from wee.sweep.results import find_sweeps, is_sweep, read_about, read_averages, read_tables
 
     paths = list(dict.fromkeys(find_sweeps(Path(cfg.paths.sweeps), [str(sweep) for sweep in as_list(cfg.sweeps)])))
@@ -69,15 +71,18 @@ def best(cfg: BestConfig) -> None:
     metric = Metric.parse(cfg.metric or _first_task(table, abouts))
     settings = best_settings(table, metric.name, budget, averages)
     show(best_summary(settings, budget))
+    of_metric = table[(table.metric == metric.name) & table.split.isin([str(VAL), str(TEST)])]
+    if of_metric[AT_FLOOR].any():
+        log.warning(str(floor_warning(of_metric, "paper")))
     winner = settings.iloc[0]
     on_val, on_test = best_cascade(table, winner, budget)
     if budget is not None and winner.price > budget:
         log.info("the budget holds on the validation set; on the test set, the best setting costs more")
-    chosen = f"members {on_val.members}"
+    chosen = f" with members {on_val.members}"
     if winner["count"] > 1:
-        chosen = f"of its {winner['count']} choices and orders of members, {on_val.members} is the best one there"
+        chosen = f"; of its {winner['count']} choices and orders of members, {on_val.members} is the best one there"
     log.info(
-        f"the best on the validation set is {policy_name(winner)} at {winner.scale}; {chosen}, and has {metric.name} = "
+        f"the best on the validation set is {policy_name(winner)} at {winner.scale}{chosen}: {metric.name} = "
         f"{valued(metric, on_test.value, on_test.lower, on_test.upper)} on the test set, at "
         f"{priced(str(winner.cost), on_test.price)}"
     )

@@ -231,7 +231,7 @@ def sweep(cfg: SweepConfig) -> None:
 
     tasks = [metric for metric in plan.metrics if metric.task is not None]
     others = [metric for metric in plan.metrics if metric.task is None and metric.deployed is None]
-    show(summary(table, tasks, metrics=others))
+    show(summary(table, tasks, metrics=others, convention=plan.convention))
     _warn(floor_warning(table, plan.convention, [TEST]))
     _warn(constant_warning(table))
     show(deployed_summary(table, plan.tasks))
@@ -240,7 +240,7 @@ def sweep(cfg: SweepConfig) -> None:
     if differences is not None:
         show(differences)
     if job.shift and any(task.on_id for task in tasks):
-        show(summary(table, tasks, plan.shifted, others))
+        show(summary(table, tasks, plan.shifted, others, plan.convention))
         _warn(floor_warning(table, plan.convention, plan.shifted))
         show(deployed_summary(table, plan.tasks, plan.shifted))
     for splits in ((TEST,), plan.shifted):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from wee.figures.points import INTERVAL_WITH_SEEDS, NO_BAR, SPREAD
+from wee.sweep.floor import AT_FLOOR, READ_AT_FLOOR
 
 
 def hypervolume_caption(cost: str) -> str:
@@ -38,6 +39,15 @@ def bars_caption(points: pd.DataFrame, bands: bool = False) -> str:
     if parts and len(intervals) + len(spreads) < len(points):
         parts.append("no bar: a single value")
     return "; ".join(parts)
+
+
+def floor_caption(points: pd.DataFrame) -> str:
+    """Return the caption that explains the rings around values of Cov@r; empty if there are none.
+
+    Args:
+        points: The points, as returned by `wee.figures.points.line_points`.
+    """
+    return f"ringed: {READ_AT_FLOOR}" if AT_FLOOR in points and points[AT_FLOOR].any() else ""
 
 
 def _intervals(points: pd.DataFrame) -> str:

@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
-from wee.figures.captions import bars_caption, hypervolume_caption
+from wee.figures.captions import bars_caption, floor_caption, hypervolume_caption
 from wee.figures.labels import Labels
 from wee.figures.notes import Note, place_notes
 from wee.figures.points import NO_BAR, SPREAD
 from wee.figures.style import INK, RC, SMALL, lighter, look, shade_colour
 from wee.method import Metric
+from wee.sweep.floor import AT_FLOOR
 from wee.units import si
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def draw_lines(
                 axis.set_xlabel(quantities[name])
         _legend(figure, axes, [name for name in series.values() if name])
         bars = bars_caption(points, bands=not style.through_scales)
-        _caption(figure, "; ".join(part for part in (bars, caption) if part))
+        words = "; ".join(part for part in (bars, floor_caption(points), caption) if part)
+        _caption(figure, words[:1].upper() + words[1:])
         figure.draw_without_rendering()  # computes the final layout, which the ticks and the placement of notes need
         for axis, rows in panels:
             _separate_tick_labels(axis)
@@ -196,11 +198,18 @@ def _line(axis: Axes, points: pd.DataFrame, style: LineStyle, place: int) -> Non
     if within_scale and points["shade"].notna().any():
         drawn |= {"linestyle": (0, (1, 1)), "markerfacecolor": "white", "markeredgewidth": 0.8}
     drawn |= _face(colour, place)
+    joined = _joined(points)
+    if not joined:
+        drawn |= {"markerfacecolor": "white", "markeredgewidth": 0.8, "linestyle": "none"}
     if len(points) == 1:
         drawn["linestyle"] = "none"
-        if within_scale:  # the point is the end of other lines: larger, and on top of them
+        if within_scale and joined:  # the point is the end of other lines: larger, and on top of them
             drawn |= {"zorder": 4, "markersize": 5}
     axis.plot(points.price, points.value, label=points.line.iloc[0], **drawn)
+    at_floor = points[points[AT_FLOOR] > 0] if AT_FLOOR in points else points[:0]
+    if len(at_floor):
+        ring: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "markeredgewidth": 0.6}
+        axis.plot(at_floor.price, at_floor.value, color=INK, linestyle="none", zorder=5, **ring)
     band = within_scale and len(points) > 1
     if band:
         known = ~points.bars.isin([SPREAD, NO_BAR])
@@ -214,6 +223,11 @@ def _line(axis: Axes, points: pd.DataFrame, style: LineStyle, place: int) -> Non
             bars.price, (bars.low + bars.high) / 2, yerr=(bars.high - bars.low) / 2, fmt="none", ecolor=lighter(colour),
             elinewidth=0.7, capsize=0 if spread else 1.3, capthick=0.7, zorder=1.5,
         )  # fmt: skip
+
+
+def _joined(points: pd.DataFrame) -> bool:
+    """Return whether a line joins the points of a line; kinds of figures of users may not say so."""
+    return "joined" not in points or bool(points.joined.iloc[0])
 
 
 def _colour(point: Any, style: LineStyle) -> str | tuple[float, float, float]:
@@ -270,7 +284,10 @@ def _notes(axis: Axes, points: pd.DataFrame, style: LineStyle, labels: Labels) -
         if point.note:
             words = labels.scale(point.family, point.note) if point.note == point.scale else point.note
             notes.append(Note(words, point.price, point.value, _colour(point, style)))
-    lines = [line[["price", "value"]].to_numpy(float) for _, line in points.groupby(["line", "dataset", "family"])]
+    lines = []
+    for _, line in points.groupby(["line", "dataset", "family"]):
+        path = line[["price", "value"]].to_numpy(float)
+        lines += [path] if _joined(line) else list(path[:, None])
     bars = [np.array([[point.price, point.low], [point.price, point.high]]) for point in rows if point.bars != NO_BAR]
     place_notes(axis, notes, [*lines, *bars])
 

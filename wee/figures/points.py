@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,16 @@ import pandas as pd
 from wee.errors import WeeError, unknown
 from wee.method import POLICIES, Metric, Single
 from wee.method.policies import PARAMETERS, Role
-from wee.sweep.cells import NUMBERS
+from wee.sweep.cells import NUMBERS, SCALES
+from wee.sweep.floor import AT_FLOOR
 from wee.sweep.prices import with_macs
 from wee.sweep.rows import POINT
 
 if TYPE_CHECKING:
     from wee.figures.config import FigureConfig
+
+ACROSS = "across scales"
+"""The end of the name of the points of lineups across scales, beside a line of those within scales."""
 
 INTERVAL, INTERVAL_WITH_SEEDS, SPREAD, NO_BAR = "interval", "interval with seeds", "spread", ""
 """The kinds of bars that a point can have; see `line_points`."""
@@ -83,13 +87,14 @@ def line_points(
         averages: The intervals of the means of points, as returned by `wee.sweep.results.read_averages`; None for none.
 
     Returns:
-        One row for each point. `panel`, `metric` and `ood` say where it is drawn; `line` is the name of its line, `look`
-        the policy in whose style it is drawn, `shade` its place in a sequence of lines, in [0, 1], and `note` the text beside
-        it. The columns of `wee.sweep.rows.POINT` name the setting, with "" for missing values. `price` and `value` are means
-        over members and orders, and `count` is the number of averaged values. `low` and `high` are the ends of its bar, and
-        `bars` is the kind of bar: "interval", a bootstrap interval of the mean with `level`, a share in (0, 1); "interval with
-        seeds", which includes the seed noise of `seeds` members as well; "spread", the lowest and the highest of the averaged
-        values; "" for a single value without an interval.
+        One row for each point. `panel`, `metric` and `ood` say where it is drawn. `line` is the name of its line, `look` the
+        policy in whose style it is drawn, `joined` whether the points of the line are joined, `shade` the place of the line in
+        a sequence of lines, in [0, 1], and `note` the text beside the point. The columns of `wee.sweep.rows.POINT` name the
+        setting, with "" for missing values. `price` and `value` are means over members and orders, `count` is the number of
+        averaged values, and `at_floor` how many of them are values of Cov@r at the smallest coverage of their convention.
+        `low` and `high` are the ends of the point's bar, and `bars` is the kind of bar: "interval", a bootstrap interval of the
+        mean with `level`, a share in (0, 1); "interval with seeds", which includes the seed noise of `seeds` members as well;
+        "spread", the lowest and the highest of the averaged values; "" for a single value without an interval.
 
     Raises:
         WeeError: the table lacks data for the figure, and the message says what to sweep; or it has several costs.
@@ -238,7 +243,28 @@ def one_scale(rows: pd.DataFrame, config: FigureConfig) -> str:
     return config.scale
 
 
-def line(rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: float | None = None) -> pd.DataFrame:
+def lines_through_scales(
+    rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: float | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield a line through the scales of a family, and the points of its lineups across scales, which no line joins.
+
+    The cost of a lineup across scales lies between those of its scales, and its quality may lie anywhere, so a line through
+    both kinds would be a zigzag, and several lineups across scales have no order among themselves. If a family has no lineup
+    within a scale, those across scales are joined as a line.
+
+    Args:
+        rows, name, look, note, shade: as in `line`. The name of the points across scales has `ACROSS` at its end.
+    """
+    across = rows.scale.map(lambda scale: len(set(SCALES.read(scale))) > 1)
+    across &= rows.family.isin(rows.family[~across].unique())
+    yield line(rows[~across], name, look, note, shade)
+    if across.any():
+        yield line(rows[across], f"{name}, {ACROSS}", look, note, shade, joined=False)
+
+
+def line(
+    rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: float | None = None, joined: bool = True
+) -> pd.DataFrame:
     """Return the points of a line, sorted by data set, family and price.
 
     Args:
@@ -247,6 +273,7 @@ def line(rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: fl
         look: The policy in whose style the line is drawn.
         note: Whether points have a note with their scale or exit.
         shade: The place of the line in a sequence of lines, in [0, 1]; None if it is in no sequence.
+        joined: Whether its points are joined.
     """
     aggregates = {
         "price": ("price", "mean"),
@@ -255,9 +282,13 @@ def line(rows: pd.DataFrame, name: str, look: str, note: bool = False, shade: fl
         "high": ("value", "max"),
         "count": ("value", "size"),
     }
+    if AT_FLOOR in rows:
+        aggregates[AT_FLOOR] = (AT_FLOOR, "sum")
     means = _keyed(rows).groupby(POINT, sort=False).agg(**aggregates).reset_index()
     notes = [_exit_name(exits) if exits else scale for scale, exits in zip(means.scale, means.exits, strict=True)]
-    means = means.assign(line=name, look=look, note=notes if note else "", shade=np.nan if shade is None else shade)
+    means = means.assign(
+        line=name, look=look, joined=joined, note=notes if note else "", shade=np.nan if shade is None else shade
+    )
     return means.sort_values(["dataset", "family", "price"], kind="stable")
 
 

@@ -22,6 +22,7 @@ from wee.method.policies import PARAMETERS
 from wee.records import fits
 from wee.sweep.cells import width_cells
 from wee.sweep.config import BootstrapConfig
+from wee.sweep.floor import mark_floor
 from wee.sweep.prices import columns_with_macs, completed
 from wee.sweep.rows import COLUMNS, KEYS, POINT, TEXT
 from wee.sweep.rules import SavedRule
@@ -316,12 +317,16 @@ def read_validation(paths: Sequence[Path]) -> pd.DataFrame:
 def read_tables(paths: list[Path]) -> pd.DataFrame:
     """Read several tables as one. Rows that appear in more than one table are kept once.
 
+    Returns:
+        The table, with the column `wee.sweep.floor.AT_FLOOR` besides those of a tidy table. A table outside a sweep, whose
+        convention is not known, has no marks.
+
     Raises:
         WeeError: two tables give different values for the same setting.
     """
     import pandas as pd
 
-    table = pd.concat([read_table(path).assign(source=str(path)) for path in paths], ignore_index=True)
+    table = pd.concat([_marked(path).assign(source=str(path)) for path in paths], ignore_index=True)
     table["_value"] = table["value"].round(9)
     conflicts = table.drop_duplicates([*KEYS, "_value"]).duplicated(KEYS, keep=False)
     different = table.loc[conflicts[conflicts].index, "source"].unique() if conflicts.any() else []
@@ -332,6 +337,13 @@ def read_tables(paths: list[Path]) -> pd.DataFrame:
             f"they are not sweeps over the same logits; give one of them: sweeps=[{different[0]}]"
         )
     return table.drop_duplicates(KEYS).drop(columns=["source", "_value"]).reset_index(drop=True)
+
+
+def _marked(path: Path) -> pd.DataFrame:
+    """Read a table, and mark the values that were read at the smallest coverage of its convention."""
+    folder = path if path.is_dir() else path.parent
+    about = read_about(folder) if is_sweep(folder) else {}
+    return mark_floor(read_table(path), str(about.get("task", {}).get("convention", "")))
 
 
 def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:

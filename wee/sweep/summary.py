@@ -13,9 +13,10 @@ from rich.table import Table
 
 from wee.costs import COSTS
 from wee.data.splits import TEST, SplitName
-from wee.method import OOD_SHARE, POLICIES, Metric, Policy, SingleThreshold, Task
+from wee.method import OOD_SHARE, POLICIES, Convention, Metric, Policy, SingleThreshold, Task
 from wee.method.policies import Role
 from wee.sweep.differences import FULL, SCORE, WITHIN
+from wee.sweep.floor import AT_FLOOR, READ_AT_FLOOR, mark_floor
 from wee.sweep.rows import KEYS
 from wee.units import si
 
@@ -28,6 +29,9 @@ _POOLED = (
     "pooled over sets, members and orders: coverage is the share of all samples that are accepted, risk the share of errors "
     "among everything that is accepted"
 )
+
+_FLOOR_MARK = "*"
+"""What follows a mean that contains a value of Cov@r at the smallest coverage of the paper's convention."""
 
 _MetricColumn = tuple[Metric, str | None]
 """A metric, and the OOD set that it is measured with; None for ID data alone."""
@@ -55,6 +59,7 @@ def summary(
     tasks: Sequence[Metric],
     splits: Sequence[SplitName] = (TEST,),
     metrics: Sequence[Metric] = (),
+    convention: Convention | None = None,
 ) -> Table:
     """Return a table of the policies of each scale, with their average cost and their value of every task.
 
@@ -63,8 +68,10 @@ def summary(
         tasks: the metrics of the columns; a task of OOD data has a column for each OOD set, beside the cost of its stream.
         splits: the splits over which means are taken.
         metrics: further metrics, which have columns too if the table does not become too wide, and are named below it if not.
+        convention: the convention of the sweep, which tells values of Cov@r at the smallest coverage, to mark them; None for no
+            marks.
     """
-    shown = _Shown(table, splits)
+    shown = _Shown(table if convention is None else mark_floor(table, convention), splits)
     wanted = columns = _all_columns(shown, [*tasks, *metrics])
     if len(columns) > _WIDEST:
         columns = _columns(shown, tasks)
@@ -82,6 +89,8 @@ def summary(
     hidden = [*shown.hidden, *hidden, *_hidden_oods(shown, wanted, columns)]
     caption = [shown.cost_caption(columns)]
     caption += [f"also in table.csv: {', '.join(hidden)}"] if hidden else []
+    if any(str(cell).endswith(_FLOOR_MARK) for column in display.columns for cell in column.cells):
+        caption.append(f"{_FLOOR_MARK} contains values {READ_AT_FLOOR}")
     display.caption = "\n".join(caption)
     return display
 
@@ -443,11 +452,12 @@ def _price(rows: pd.DataFrame, metrics: Sequence[Metric], ood: str | None) -> st
 
 
 def _mean(rows: pd.DataFrame, metric: Metric, ood: str | None) -> str:
-    values = _on(rows[rows.metric == metric.name], ood).value
-    if values.empty:
+    rows = _on(rows[rows.metric == metric.name], ood)
+    if rows.empty:
         return "-"
-    mean = values.mean()
-    return f"{mean:.2f}" if metric.percent or abs(mean) >= 100 else f"{mean:.4g}"
+    mean = rows.value.mean()
+    mark = _FLOOR_MARK if AT_FLOOR in rows and rows[AT_FLOOR].any() else ""
+    return (f"{mean:.2f}" if metric.percent or abs(mean) >= 100 else f"{mean:.4g}") + mark
 
 
 def _pooled(rows: pd.DataFrame, metric: Metric, metrics: Sequence[Metric]) -> str:

@@ -23,8 +23,11 @@ class Curves(Lines):
     fields = (*Lines.fields, "adjusted")
 
     def lines(self, rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
-        """Yield a line for each policy, and one for its adjusted rules if the config asks for them."""
-        from wee.figures.points import curve, line
+        """Yield a line for each policy, and one for its adjusted rules if the config asks for them.
+
+        Lineups across scales are points of their own; see `wee.figures.points.lines_through_scales`.
+        """
+        from wee.figures.points import curve, lines_through_scales
         from wee.figures.style import ADJUSTED, label, look
         from wee.method import POLICIES
 
@@ -32,11 +35,12 @@ class Curves(Lines):
         noted = max(config.policies, key=lambda policy: look(policy).order)
         for policy in config.policies:
             setting = _setting(rows, policy, config)
-            yield line(curve(rows, policy, panel, config), label(policy) + setting, policy, note=policy == noted)
+            drawn = curve(rows, policy, panel, config)
+            yield from lines_through_scales(drawn, label(policy) + setting, policy, note=policy == noted)
             if POLICIES.find(policy).adjustable and config.adjusted and panel.ood is not None:
                 adjusted = curve(rows, policy, panel, config, adjusted=True)
                 name = POLICIES.find(policy).adjusted_label or f"adjusted {label(policy)}"
-                yield line(adjusted, name + setting, ADJUSTED)
+                yield from lines_through_scales(adjusted, name + setting, ADJUSTED)
 
 
 def _setting(rows: pd.DataFrame, policy: str, config: FigureConfig) -> str:

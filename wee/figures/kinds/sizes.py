@@ -30,7 +30,7 @@ class Sizes(Lines):
         Raises:
             WeeError: the sweeps have no cascades of some number of members.
         """
-        from wee.figures.points import line, of_policy
+        from wee.figures.points import lines_through_scales, of_policy
         from wee.method import Single, Window
 
         largest = max(config.sizes)
@@ -41,4 +41,5 @@ class Sizes(Lines):
             if of_size.empty:
                 raise WeeError(f"these sweeps have no {panel.name} of {size} members; sweep with ensemble.size={size}")
             shade = (size - 1) / max(largest - 1, 1)
-            yield line(of_size[of_size.scale.isin(scales)], f"M = {size}", policy, note=size == largest, shade=shade)
+            drawn = of_size[of_size.scale.isin(scales)]
+            yield from lines_through_scales(drawn, f"M = {size}", policy, note=size == largest, shade=shade)

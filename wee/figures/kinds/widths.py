@@ -25,10 +25,11 @@ class Widths(Lines):
 
     def lines(self, rows: pd.DataFrame, panel: Panel, config: FigureConfig) -> Iterator[pd.DataFrame]:
         """Yield the line of single models, and one for each width."""
-        from wee.figures.points import curve, line
+        from wee.figures.points import curve, line, lines_through_scales
         from wee.method import Single, Window
 
         yield line(curve(rows, Single.name, panel, config), Single.label, Single.name, note=True)
         for k, width in enumerate(config.widths):
             of_width = curve(rows, Window.name, panel, config, width=width)
-            yield line(of_width, f"width {width}", Window.name, shade=k / max(len(config.widths) - 1, 1))
+            shade = k / max(len(config.widths) - 1, 1)
+            yield from lines_through_scales(of_width, f"width {width}", Window.name, shade=shade)
