@@ -13,6 +13,7 @@ import yaml
 from tests.helpers.command_line import Wee
 from wee.app.keys import schema_keys
 from wee.commands import COMMANDS, find_command
+from wee.data.kinds import config_of
 
 
 def test_the_front_lists_the_stages(tmp_path: Path, wee: Wee) -> None:
@@ -43,7 +44,7 @@ def test_help_describes_the_choices(tmp_path: Path, wee: Wee) -> None:
 
 
 def test_help_says_what_every_key_means(tmp_path: Path, wee: Wee) -> None:
-    overrides = ["window.width=0.3", "dataset.name=mine"]
+    overrides = ["window.width=0.3", "dataset.name=mine", "ood=photos", "shift=corrupted"]
     told = wee("sweep", "--help", *overrides, cwd=tmp_path).stdout
     shown = told.partition("what it means:\n")[2].partition("\nwee sweep -m")[0]
     config = yaml.safe_load(shown)
@@ -53,6 +54,17 @@ def test_help_says_what_every_key_means(tmp_path: Path, wee: Wee) -> None:
     words = " ".join(comments)
     for key in schema_keys(find_command("sweep").root):
         assert key.text in words, key.name
+    parts = {"dataset": config["dataset"], "ood.photos": config["ood"]["photos"]}
+    for part, given in {**parts, "shift.corrupted": config["shift"]["corrupted"]}.items():
+        texts = {key.name: key.text for key in schema_keys(config_of(given["kind"]), part)}
+        assert all(texts[f"{part}.{name}"] in words for name in given), part
+    lines = [line.split(" #")[0].rstrip() for line in shown.splitlines()]
+    assert {"  corruption:", "    occluder: 0.45", "  photos:", "    region: 40"} <= set(lines)
+
+
+def test_help_shows_a_data_set_of_an_unknown_kind_without_comments(tmp_path: Path, wee: Wee) -> None:
+    shown = wee("sweep", "--help", "dataset=stored", "dataset.kind=nosuch", cwd=tmp_path).stdout
+    assert "kind: nosuch" in shown
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ class Command(Generic[C]):
         help: returns its help for overrides, in place of the usual one.
         networks: whether it runs networks, so that its jobs on a cluster ask for devices.
         absent: keys of other commands that it lacks for a reason: by key, the message that explains it.
+        kinds: returns the typed config of a data set by its kind, for the comments of the help; None without data sets.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Command(Generic[C]):
     help: Callable[[Sequence[str]], str] | None = None
     networks: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
+    kinds: Callable[[str], type] | None = None
 
     def __post_init__(self) -> None:
         _modules.update(self.modules)
@@ -174,7 +176,8 @@ class Command(Generic[C]):
         if args.help and self.help is not None:
             pipes.write(self.help(args.overrides))
         elif args.help:
-            text = command_help(self.name, self.root, args.overrides, args.config_dir, self.groups, self.values)
+            about = (self.groups, self.values, self.kinds)
+            text = command_help(self.name, self.root, args.overrides, args.config_dir, *about)
             pipes.write(text)
         return bool(args.help)
 

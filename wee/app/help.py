@@ -5,8 +5,9 @@ Hydra's own help lists the groups of all commands, takes twice as long, and has 
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from wee.app.groups import Group
 from wee.app.hydra_compat import composing
 from wee.app.keys import ConfigKey, schema_keys
 from wee.app.paths import conf_dir
+from wee.errors import WeeError
 
 _WIDTH = 118
 """The largest length of a line, in characters."""
@@ -48,6 +50,7 @@ def command_help(
     config_dir: str | None,
     groups: Mapping[str, Group] | None = None,
     values: Mapping[str, Mapping[str, str]] | None = None,
+    kinds: Callable[[str], type] | None = None,
 ) -> str:
     """The help of a command.
 
@@ -58,6 +61,7 @@ def command_help(
         config_dir: an additional folder of configs, as given by `--config-dir`.
         groups: config groups whose choices come from catalogues, by name.
         values: what is said about the values of some keys: by key, a line for each value.
+        kinds: returns the typed config of a part whose type depends on its `kind`; see `commented`.
     """
     folders = [conf_dir(), *([Path(config_dir).resolve()] if config_dir else [])]
     search = [f"hydra.searchpath=[file://{folders[1]}]"] if config_dir else []
@@ -69,7 +73,10 @@ def command_help(
     shown = "\n".join(_group(group, names, folders, catalogued.get(group)) for group, names in choices.items())
     experiments = "\n" + _group("+experiment", [], folders) if command == "sweep" else ""
     return _TEXT.format(
-        command=command, groups=f"{shown}{experiments}", values=_values(values or {}), config=commented(chosen, schema)
+        command=command,
+        groups=f"{shown}{experiments}",
+        values=_values(values or {}),
+        config=commented(chosen, schema, kinds),
     )
 
 
@@ -92,15 +99,40 @@ def _values(values: Mapping[str, Mapping[str, str]]) -> str:
     return f"What some keys take (one name or a list of names):\n\n{text}" if text else ""
 
 
-def commented(config: DictConfig, schema: type) -> str:
+def commented(config: DictConfig, schema: type, kinds: Callable[[str], type] | None = None) -> str:
     """Return a config as YAML with a comment on each typed key, which says what the key means.
 
     Args:
         config: the config, before interpolation.
         schema: the dataclass whose docstring, with those of its parts, has the texts.
+        kinds: returns the dataclass of a part by the value of its key `kind`, or raises a `WeeError`. It is called for parts
+            that the schema leaves untyped, such as data sets. None if there are none.
     """
+    values = OmegaConf.to_container(config, resolve=False)
     keys = {key.name: key for key in schema_keys(schema)}
-    return "".join(f"{line}\n" for line in _commented(OmegaConf.to_container(config, resolve=False), keys, ""))
+    if kinds is not None:
+        keys |= _keys_of_kinds(values, keys, "", kinds)
+    return "".join(f"{line}\n" for line in _commented(values, keys, ""))
+
+
+def _keys_of_kinds(
+    values: Any, keys: Mapping[str, ConfigKey], prefix: str, kinds: Callable[[str], type]
+) -> dict[str, ConfigKey]:
+    """Return the keys of the untyped parts of a section that have a kind, such as `dataset`, or `ood.photos` within `ood`."""
+    found: dict[str, ConfigKey] = {}
+    for name, value in values.items():
+        key = keys.get(f"{prefix}{name}")
+        if not isinstance(value, dict) or (key is not None and key.section):
+            continue
+        if "kind" in value:
+            with contextlib.suppress(WeeError):  # of an unknown kind, which the command reports when it runs
+                found |= {part.name: part for part in schema_keys(kinds(str(value["kind"])), f"{prefix}{name}")}
+        else:
+            found |= _keys_of_kinds(value, keys, f"{prefix}{name}.", kinds)
+        if any(part.startswith(f"{prefix}{name}.") for part in found):
+            text = "" if key is None else key.text
+            found[f"{prefix}{name}"] = ConfigKey(f"{prefix}{name}", "", text, value, section=True)
+    return found
 
 
 def _commented(values: Any, keys: Mapping[str, ConfigKey], prefix: str) -> Iterator[str]:

@@ -25,7 +25,7 @@ from wee.costs import COSTS, MACS, source_conditions
 from wee.costs.config import CostConfig
 from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.from_store import StoredConfig, chosen_sets
-from wee.data.kinds import sample_identity
+from wee.data.kinds import config_of, sample_identity
 from wee.data.roles import shifted_sets
 from wee.data.splits import TEST, VAL, SplitName
 from wee.errors import WeeError
@@ -469,6 +469,7 @@ COMMAND = Command(
     modules(),
     {name: Group(catalogue, choice) for name, catalogue in GROUPS.items()},
     absent=ABSENT,
+    kinds=config_of,
 )
 
 

@@ -14,6 +14,7 @@ from wee.app.fields import Checked, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.data.config import DatasetConfig, LabelledConfig
+from wee.data.kinds import config_of
 from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.data.splits import PARTS, TEST, Part, SplitName
 from wee.errors import WeeError, unknown
@@ -170,7 +171,7 @@ def _sizes(split: Split) -> list[tuple[int, int]]:
     return sorted({image.size for image in images if image is not None})
 
 
-COMMAND = Command("data", DataConfig, run, modules())
+COMMAND = Command("data", DataConfig, run, modules(), kinds=config_of)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

@@ -22,6 +22,7 @@ from wee.commands.members import MembersConfig, recipes, resolve_dataset
 from wee.costs import COSTS
 from wee.costs.config import CostsConfig
 from wee.data.config import DatasetConfig
+from wee.data.kinds import config_of
 from wee.data.roles import ood_sets, shifted_sets
 from wee.data.splits import Kind, SplitName
 from wee.dates import timestamp
@@ -381,7 +382,9 @@ class _Recorder:
         }
 
 
-COMMAND = Command("evaluate", EvaluateConfig, evaluate, modules(), {"cost": Group(COSTS, choice)}, networks=True)
+COMMAND = Command(
+    "evaluate", EvaluateConfig, evaluate, modules(), {"cost": Group(COSTS, choice)}, networks=True, kinds=config_of
+)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

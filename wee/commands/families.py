@@ -17,6 +17,7 @@ from wee.commands import find_command, modules
 from wee.costs import COSTS, measured
 from wee.costs.config import CostsConfig
 from wee.data.config import LabelledConfig
+from wee.data.kinds import config_of
 from wee.data.roles import labelled
 from wee.errors import WeeError
 from wee.models.config import FamilyConfig
@@ -138,7 +139,7 @@ def _families() -> list[FamilyConfig]:
     return configs
 
 
-COMMAND = Command("families", FamiliesConfig, families, modules(), {"cost": Group(COSTS, choice)})
+COMMAND = Command("families", FamiliesConfig, families, modules(), {"cost": Group(COSTS, choice)}, kinds=config_of)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

@@ -17,6 +17,7 @@ from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.costs import COSTS, MACS, source_conditions
 from wee.data.config import LabelledConfig
+from wee.data.kinds import config_of
 from wee.data.roles import labelled
 from wee.dates import timestamp
 from wee.errors import WeeError, unknown
@@ -238,7 +239,7 @@ def _for_each(key: str, values: list[float], count: int, exits: bool) -> list[fl
     return values * count if len(values) == 1 else values
 
 
-COMMAND = Command("import", ImportConfig, import_logits, modules())
+COMMAND = Command("import", ImportConfig, import_logits, modules(), kinds=config_of)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

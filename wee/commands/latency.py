@@ -20,6 +20,7 @@ from wee.app.paths import Common
 from wee.commands import find_command, modules
 from wee.costs import LATENCY
 from wee.data.config import LabelledConfig
+from wee.data.kinds import config_of
 from wee.data.roles import labelled
 from wee.dates import timestamp
 from wee.errors import WeeError, unknown
@@ -527,7 +528,7 @@ def _missing(value: Any) -> bool:
     return value is None or value != value
 
 
-COMMAND = Command(LATENCY, LatencyConfig, latency, modules(), networks=True)
+COMMAND = Command(LATENCY, LatencyConfig, latency, modules(), networks=True, kinds=config_of)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

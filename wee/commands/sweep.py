@@ -24,7 +24,7 @@ from wee.costs import COSTS, source_conditions
 from wee.costs.config import CostConfig
 from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.from_store import StoredConfig, chosen_sets
-from wee.data.kinds import sample_identity
+from wee.data.kinds import config_of, sample_identity
 from wee.data.roles import labelled, ood_sets, shifted_sets
 from wee.data.splits import TEST
 from wee.errors import WeeError, unknown
@@ -528,6 +528,7 @@ COMMAND = Command(
     modules(),
     {name: Group(catalogue, choice) for name, catalogue in GROUPS.items()},
     {"task.names": task_help(), "task.metrics": metric_help()},
+    kinds=config_of,
 )
 
 

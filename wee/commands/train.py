@@ -12,6 +12,7 @@ from wee.app.console import progress
 from wee.app.failures import Failures, report
 from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig, recipes, resolve_dataset
+from wee.data.kinds import config_of
 from wee.lit.loggers import check as check_loggers
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _train(
         return train_member(recipe, job.train, job.val, folder, cfg.runtime, loggers, step, processes)
 
 
-COMMAND = Command("train", TrainConfig, train, modules(), networks=True)
+COMMAND = Command("train", TrainConfig, train, modules(), networks=True, kinds=config_of)
 
 if __name__ == "__main__":
     # Import COMMAND from the module, because objects that are pickled for other processes must not be in __main__.

@@ -121,6 +121,15 @@ DATA_KINDS: Catalogue[DataKind] = Catalogue(
 """Every kind of data set, by the name that a config gives as `kind`."""
 
 
+def config_of(kind: str) -> type[DatasetConfig]:
+    """Return the dataclass of the configs of a kind of data set.
+
+    Raises:
+        WeeError: there is no such kind.
+    """
+    return DATA_KINDS.find(kind).config
+
+
 def sample_identity(dataset: DatasetConfig, part: Part) -> dict[str, Any] | None:
     """Return plain data that determines the samples of a part of a data set; None if they are unknown.
 
