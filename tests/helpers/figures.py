@@ -31,7 +31,7 @@ def draw(points: pd.DataFrame, config: FigureConfig, labels: Labels | None = Non
 
 def averages(table: pd.DataFrame, seeds: int = 0, level: float = 0.95) -> pd.DataFrame:
     """Averages as a sweep keeps them, with made-up intervals."""
-    values = {"value": "mean", "low": "min", "high": "max", "count": "size"}
+    values = {"value": "mean", "least": "min", "greatest": "max", "count": "size"}
     numbers = {"price": ("price", "mean"), **{name: ("value", how) for name, how in values.items()}}
     means = table.groupby(POINT, dropna=False, sort=False).agg(**numbers).reset_index()
     return means.assign(lower=means.value - 3, upper=means.value + 2, seeds=seeds, level=level)

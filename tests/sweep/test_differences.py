@@ -168,7 +168,12 @@ def test_averages_have_intervals_of_the_mean(pairs: Result) -> None:
     found = averages(table, pairs, 0.95)
     row = found.query("policy == 'single' and scale == 's1' and metric == 'cov@20' and split == 'test'").iloc[0]
     rows = table.query("policy == 'single' and scale == 's1' and metric == 'cov@20' and split == 'test'")
-    assert (row.value, row.low, row.high, row["count"]) == (rows.value.mean(), rows.value.min(), rows.value.max(), 2)
+    assert (row.value, row.least, row.greatest, row["count"]) == (
+        rows.value.mean(),
+        rows.value.min(),
+        rows.value.max(),
+        2,
+    )
     draws = np.mean([pairs.draws[k] for k in rows.index], axis=0)
     assert (row.lower, row.upper) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])))
     assert row.seeds == 0

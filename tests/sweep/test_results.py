@@ -28,8 +28,8 @@ def averages(**changes: object) -> pd.DataFrame:
         "value": 50.0,
         "lower": 48.0,
         "upper": 51.0,
-        "low": 49.0,
-        "high": 51.0,
+        "least": 49.0,
+        "greatest": 51.0,
         "count": 2,
     }
     return pd.DataFrame([{**row, **numbers, "seeds": 0, **changes}], columns=AVERAGED)
@@ -48,6 +48,14 @@ def test_averages_of_several_sweeps_are_read_with_their_levels(tmp_path: Path) -
     assert found.ood.isna().all()
     assert read_averages([tmp_path / "none"]).empty
     assert list(read_averages([]).columns) == [*AVERAGED, "level"]
+
+
+def test_averages_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    earlier = averages().rename(columns={"least": "low", "greatest": "high"})
+    save(tmp_path / "a", {TABLE: earlier, AVERAGES: earlier}, {})
+    found = read_averages([tmp_path / "a"])
+    assert list(found.columns) == [*AVERAGED, "level"]
+    assert found[["least", "greatest"]].to_numpy().tolist() == [[49.0, 51.0]]
 
 
 def test_averages_beside_another_table_are_not_its_own(tmp_path: Path) -> None:

@@ -215,8 +215,8 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
         level: the coverage of the intervals.
 
     Returns:
-        A row for each point and panel with `price`, `value`, `lower` and `upper`, `low` and `high` (the lowest and the
-        highest of the averaged values), `count` (the number of averaged values) and `seeds` (the number of members whose seed
+        A row for each point and panel with `price`, `value`, `lower` and `upper`, `least` and `greatest` (the ends of
+        the averaged values), `count` (the number of averaged values) and `seeds` (the number of members whose seed
         noise the interval includes; 0 if it includes only the sampling error of the test set).
     """
     rows = []
@@ -225,8 +225,9 @@ def averages(table: pd.DataFrame, result: Result, level: float) -> pd.DataFrame:
             left_out = [value for _, value in point.mean.left_out.values()]
             lower, upper, seeds = _interval(point.mean.value, point.mean.draws, left_out, level)
             numbers = {"price": point.mean.price, "value": point.mean.value, "lower": lower, "upper": upper}
-            spread = {"low": min(point.values), "high": max(point.values), "count": len(point.values), "seeds": seeds}
-            rows.append({**panel.place, **point.name, **numbers, **spread})
+            spread = {"least": min(point.values), "greatest": max(point.values)}
+            counts = {"count": len(point.values), "seeds": seeds}
+            rows.append({**panel.place, **point.name, **numbers, **spread, **counts})
     return with_macs(pd.DataFrame(rows, columns=AVERAGED))
 
 

@@ -44,10 +44,10 @@ FROM_EXPERIMENTS = "from_experiments"
 """The field of `sweep.json` with what the sweep has from experiments of the user, as overrides of other commands; absent
 without such experiments."""
 
-AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "low", "high", "count", "seeds"])
+AVERAGED = columns_with_macs([*POINT, "price", "value", "lower", "upper", "least", "greatest", "count", "seeds"])
 """The columns of `averages.csv`: those that name a point; its mean price and value; lower and upper, the ends of the interval
-of its mean value; low and high, the lowest and the highest of the averaged values; count, their number; and seeds, the number
-of members whose seed noise the interval includes (0 if it includes only the sampling error of the test set)."""
+of its mean value; least and greatest, the ends of the averaged values; count, their number; and seeds, the number of members
+whose seed noise the interval includes (0 if it includes only the sampling error of the test set)."""
 
 
 def save(
@@ -229,14 +229,23 @@ def read_averages(paths: list[Path]) -> pd.DataFrame:
 
     folders = [path if path.is_dir() else path.parent for path in paths if path.is_dir() or path.name == TABLE]
     parts = [
-        _read(folder / AVERAGES, "the averages of a sweep", AVERAGED).assign(level=_level(folder))
+        _read(folder / AVERAGES, "the averages of a sweep", AVERAGED, _EARLIER_NAMES).assign(level=_level(folder))
         for folder in dict.fromkeys(folders)
         if (folder / AVERAGES).is_file()
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*AVERAGED, "level"])
 
 
-def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
+_EARLIER_NAMES = {"low": "least", "high": "greatest"}
+"""The columns of `averages.csv` that had other names in earlier versions, those of the ends of windows in `table.csv`."""
+
+
+def _read(path: Path, what: str, columns: list[str], earlier_names: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read a table. Columns that earlier versions named otherwise get their names of today.
+
+    Raises:
+        WeeError: there is no such file, it is damaged, or it lacks columns.
+    """
     import pandas as pd
 
     check_file(path)
@@ -246,7 +255,7 @@ def _read(path: Path, what: str, columns: list[str]) -> pd.DataFrame:
         raise WeeError(f"there is no table at {path}; make one: wee sweep") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise WeeError(f"{path} is not {what}: {error}") from None
-    table = _with_later_columns(completed(table))
+    table = _with_later_columns(completed(table.rename(columns=dict(earlier_names or {}))))
     missing = [column for column in columns if column not in table]
     if missing:
         raise WeeError(f"{path} is not {what}: it has no column {', '.join(missing)}")
