@@ -7,10 +7,14 @@ left, and whether the prediction is accepted. The extra `serve` has what is need
     wee data images=outputs/images                       # the test images of the demo, as files
     python examples/serve.py outputs/cascades/digits-tiny-cov10 --port 8000
     curl --data-binary @outputs/images/0/00032-digit-0010-0.png http://127.0.0.1:8000/predict
-    curl http://127.0.0.1:8000/                          # the classes, and how many requests and batches there were
+    curl http://127.0.0.1:8000/                          # counts, and whether the images are like those of calibration
 
 A batch is what has arrived while the batch before it ran, and within a few milliseconds more. One cascade runs one batch at a
 time, in a thread of its own, so that the server goes on reading requests.
+
+`GET /` compares the decisions since the server started with those on the test set: the share of accepted images, and the shares
+that reach each stage. `fits_calibration` is false if the images cannot be from the distribution of the test set, and `warning`
+then says which shares differ. The probability of a false alarm is at most 1 in 10,000 each time that somebody looks.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import argparse
 import asyncio
 import contextlib
 import io
+import math
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +33,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from wee.cascade.description import CascadeDescription
+from wee.cascade.drift import ACCEPTS_NOTHING, compare_counts, record, warning
 from wee.cascade.module import Cascade, RunOptions
 from wee.cascade.predict import Predictor
 from wee.data.images.listing import Listing
@@ -75,12 +82,44 @@ def classifier(cascade: Cascade) -> Callable[[Sequence[bytes]], list[dict[str, A
     return classify
 
 
+class Watch:
+    """Counts decisions, and compares their shares with those on the test set.
+
+    Args:
+        description: of the cascade.
+        independent: whether the images are independent of each other; otherwise they are taken to depend on each other like
+            the test samples.
+    """
+
+    def __init__(self, description: CascadeDescription, independent: bool) -> None:
+        self._description, self._independent = description, independent
+        self._accepted, self._leaving = 0, [0] * len(description.stages)
+
+    def add(self, answer: dict[str, Any]) -> None:
+        """Count the decision about one image."""
+        self._accepted += answer["accepted"]
+        self._leaving[answer["stage"] - 1] += 1
+
+    def report(self) -> dict[str, Any]:
+        """Return the number of predictions, the compared shares, whether they fit, and what to be warned of, as JSON data."""
+        shares = compare_counts(self._description, self._accepted, self._leaving, self._independent)
+        nothing = None if math.isfinite(self._description.acceptance) else ACCEPTS_NOTHING
+        warnings = [text for text in (nothing, warning(self._description, shares)) if text is not None]
+        return {
+            "predictions": sum(self._leaving),
+            "shares": record(shares),
+            "fits_calibration": not any(share.differs for share in shares) if shares else None,
+            "warning": "; ".join(warnings) or None,
+        }
+
+
 @dataclass
 class Batcher:
     """Gathers concurrent requests into batches.
 
     Attributes:
         classify: classifies the contents of image files as one batch.
+        watch: counts the decisions.
         size: the largest number of requests in a batch.
         wait: how long a request waits for others, in seconds.
         waiting: how many requests may wait; more are turned away.
@@ -88,6 +127,7 @@ class Batcher:
     """
 
     classify: Callable[[Sequence[bytes]], list[dict[str, Any] | Unusable]]
+    watch: Watch
     size: int = 64
     wait: float = 0.005
     waiting: int = 1024
@@ -119,6 +159,8 @@ class Batcher:
             except Exception as error:  # one batch that fails must not stop the server
                 answers = [error] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
+                if isinstance(answer, dict):
+                    self.watch.add(answer)
                 if future.done():  # the client has gone
                     continue
                 if isinstance(answer, Exception):
@@ -169,17 +211,19 @@ async def body_of(request: Request) -> bytes:
     return bytes(content)
 
 
-def application(cascade: Cascade, size: int, wait: float) -> FastAPI:
+def application(cascade: Cascade, size: int, wait: float, independent: bool) -> FastAPI:
     """Return the web application around a cascade.
 
     Args:
         cascade: loaded from a folder.
         size: the largest number of requests in a batch.
         wait: how long a request waits for others, in seconds.
+        independent: whether the images are independent of each other; see `Watch`.
     """
     description = cascade.description
     assert description is not None
-    batcher = Batcher(classifier(cascade), size, wait)
+    watch = Watch(description, independent)
+    batcher = Batcher(classifier(cascade), watch, size, wait)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -196,6 +240,7 @@ def application(cascade: Cascade, size: int, wait: float) -> FastAPI:
             "classes": list(description.classes),
             "requests": batcher.requests,
             "batches": batcher.batches,
+            **watch.report(),
         }
 
     @app.post("/predict")
@@ -221,12 +266,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=64, help="the largest number of requests in a batch")
     parser.add_argument("--wait", type=float, default=0.005, help="how long a request waits for others, in seconds")
     parser.add_argument("--device", default="cpu", help="cuda for an accelerator")
+    parser.add_argument("--independent", action="store_true", help="the images are independent of each other")
     given = parser.parse_args(arguments)
     try:
         cascade = Cascade.load(given.cascade, RunOptions(given.device))
     except WeeError as error:
         sys.exit(f"serve: {error}")
-    app = application(cascade, given.batch_size, given.wait)
+    app = application(cascade, given.batch_size, given.wait, given.independent)
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning")
 
 

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from tests.helpers.descriptions import cascade
-from wee.cascade import drift
-from wee.cascade.drift import LEVEL, ComparedShare, broken_guarantee, compare_shares, warning
+from wee.cascade import onnx_runner
+from wee.cascade.drift import (
+    LEVEL,
+    ComparedShare,
+    broken_guarantee,
+    compare_counts,
+    compare_shares,
+    record,
+    warning,
+)
 
 
 def decisions(
@@ -51,7 +59,7 @@ def test_false_alarms_are_no_more_frequent_than_the_level(
     samples: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By enumeration of all numbers of accepted samples, at a level at which there are some."""
-    monkeypatch.setattr(drift, "LEVEL", 0.2)
+    monkeypatch.setattr(onnx_runner, "LEVEL", 0.2)
     alarm = np.zeros((samples + 1, count + 1), bool)
     for among_test in range(samples + 1):
         description = cascade([1.0], among_test / samples, samples)
@@ -159,3 +167,12 @@ def test_independent_samples_tell_more_than_dependent_ones() -> None:
     assert warning(description, compare_shares(description, accepted, stages)) is None
     text = warning(description, compare_shares(description, accepted, stages, independent=True)) or ""
     assert "51.00 % are accepted (97.00 % of the test set) and 98.00 % reach stage 2" in text
+
+
+def test_counts_are_compared_as_the_samples_themselves() -> None:
+    description = cascade([1.0, 0.63, 0.2], 0.97, 1000)
+    accepted, stages = [True] * 40 + [False] * 60, [1] * 10 + [2] * 60 + [3] * 30
+    shares = compare_shares(description, accepted, stages)
+    assert compare_counts(description, 40, [10, 60, 30]) == shares
+    assert record(shares)["reaches stage 3"] == {"observed": 0.3, "expected": 0.2, "differs": False}
+    assert record(shares)["accepted"]["differs"]

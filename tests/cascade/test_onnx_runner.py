@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +19,22 @@ from PIL import Image
 
 from tests.helpers import trees
 from wee.cascade import onnx_runner
-from wee.cascade.onnx_runner import CONFIDENCES, MemberArrays, OutputArrays, Preprocessing, RunnerError
+from wee.cascade.onnx_runner import (
+    CONFIDENCES,
+    LEVEL,
+    MemberArrays,
+    OutputArrays,
+    Preprocessing,
+    Reference,
+    RunnerError,
+    Tally,
+)
 from wee.cascade.predict import COLUMNS
 from wee.cascade.preparation import Preparation
 from wee.data.base import Transform
 from wee.data.images import listing
 from wee.data.images.split import ImageFiles, Pixels, ReadOptions
-from wee.method import SCORES, Outputs
+from wee.method import SCORES, Outputs, guarantees
 
 
 def preprocessing(transform: Transform) -> Preprocessing:
@@ -48,6 +60,68 @@ def test_names_that_the_runner_repeats_are_those_of_wee() -> None:
     assert set(CONFIDENCES) == set(SCORES)
     assert onnx_runner.COLUMNS == COLUMNS
     assert onnx_runner.EXTENSIONS == listing.EXTENSIONS
+
+
+def summary(reference: Reference, acceptance: float, tally: Tally, independent: bool = False) -> list[str]:
+    cascade: Any = SimpleNamespace(reference=reference, acceptance=acceptance)
+    return list(onnx_runner._summary(cascade, tally, independent))
+
+
+def test_the_runner_says_what_wee_predict_says() -> None:
+    reference = Reference(0.9, [1.0, 0.3], 0.05, 2000, 1000, True, 0.1)
+    tally = Tally([70, 30], accepted=90, labelled=90, wrong=8, unreadable={"a.png": "it is cut"})
+    assert summary(reference, 0.5, tally) == [
+        "skipped: a.png: it is cut",
+        "100 predictions, 90 accepted; 1 image could not be read",
+        "accepted: 90.00 % (test set: 90.00 %)",
+        "risk of what is accepted: 8.89 % (test set: 5.00 %)",
+        "reaches stage 2: 30.00 % (test set: 30.00 %)",
+        (
+            "compared with the test set as 50 independent images, because the samples there depend on each other; "
+            "--independent if yours do not"
+        ),
+    ]
+    assert summary(reference, math.inf, tally)[-2] == f"warning: {onnx_runner.ACCEPTS_NOTHING}"
+    strange = Tally([10, 90], accepted=90, labelled=90, wrong=45)
+    first, second = summary(reference, 0.5, strange, independent=True)[-2:]
+    assert first.startswith(
+        "warning: these images are not like those that the cascade was certified on: 90.00 % reach stage 2"
+    )
+    assert second.startswith("warning: 50.00 % of what is accepted is wrong, and at most 10 % was certified")
+
+
+def test_class_folders_are_the_true_classes_if_all_are_known() -> None:
+    names, classes = ["ant/a.png", "bee/b/c.png"], ["ant", "bee", "cow"]
+    assert onnx_runner._true_classes(names, classes) == {"ant/a.png": "ant", "bee/b/c.png": "bee"}
+    for unknown in (["a.png"], [*names, "dog/d.png"]):
+        assert onnx_runner._true_classes(unknown, classes) == {}
+    tally = Tally([0, 0])
+    for truth, accepted in (("ant", "true"), ("bee", "true"), ("bee", "false"), (None, "true")):
+        tally.add((0, "ant", "0.5", 2, accepted), truth)
+    assert tally == Tally([0, 4], accepted=3, labelled=2, wrong=1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 320, 10_240, 3_000_000])
+@pytest.mark.parametrize("delta", [0.2, LEVEL, LEVEL / 6])
+def test_intervals_are_those_of_wee(count: int, delta: float) -> None:
+    """In wee scipy gives them; the runner has numpy alone."""
+    shares = [0, 1e-6, 0.003, 0.3333, 0.5, 0.9695, 1 - 1e-6, 1]
+    for share in [*shares, *(number / max(count, 1) for number in range(min(count, 20)))]:
+        expected = guarantees.mean_interval(share, count, delta)
+        assert onnx_runner.mean_interval(share, count, delta) == pytest.approx(expected, rel=1e-6, abs=1e-10)
+
+
+@settings(max_examples=200, deadline=None)
+@given(samples=st.integers(1, 400), count=st.integers(1, 3000), data=st.data())
+def test_the_runner_warns_where_wee_does(samples: int, count: int, data: st.DataObject) -> None:
+    coverage, later = (data.draw(st.integers(0, samples)) / samples for _ in range(2))
+    accepted, reaching = (data.draw(st.integers(0, count)) for _ in range(2))
+    reference = Reference(coverage, (1.0, later), 0.05, samples, samples, True, 0.1)
+    decisions = accepted, [count - reaching, reaching]
+    assert reference.compare(*decisions) == reference.compare(*decisions, limits=guarantees.mean_interval)
+    wrong = data.draw(st.integers(0, accepted))
+    told = reference.broken_guarantee(wrong, accepted)
+    assert told == reference.broken_guarantee(wrong, accepted, limits=guarantees.mean_interval)
 
 
 @settings(max_examples=40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.helpers.cascades import Made, cascade_folder
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
@@ -73,6 +75,7 @@ def test_the_exported_cascade_predicts_as_wee_predict_does(folder: Path, wee: We
     run = alone(moved / "run.py", "images", "--output", "here/ran.csv", cwd=folder)
     assert "skipped: 0/broken.png: cannot identify image file" in run.stderr
     assert "300 predictions" in run.stderr
+    assert "warning" not in run.stderr
     broken.unlink()
     listing = list_images(folder / "images")
     expected = Predictor(Cascade.load(folder / CASCADE), listing).rows(range(len(listing.names)), {})
@@ -85,6 +88,23 @@ def test_the_exported_cascade_predicts_as_wee_predict_does(folder: Path, wee: We
     assert same.mean() > 0.98  # others have left at another stage, or are at a threshold
     for column in ("label", "class", "stage", "accepted"):
         assert (ran[column] == said[column])[same].all()
+    coverage, risk = said.accepted.mean(), (said["class"] != said.file.str.split("/").str[0])[said.accepted].mean()
+    numbers = Cascade.load(folder / CASCADE).description.expected["test"]  # type: ignore[union-attr]
+    for name, observed, share in (
+        ("accepted", coverage, numbers.coverage),
+        ("risk of what is accepted", risk, numbers.risk),
+        ("reaches stage 2", (said.stage >= 2).mean(), numbers.reaching[1]),
+    ):
+        shown = re.search(rf"^{name}: ([\d.]+) % \(test set: {100 * share.value:.2f} %\)$", run.stderr, re.MULTILINE)
+        assert shown is not None
+        assert float(shown[1]) == pytest.approx(100 * observed, abs=1)  # a few decisions differ, at a threshold
+    (folder / "grey").mkdir()
+    for number in range(600):
+        Image.new("L", (24, 24), 128).save(folder / "grey" / f"{number}.png")
+    warned = alone(moved / "run.py", "grey", "--output", "here/grey.csv", cwd=folder).stderr
+    assert wee("predict", f"cascade={CASCADE}", "images=grey", cwd=folder)
+    assert f"warning: {last_report(folder, 'predict')['warning']}\n" in warned
+    assert "risk of what is accepted" not in warned
     printed = alone(moved / "run.py", "images/0", cwd=folder).stdout.splitlines()
     assert printed[0] == "file,label,class,confidence,stage,accepted"
     for arguments, message in (

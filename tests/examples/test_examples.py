@@ -153,6 +153,12 @@ def status(address: str) -> dict[str, Any]:
 def test_serve_answers_concurrent_requests_in_batches(place: Path, address: str) -> None:
     rows = expected(place)
     before = status(address)
+    assert (before["predictions"], before["shares"], before["fits_calibration"], before["warning"]) == (
+        0,
+        {},
+        None,
+        None,
+    )
     with ThreadPoolExecutor(24) as pool:
         contents = [(place / "images" / name).read_bytes() for name in rows]
         answers = list(pool.map(lambda content: ask(address, content), contents))
@@ -164,6 +170,30 @@ def test_serve_answers_concurrent_requests_in_batches(place: Path, address: str)
     assert after["requests"] - before["requests"] == 48
     assert after["batches"] - before["batches"] <= 24
     assert after["classes"] == [f"class{k}" for k in range(5)]
+
+
+def test_serve_says_whether_images_are_like_those_of_calibration(place: Path, address: str) -> None:
+    """One image again and again has one decision; of the test set, half is accepted and half reaches stage 2."""
+    before = status(address)
+    name, row = next(iter(expected(place).items()))
+    content = (place / "images" / name).read_bytes()
+    with ThreadPoolExecutor(24) as pool:
+        assert {code for code, _ in pool.map(lambda number: ask(address, content), range(400))} == {200}
+        assert ask(address, b"no image")[0] == 400
+    after = status(address)
+    total = after["predictions"]
+    assert total - before["predictions"] == 400
+    share = after["shares"]["accepted"]
+    accepted = before["shares"].get("accepted", {"observed": 0})["observed"] * before["predictions"]
+    assert share == {
+        "observed": pytest.approx((accepted + 400 * row.accepted) / total),
+        "expected": 0.5,
+        "differs": True,
+    }
+    assert set(after["shares"]) == {"accepted", "reaches stage 2"}
+    assert after["fits_calibration"] is False
+    assert after["warning"].startswith("these images are not like those that the cascade was calibrated on: ")
+    assert f"{100 * share['observed']:.2f} % are accepted (50.00 % of the test set)" in after["warning"]
 
 
 def png(image: Image.Image) -> bytes:

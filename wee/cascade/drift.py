@@ -16,42 +16,53 @@ Where labels are known, the risk of what is accepted is compared with the certif
 Source of the intervals: Clopper and Pearson, Biometrika 1934; Bentkus, Annals of Probability 2004, for shares of groups.
 
 That no share differs proves nothing: on shifted data the risk can rise while the shares remain the same.
+
+The comparison itself is `wee.cascade.onnx_runner.Reference`, because the runner of an exported cascade makes it without wee.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from wee.cascade.config import TESTED
-from wee.cascade.description import CascadeDescription, Guarantee
+from wee.cascade.description import CascadeDescription
+from wee.cascade.onnx_runner import ACCEPTS_NOTHING, LEVEL, ComparedShare, Reference
 from wee.data.splits import TEST
 from wee.method.guarantees import mean_interval
 
-LEVEL = 1e-4
-"""The probability of a false alarm: that any share differs although both sets of samples are from one distribution."""
+__all__ = [
+    "ACCEPTS_NOTHING",
+    "LEVEL",
+    "ComparedShare",
+    "broken_guarantee",
+    "compare_counts",
+    "compare_shares",
+    "independent_samples",
+    "record",
+    "reference_of",
+    "warning",
+]
 
 
-@dataclass(frozen=True)
-class ComparedShare:
-    """The share of some samples that are accepted, or that reach a stage, beside that of the test set.
+def reference_of(description: CascadeDescription) -> Reference:
+    """Return what the decisions of a cascade are compared with: those on its test set.
 
-    Attributes:
-        stage: the stage that is reached, counted from 1; None for the share of accepted samples.
-        observed: the share of the samples, in [0, 1].
-        expected: the share of the test set, in [0, 1].
-        differs: whether the two cannot come from one distribution, at the level `LEVEL`.
+    Args:
+        description: of the cascade.
     """
-
-    stage: int | None
-    observed: float
-    expected: float
-    differs: bool
-
-    @property
-    def name(self) -> str:
-        """What the share is of: "accepted", or "reaches stage 2"."""
-        return "accepted" if self.stage is None else f"reaches stage {self.stage}"
+    test, certified = description.expected[str(TEST)], description.certified
+    held = [] if certified is None else [one for one in certified.guarantees if one.holds]
+    limits = [one.limit for one in held if one.name == TESTED[0]]
+    return Reference(
+        coverage=test.coverage.value,
+        reaching=[share.value for share in test.reaching],
+        risk=test.risk.value,
+        samples=test.samples,
+        groups=test.groups,
+        certified=bool(held),
+        risk_limit=limits[0] if limits else None,
+    )
 
 
 def independent_samples(description: CascadeDescription, count: int, independent: bool = False) -> int:
@@ -63,8 +74,7 @@ def independent_samples(description: CascadeDescription, count: int, independent
         independent: whether they are independent of each other; otherwise they are taken to depend on each other like the
             samples of the test set.
     """
-    test = description.expected[str(TEST)]
-    return count if independent else count * test.groups // test.samples
+    return reference_of(description).independent_samples(count, independent)
 
 
 def compare_shares(
@@ -81,23 +91,24 @@ def compare_shares(
     Returns:
         The share of accepted samples, and the shares that reach each stage but the first; none without samples.
     """
-    count, test = len(accepted), description.expected[str(TEST)]
-    if not count:
-        return []
-    later = range(2, len(description.stages) + 1)
-    shares: list[tuple[int | None, float, float]] = [(None, sum(accepted) / count, test.coverage.value)]
-    shares += [
-        (stage, sum(left >= stage for left in stages) / count, test.reaching[stage - 1].value) for stage in later
-    ]
-    number = independent_samples(description, count, independent)
-    level = LEVEL / (2 * len(shares))
-    compared = []
-    for stage, observed, expected in shares:
-        lower, upper = mean_interval(observed, number, level)
-        expected_lower, expected_upper = mean_interval(expected, test.groups, level)
-        differs = lower > expected_upper or upper < expected_lower
-        compared.append(ComparedShare(stage, observed, expected, differs))
-    return compared
+    leaving = [0] * len(description.stages)
+    for stage in stages:
+        leaving[stage - 1] += 1
+    return compare_counts(description, sum(accepted), leaving, independent)
+
+
+def compare_counts(
+    description: CascadeDescription, accepted: int, leaving: Sequence[int], independent: bool = False
+) -> list[ComparedShare]:
+    """Compare the decisions of a cascade as `compare_shares` does, given their counts.
+
+    Args:
+        description: of the cascade.
+        accepted: the number of accepted samples.
+        leaving: the number of samples that leave at each stage [stages].
+        independent: whether the samples are independent of each other; see `independent_samples`.
+    """
+    return reference_of(description).compare(accepted, leaving, independent, mean_interval)
 
 
 def broken_guarantee(description: CascadeDescription, correct: Sequence[bool], independent: bool = False) -> str | None:
@@ -113,20 +124,8 @@ def broken_guarantee(description: CascadeDescription, correct: Sequence[bool], i
     Returns:
         A sentence without a final full stop; None if no risk is certified, or if the risk can be as certified.
     """
-    limits = [one.limit for one in _held(description) if one.name == TESTED[0]]
-    if not limits or not correct:
-        return None
-    risk = correct.count(False) / len(correct)
-    if mean_interval(risk, independent_samples(description, len(correct), independent), LEVEL)[0] <= limits[0]:
-        return None
-    return (
-        f"{100 * risk:.2f} % of what is accepted is wrong, and at most {100 * limits[0]:.5g} % was certified: these samples "
-        "are not from the distribution that the cascade was certified on, or their labels are wrong"
-    )
-
-
-def _held(description: CascadeDescription) -> list[Guarantee]:
-    return [one for one in description.certified.guarantees if one.holds] if description.certified is not None else []
+    wrong = len(correct) - sum(correct)
+    return reference_of(description).broken_guarantee(wrong, len(correct), independent, mean_interval)
 
 
 def warning(description: CascadeDescription, shares: Sequence[ComparedShare], samples: str = "images") -> str | None:
@@ -140,23 +139,12 @@ def warning(description: CascadeDescription, shares: Sequence[ComparedShare], sa
     Returns:
         One or two sentences without a final full stop; None if no share differs.
     """
-    differing = [share for share in shares if share.differs]
-    if not differing:
-        return None
-    parts = [
-        f"{_verb(share)} ({100 * share.expected:.2f} % of the test set)"
-        if place == 0
-        else f"{_verb(share)} ({100 * share.expected:.2f} %)"
-        for place, share in enumerate(differing)
-    ]
-    listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-    if _held(description):
-        made, known = "certified on", f"The guarantee is about {samples} like those alone, and says nothing about these"
-    else:
-        made, known = "calibrated on", f"The expected numbers are about {samples} like those alone"
-    return f"these {samples} are not like those that the cascade was {made}: {listed}. {known}"
+    return reference_of(description).warning(shares, samples)
 
 
-def _verb(share: ComparedShare) -> str:
-    observed = f"{100 * share.observed:.2f} %"
-    return f"{observed} are accepted" if share.stage is None else f"{observed} reach stage {share.stage}"
+def record(shares: Sequence[ComparedShare]) -> dict[str, dict[str, Any]]:
+    """Return compared shares as JSON data: `observed`, `expected` and `differs`, by the name of the share."""
+    return {
+        share.name: {"observed": share.observed, "expected": share.expected, "differs": share.differs}
+        for share in shares
+    }

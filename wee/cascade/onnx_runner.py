@@ -26,7 +26,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -296,6 +296,197 @@ def _resizing(old: int, new: int, interpolation: str) -> Array:
     return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)
 
 
+LEVEL = 1e-4
+"""The probability of a false alarm: that any share differs although both sets of samples are from one distribution."""
+
+ACCEPTS_NOTHING = "this cascade accepts nothing, because what was asked for could not be certified: see its card"
+"""The warning about a cascade without an acceptance threshold."""
+
+Limits = Callable[[float, int, float], tuple[float, float]]
+"""Gives an interval of an expected value, from the mean, the number of variables, and the probability of an error."""
+
+
+def mean_interval(mean: float, count: int, delta: float) -> tuple[float, float]:
+    """Return an interval of the expected value of independent variables between 0 and 1, by numpy alone.
+
+    It is that of `wee.method.guarantees.mean_interval`, which has the sources.
+
+    Args:
+        mean: the mean of the variables, in [0, 1].
+        count: the number of variables.
+        delta: the probability that the interval misses the expected value, in (0, 1).
+
+    Returns:
+        The limits, in [0, 1]; 0 and 1 if there are no variables.
+    """
+    total, level = mean * count, delta / (2 * math.e)
+    at_least, at_most = math.floor(total + 1e-9), math.ceil(total - 1e-9)
+    return 1 - _upper_limit(count - at_least, count, level), _upper_limit(at_most, count, level)
+
+
+def _upper_limit(losses: int, count: int, level: float) -> float:
+    """Return the p at which P(Binomial(count, p) <= losses) is a level below 1/2 (Clopper and Pearson), by bisection."""
+    if losses == count:
+        return 1.0
+    # The terms fall by these ratios, times (1 - p) / p, from the largest one on. Those that are left out are less than e^-40.
+    places = np.arange(losses, max(losses - 9 * math.isqrt(losses) - 9, 0), -1)
+    ratios = places / (count - places + 1)
+    ways = math.lgamma(count + 1) - math.lgamma(losses + 1) - math.lgamma(count - losses + 1)
+    low, high = losses / count, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        largest = math.exp(ways + losses * math.log(middle) + (count - losses) * math.log1p(-middle))
+        tail = largest * (1 + float(np.cumprod(ratios * (1 - middle) / middle).sum()))
+        low, high = (middle, high) if tail > level else (low, middle)
+    return high
+
+
+@dataclass(frozen=True)
+class ComparedShare:
+    """The share of some samples that are accepted, or that reach a stage, beside that of the test set.
+
+    Attributes:
+        stage: the stage that is reached, counted from 1; None for the share of accepted samples.
+        observed: the share of the samples, in [0, 1].
+        expected: the share of the test set, in [0, 1].
+        differs: whether the two cannot come from one distribution, at the level `LEVEL`.
+    """
+
+    stage: int | None
+    observed: float
+    expected: float
+    differs: bool
+
+    @property
+    def name(self) -> str:
+        """What the share is of: "accepted", or "reaches stage 2"."""
+        return "accepted" if self.stage is None else f"reaches stage {self.stage}"
+
+    @property
+    def observation(self) -> str:
+        """The observed share as a part of a sentence."""
+        observed = f"{100 * self.observed:.2f} %"
+        return f"{observed} are accepted" if self.stage is None else f"{observed} reach stage {self.stage}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is known of a cascade on its test set, with which its decisions on new samples are compared.
+
+    `wee.cascade.drift` says how shares are compared, and why.
+
+    Attributes:
+        coverage: the share of the test samples that is accepted, in [0, 1].
+        reaching: the share of the test samples that reaches each stage [stages], in [0, 1]; the first is 1.
+        risk: the share of errors among the accepted test samples, in [0, 1].
+        samples, groups: the numbers of test samples, and of groups of dependent samples among them.
+        certified: whether any guarantee holds.
+        risk_limit: the certified limit of the risk, in (0, 1); None if no risk is certified.
+    """
+
+    coverage: float
+    reaching: Sequence[float]
+    risk: float
+    samples: int
+    groups: int
+    certified: bool
+    risk_limit: float | None
+
+    def independent_samples(self, count: int, independent: bool = False) -> int:
+        """Return how many independent samples some new samples count as.
+
+        Args:
+            count: the number of samples.
+            independent: whether they are independent of each other; otherwise they are taken to depend on each other like
+                the samples of the test set.
+        """
+        return count if independent else count * self.groups // self.samples
+
+    def compare(
+        self, accepted: int, leaving: Sequence[int], independent: bool = False, limits: Limits = mean_interval
+    ) -> list[ComparedShare]:
+        """Compare the decisions on some samples with those on the test set.
+
+        Args:
+            accepted: the number of accepted samples.
+            leaving: the number of samples that leave at each stage [stages].
+            independent: whether the samples are independent of each other; see `independent_samples`.
+            limits: gives the interval of a share.
+
+        Returns:
+            The share of accepted samples, and the shares that reach each stage but the first; none without samples.
+        """
+        count = sum(leaving)
+        if not count:
+            return []
+        shares: list[tuple[int | None, float, float]] = [(None, accepted / count, self.coverage)]
+        for stage in range(2, len(self.reaching) + 1):
+            shares.append((stage, sum(leaving[stage - 1 :]) / count, self.reaching[stage - 1]))
+        number, level = self.independent_samples(count, independent), LEVEL / (2 * len(shares))
+        compared = []
+        for stage, observed, expected in shares:
+            lower, upper = limits(observed, number, level)
+            expected_lower, expected_upper = limits(expected, self.groups, level)
+            differs = lower > expected_upper or upper < expected_lower
+            compared.append(ComparedShare(stage, observed, expected, differs))
+        return compared
+
+    def warning(self, shares: Sequence[ComparedShare], samples: str = "images") -> str | None:
+        """Say which shares differ from those of the test set, and what this means.
+
+        Args:
+            shares: what `compare` has returned.
+            samples: what the samples are, in the plural.
+
+        Returns:
+            One or two sentences without a final full stop; None if no share differs.
+        """
+        differing = [share for share in shares if share.differs]
+        if not differing:
+            return None
+        places = [" of the test set", *[""] * (len(differing) - 1)]
+        parts = [
+            f"{share.observation} ({100 * share.expected:.2f} %{place})"
+            for share, place in zip(differing, places, strict=True)
+        ]
+        listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+        if self.certified:
+            made = "certified on"
+            known = f"The guarantee is about {samples} like those alone, and says nothing about these"
+        else:
+            made = "calibrated on"
+            known = f"The expected numbers are about {samples} like those alone"
+        return f"these {samples} are not like those that the cascade was {made}: {listed}. {known}"
+
+    def broken_guarantee(
+        self, wrong: int, accepted: int, independent: bool = False, limits: Limits = mean_interval
+    ) -> str | None:
+        """Say that the risk of accepted samples with labels is above the certified one, if it is beyond chance.
+
+        The risk is above the limit if the lower limit of its interval is, at the level `LEVEL`.
+
+        Args:
+            wrong: the number of wrong predictions among them.
+            accepted: the number of accepted samples with labels.
+            independent: whether the samples are independent of each other; see `independent_samples`.
+            limits: gives the interval of a share.
+
+        Returns:
+            A sentence without a final full stop; None if no risk is certified, or if the risk can be as certified.
+        """
+        if self.risk_limit is None or not accepted:
+            return None
+        risk = wrong / accepted
+        if limits(risk, self.independent_samples(accepted, independent), LEVEL)[0] <= self.risk_limit:
+            return None
+        return (
+            f"{100 * risk:.2f} % of what is accepted is wrong, and at most {100 * self.risk_limit:.5g} % was certified: these "
+            "samples are not from the distribution that the cascade was certified on, or their labels are wrong"
+        )
+
+
 @dataclass(frozen=True)
 class OnnxStage:
     """One stage of an exported cascade.
@@ -362,6 +553,7 @@ class OnnxCascade:
         description: what the folder says of the cascade: classes, thresholds, what to expect, what is certified.
         classes: the names of the classes, in the order of the labels.
         stages: the stages, in the order in which they run.
+        reference: its decisions on the test set, with which those on new images are compared.
 
     Raises:
         RunnerError: the folder is not that of an exported cascade, was written by a newer version, or a graph is missing or
@@ -383,6 +575,7 @@ class OnnxCascade:
             self._confidence = CONFIDENCES[self.description["score"]]
             self._goes_on = functools.partial(RULES[self._rule["form"]], self._rule)
             self.acceptance = float(self.description["acceptance"])
+            self.reference = Reference(**self.description["reference"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunnerError(
                 f"{self.folder / FILE} cannot be read: {type(error).__name__}: {error}; export the cascade again"
@@ -640,40 +833,82 @@ def _below(folder: Path, root: Path) -> Iterator[str]:
             yield entry.relative_to(root).as_posix()
 
 
+@dataclass
+class Tally:
+    """Counts of what a run has predicted.
+
+    Attributes:
+        leaving: the number of images that left at each stage [stages].
+        accepted: the number of accepted images.
+        labelled: the number of accepted images whose true class is known.
+        wrong: how many of these are predicted wrongly.
+        unreadable: why images could not be read, by name.
+    """
+
+    leaving: list[int]
+    accepted: int = 0
+    labelled: int = 0
+    wrong: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def add(self, cells: Sequence[Any], truth: str | None) -> None:
+        """Count one prediction.
+
+        Args:
+            cells: those of `COLUMNS` after the first.
+            truth: the name of the true class; None if it is unknown.
+        """
+        _, predicted, _, stage, accepted = cells
+        self.leaving[stage - 1] += 1
+        if accepted == "true":
+            self.accepted += 1
+            self.labelled += truth is not None
+            self.wrong += truth not in (None, predicted)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Classify the images of a folder, and write a table as `wee predict` does; return the exit status."""
+    """Classify the images of a folder, and write a table as `wee predict` does; return the exit status.
+
+    Like `wee predict`, it warns if the images are not like those of calibration, and if too much of what is accepted is wrong.
+    The exit status is then 0 all the same.
+    """
     parser = argparse.ArgumentParser(description="Classify images with the exported cascade in this script's folder.")
     parser.add_argument("images", type=Path, help="a folder of images, or of class folders")
     parser.add_argument("--output", type=Path, help="the CSV file to write; by default the table is printed")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     parser.add_argument("--batch-size", type=int, default=64, help="images that run through the first stage together")
     parser.add_argument("--threads", type=int, help="threads of each operator; by default onnxruntime decides")
+    parser.add_argument(
+        "--independent",
+        action="store_true",
+        help="the images are independent of each other; otherwise they are taken to depend on each other like the test "
+        "samples, so that they tell less about whether they are like those of calibration",
+    )
     parser.add_argument("--cascade", type=Path, default=Path(__file__).parent, help="the folder of the cascade")
     given = parser.parse_args(arguments)
     try:
-        accepted, total, unreadable = _classify(given)
+        cascade, tally = _classify(given)
     except (RunnerError, OSError) as error:
         sys.stderr.write(f"{Path(__file__).name}: {error}\n")
         return 1
-    for name, reason in unreadable.items():
-        sys.stderr.write(f"skipped: {name}: {reason}\n")
-    sys.stderr.write(f"{total:,} predictions, {accepted:,} accepted; {len(unreadable):,} images could not be read\n")
-    return 0 if total else 1
+    for line in _summary(cascade, tally, given.independent):
+        sys.stderr.write(f"{line}\n")
+    return 0 if sum(tally.leaving) else 1
 
 
-def _classify(given: argparse.Namespace) -> tuple[int, int, dict[str, str]]:
-    """Write the table, and return the numbers of accepted and of all predictions, and why images could not be read."""
+def _classify(given: argparse.Namespace) -> tuple[OnnxCascade, Tally]:
+    """Write the table, and return the cascade, and counts of what it predicts."""
     if given.batch_size < 1:
         raise RunnerError(f"--batch-size is {given.batch_size}: it is a number of images, 1 or more")
     if given.output is not None and given.output.exists() and not given.overwrite:
         raise RunnerError(f"{given.output} exists: give another --output, or replace it with --overwrite")
     cascade = OnnxCascade(given.cascade, given.threads)
     names = list_images(given.images)
+    truths = _true_classes(names, cascade.classes)
     part = None if given.output is None else given.output.with_name(f".{given.output.name}.part")
     if part is not None:
         part.parent.mkdir(parents=True, exist_ok=True)
-    accepted, total = 0, 0
-    unreadable: dict[str, str] = {}
+    tally = Tally([0] * len(cascade))
     table = contextlib.nullcontext(sys.stdout) if part is None else part.open("w", newline="", encoding="utf-8")
     with table as file:
         writer = csv.writer(file)
@@ -681,14 +916,54 @@ def _classify(given: argparse.Namespace) -> tuple[int, int, dict[str, str]]:
         for start in range(0, len(names), given.batch_size):
             files = {given.images / name: name for name in names[start : start + given.batch_size]}
             rows, skipped = cascade.classify_files(list(files))
-            writer.writerows((files[path], *cells) for path, cells in rows.items())
-            accepted, total = accepted + sum(cells[-1] == "true" for cells in rows.values()), total + len(rows)
-            unreadable |= {files[path]: reason for path, reason in skipped.items()}
+            for path, cells in rows.items():
+                writer.writerow((files[path], *cells))
+                tally.add(cells, truths.get(files[path]))
+            tally.unreadable |= {files[path]: reason for path, reason in skipped.items()}
             if given.output is not None and sys.stderr.isatty():
                 sys.stderr.write(f"\r{min(start + given.batch_size, len(names)):,} of {len(names):,} images\r")
     if part is not None:
         part.replace(given.output)
-    return accepted, total, unreadable
+    return cascade, tally
+
+
+def _true_classes(names: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """Return the true class of each image, by name: its class folder; none if there are other folders than those of classes."""
+    folders = {name: name.partition("/")[0] for name in names if "/" in name}
+    return folders if set(folders.values()) <= set(classes) else {}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _summary(cascade: OnnxCascade, tally: Tally, independent: bool) -> Iterator[str]:
+    """Yield what is said of a run: images that were skipped, counts, the shares beside those of the test set, and warnings."""
+    for name, reason in tally.unreadable.items():
+        yield f"skipped: {name}: {reason}"
+    total, reference = sum(tally.leaving), cascade.reference
+    unreadable = _counted(len(tally.unreadable), "image")
+    yield f"{_counted(total, 'prediction')}, {tally.accepted:,} accepted; {unreadable} could not be read"
+    shares = reference.compare(tally.accepted, tally.leaving, independent)
+    numbers = [(share.name, share.observed, share.expected) for share in shares]
+    if tally.labelled:
+        numbers.insert(1, ("risk of what is accepted", tally.wrong / tally.labelled, reference.risk))
+    for name, observed, expected in numbers:
+        yield f"{name}: {100 * observed:.2f} % (test set: {100 * expected:.2f} %)"
+    if not math.isfinite(cascade.acceptance):
+        yield f"warning: {ACCEPTS_NOTHING}"
+    number = reference.independent_samples(total, independent)
+    if number < total:
+        yield (
+            f"compared with the test set as {_counted(number, 'independent image')}, because the samples there depend on each "
+            "other; --independent if yours do not"
+        )
+    for text in (
+        reference.warning(shares),
+        reference.broken_guarantee(tally.wrong, tally.labelled, independent),
+    ):
+        if text is not None:
+            yield f"warning: {text}"
 
 
 if __name__ == "__main__":

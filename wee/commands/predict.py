@@ -84,7 +84,14 @@ class PredictConfig(Common):
 def predict(cfg: PredictConfig) -> None:
     """Classify the images, write the table, and print what was accepted."""
     from wee.cascade.description import CascadeDescription
-    from wee.cascade.drift import broken_guarantee, compare_shares, independent_samples, warning
+    from wee.cascade.drift import (
+        ACCEPTS_NOTHING,
+        broken_guarantee,
+        compare_shares,
+        independent_samples,
+        record,
+        warning,
+    )
     from wee.cascade.folder import check_runs
     from wee.cascade.predict import UnfinishedTable, check_format, table_key, true_labels
     from wee.data.images.listing import list_images
@@ -134,7 +141,7 @@ def predict(cfg: PredictConfig) -> None:
     broken = broken_guarantee(description, kept, cfg.independent)
     show(_summary(rows, description, shares, correct, broken is not None))
     if not math.isfinite(description.acceptance):
-        log.warning("this cascade accepts nothing, because what was asked for could not be certified: see its card")
+        log.warning(ACCEPTS_NOTHING)
     number = independent_samples(description, len(rows), cfg.independent)
     if number < len(rows):
         log.info(
@@ -150,10 +157,7 @@ def predict(cfg: PredictConfig) -> None:
         predictions=len(rows),
         unreadable=len(predictions.unreadable),
         accepted=sum(row.accepted for row in rows),
-        shares={
-            share.name: {"observed": share.observed, "expected": share.expected, "differs": share.differs}
-            for share in shares
-        },
+        shares=record(shares),
         warning="; ".join(warnings) or None,
     )
 

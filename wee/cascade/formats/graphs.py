@@ -8,6 +8,7 @@ import logging
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from wee.cascade import onnx_runner
 from wee.cascade.description import CascadeDescription, checksum
+from wee.cascade.drift import reference_of
 from wee.cascade.module import Cascade, Segment
 from wee.cascade.onnx_runner import OnnxCascade, RunnerError
 from wee.errors import WeeError
@@ -244,6 +246,7 @@ def _description(
         "stages": list(stages),
         "rule": rule_to_dict(cascade.rule),
         "acceptance": number_to_json(description.acceptance),
+        "reference": asdict(reference_of(description)),
         "exported": {
             "from": description.calibrated_on["key"],
             "versions": versions(),
