@@ -132,6 +132,9 @@ def test_too_few_samples_are_said_with_what_would_do() -> None:
     assert reason is not None
     assert "no acceptance threshold can be certified with 40 independent certification samples" in reason
     assert "samples would be enough at this rate" in reason
+    assert reason.endswith(
+        "More validation data, a larger guarantee.risk, or a larger guarantee.delta (a smaller confidence) help"
+    )
     record = certified(calibrated, guarantee, 40)
     assert record is not None
     assert not record.guarantees[0].holds

@@ -335,16 +335,48 @@ def test_a_sweep_over_other_logits_is_refused(swept: Path, tmp_path: Path, wee: 
     assert "sweep again" in failed
 
 
-def test_nothing_certified_is_said(folder: Path, tmp_path: Path, wee: Wee) -> None:
+def test_what_is_not_certified_is_written_and_ends_with_1(folder: Path, tmp_path: Path, wee: Wee) -> None:
+    """So that "wee calibrate .. && deploy" deploys no cascade that accepts nothing; a second run ends in the same way."""
     (tmp_path / "outputs").mkdir()
     for name in ("store", "checkpoints"):
         (tmp_path / "outputs" / name).symlink_to(folder / "outputs" / name)
-    done = wee(*COMMON, "target=100", "guarantee.risk=0.01", cwd=tmp_path)
-    text = " ".join((done.stdout + done.stderr).split())
-    assert "no acceptance threshold can be certified with 30 independent certification samples" in text
+    for run in ("first", "second"):
+        done = wee(*COMMON, "target=100", "guarantee.risk=0.01", cwd=tmp_path, code=1)
+        assert ("is there already" in done.stderr) == (run == "second")
+        text = done.stderr[done.stderr.index("wee calibrate: ") :]
+        assert text.startswith(
+            "wee calibrate: not certified: no acceptance threshold can be certified with 30 independent certification samples"
+        )
+        assert text.endswith(f"help. The cascade in {FOLDER} is complete, but accepts nothing\n")
+        assert (done.stdout + done.stderr).count("not certified: no acceptance threshold") == 1
+        assert "Traceback" not in done.stderr
+        refusal = last_report(tmp_path, "calibrate")["certified"]["refusal"]
+        assert f"Not certified: {refusal}." in (tmp_path / FOLDER / "card.md").read_text()
     description = CascadeDescription.load(tmp_path / FOLDER)
     assert description.acceptance == np.inf
     assert description.expected["test"].coverage.value == 0
+
+
+def test_a_job_of_a_multirun_that_is_not_certified_stops_no_other(folder: Path, tmp_path: Path, wee: Wee) -> None:
+    (tmp_path / "outputs").mkdir()
+    for name in ("store", "checkpoints"):
+        (tmp_path / "outputs" / name).symlink_to(folder / "outputs" / name)
+    jobs = ("target=100", "guarantee.risk=0.01,0.985", "name=c${guarantee.risk}")
+    done = wee(*COMMON[:-1], *jobs, "-m", cwd=tmp_path, code=1)
+    assert "1 of 2 jobs failed" in done.stderr
+    cascades = tmp_path / "outputs" / "cascades"
+    assert sorted(place.name for place in cascades.iterdir()) == ["c0.01", "c0.985"]
+    assert np.isfinite(CascadeDescription.load(cascades / "c0.985").acceptance)
+
+
+def test_a_cost_that_is_not_certified_is_said_too(folder: Path, tmp_path: Path, wee: Wee) -> None:
+    (tmp_path / "outputs").mkdir()
+    for name in ("store", "checkpoints"):
+        (tmp_path / "outputs" / name).symlink_to(folder / "outputs" / name)
+    failed = wee(*COMMON, "target=100", "guarantee.macs=10", cwd=tmp_path, code=1).stderr
+    assert "not certified: guarantee.macs=10 does not hold: the bound on the average cost is" in failed
+    assert failed.endswith(f"The cascade in {FOLDER} is complete, without this guarantee\n")
+    assert np.isfinite(CascadeDescription.load(tmp_path / FOLDER).acceptance)
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def _added(cost: Sequence[float]) -> list[float]:
 
 
 def refusal(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) -> str | None:
-    """Why not everything could be certified, and what could be, as a sentence; None if everything was.
+    """Return why not everything could be certified, and what helps, as sentences; None if everything was.
 
     Args:
         calibrated: the outcome.
@@ -259,7 +259,7 @@ def refusal(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) ->
     reasons = []
     certificate = calibrated.certificate
     if certificate is not None and certificate.index is None:
-        parts = []
+        parts, larger, attainable = [], [], True
         columns = (certificate.bounds, certificate.losses, certificate.counts, certificate.enough, certificate.p_values)
         for name, bound, losses, count, enough, p_value in zip(calibrated.guaranteed, *columns, strict=True):
             if p_value <= certificate.delta:
@@ -268,19 +268,34 @@ def refusal(calibrated: Calibrated, guarantee: GuaranteeConfig, samples: int) ->
             if enough is not None and count:
                 needed = math.ceil(enough * samples / count)
                 more = f"about {needed:,} certification samples would be enough at this rate"
+            larger.append(f"a larger guarantee.{name}")
+            attainable = attainable and enough is not None
             parts.append(
                 f"guarantee.{name}={getattr(guarantee, name):g}: {counted(losses, 'loss', 'losses')} among "
                 f"{counted(count, 'sample')} at the first threshold bound it by {bound:.4g}; {more}"
             )
         reasons.append(
             f"no acceptance threshold can be certified with {samples:,} independent certification samples at "
-            f"guarantee.delta={guarantee.delta:g} ({'; '.join(parts)})"
+            f"guarantee.delta={guarantee.delta:g} ({'; '.join(parts)}). {_what_helps(larger, attainable)}"
         )
     if guarantee.macs is not None and calibrated.cost_bound is not None and calibrated.cost_bound > guarantee.macs:
         reasons.append(
-            f"guarantee.macs={guarantee.macs:g} does not hold: the bound on the average cost is {calibrated.cost_bound:.4g}"
+            f"guarantee.macs={guarantee.macs:g} does not hold: the bound on the average cost is {calibrated.cost_bound:.4g}. "
+            "A larger guarantee.macs, a cheaper setting or more validation data help"
         )
     return ". ".join(reasons) or None
+
+
+def _what_helps(larger: Sequence[str], attainable: bool) -> str:
+    """Return a sentence on how a threshold can be certified.
+
+    Args:
+        larger: the limits that can be made larger, as parts of the sentence.
+        attainable: whether more samples would be enough at the observed rates of losses.
+    """
+    if attainable:
+        return f"More validation data, {' and '.join(larger)}, or a larger guarantee.delta (a smaller confidence) help"
+    return f"Only {' and '.join(larger)} or better networks help"
 
 
 def expected(

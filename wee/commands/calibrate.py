@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -138,6 +139,10 @@ def calibrate(cfg: CalibrateConfig) -> None:
     """Choose a setting, fix its thresholds, certify what is asked for, and save the cascade.
 
     With family=stored, the networks behind the logits are unknown: the folder then has no weights, but all else.
+
+    Raises:
+        WeeError: something is missing, or the cascade cannot be certified as it was asked for. In the second case, everything
+            is written first.
     """
     from wee.cascade.card import summary
     from wee.cascade.description import CascadeDescription
@@ -169,12 +174,15 @@ def calibrate(cfg: CalibrateConfig) -> None:
         description = workshop.save(description, origins, folder, cfg.overwrite, curves)
     show(summary(description))
     certified = description.certified
-    if certified is not None and certified.refusal is not None:
-        log.warning(f"not certified: {certified.refusal}")
     if certified is not None and certified.note is not None:
         log.warning(certified.note)
     log.info(f"{folder}: {', '.join(path.name for path in sorted(folder.iterdir()))}")
     report(folder=str(folder), certified=None if certified is None else asdict(certified))
+    if (
+        certified is not None and certified.refusal is not None
+    ):  # so that "wee calibrate .. && deploy" does not deploy it
+        accepts = "without this guarantee" if math.isfinite(description.acceptance) else "but accepts nothing"
+        raise WeeError(f"not certified: {certified.refusal}. The cascade in {folder} is complete, {accepts}")
 
 
 def _choose(cfg: CalibrateConfig, workshop: Workshop) -> Choice:
