@@ -217,13 +217,39 @@ def _guarantees(description: CascadeDescription) -> list[str]:
     if lines:
         what = "They hold together with that probability" if len(lines) > 1 else "This holds"
         lines.append(f"{what} if {certified.assumption}. Nothing is guaranteed on shifted data.")
-    tuning_risk = description.tuning.risk.value
-    if any(one.holds and one.name == TESTED[0] and tuning_risk > one.limit for one in certified.guarantees):
+    limits = [one.limit for one in certified.guarantees if one.holds and one.name == TESTED[0]]
+    return lines + [line for limit in limits for line in _risks_above(limit, certified.delta, description)]
+
+
+def _risks_above(limit: float, delta: float, description: CascadeDescription) -> list[str]:
+    """Say what it means that the risk on the tuning samples or on the test set is above the certified limit.
+
+    Args:
+        limit: the certified limit of the risk, in (0, 1).
+        delta: the probability that a guarantee fails.
+        description: of the cascade.
+    """
+    lines = []
+    tuning_risk, test_risk = description.tuning.risk.value, description.expected[str(TEST)].risk
+    if tuning_risk > limit:
         lines.append(
             f"The risk on the tuning samples is higher ({100 * tuning_risk:.2f} %), and both can be true: the tuning samples "
             "chose the setting, its windows and the candidates for the acceptance threshold, while the threshold was chosen "
             "and certified on the certification samples alone, and the risk observed on any finite sample lies above or below "
             "the true risk."
+        )
+    if test_risk.value > limit >= test_risk.lower:
+        lines.append(
+            f"The risk on the test set is higher ({_percent(test_risk)}), and both can be true: the guarantee is about the "
+            "true risk, and the risk observed on a finite test set lies above or below it; the interval contains the certified "
+            f"{_share(limit)}."
+        )
+    elif test_risk.lower > limit:
+        lines.append(
+            f"The risk on the test set is higher ({_percent(test_risk)}), and its interval lies above the certified "
+            f"{_share(limit)}: either the test set is from another distribution than the certification samples, or their draw "
+            f"is one of those for which the guarantee fails (a share of at most {_share(delta)}); find out which before you "
+            "rely on the guarantee."
         )
     return lines
 
