@@ -14,7 +14,8 @@ time, in a thread of its own, so that the server goes on reading requests.
 
 `GET /` compares the decisions since the server started with those on the test set: the share of accepted images, and the shares
 that reach each stage. `fits_calibration` is false if the images cannot be from the distribution of the test set, and `warning`
-then says which shares differ. The probability of a false alarm is at most 1 in 10,000 each time that somebody looks.
+then says which shares differ. The probability of a false alarm is at most 1 in 10,000 each time that somebody looks. Images are
+taken to depend on each other like the test samples, and count as fewer (`counted_as`), unless --independent says otherwise.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ import numpy as np
 from PIL import Image
 
 from wee.cascade.description import CascadeDescription
-from wee.cascade.drift import ACCEPTS_NOTHING, compare_counts, record, warning
+from wee.cascade.drift import ACCEPTS_NOTHING, compare_counts, independent_samples, record, warning
 from wee.cascade.module import Cascade, RunOptions
 from wee.cascade.predict import Predictor
 from wee.data.images.listing import Listing
@@ -101,12 +102,14 @@ class Watch:
         self._leaving[answer["stage"] - 1] += 1
 
     def report(self) -> dict[str, Any]:
-        """Return the number of predictions, the compared shares, whether they fit, and what to be warned of, as JSON data."""
+        """Return how many predictions there were, what their shares are compared with, and warnings, as JSON data."""
         shares = compare_counts(self._description, self._accepted, self._leaving, self._independent)
         nothing = None if math.isfinite(self._description.acceptance) else ACCEPTS_NOTHING
         warnings = [text for text in (nothing, warning(self._description, shares)) if text is not None]
+        count = sum(self._leaving)
         return {
-            "predictions": sum(self._leaving),
+            "predictions": count,
+            "counted_as": independent_samples(self._description, count, self._independent),
             "shares": record(shares),
             "fits_calibration": not any(share.differs for share in shares) if shares else None,
             "warning": "; ".join(warnings) or None,

@@ -183,6 +183,7 @@ def test_serve_says_whether_images_are_like_those_of_calibration(place: Path, ad
     after = status(address)
     total = after["predictions"]
     assert total - before["predictions"] == 400
+    assert after["counted_as"] == total  # each test sample is a group of its own
     share = after["shares"]["accepted"]
     accepted = before["shares"].get("accepted", {"observed": 0})["observed"] * before["predictions"]
     assert share == {

@@ -422,8 +422,8 @@ class Reference:
         if not count:
             return []
         shares: list[tuple[int | None, float, float]] = [(None, accepted / count, self.coverage)]
-        for stage in range(2, len(self.reaching) + 1):
-            shares.append((stage, sum(leaving[stage - 1 :]) / count, self.reaching[stage - 1]))
+        for later in range(1, len(self.reaching)):
+            shares.append((later + 1, sum(leaving[later:]) / count, self.reaching[later]))
         number, level = self.independent_samples(count, independent), LEVEL / (2 * len(shares))
         compared = []
         for stage, observed, expected in shares:
@@ -873,7 +873,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit status is then 0 all the same.
     """
     parser = argparse.ArgumentParser(description="Classify images with the exported cascade in this script's folder.")
-    parser.add_argument("images", type=Path, help="a folder of images, or of class folders")
+    parser.add_argument("images", type=Path, help="a folder of images, or of folders named like the classes")
     parser.add_argument("--output", type=Path, help="the CSV file to write; by default the table is printed")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     parser.add_argument("--batch-size", type=int, default=64, help="images that run through the first stage together")
