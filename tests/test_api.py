@@ -30,6 +30,23 @@ def run(script: str) -> str:
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def test_costs_from_arrays_may_have_a_name_and_a_unit() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=400)
+    logits = rng.normal(size=(2, 400, 3)) + 2 * np.eye(3)[labels]
+    parts = (logits[:, :200], labels[:200]), (logits[:, 200:], labels[200:])
+    source = wee.from_arrays(*parts, costs=[3.2, 3.4], cost="latency_ms")
+    table = wee.run_sweep(source, tasks="cov@10").table
+    assert set(table.cost) == {"latency_ms"}
+    assert table[table.policy == "ensemble"].price.unique() == pytest.approx([6.6])
+    with pytest.raises(WeeError, match=r"the largest average cost \(latency \(ms\)\)"):
+        wee.calibrate(source, "cov@10")
+    with pytest.raises(WeeError, match="nothing costs at most 1 ms: the cheapest setting costs 3.2 ms"):
+        wee.calibrate(source, "cov@10", budget=1)
+    with pytest.raises(WeeError, match="there is no cost 'ms/sample'"):
+        wee.from_arrays(*parts, cost="ms/sample")
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     loaded = run(
         "import sys, wee; dir(wee); wee.WeeError\n"

@@ -233,6 +233,7 @@ def from_arrays(
     shift: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     groups: Mapping[str, ArrayLike] | None = None,
     name: str = "arrays",
+    cost: str = MACS,
 ) -> LogitSource:
     """Take the logits of networks of one size from arrays.
 
@@ -241,16 +242,17 @@ def from_arrays(
 
     Args:
         val, test: logits [M, N, classes] of M networks on the validation and the test samples, and their classes [N].
-        costs: the cost of one sample for each network, or one number for all.
+        costs: the cost of one sample for each network, or one number for all; in the unit of `cost`.
         ood: logits on OOD sets [M, N, classes], by name.
         shift: logits and classes of shifted test sets, by name.
         groups: groups of dependent samples [N], as numbers or text, by split: "val", "test", or the name of a set. Samples of
             other splits are independent.
         name: the name of the data set, the family and the scale in tables.
+        cost: the name of the cost that `costs` are amounts of. One of your own may end with a unit: "latency_ms".
 
     Raises:
         WeeError: shapes do not fit, a number is not finite, values are probabilities in place of logits, a cost is not
-            positive, two sets have the same name, or a name cannot be used in tables.
+            positive, two sets have the same name, or a name cannot be used in tables or for a cost.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -261,6 +263,7 @@ def from_arrays(
         2
     """
     _check_names(name, [*(ood or {}), *(shift or {})])
+    priced_by = COSTS.find(cost).name
     parts: dict[SplitName, tuple[ArrayLike, ArrayLike | None]] = {VAL: val, TEST: test}
     parts |= {SplitName.ood(key): (logits, None) for key, logits in (ood or {}).items()}
     parts |= {SplitName.shifted(key): part for key, part in (shift or {}).items()}
@@ -288,7 +291,7 @@ def from_arrays(
         Candidate(name, name, member, None, price, {split: values[member] for split, values in logits.items()})
         for member, price in enumerate(prices)
     ]
-    return LogitSource(Pool(name, (name,), (name,), networks, samples, []))
+    return LogitSource(Pool(name, (name,), (name,), networks, samples, [], cost=priced_by))
 
 
 def from_store(
@@ -496,7 +499,7 @@ def calibrate(
     cost = source.pool.cost
     if (budget is None) == (target is None):
         raise WeeError(
-            f"give one of budget and target: budget=1e6, the largest average cost ({COSTS.find(cost).label}), or target=80, "
+            f"give one of budget and target: budget=1e6, the largest average cost ({COSTS.find(cost).heading}), or target=80, "
             f"the value of {parsed} to reach, in per cent"
         )
     if budget is not None and not budget > 0:
@@ -516,7 +519,8 @@ def calibrate(
     if target is not None:
         choice = reaching(front, parsed, target)
     else:
-        choice = within_budget(front, parsed, budgets[cost], COSTS.find(cost).label)
+        known = COSTS.find(cost)
+        choice = within_budget(front, parsed, budgets[cost], known.unit or known.label)
     fixed: Calibrated = workshop.calibrated(choice)
     certification = certified(fixed, guarantee, len(workshop.parts.certification))
     if certification is not None and certification.refusal is not None:

@@ -90,6 +90,10 @@ class Catalogue(Generic[T], Mapping[str, T]):
             self._plugins[name] = self._adapt(name, _load(self.kind, name))
         return self._plugins[name]
 
+    def makes(self, name: str) -> bool:
+        """Return whether a name that is not built in may be that of a thing: a plug-in, or a kind at a parameter, "cov@5"."""
+        return ":" in name or "@" in name
+
     def source(self, name: str) -> str | None:
         """Return the fingerprint of the source of a plug-in's module; None for a built-in thing.
 

@@ -208,7 +208,7 @@ def spoil(path: Path, how: str) -> None:
         ("integers", r"val_logits in .* are int64; logits are floating-point"),
         ("classes", r"differ in their number of classes"),
         ("no test", r"has no array test_logits; its arrays are far_logits"),
-        ("no labels", r"has no test_labels; name a file that has them: \+labels.test=FILE"),
+        ("no labels", r"has no test_labels; name a file that has them: labels.test=FILE"),
         ("objects", r"pickled Python objects, which could run code and are not read"),
         ("truncated", r"is damaged or no \.npz file"),
     ],
@@ -291,12 +291,53 @@ def test_other_costs_are_given_with_the_logits_or_later(tmp_path: Path) -> None:
         ({"parameters": 6}, r"has the cost parameters already, as \[5.0\] and not \[6.0\]"),
         ({"parameters": [1, 2, 3, 4, 5, 6, 7]}, "costs.parameters has 7 numbers"),
         ({"parameters": -1}, "costs.parameters is -1: it must be a positive number"),
-        ({"watts": 1}, "there is no cost 'watts'"),
+        ({"my watts": 1}, "there is no cost 'my watts': a cost whose numbers you give has a name of letters"),
+        ({"energy_mj": "5 mJ"}, "costs.energy_mj is '5 mJ': it must be a positive number"),
         ("%s", "costs is '%s': give each cost by its name"),
         ({"macs": 1}, "costs has macs, which has a field of its own: macs=NUMBER"),
     ):
         with pytest.raises(WeeError, match=message):
             imported(tmp_path, file=tmp_path / "logits.npz", costs=costs)
+
+
+def test_costs_with_plain_names_go_from_the_import_to_the_card(tmp_path: Path, wee: Wee) -> None:
+    rng = np.random.default_rng(0)
+    given = {}
+    for name in ("val", "test"):
+        labels = rng.integers(3, size=400)
+        signal = 2 * np.eye(3)[labels] + rng.normal(size=(400, 3))
+        given |= {f"{name}_labels": labels, f"{name}_logits": signal + rng.normal(size=(2, 400, 3))}
+    np.savez(tmp_path / "mine.npz", **given)
+    first = ("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", "costs={latency_ms: 3.2, tokens: [7, 8]}")
+    told = wee(*first, cwd=tmp_path).stderr
+    assert "macs 1 G MACs; latency_ms 3.2 ms; tokens 7 tokens, 8 tokens" in " ".join(told.split())
+    wee("import", "file=mine.npz", *NAMED, "scale=s1", "macs=1e9", "costs.energy_mj=[5,6]", cwd=tmp_path)
+
+    sweep = ("sweep", *STORED, "task.names=[cov@20]", "policy=paper")
+    shown = wee(*sweep, "cost=latency_ms", "name=timed", cwd=tmp_path).stdout
+    assert "latency (ms)" in shown
+    (path,) = (tmp_path / "outputs" / "sweeps" / "timed").rglob("table.csv")
+    table = read_table(path)
+    assert set(table.cost) == {"latency_ms"}
+    assert table[table.policy == "ensemble"].price.unique() == pytest.approx([6.4])
+    assert table.macs.isna().all()
+    failed = " ".join(wee(*sweep, "cost=latncy", cwd=tmp_path, code=1).stderr.split())
+    assert "have no cost latncy: " in failed
+    assert "(known: macs, energy_mj, latency_ms, tokens). Give it where the logits are imported: wee import" in failed
+    assert failed.endswith("'costs={latncy: NUMBER}'")
+
+    figure = ("figure", "sweeps=timed", "figure.panels=[cov@20]", "figure.formats=[svg]", "name=f")
+    wee(*figure, cwd=tmp_path)
+    assert "average latency (ms)" in (tmp_path / "outputs" / "figures" / "f.svg").read_text()
+
+    calibrate = ("calibrate", *STORED, "task=cov@20", "cost=energy_mj", "name=c")
+    assert "give budget.energy_mj" in wee(*calibrate, "budget.macs=1e9", cwd=tmp_path, code=1).stderr
+    failed = wee(*calibrate, "budget.energy_mj=4.9", cwd=tmp_path, code=1).stderr
+    assert "nothing costs at most 4.9 mJ: the cheapest setting costs 5 mJ a sample" in failed
+    assert "average energy (mJ)" in wee(*calibrate, "budget.energy_mj=7", cwd=tmp_path).stdout
+    card = (tmp_path / "outputs" / "cascades" / "c" / "card.md").read_text()
+    assert "The setting was chosen for a budget of 7 mJ." in card
+    assert "| stage | network | input | energy (mJ) |" in card
 
 
 def test_a_dtype_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -118,6 +118,34 @@ def test_a_cost_has_one_number_for_each_exit(plugin: Path) -> None:
         measured(COSTS.find(f"{plugin.stem}:Watts"), network, TRANSFORM, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "label", "unit", "shown"),
+    [
+        ("latency_ms", "latency", "ms", "3.2 ms"),
+        ("energy_mJ", "energy", "mJ", "3.2 mJ"),
+        ("energy_mj", "energy", "mJ", "3.2 mJ"),
+        ("energy_MJ", "energy MJ", "", "3.2 energy MJ"),
+        ("gpu_time_us", "gpu time", "µs", "3.2 µs"),
+        ("network_calls", "network calls", "", "3.2 network calls"),
+        ("ms", "ms", "", "3.2 ms"),
+    ],
+)
+def test_a_given_cost_has_the_unit_that_its_name_ends_with(name: str, label: str, unit: str, shown: str) -> None:
+    cost = COSTS.find(name)
+    assert (cost.name, cost.label, cost.unit, cost.amount(3.2)) == (name, label, unit, shown)
+    assert cost.average == (f"average {label} ({unit})" if unit else f"average {label}")
+    assert (conditions(name), COSTS.source(name)) == ({}, None)
+    assert to_object(CostConfig, {"measure": name}).measure == name
+    with pytest.raises(WeeError, match=f"the cost {name} cannot be measured"):
+        measured(cost, nn.Identity(), TRANSFORM, 3)
+
+
+def test_a_built_in_cost_is_no_given_one() -> None:
+    assert COSTS.find("latency") is COSTS["latency"]
+    with pytest.raises(WeeError, match="there is no cost 'my watts': .* letters, digits and underscores"):
+        COSTS.find("my watts")
+
+
 def test_choices_of_the_group_can_be_listed(plugin: Path) -> None:
     """Each choice is a key of a mapping, so that Hydra merges them."""
     name = f"{plugin.stem}:Watts"
@@ -127,6 +155,7 @@ def test_choices_of_the_group_can_be_listed(plugin: Path) -> None:
     assert to_object(CostConfig, {"measure": name}).measure == name
     for value, message in {
         "mcas": "there is no cost 'mcas'; did you mean 'macs'",
+        "latency_ms": "there is no cost 'latency_ms'; .* numbers that you know are given with wee import",
         "nosuch:Cost": "is the folder of nosuch.py on the PYTHONPATH",
     }.items():
         with pytest.raises(WeeError, match=message):

@@ -45,8 +45,3 @@ class Group:
     def _store(self, group: str, name: str) -> None:
         node = dict(self.node(self.catalogue.find(name).name))
         store(name, node, group, provider="wee")
-
-
-def is_made(name: str) -> bool:
-    """Whether a choice is made when it is named: a plug-in, "module:Name", or a kind at a parameter, "cov@5"."""
-    return ":" in name or "@" in name

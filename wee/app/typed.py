@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
-from wee.app.groups import Group, is_made
+from wee.app.groups import Group
 from wee.errors import WeeError, unknown
 from wee.records import fits, not_finite
 
@@ -151,7 +151,7 @@ def _check_choices(schema: type, group: str, value: Any, choices: Sequence[str],
     for choice in map(str, value if isinstance(value, list) else [value]):
         if choice in choices or (catalogued is not None and choice in catalogued.catalogue):
             continue
-        if catalogued is not None and is_made(choice):
+        if catalogued is not None and catalogued.catalogue.makes(choice):
             catalogued.offer_made(group, choice)
             continue
         fields = _fields(_walk(schema, group))

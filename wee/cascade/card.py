@@ -98,7 +98,7 @@ def page(description: CascadeDescription) -> str:
 def _how(description: CascadeDescription) -> list[str]:
     """How the setting was chosen, and from what, as lines of the card."""
     calibrated, chosen = description.calibrated_on, description.chosen
-    label = COSTS.find(str(chosen["cost"])).label
+    cost = COSTS.find(str(chosen["cost"]))
     rule = []
     if "sweep" in chosen:
         columns = [*SettingConfig.names(), "task"]
@@ -108,14 +108,14 @@ def _how(description: CascadeDescription) -> list[str]:
         if not rule:
             how += " Its saved rule is used unchanged."
     elif "budget" in chosen:
-        how = f"The setting was chosen for a budget of {si(next(iter(chosen['budget'].values())))} {label}."
+        how = f"The setting was chosen for a budget of {cost.amount(next(iter(chosen['budget'].values())))}."
     else:
         how = f"The setting was chosen for a target of {chosen['target']:g} %."
     how += (
         f" There were {calibrated['tuning_samples']:,} tuning samples of the validation set, of "
         f"{calibrated['tuning_groups']:,} independent sources; {calibrated['certification_samples']:,} independent samples "
         f"were kept for certification (split seed {calibrated['split_seed']}). On the tuning samples the setting has "
-        f"{description.task} = {chosen['value']:.2f} %, at an average cost of {si(chosen['average_cost'])} {label}. Made by "
+        f"{description.task} = {chosen['value']:.2f} %, at an average cost of {cost.amount(chosen['average_cost'])}. Made by "
         f"wee {calibrated['wee']} from {counted(len(calibrated['entries']), 'entry', 'entries')} of the logit store."
     )
     return [how, *rule]
@@ -168,14 +168,14 @@ def _columns(description: CascadeDescription) -> list[str]:
 
 def _rows(description: CascadeDescription) -> list[list[str]]:
     """The expected numbers: a name, and the number on the tuning samples, the test set and each shifted set."""
-    label = COSTS.find(str(description.chosen["cost"])).label
+    cost = COSTS.find(str(description.chosen["cost"]))
 
     def column(numbers: Expectation) -> list[tuple[str, str]]:
         rows = [
             ("coverage", _percent(numbers.coverage)),
             ("risk of what is accepted", _percent(numbers.risk) if numbers.coverage.value else "-"),
             ("accuracy of all predictions", _percent(numbers.accuracy)),
-            (f"average {label}", _interval(numbers.cost, si)),
+            (cost.average, _interval(numbers.cost, si)),
         ]
         later = enumerate(numbers.reaching[1:], start=2)
         return rows + [(f"reaches stage {stage}", _percent(share)) for stage, share in later]

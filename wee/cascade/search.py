@@ -173,7 +173,7 @@ def within_budget(front: Sequence[Choice], task: Task, budget: float, cost: str)
         front: as `search` returns it.
         task: the task.
         budget: the largest average cost.
-        cost: the label of the cost, for messages.
+        cost: the unit of the cost, or the label of a cost that is a count, for messages.
 
     Raises:
         WeeError: no setting is that cheap; the message names the cheapest.

@@ -196,8 +196,8 @@ def _choose(cfg: CalibrateConfig, workshop: Workshop) -> Choice:
     front = workshop.front()
     if cfg.target is not None:
         return reaching(front, workshop.task, cfg.target)
-    (budget,) = cfg.budget.values()
-    return within_budget(front, workshop.task, budget, COSTS.find(cfg.cost.measure).label)
+    (budget,), cost = cfg.budget.values(), COSTS.find(cfg.cost.measure)
+    return within_budget(front, workshop.task, budget, cost.unit or cost.label)
 
 
 def _named(cfg: CalibrateConfig) -> NamedSetting | None:
@@ -351,7 +351,8 @@ def _read(
     try:
         pool, missing = read_pool(store, *names, expected, cfg.cost.measure, conditions)
     except Unpriced as error:
-        raise WeeError(f"{error}. Measure it: {command('evaluate', cost=cfg.cost.measure)}") from None
+        advice = remedies.pricing(error.entries, cfg.cost.measure)
+        raise WeeError(f"{error}. {advice or 'Measure it: ' + command('evaluate', cost=cfg.cost.measure)}") from None
     if pool is None:
         lacking: dict[tuple[str, int], list[str]] = {}
         for address in missing:

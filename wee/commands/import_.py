@@ -48,7 +48,8 @@ class ImportConfig(Common):
         scale: name of the architecture.
         member: the members' numbers; null for 0, 1, ..
         macs: multiply-accumulates of one sample: one number, or one for each member, or up to each exit.
-        costs: other costs of one sample, by name, in the same form. They are also added to entries that exist already.
+        costs: other costs of one sample, by name, in the same form, such as {latency_ms: 3.2, energy_mj: 5}. A name that ends
+            with a unit has its numbers in that unit. Costs are also added to entries that exist already.
         exits: whether the first axis of the logits has the exits of one multi-exit network instead of members.
         labels: files with the labels, by split ("val", "test"), if the logits' files have none.
         names: the split of each name in the files, if the names differ.
@@ -110,6 +111,9 @@ def import_logits(cfg: ImportConfig) -> None:
     members = _members(cfg, 1 if cfg.exits else count)
     macs = _for_each(MACS, cfg.macs, count, cfg.exits)
     costs = {name: _for_each(f"costs.{name}", values, count, cfg.exits) for name, values in cfg.costs.items()}
+    log.info(
+        f"costs of one sample: {'; '.join(_written(name, values) for name, values in {MACS: macs, **costs}.items())}"
+    )
     store = LogitStore(cfg.paths.store)
     # All logits of a member identify it, so that its splits belong together.
     weights = [
@@ -194,6 +198,11 @@ def _cost(name: str, values: list[float]) -> MeasuredCost:
     from wee.store import MeasuredCost
 
     return MeasuredCost(name, values, source_conditions(name), timestamp())
+
+
+def _written(name: str, values: list[float]) -> str:
+    """Return a cost with its name and different values, for the log: "latency_ms 3.2 ms, 4 ms"."""
+    return f"{name} {', '.join(dict.fromkeys(map(COSTS.find(name).amount, values)))}"
 
 
 def _digest(*arrays: Any) -> str:

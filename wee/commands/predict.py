@@ -272,7 +272,7 @@ def _summary(
     name = str(description.chosen["cost"])
     totals = description.cost_of_leaving(name)
     average = sum(totals[row.stage - 1] for row in rows) / count
-    shown.add_row(f"average {COSTS.find(name).label}", si(average), si(expected.cost.value))
+    shown.add_row(COSTS.find(name).average, si(average), si(expected.cost.value))
     for guarantee in description.certified.guarantees if description.certified is not None else []:
         limit = f"{100 * guarantee.limit:.5g} %" if guarantee.samples is not None else si(guarantee.limit)
         void = broken or any(share.differs for share in shares)

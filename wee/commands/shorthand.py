@@ -1,4 +1,4 @@
-"""What users may write in place of overrides: `wee store ls digits/tiny`, `wee data check`, `wee doctor --json`.
+"""What users may write in place of overrides: `wee store ls digits/tiny`, `wee data check`, `wee import costs.latency_ms=3`.
 
 Imports nothing heavy, apart from the config of `wee store` where keys are compared with it.
 """
@@ -27,6 +27,9 @@ ACTIONS: Mapping[str, str] = {
 
 DEFAULT_ACTION = "ls"
 
+FREE: Mapping[str, tuple[str, ...]] = {"import": ("costs", "labels", "names"), "calibrate": ("budget",)}
+"""Keys of commands that hold entries of any name. Hydra would ask for a `+` before an entry that is new."""
+
 _FILES = ("export", "import")
 _ADDRESS = ("dataset", "family", "scale", "member", "split")
 _SELECTED = (*_ADDRESS, "key")
@@ -54,13 +57,23 @@ def as_overrides(command: str, arguments: Iterable[str]) -> list[str]:
         ['action=export', "file='all.weestore'"]
         >>> as_overrides("doctor", ["--json"])
         ['json=true']
+        >>> as_overrides("import", ["costs.latency_ms=3.2", "macs=1e9"])
+        ['++costs.latency_ms=3.2', 'macs=1e9']
     """
     given = list(arguments)
     if command == "data":
         return given[1:] if given[:1] == ["check"] else given
     if command == "doctor":
         return [_doctor(word) for word in given]
+    if command in FREE:
+        return [f"++{word}" if _sets(word, FREE[command]) else word for word in given]
     return _store(given) if command == STORE else given
+
+
+def _sets(word: str, keys: Iterable[str]) -> bool:
+    """Return whether an argument is an override, without a prefix, of one of some keys or of an entry in one."""
+    key, equals, _ = word.partition("=")
+    return bool(equals) and key.partition(".")[0] in keys
 
 
 def _doctor(word: str) -> str:

@@ -342,12 +342,11 @@ def _make(job: SweepJob, store: LogitStore, missing: list[Address]) -> str:
 
 def _measure(job: SweepJob, unpriced: list[Entry]) -> str:
     """Return the advice for members without the cost of the sweep: the command that adds it."""
+    from wee.sweep import remedies
+
     cost = job.cfg.cost.measure
-    imported = [entry for entry in unpriced if entry.manifest["identity"].get("imported")]
-    if imported:
-        again, name = imported[0].manifest["provenance"]["command"], cost.replace(":", r"\:")
-        return f"Give it where the logits are imported: {again} '+costs={{{name}:NUMBER}}'"
-    return f"Measure it: {_evaluate(job, [entry.address for entry in unpriced], cost)}"
+    advice = remedies.pricing(unpriced, cost)
+    return advice or f"Measure it: {_evaluate(job, [entry.address for entry in unpriced], cost)}"
 
 
 def _evaluate(job: SweepJob, addresses: list[Address], cost: str | None = None) -> str:

@@ -61,6 +61,15 @@ class Cost(ABC):
         """The label with its unit, for the heading of a column: "MACs", "energy (J)"."""
         return heading(self.label, self.unit)
 
+    @property
+    def average(self) -> str:
+        """The heading of average costs: "average MACs", "average energy (J)"."""
+        return heading(f"average {self.label}", self.unit)
+
+    def amount(self, value: float) -> str:
+        """Return a number with its unit, or with the label of what it counts: "1.2 M MACs", "3.1 J"."""
+        return amount(value, self.label, self.unit)
+
 
 def heading(label: str, unit: str) -> str:
     """Return a label with its unit, if it has one.

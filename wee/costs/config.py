@@ -24,7 +24,8 @@ class CostsConfig:
     choices: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.measure, self.choices = _names(self.measure, self.choices), {}
+        costs, self.choices = _names(self.measure, self.choices), {}
+        self.measure = [COSTS.find_measurable(name).name for name in costs]
 
 
 @dataclass
@@ -32,7 +33,8 @@ class CostConfig:
     """The cost by which cascades are priced.
 
     Attributes:
-        measure: the name of the cost; null for that of the group `cost`. A cost of your own is "module:Name".
+        measure: the name of the cost; null for that of the group `cost`. A cost of your own is "module:Name", or a plain name
+            such as "latency_ms" if its numbers are given with imported logits.
         conditions: if members have this cost under several conditions, those to select; as many as distinguish them.
         choices: a dict with the chosen name of the group `cost` as key.
     """

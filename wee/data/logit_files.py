@@ -87,7 +87,7 @@ def read(
         if name not in keys:
             raise WeeError(
                 f"{files[0]} has no array {name}_logits; its arrays are {', '.join(sorted(given[0])) or 'none'}. Expected are "
-                f"val_logits, val_labels, test_logits and test_labels; for other names, +names.NAME={name} says that "
+                f"val_logits, val_labels, test_logits and test_labels; for other names, names.NAME={name} says that "
                 f"NAME_logits are {name}_logits"
             )
     splits = {}
@@ -154,7 +154,7 @@ def _split(
         if name in label_files:
             expected["labels"] = (Path(label_files[name]), _label_file(Path(label_files[name])))
         if "labels" not in expected:
-            raise WeeError(f"{files[0]} has no {name}_labels; name a file that has them: +labels.{name}=FILE")
+            raise WeeError(f"{files[0]} has no {name}_labels; name a file that has them: labels.{name}=FILE")
         labels = _labels(name, *expected["labels"], logits.shape)
     for path, description in zip(files, described, strict=True):
         _check_description(name, path, description, expected)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from wee.costs import COSTS, amount, heading
+from wee.costs.given import may_be_given
 from wee.data.splits import TEST, VAL, SplitName
 from wee.sweep.cells import FAMILIES, SCALES
 
@@ -65,9 +66,8 @@ class Labels:
         return self.shifts.get(split.name) or split.name.replace("_", " ")
 
     def cost(self, name: str) -> str:
-        """Return the label of a cost: "MACs"."""
-        known = COSTS.get(name)
-        return self.costs.get(name) or (name if known is None else known.label)
+        """Return the label of a cost: "MACs". Those of plug-ins come with the sweep alone."""
+        return self.costs.get(name) or (COSTS.find(name).label if may_be_given(name) else name)
 
     def average(self, name: str) -> str:
         """Return the label of an axis of average costs: "average MACs", "average energy (J)"."""
@@ -78,5 +78,4 @@ class Labels:
         return amount(value, self.cost(name), self._unit(name))
 
     def _unit(self, name: str) -> str:
-        known = COSTS.get(name)
-        return self.units.get(name, "" if known is None else known.unit)
+        return self.units.get(name, COSTS.find(name).unit if may_be_given(name) else "")

@@ -1,4 +1,4 @@
-"""What to do about missing entries of data sets and families that are known by their logits alone."""
+"""What to do about missing entries, and about missing costs, of networks that are known by their logits alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from wee.costs import COSTS
+from wee.costs.given import GivenCost
 from wee.store import Address, LogitStore
 from wee.store.entry import MANIFEST, Damaged, Entry
 
@@ -41,6 +43,22 @@ def advice(store: LogitStore, missing: Sequence[Address], stored: bool) -> str |
             f"or choose among the sets that all members have: {' '.join(f'dataset.{kind}=NAME' for kind in kinds)}"
         )
     return ", ".join(ways)
+
+
+def pricing(unpriced: Sequence[Entry], cost: str) -> str | None:
+    """Return what to do about members that lack a cost; None if `wee evaluate` can measure it.
+
+    Args:
+        unpriced: an entry of each of these members.
+        cost: the name of the cost.
+    """
+    imported = [entry for entry in unpriced if entry.manifest["identity"].get("imported")]
+    if imported:
+        again, name = imported[0].manifest["provenance"]["command"], cost.replace(":", r"\:")
+        return f"Give it where the logits are imported: {again} 'costs={{{name}: NUMBER}}'"
+    if isinstance(COSTS.find(cost), GivenCost):
+        return f"Nothing measures it: {COSTS.unknown(cost)}"
+    return None
 
 
 def _folders(folder: Path) -> list[Path]:
