@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 
 from tests.helpers.command_line import Wee
+from wee.data.splits import TEST
+from wee.store import Address, LogitStore
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
@@ -21,6 +24,7 @@ FILES = {
 """The files on the page about plug-ins, by name."""
 
 POLICY_NAME, METRIC_NAME, COST_NAME = "my_policy:Doubtful", "my_metric:Mistakes", "my_cost:Weight"
+HARM_NAME = "my_metric:Harm"
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def test_six_plug_ins_work_like_built_in_parts(folder: Path, wee: Wee) -> None:
 
     swept = (
         "sweep", *members, "policy=[paper,doubtful]", "score=[msp,my_score:cubes]", f"cost={COST_NAME}",
-        f"task.metrics=[accuracy,aurc,{METRIC_NAME}]", "task.names=[cov@20]", "bootstrap.resamples=20", "name=mine",
+        f"task.metrics=[accuracy,aurc,{METRIC_NAME},{HARM_NAME}]", "task.names=[cov@20]", "bootstrap.resamples=20", "name=mine",
     )  # fmt: skip
     shown = wee(*swept, cwd=folder).stdout
     assert "weight (kB)" in shown
@@ -64,6 +68,7 @@ def test_six_plug_ins_work_like_built_in_parts(folder: Path, wee: Wee) -> None:
         assert METRIC_NAME in set(rows.metric), name
         assert set(rows.cost) == {COST_NAME}, name
         assert set(rows.dataset) == {"stripes"}, name
+    _check_harm(folder, pd.read_csv(sweep / "table.csv"))
     rules = (sweep / "rules.jsonl").read_text()
     assert POLICY_NAME in rules
 
@@ -93,6 +98,18 @@ def test_six_plug_ins_work_like_built_in_parts(folder: Path, wee: Wee) -> None:
         (folder.parent / "modules" / f"{module}.py").write_text(FILES[f"{module}.py"] + "\n# Another version.\n")
         wee(*swept, cwd=folder)
         assert len(list(sweep.parent.iterdir())) == before + 1, module
+
+
+def _check_harm(folder: Path, table: pd.DataFrame) -> None:
+    """Compare the harm of single models on the test set with that of their logits."""
+    rows = table[(table.policy == "single") & (table.split == "test") & (table.metric == HARM_NAME)]
+    for scale, member in itertools.product(("s1", "s2"), (0, 1)):
+        (entry,) = LogitStore(folder / "outputs" / "store").find(Address("stripes", "tiny", scale, member, TEST))
+        truth, predicted = entry.labels, entry.logits.argmax(1)
+        false_positives, false_negatives = ((truth == k) & (predicted == 1 - k) for k in (0, 1))
+        expected = (false_positives.sum() + 10 * false_negatives.sum()) / len(truth)
+        (value,) = rows[(rows.scale == scale) & (rows.members.astype(str) == str(member))].value.unique()
+        assert value == pytest.approx(expected)
 
 
 def test_plug_ins_are_in_the_help(folder: Path, wee: Wee) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from wee.errors import WeeError
 from wee.method import METRICS, Metric, Outcome, RankedOutcome, Ranking, RiskCoverage, Stages, Summary, Task, bootstrap
+from wee.method.logits import summarise
 from wee.method.metrics import metric_help, task_help
 
 
@@ -208,6 +209,31 @@ def test_metrics_of_ones_own_are_measured_and_resampled_like_others() -> None:
 
 
 @pytest.mark.usefixtures("own")
+def test_an_outcome_has_the_true_and_the_predicted_classes() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.integers(3, size=60)
+    logits = [2 * np.eye(3)[truth] + rng.normal(size=(60, 3)) for _ in range(2)]
+    summaries = summarise(logits, truth, [(0,), (0, 1)])
+    ids = np.arange(60).astype("S")
+    stages = Stages([summaries[0,], summaries[0, 1]], [1.0, 2.0], ids, truth)
+    exits = rng.integers(2, size=60)
+    outcome = stages.at(exits)
+    assert outcome.truth.tolist() == truth.tolist()
+    assert ((outcome.truth == outcome.label) == outcome.correct).all()
+    matrix = np.array([[0, 1, 2], [3, 0, 4], [5, 6, 0]])
+    probs = [np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in logits]
+    predicted = np.where(exits == 0, probs[0].argmax(1), (probs[0] + probs[1]).argmax(1))
+    assert matrix[outcome.truth, outcome.label].sum() == sum(
+        matrix[t, p] for t, p in zip(truth, predicted, strict=True)
+    )
+    times = rng.integers(3, size=60)
+    assert stages.repeat(times).at(np.repeat(exits, times)).truth.tolist() == np.repeat(truth, times).tolist()
+    with pytest.raises(WeeError, match=r"no true classes: make its stages with them, Stages\(\.\., truth=labels\)"):
+        _ = Stages(stages.summaries, stages.cost, ids).at(exits).truth
+    with pytest.raises(WeeError, match=r"the same samples in all: .* sample counts \[59, 60\]"):
+        Stages(stages.summaries, stages.cost, ids, truth[:-1])
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -44,7 +44,9 @@ class SelectiveClassification(Metric):
         logits = dim_zero_cat(self.logits).cpu().numpy()
         labels = dim_zero_cat(self.labels).cpu().numpy()
         summary = summarise([logits], labels, [(0,)], [self.score])[0,]
-        outcome = Stages([summary], [1.0], np.arange(len(labels)).astype("S")).at(np.zeros(len(labels), dtype=np.int64))
+        count = len(labels)
+        stages = Stages([summary], [1.0], np.arange(count).astype("S"), labels.astype(np.int64))
+        outcome = stages.at(np.zeros(count, dtype=np.int64))
         ranking, values = RankedOutcome(outcome, self.score), {}
         for quantity in self.quantities:
             value = quantity.of_ranking(ranking) if quantity.ranks else quantity.of_outcome(outcome)

@@ -49,6 +49,17 @@ class Outcome(Memo):
         """Predicted class [N]."""
         return cast("Ints", self._gather("label"))
 
+    @property
+    def truth(self) -> Ints:
+        """True class [N]; `wee.method.summaries.NO_LABEL` (-1) for samples without a class.
+
+        Raises:
+            WeeError: the stages were made without true classes.
+        """
+        if self.stages.truth is None:
+            raise WeeError("this outcome has no true classes: make its stages with them, Stages(.., truth=labels)")
+        return self.stages.truth
+
     @cached_property
     def correct(self) -> Bools:
         """Whether the predicted class is the true class [N]."""
@@ -134,6 +145,7 @@ class Stages(Memo):
         cost: the cost of a sample that leaves at each stage [stages]: the sum over the networks run so far, or the cost up to
             the exit of a multi-exit network.
         ids: id of every sample [N], bytes; the draws of a random policy depend on it.
+        truth: true class of every sample [N]; None if metrics do not need it, since summaries know what is correct.
 
     Raises:
         WeeError: the lengths do not agree, or a cost is not positive and finite.
@@ -142,9 +154,11 @@ class Stages(Memo):
     summaries: Sequence[Summary]
     cost: Sequence[float]
     ids: np.ndarray
+    truth: Ints | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(summary) for summary in self.summaries} | {len(self.ids)}
+        lengths |= set() if self.truth is None else {len(self.truth)}
         if not self.summaries or len(self.cost) != len(self.summaries) or len(lengths) != 1:
             raise WeeError(
                 f"a cascade needs a cost for every stage and the same samples in all: got {len(self.summaries)} stages, "
@@ -175,7 +189,17 @@ class Stages(Memo):
     def repeat(self, times: Ints) -> Stages:
         """Return the same stages on a set in which each sample is repeated `times` [N] times."""
         places = np.repeat(np.arange(len(self.ids)), times)
-        return Stages([summary.take(places) for summary in self.summaries], self.cost, self.ids[places])
+        return self.take(places, [summary.take(places) for summary in self.summaries])
+
+    def take(self, places: Ints, summaries: Sequence[Summary]) -> Stages:
+        """Return the stages on some samples.
+
+        Args:
+            places: the samples, as places in 0 .. N - 1 [n]; a place may occur several times.
+            summaries: the summaries on these samples.
+        """
+        truth = None if self.truth is None else self.truth[places]
+        return Stages(summaries, self.cost, self.ids[places], truth)
 
     def order(self, score: str) -> StageRanking:
         """Return the confidences of all stages by one score, pooled and sorted. Computed once and cached."""

@@ -165,4 +165,4 @@ def _take(stages: Stages, places: Ints) -> Stages:
         # The memo keeps the places, so that no other array can get their id.
         return summary.once(("part", id(places)), lambda: (places, summary.take(places)))[1]
 
-    return Stages([take(summary) for summary in stages.summaries], stages.cost, stages.ids[places])
+    return stages.take(places, [take(summary) for summary in stages.summaries])

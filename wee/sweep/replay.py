@@ -151,7 +151,8 @@ def exits_of_rule(saved: SavedRule, pool: Pool, cache: SummaryCache) -> tuple[In
     summaries = cache.summaries(pool, TEST, sets, [score], temperatures)
     costs = [pool.networks[place].cost for place in places]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
-    stages = Stages([summaries[members] for members in sets], cost, pool.samples[TEST].ids)
+    samples = pool.samples[TEST]
+    stages = Stages([summaries[members] for members in sets], cost, samples.ids, samples.labels)
     return saved.rule(stages), stages
 
 

@@ -627,7 +627,8 @@ def _stages(
     costs = [pool.networks[place].cost for place in lineup.places]
     cost = costs if pool.multi_exit else np.cumsum(costs).tolist()
     chosen = [summaries[members] for members in _sets(lineup, replaces)]
-    return Stages(chosen, cost[-1:] if lineup.fixed else cost, pool.samples[split].ids)
+    samples = pool.samples[split]
+    return Stages(chosen, cost[-1:] if lineup.fixed else cost, samples.ids, samples.labels)
 
 
 def name_columns(pool: Pool, lineup: Lineup, setting: Setting) -> SettingColumns:
