@@ -31,11 +31,13 @@ if TYPE_CHECKING:
         from_arrays,
         from_store,
         load_cascade,
+        load_logit_cascade,
         open_store,
         read_sweep,
         run_sweep,
     )
     from wee.cascade.module import Cascade
+    from wee.cascade.on_logits import LogitCascade
     from wee.errors import WeeError
     from wee.store import LogitStore
 
@@ -44,6 +46,7 @@ bound_spinning()
 __all__ = [
     "Calibration",
     "Cascade",
+    "LogitCascade",
     "LogitSource",
     "LogitStore",
     "SweepResults",
@@ -52,12 +55,18 @@ __all__ = [
     "from_arrays",
     "from_store",
     "load_cascade",
+    "load_logit_cascade",
     "open_store",
     "read_sweep",
     "run_sweep",
 ]
 
-_ELSEWHERE = {"Cascade": "wee.cascade.module", "LogitStore": "wee.store", "WeeError": "wee.errors"}
+_ELSEWHERE = {
+    "Cascade": "wee.cascade.module",
+    "LogitCascade": "wee.cascade.on_logits",
+    "LogitStore": "wee.store",
+    "WeeError": "wee.errors",
+}
 """The modules of the names that are not in `wee.api`."""
 
 

@@ -2,8 +2,8 @@
 
 They do what the commands do, on the same objects: logits come from arrays (`from_arrays`) or from a store (`from_store`), are
 swept (`run_sweep`) or calibrated (`calibrate`), and results of the commands are read (`open_store`, `read_sweep`,
-`load_cascade`). Where an argument takes several values, a single value is the same as a list of one. `import wee` alone imports
-neither torch nor pandas.
+`load_cascade`, `load_logit_cascade`). Where an argument takes several values, a single value is the same as a list of one.
+`import wee` alone imports neither torch nor pandas.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wee.cascade.calibrate import Calibrated
     from wee.cascade.description import Certification
     from wee.cascade.module import Cascade
+    from wee.cascade.on_logits import LogitCascade
 
 Score = str | Callable[..., Any]
 """A score: its name, or "module:function" or the function itself for one of your own."""
@@ -167,6 +168,25 @@ class Calibration:
         return Cascade(
             chosen, self.rule, self.score, self.combine, acceptance=self.threshold, summing_order=list(self.lineup)
         )
+
+    def on_logits(self) -> LogitCascade:
+        """Return the cascade that is given logits [networks, N, classes] of all networks of the source, in its order.
+
+        Example:
+            >>> rng = np.random.default_rng(0)
+            >>> labels = rng.integers(3, size=400)
+            >>> logits = rng.normal(size=(2, 400, 3)) + 2 * np.eye(3)[labels]
+            >>> source = from_arrays((logits[:, :200], labels[:200]), (logits[:, 200:], labels[200:]))
+            >>> prediction = calibrate(source, "cov@10", budget=1.3).on_logits()(logits[:, 200:])
+            >>> prediction.label[:5].tolist(), prediction.stage[:5].tolist(), prediction.accepted[:5].all().item()
+            ([0, 1, 0, 0, 2], [0, 0, 0, 0, 0], True)
+        """
+        from torch import nn
+
+        from wee.cascade.on_logits import LogitCascade
+
+        cascade = self.cascade([nn.Identity()] * (max(self.lineup) + 1))
+        return LogitCascade(cascade, [f"network {place}" for place in self.lineup], self.lineup)
 
 
 def open_store(folder: str | Path = "outputs/store") -> LogitStore:
@@ -556,6 +576,30 @@ def load_cascade(folder: str | Path, device: str = "cpu") -> Cascade:
     from wee.cascade.module import Cascade, RunOptions
 
     return Cascade.load(folder, RunOptions(device))
+
+
+def load_logit_cascade(folder: str | Path) -> LogitCascade:
+    """Load the cascade that `wee calibrate` saved in a folder, to be given logits that a program of yours computes.
+
+    Args:
+        folder: the folder, with `cascade.json`. It may have weights, which are not needed.
+
+    Returns:
+        The cascade: `cascade(logits)` with logits [members, N, classes] says what is predicted, with which confidence, at which
+        stage each sample left, and whether it is accepted. See `wee.LogitCascade`.
+
+    Raises:
+        WeeError: the folder is not that of a cascade, was written by a newer version, or a file is missing or changed.
+
+    Example:
+        >>> load_logit_cascade("nowhere")
+        Traceback (most recent call last):
+        ...
+        wee.errors.WeeError: nowhere is not the folder of a cascade: it has no cascade.json; make one: wee calibrate
+    """
+    from wee.cascade.on_logits import LogitCascade
+
+    return LogitCascade.load(folder)
 
 
 def _score_name(score: Score) -> str:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import wee as wee_package
 from tests.helpers.command_line import QUICK, SMALL, Wee, last_report
 from tests.helpers.configs import composed
 from wee.cascade.description import CascadeDescription
@@ -436,6 +437,28 @@ def test_imported_logits_are_calibrated_without_networks(tmp_path: Path, wee: We
     assert expected.coverage.value == pytest.approx(accepted.mean(), abs=1e-3)
     assert expected.risk.value == pytest.approx(1 - outcome.correct[accepted].mean(), abs=1e-3)
     assert expected.cost.value == pytest.approx(outcome.mean_cost, rel=1e-3)
+
+    # A program that computes logits gets the decisions that the card is about, from all logits or from those that are needed.
+    cascade = wee_package.load_logit_cascade(tmp_path / FOLDER)
+    assert cascade.numbers == order
+    prediction = cascade(arrays["test_logits"])
+    assert prediction.accepted is not None
+    correct = prediction.label.numpy() == arrays["test_labels"]
+    assert expected.coverage.value == pytest.approx(prediction.accepted.double().mean().item(), abs=1e-12)
+    assert expected.risk.value == pytest.approx(1 - correct[prediction.accepted.numpy()].mean(), abs=1e-12)
+    assert expected.accuracy.value == pytest.approx(correct.mean(), abs=1e-12)
+    assert expected.reaching[1].value == pytest.approx((prediction.stage >= 1).double().mean().item(), abs=1e-12)
+    asked: list[int] = []
+
+    def second(places: np.ndarray) -> np.ndarray:
+        asked.extend(places.tolist())
+        return arrays["test_logits"][order[1]][places]  # type: ignore[no-any-return]
+
+    lazy = cascade({order[0]: arrays["test_logits"][order[0]], cascade.names[1]: second})
+    for name in ("label", "confidence", "stage", "accepted", "probabilities"):
+        assert torch.equal(getattr(lazy, name), getattr(prediction, name)), name
+    assert asked == np.flatnonzero(prediction.stage.numpy() >= 1).tolist()
+    assert 0 < len(asked) < len(correct)
 
     assert "is there already" in wee(*calibrating, "guarantee.risk=0.1", cwd=tmp_path).stderr
     for refused, message in (

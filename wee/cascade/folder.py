@@ -48,8 +48,8 @@ def check_runs(description: CascadeDescription) -> None:
     """
     if not description.runs:
         raise WeeError(
-            "this cascade was calibrated on imported logits, and its networks are not known: apply its rule and its acceptance "
-            "threshold, which are in cascade.json, where the networks run"
+            "this cascade was calibrated on imported logits, and its networks are not known: run them in a program of yours, "
+            "and give their logits to wee.load_logit_cascade(FOLDER), which applies its rule and its threshold"
         )
 
 

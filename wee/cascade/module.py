@@ -41,6 +41,10 @@ Prepare = Callable[[int, Tensor], Tensor]
 """Gives the input of a stage: (stage, places of n samples, int64 on the CPU) to a tensor [n, channels, height, width]."""
 
 
+StoredLogits = Tensor | NDArray[np.floating] | Callable[[NDArray[np.int64]], NDArray[np.floating]]
+"""The logits of a stage [N, classes], or a function that returns those of some samples [n, classes], by their places [n]."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How the networks of a cascade run. No option changes a result by more than rounding.
@@ -257,12 +261,17 @@ class Cascade(nn.Module):
         with torch.inference_mode():
             return self._cascade(count, ids, _Networks(self, count, prepare=prepare))
 
-    def replay(self, logits: Sequence[Tensor | NDArray[np.floating]], ids: ArrayLike | None = None) -> Prediction:
+    def replay(
+        self, logits: Sequence[StoredLogits], ids: ArrayLike | None = None, count: int | None = None
+    ) -> Prediction:
         """Decide on stored logits as on those of the networks. On the CPU, results equal those of a sweep to the last bit.
 
         Args:
-            logits: of each stage, all samples [N, classes] each, any floating-point type; not divided by temperatures.
+            logits: of each stage, all samples [N, classes] each, any floating-point type; not divided by temperatures. Or, of a
+                stage, a function that returns the logits of the samples that reach it [n, classes], given their places in
+                0 .. N - 1 in ascending order [n].
             ids: as of `forward`.
+            count: N; None for the number of logits of the first stage, which is then no function.
 
         Raises:
             WeeError: there are no samples, or the shapes do not fit.
@@ -270,7 +279,8 @@ class Cascade(nn.Module):
         if len(logits) != len(self):
             raise WeeError(f"a cascade of {len(self)} stages needs logits of as many; got {len(logits)}")
         with torch.inference_mode():
-            return self._cascade(len(logits[0]), ids, _Stored(logits, self.device))
+            samples = len(cast("NDArray[np.floating]", logits[0])) if count is None else count
+            return self._cascade(samples, ids, _Stored(logits, samples, self.device))
 
     def _cascade(self, count: int, ids: ArrayLike | None, source: _Source) -> Prediction:
         """Run stage by stage, on the samples that are left.
@@ -507,16 +517,20 @@ class _Stored(_Source):
     """Stored logits.
 
     Args:
-        logits: of each stage [N, classes].
+        logits: of each stage [N, classes], or the function that returns those of some samples.
+        count: N.
         device: where decisions are made.
     """
 
-    def __init__(self, logits: Sequence[Tensor | NDArray[np.floating]], device: torch.device) -> None:
-        self._logits, self._device = logits, device
+    def __init__(self, logits: Sequence[StoredLogits], count: int, device: torch.device) -> None:
+        self._logits, self._count, self._device = logits, count, device
         self._places: Tensor | None = None
 
     def logits(self, stage: int) -> Tensor:
         stored = self._logits[stage]
+        if callable(stored):
+            places = np.arange(self._count) if self._places is None else self._places.cpu().numpy()
+            return as_stored(stored(places), None).to(self._device)
         if isinstance(stored, Tensor):
             chosen = stored.to(self._device)
             return chosen if self._places is None else chosen.index_select(0, self._places)
