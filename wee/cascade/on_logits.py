@@ -181,5 +181,5 @@ def _array(values: Any) -> NDArray[Any]:
     """Return values as an array; tensors may be on any device, and of a type that numpy does not have."""
     if isinstance(values, Tensor):
         values = values.detach().cpu()
-        return (values if values.dtype.itemsize > 2 or not values.is_floating_point() else values.float()).numpy()
+        values = values.float() if values.is_floating_point() and values.dtype.itemsize < 4 else values
     return np.asarray(values)
