@@ -201,7 +201,7 @@ def catalogues() -> list[str]:
         if any(
             isinstance(node, (ast.Assign, ast.AnnAssign))
             and isinstance(node.value, ast.Call)
-            and ast.unparse(node.value.func).startswith("Catalogue")
+            and "Catalogue" in ast.unparse(node.value.func)
             for node in tree.body
         )
     ]
