@@ -27,7 +27,11 @@ ACTIONS: Mapping[str, str] = {
 
 DEFAULT_ACTION = "ls"
 
-FREE: Mapping[str, tuple[str, ...]] = {"import": ("costs", "labels", "names"), "calibrate": ("budget",)}
+FREE: Mapping[str, tuple[str, ...]] = {
+    "import": ("costs", "labels", "names"),
+    "calibrate": ("budget",),
+    "best": ("budget",),
+}
 """Keys of commands that hold entries of any name. Hydra would ask for a `+` before an entry that is new."""
 
 _FILES = ("export", "import")

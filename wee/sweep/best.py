@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wee.costs import COSTS, amount
+from wee.costs.given import may_be_given
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError, unknown
 from wee.method import Metric
@@ -134,7 +135,7 @@ def policy_name(row: Any) -> str:
 
 def priced(cost: str, value: float, bare: bool = False) -> str:
     """Return an average cost as text: "1.2 M MACs", or "1.2 M" for a cell below a heading that names the cost."""
-    known = COSTS.get(cost)
+    known = COSTS.find(cost) if may_be_given(cost) else None
     text = amount(value, cost if known is None else known.label, "" if known is None else known.unit)
     return amount(value, "", "").strip() if bare else text
 
