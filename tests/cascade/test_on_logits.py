@@ -102,7 +102,7 @@ def test_networks_of_several_scales_are_given_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("logits", "message"),
     [
-        (logits_of(1), "logits of 1 networks, and the cascade runs number 1, counted from 0: give all in the order"),
+        (logits_of(1), "logits of 1 network, and the cascade runs number 1, counted from 0: give all in the order"),
         (logits_of(2)[0], r"the logits have shape \[40, 3\]: expected is \[networks, samples, classes\]"),
         (logits_of(2)[..., :2], r"member 0 have shape \[40, 2\]: expected is \[40, 3\]"),
         (np.full((2, 4, 3), np.nan), "member 0 are not all finite"),
@@ -116,12 +116,21 @@ def test_networks_of_several_scales_are_given_by_name(tmp_path: Path) -> None:
         ({0: logits_of(1)[0]}, "there are no logits of tiny/s1 member 1; the keys are 0"),
         ([logits_of(1)[0], lambda places: logits_of(1)[0]], r"member 1 have shape \[40, 3\]: expected is \[\d+, 3\]"),
         ([], "logits of 0 networks"),
+        (None, r"the logits are None: expected is an array \[networks, samples, classes\]"),
+        ([logits_of(1)[0], 5], "the logits of tiny/s1 member 1 are 5: expected is an array"),
         (np.zeros((2, 0, 3)), "a cascade needs one sample or more"),
     ],
 )
 def test_logits_that_do_not_fit_are_refused(tmp_path: Path, logits: Any, message: str) -> None:
     with pytest.raises(WeeError, match=message):
         saved(tmp_path, ("s1", 0, None), ("s1", 1, None))(logits)
+
+
+@pytest.mark.parametrize("count", [0, -2, 2.5, "4"])
+def test_a_count_is_a_number_of_samples(tmp_path: Path, count: Any) -> None:
+    cascade = saved(tmp_path, ("s1", 0, None), ("s1", 1, None))
+    with pytest.raises(WeeError, match=f"count is {count!r}: it is the number of samples, 1 or more"):
+        cascade([lambda places: logits_of(1)[0, places]] * 2, count=count)
 
 
 def test_a_calibration_from_arrays_decides_on_new_logits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from wee.cascade.module import Cascade, Prediction
 from wee.data.logit_files import check_not_probabilities
 from wee.errors import WeeError
 from wee.method.arrays import Ints
+from wee.units import counted
 
 Lazy = Callable[[Ints], ArrayLike]
 """Computes the logits [n, classes] of some samples, given their places in 0 .. N - 1 in ascending order [n]."""
@@ -129,12 +131,17 @@ class LogitCascade:
             )
         if isinstance(logits, np.ndarray | Tensor) and logits.ndim != 3:
             raise WeeError(f"the logits have shape {list(logits.shape)}: expected is [networks, samples, classes]")
+        if not hasattr(logits, "__len__"):
+            raise WeeError(
+                f"the logits are {logits!r}: expected is an array [networks, samples, classes], a list or a mapping"
+            )
         networks: Sequence[Any] = logits  # type: ignore[assignment]
         number = self.numbers[stage]
         if number >= len(networks):
+            numbers = ", ".join(map(str, self.numbers))
             raise WeeError(
-                f"there are logits of {len(networks)} networks, and the cascade runs number {number}, counted from 0: give all "
-                f"in the order in which they were imported, or a mapping with the keys {', '.join(map(str, self.numbers))}"
+                f"there are logits of {counted(len(networks), 'network')}, and the cascade runs number {number}, counted "
+                f"from 0: give all in the order in which they were imported, or a mapping with the keys {numbers}"
             )
         return networks[number]
 
@@ -142,8 +149,17 @@ class LogitCascade:
         """Return the number of samples.
 
         Raises:
-            WeeError: it is not known, or arrays have different numbers.
+            WeeError: it is not known or not positive, arrays have different numbers, or a network is neither an array nor a
+                function.
         """
+        given: Any = count
+        if given is not None and not (isinstance(given, Integral) and int(given) > 0):
+            raise WeeError(f"count is {count!r}: it is the number of samples, 1 or more")
+        for name, network in zip(self.names, networks, strict=True):
+            if not callable(network) and not hasattr(network, "__len__"):
+                raise WeeError(
+                    f"the logits of {name} are {network!r}: expected is an array [samples, classes] or a function"
+                )
         counts = {name: len(known) for name, known in zip(self.names, networks, strict=True) if not callable(known)}
         counts |= {} if count is None else {"count": count}
         if not counts:
