@@ -84,7 +84,7 @@ NO_WINDOW: dict[str, Any] = {"policy": "single", "width": None, "score": None, "
 def row_of(rule: SavedRule, metric: str, eval_score: Any = "msp") -> dict[str, Any]:
     """A row of a table as it is read from a file: missing values are NaN, and numbers are floats."""
     cells = {name: float("nan") if value is None else value for name, value in rule.setting.items()}
-    return {**cells, "size": float(cells["size"]), "metric": metric, "eval_score": eval_score}
+    return {**cells, "size": float(cells["size"]), "metric": metric, "eval_score": eval_score, "cost": "macs"}
 
 
 def keep(folder: Path, rule: SavedRule, **about: Any) -> Path:
@@ -134,6 +134,15 @@ def test_a_row_that_cannot_be_calibrated_says_why(
     commands = setting_commands([keep(tmp_path / "mine" / "key", rule)], row_of(rule, "cov@5", eval_score))
     assert (commands.sweep, commands.calibrate) == (SWEEP, None)
     assert reason in commands.reason
+
+
+def test_the_commands_are_those_of_a_sweep_with_the_cost_of_the_row(tmp_path: Path) -> None:
+    """The same setting is in both sweeps."""
+    rule = saved()
+    folders = [keep(tmp_path / cost, rule, cost={"measure": cost}) for cost in ("macs", "energy_mj")]
+    row = {**row_of(rule, "cov@5"), "cost": "energy_mj"}
+    assert f"setting.sweep={folders[1]}" in shlex.split(str(setting_commands(folders, row).calibrate))
+    assert "no fitted rule" in setting_commands(folders, {**row, "cost": "latency"}).reason
 
 
 def test_a_row_without_a_rule_or_a_command_says_why(tmp_path: Path) -> None:

@@ -47,12 +47,17 @@ def setting_commands(folders: Iterable[Path], row: Mapping[str, Any]) -> Setting
     """
     cells = setting_cells(row[name] for name in NAMES)
     for folder in folders:
-        if not is_sweep(folder) or not (folder / RULES).is_file():
+        if not is_sweep(folder) or not (folder / RULES).is_file() or not _is_priced_by(folder, str(row["cost"])):
             continue
         for saved in read_rules(folder):
             if setting_cells(saved.setting[name] for name in NAMES) == cells:
                 return _commands(folder, saved, row)
     return SettingCommands(None, None, "The sweep has no fitted rule for it.")
+
+
+def _is_priced_by(folder: Path, cost: str) -> bool:
+    """Return whether a sweep is priced by a cost; one that does not say by which may be."""
+    return read_about(folder).get("cost", {}).get("measure") in (None, cost)
 
 
 def _commands(folder: Path, saved: SavedRule, row: Mapping[str, Any]) -> SettingCommands:
