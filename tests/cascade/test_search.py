@@ -71,6 +71,7 @@ def test_choosing() -> None:
         within_budget(front, COV, 0.5, "MACs")
     with pytest.raises(WeeError, match=r"no setting reaches cov@20 = 70 % .* the best has 60.00 %"):
         reaching(front, COV, 70)
+    assert within_budget([Choice((0, 1), rule, 0.1 + 0.2, 40.0)], COV, 0.3, "MACs").lineup == (0, 1)
     risk = Task.parse("risk@80")
     assert within_budget(front, risk, 5, "MACs").lineup == (0,)
     assert reaching(front, risk, 55).lineup == (0,)

@@ -104,6 +104,7 @@ def test_what_does_not_fit_is_refused(sweeps: dict[str, Path], overrides: list[s
         ("sweeps=[]", "sweeps is empty"),
         ("budget.macs=0", "budget.macs is 0: it is a number above 0"),
         ("budget.macs=cheap", "budget.macs is 'cheap': it is a number above 0"),
+        ("++budget=1e6", "budget is 1000000.0: name the cost that it limits, such as budget.macs=1e6"),
         ("budget={macs:1,parameters:2}", "a sweep is priced by one cost, so give one budget"),
     ],
 )

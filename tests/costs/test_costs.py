@@ -144,6 +144,8 @@ def test_a_built_in_cost_is_no_given_one() -> None:
     assert COSTS.find("latency") is COSTS["latency"]
     with pytest.raises(WeeError, match="there is no cost 'my watts': .* letters, digits and underscores"):
         COSTS.find("my watts")
+    with pytest.raises(WeeError, match="there is no cost 'Macs'; did you mean 'macs'"):
+        COSTS.find("Macs")
 
 
 def test_choices_of_the_group_can_be_listed(plugin: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -126,6 +127,23 @@ def test_a_budget_that_is_enough_is_rounded_up(table: pd.DataFrame) -> None:
     assert len(best_settings(dearer, "cov@20", 1.01e6))
 
 
+def test_the_rounding_of_means_costs_no_setting(table: pd.DataFrame) -> None:
+    """The mean of 0.1 and 0.2 is a little above 0.15."""
+    single = table[table.policy == "single"].sort_values("members", kind="stable")
+    prices = [0.1, 0.2]
+    shown = [prices[int(members)] for members in single.members]
+    assert sum(prices) / 2 > 0.15
+    best = best_settings(single.assign(price=shown), "cov@20", 0.15)
+    on_val, _ = best_cascade(single.assign(price=shown), best.iloc[0], 0.1)
+    assert (best.price_val.iloc[0], on_val.price) == (sum(prices) / 2, 0.1)
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), "20e6"])
+def test_a_budget_is_a_number_above_0(table: pd.DataFrame, budget: Any) -> None:
+    with pytest.raises(WeeError, match=f"budget is {budget!r}: it is a number above 0"):
+        best_settings(table, "cov@20", budget)
+
+
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
@@ -188,6 +206,15 @@ def test_columns_that_tell_nothing_apart_are_left_out(store: LogitStore) -> None
     table = compute(pool(store, "s1"), small()).table()
     heads, _, _ = cells(best_settings(table, "cov@20"))
     assert heads[:3] == ["policy", "scale", "MACs\nval"]
+
+
+def test_the_heading_of_a_given_cost_has_its_unit(table: pd.DataFrame) -> None:
+    best = best_settings(table[table.score.isna() | (table.score == "msp")].assign(cost="energy_mj"), "accuracy")
+    heads, _, text = cells(best, 4.0)
+    assert heads == [
+        "policy", "scale", "energy (mJ)\nval", "accuracy ↑\nval", "energy (mJ)\ntest", "accuracy ↑\ntest", "settings\nthat fit",
+    ]  # fmt: skip
+    assert "at most 4 mJ" in text
 
 
 def test_numbers_are_written_with_their_units() -> None:

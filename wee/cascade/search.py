@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wee.costs import within
 from wee.errors import WeeError
 from wee.method import Interval, IntervalRule, Outcome, RankedOutcome, Rule, Stages, Summary, Task
 from wee.method.fronts import nondominated
@@ -178,7 +179,7 @@ def within_budget(front: Sequence[Choice], task: Task, budget: float, cost: str)
     Raises:
         WeeError: no setting is that cheap; the message names the cheapest.
     """
-    affordable = [choice for choice in front if choice.cost <= budget]
+    affordable = [choice for choice in front if within(choice.cost, budget)]
     if not affordable:
         cheapest = min(front, key=lambda choice: choice.cost)
         raise WeeError(

@@ -14,10 +14,11 @@ from wee.app.failures import report
 from wee.app.fields import Checked, as_list, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
+from wee.costs import within
+from wee.costs.config import budgets
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError
 from wee.method.metrics import Metric
-from wee.records import fits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +45,7 @@ class BestConfig(Common):
             raise WeeError("sweeps is empty: name a sweep, or give newest")
         if self.metric:
             self.metric = Metric.parse(self.metric).name
-        self.budget = {name: value for name, value in (self.budget or {}).items() if value is not None}
-        for name, value in self.budget.items():
-            if not fits(value, float) or not value > 0:
-                raise WeeError(f"budget.{name} is {value!r}: it is a number above 0, the largest average cost")
+        self.budget = budgets(self.budget)
         if len(self.budget) > 1:
             raise WeeError(f"budget is {self.budget}: a sweep is priced by one cost, so give one budget")
 
@@ -76,7 +74,7 @@ def best(cfg: BestConfig) -> None:
         log.warning(str(floor_warning(of_metric, "paper")))
     winner = settings.iloc[0]
     on_val, on_test = best_cascade(table, winner, budget)
-    if budget is not None and winner.price > budget:
+    if budget is not None and not within(winner.price, budget):
         log.info("the budget holds on the validation set; on the test set, the best setting costs more")
     chosen = f" with members {on_val.members}"
     if winner["count"] > 1:

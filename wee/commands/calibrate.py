@@ -23,7 +23,7 @@ from wee.catalogue import Catalogue
 from wee.commands import find_command, modules
 from wee.commands.members import MembersConfig, recipes, resolve_dataset
 from wee.costs import COSTS, MACS, source_conditions
-from wee.costs.config import CostConfig
+from wee.costs.config import CostConfig, budgets
 from wee.data.config import DatasetConfig, LabelledConfig
 from wee.data.from_store import StoredConfig, chosen_sets
 from wee.data.kinds import config_of, sample_identity
@@ -35,7 +35,6 @@ from wee.members.config import EnsembleConfig
 from wee.method.metrics import METRICS, TASKS, Task
 from wee.method.scores import SCORES
 from wee.method.summaries import SCORING
-from wee.records import fits
 from wee.sweep.config import SAME, BootstrapConfig, ScoreConfig, ScoringConfig, TaskConfig
 
 if TYPE_CHECKING:
@@ -124,10 +123,7 @@ class CalibrateConfig(MembersConfig):
             )
         if self.seed < 0:
             raise WeeError(f"seed is {self.seed}: it is a whole number that is not negative")
-        for name, value in self.budget.items():
-            if value is not None and not fits(value, float):
-                raise WeeError(f"budget.{name} is {value!r}: it is a number, the largest average cost")
-        self.budget = {name: float(value) for name, value in self.budget.items() if value is not None}
+        self.budget = budgets(self.budget)
         check_choice(self.budget, self.target, self.stages, self.cost.measure, self.setting)
         if self.guarantee.macs is not None and self.cost.measure != MACS:
             raise WeeError(f"guarantee.macs is about MACs, and cost={self.cost.measure}: choose cost={MACS}")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from wee.catalogue import Catalogue
-from wee.costs.base import Cost, PluginCost, amount, heading, measured
+from wee.costs.base import Cost, PluginCost, amount, heading, measured, within
 from wee.costs.given import GivenCost, may_be_given
 from wee.costs.latency import LATENCY, Latency
 from wee.costs.macs import MACS, Macs
@@ -21,9 +21,12 @@ class CostCatalogue(Catalogue[Cost]):
         """Return the cost with a name: a built-in one, a plug-in, or one whose numbers are given.
 
         Raises:
-            WeeError: the name has other signs than letters, digits and underscores, or there is no such plug-in.
+            WeeError: the name has other signs than letters, digits and underscores, it differs from that of a built-in cost
+                in upper and lower case alone, or there is no such plug-in.
         """
         name = str(name)
+        if name not in self and name.lower() in self:
+            raise self.unknown(name)
         if self._is_given(name):
             return GivenCost(name)
         if not self.makes(name) and name not in self:
@@ -62,7 +65,18 @@ class CostCatalogue(Catalogue[Cost]):
 
 COSTS = CostCatalogue("cost", [Macs(), Parameters(), Latency()], PluginCost)
 
-__all__ = ["COSTS", "LATENCY", "MACS", "Cost", "amount", "conditions", "heading", "measured", "source_conditions"]
+__all__ = [
+    "COSTS",
+    "LATENCY",
+    "MACS",
+    "Cost",
+    "amount",
+    "conditions",
+    "heading",
+    "measured",
+    "source_conditions",
+    "within",
+]
 
 
 def conditions(name: str) -> dict[str, Any]:

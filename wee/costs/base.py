@@ -91,6 +91,20 @@ def amount(value: float, label: str, unit: str) -> str:
     return f"{si(value)} {unit or label}"
 
 
+def within(price: Any, budget: float) -> Any:
+    """Return whether an average cost is within a budget, apart from the rounding of sums and means.
+
+    Args:
+        price: the average cost, as a number or a column of a table.
+        budget: the largest average cost.
+
+    Example:
+        >>> within(0.1 + 0.2, 0.3), within(0.31, 0.3)
+        (True, False)
+    """
+    return price <= budget * (1 + 1e-9)
+
+
 class PluginCost(Cost):
     """A cost that a plug-in defines.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wee.app.fields import Checked, names, written
 from wee.costs import COSTS, MACS
 from wee.errors import WeeError
+from wee.records import fits
 
 
 @dataclass
@@ -51,6 +53,23 @@ class CostConfig:
                 "once for each"
             )
         self.measure = costs[0]
+
+
+def budgets(budget: Any) -> dict[str, float]:
+    """Return the largest average costs that a config gives, by the name of the cost, without those that are null.
+
+    Raises:
+        WeeError: no cost is named, or a budget is not a number above 0.
+    """
+    if budget is None:
+        return {}
+    if not isinstance(budget, Mapping):
+        raise WeeError(f"budget is {budget!r}: name the cost that it limits, such as budget.{MACS}=1e6")
+    given = {str(name): value for name, value in budget.items() if value is not None}
+    for name, value in given.items():
+        if not fits(value, float) or not value > 0:
+            raise WeeError(f"budget.{name} is {value!r}: it is a number above 0, the largest average cost")
+    return {name: float(value) for name, value in given.items()}
 
 
 def _names(measure: Any, choices: dict[str, Any]) -> list[str]:

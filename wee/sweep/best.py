@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
-from wee.costs import COSTS, amount
+from wee.costs import COSTS, amount, heading, within
 from wee.costs.given import may_be_given
 from wee.data.splits import TEST, VAL
 from wee.errors import WeeError, unknown
@@ -19,7 +20,7 @@ from wee.method.policies import PARAMETERS
 from wee.sweep.fronts import comparable
 from wee.sweep.prices import columns_with_macs, with_macs
 from wee.sweep.rows import FRONT
-from wee.units import counted
+from wee.units import counted, si
 
 _INTERVAL = ["lower", "upper", "level", "seeds"]
 
@@ -51,14 +52,18 @@ def best_settings(
         `seeds` members; they are missing without intervals. `settings` is the number of settings of the policy that fit.
 
     Raises:
-        WeeError: the table lacks the metric, nothing can be chosen by it on the validation set, the table has several data
-            sets or costs, or no setting fits; the message has the price of the cheapest.
+        WeeError: the budget is not a positive number, the table lacks the metric, nothing can be chosen by it on the
+            validation set, the table has several data sets or costs, or no setting fits; the message has the price of the
+            cheapest.
     """
     wanted = Metric.parse(metric)
+    given: Any = budget
+    if given is not None and not (isinstance(given, Real) and float(given) > 0):
+        raise WeeError(f"budget is {budget!r}: it is a number above 0, the largest average cost")
     points = _points(table, wanted)
-    affordable = points if budget is None else points[points.price_val <= budget]
-    if affordable.empty:
-        raise WeeError(_too_cheap(points, wanted, float(budget or 0)))
+    affordable = points if budget is None else points[within(points.price_val, budget)]
+    if budget is not None and affordable.empty:
+        raise WeeError(_too_cheap(points, wanted, budget))
     loss = affordable.value_val * (-1 if wanted.higher_is_better else 1)
     ordered = affordable.assign(loss=loss).sort_values(["loss", "price_val"], kind="stable")
     best = ordered.assign(settings=ordered.groupby("policy").policy.transform("size")).drop_duplicates("policy")
@@ -80,7 +85,7 @@ def best_cascade(table: pd.DataFrame, setting: pd.Series, budget: float | None =
     """
     rows = table[_same(table, setting) & table.ood.isna() & ~table.adjusted.astype(bool)]
     val = rows[rows.split == str(VAL)]
-    val = val if budget is None else val[val.price <= budget]
+    val = val if budget is None else val[within(val.price, budget)]
     loss = val.value * (-1 if Metric.parse(setting.metric).higher_is_better else 1)
     chosen = val.assign(loss=loss).sort_values(["loss", "price"], kind="stable").iloc[0]
     test = rows[(rows.split == str(TEST)) & (rows.members == chosen.members)]
@@ -104,9 +109,14 @@ def best_summary(best: pd.DataFrame, budget: float | None = None) -> Table:
     )
     for name in ("policy", "scale", *(names := _told_apart(best))):
         display.add_column({"eval_score": "ranked by"}.get(name, name), no_wrap=True)
-    heading = _cost_heading(cost)
+    priced_by = heading(*_label_and_unit(cost))
     arrow = "↑" if metric.higher_is_better else "↓"
-    for head in (f"{heading}\nval", f"{metric.name} {arrow}\nval", f"{heading}\ntest", f"{metric.name} {arrow}\ntest"):
+    for head in (
+        f"{priced_by}\nval",
+        f"{metric.name} {arrow}\nval",
+        f"{priced_by}\ntest",
+        f"{metric.name} {arrow}\ntest",
+    ):
         display.add_column(head, justify="right", no_wrap=True)
     display.add_column("settings\nthat fit", justify="right", no_wrap=True)
     for row in best.to_dict("records"):
@@ -135,9 +145,7 @@ def policy_name(row: Any) -> str:
 
 def priced(cost: str, value: float, bare: bool = False) -> str:
     """Return an average cost as text: "1.2 M MACs", or "1.2 M" for a cell below a heading that names the cost."""
-    known = COSTS.find(cost) if may_be_given(cost) else None
-    text = amount(value, cost if known is None else known.label, "" if known is None else known.unit)
-    return amount(value, "", "").strip() if bare else text
+    return si(value) if bare else amount(value, *_label_and_unit(cost))
 
 
 def valued(metric: Metric, value: float, lower: float = math.nan, upper: float = math.nan) -> str:
@@ -215,15 +223,15 @@ def _told_apart(best: pd.DataFrame) -> list[str]:
     names = [name for name in ("family", "score", "task") if best[name].dropna().nunique() > 1]
     names += ["size"] if best["size"][best["size"] > 1].nunique() > 1 else []
     ranked = best.eval_score.dropna()
-    names += (
-        ["eval_score"] if ranked.nunique() > 1 or (best.score.notna() & (best.score != best.eval_score)).any() else []
-    )
+    apart = best.score.notna() & best.eval_score.notna() & (best.score != best.eval_score)
+    names += ["eval_score"] if ranked.nunique() > 1 or apart.any() else []
     return ["exits", *names] if best.exits.notna().any() else names
 
 
-def _cost_heading(cost: str) -> str:
-    known = COSTS.get(cost)
-    return cost if known is None else known.heading
+def _label_and_unit(cost: str) -> tuple[str, str]:
+    """Return the label and the unit of a cost. Those of plug-ins are unknown here, where their modules are not loaded."""
+    known = COSTS.find(cost) if may_be_given(cost) else None
+    return (cost, "") if known is None else (known.label, known.unit)
 
 
 def _text(value: Any) -> str:
