@@ -174,9 +174,8 @@ def calibrate(cfg: CalibrateConfig) -> None:
         log.warning(certified.note)
     log.info(f"{folder}: {', '.join(path.name for path in sorted(folder.iterdir()))}")
     report(folder=str(folder), certified=None if certified is None else asdict(certified))
-    if (
-        certified is not None and certified.refusal is not None
-    ):  # so that "wee calibrate .. && deploy" does not deploy it
+    # An error, so that `wee calibrate .. && deploy` does not deploy it.
+    if certified is not None and certified.refusal is not None:
         accepts = "without this guarantee" if math.isfinite(description.acceptance) else "but accepts nothing"
         raise WeeError(f"not certified: {certified.refusal}. The cascade in {folder} is complete, {accepts}")
 
