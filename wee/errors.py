@@ -14,6 +14,20 @@ class WeeError(ValueError):
     """
 
 
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error's message; the name of its type if the message is empty.
+
+    Args:
+        error: an error of a library, whose message may have many lines, or none.
+
+    Example:
+        >>> first_line(ValueError("bad header\nat byte 8")), first_line(EOFError())
+        ('bad header', 'EOFError')
+    """
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def unknown(what: str, given: object, choices: Iterable[object], hint: str = "", of: str = "") -> WeeError:
     """Return an error for a name that does not exist, with the nearest names that do.
 

@@ -231,6 +231,14 @@ def test_code_in_a_torch_file_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"\x80\x02", b"PK\x03\x04", b"no tensors"])
+def test_torch_files_that_are_none_are_told(tmp_path: Path, content: bytes) -> None:
+    """Also where torch's error has no message."""
+    (tmp_path / "f.pth").write_bytes(content)
+    with pytest.raises(WeeError, match=r"f\.pth cannot be read as plain tensors .*: \w+"):
+        read([tmp_path / "f.pth"], {}, {}, None)
+
+
 def test_members_of_different_lengths_are_told(tmp_path: Path) -> None:
     for k, count in enumerate((20, 19)):
         data = arrays(1, count)

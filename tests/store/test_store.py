@@ -157,6 +157,27 @@ def test_any_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, data
         assert found.manifest == entry.manifest
 
 
+def test_arrays_with_any_damaged_header_are_reported(tmp_path: Path) -> None:
+    """Errors of many types come from numpy for them, such as TokenError where a parenthesis is missing."""
+    entry = write(tmp_path)
+    path = entry.folder / "logits.npy"
+    whole = path.read_bytes()
+    reported = 0
+    for place in range(128):
+        content = bytearray(whole)
+        content[place] ^= 1
+        path.write_bytes(content)
+        try:
+            _ = Entry.open(entry.folder).logits
+        except Damaged as error:
+            assert "logits.npy" in str(error)
+            reported += 1
+    assert reported > 40  # the rest are white space, or numbers that numpy believes and checksums do not
+    path.write_bytes(whole.replace(b"), }", b"(, }"))
+    with pytest.raises(Damaged, match=r"logits\.npy"):
+        _ = Entry.open(entry.folder).logits
+
+
 def test_missing_and_truncated_files_are_found(tmp_path: Path) -> None:
     entry = write(tmp_path)
     path = entry.folder / "labels.npy"

@@ -32,7 +32,7 @@ from wee.app.launching import NETWORKS, check_launcher
 from wee.app.paths import Common, conf_dir
 from wee.app.safety import check_configs, check_plugin_values, composed
 from wee.app.typed import check_overrides, has_key, to_object
-from wee.errors import WeeError, unknown
+from wee.errors import WeeError, first_line, unknown
 from wee.files import explain
 
 log = logging.getLogger("wee")
@@ -308,7 +308,7 @@ def _words(error: BaseException) -> str:
         return explain(error)
     cause = error.__cause__
     words = str(error).strip()
-    return f"{words}: {str(cause).strip().splitlines()[0]}" if isinstance(cause, OmegaConfBaseException) else words
+    return f"{words}: {first_line(cause)}" if isinstance(cause, OmegaConfBaseException) else words
 
 
 def _unexpected(error: Exception) -> str:

@@ -23,7 +23,7 @@ from wee.data.config import LabelledConfig
 from wee.data.kinds import config_of
 from wee.data.roles import labelled
 from wee.dates import timestamp
-from wee.errors import WeeError, unknown
+from wee.errors import WeeError, first_line, unknown
 from wee.machine import busy
 from wee.members.config import EnsembleConfig
 from wee.members.trainer import TrainerConfig
@@ -202,8 +202,9 @@ def _plan(cfg: LatencyConfig) -> TimingPlan:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise WeeError(f"device={device} cannot be used: {first}; give cpu, cuda, cuda:1, .. or auto") from None
+        raise WeeError(
+            f"device={device} cannot be used: {first_line(error)}; give cpu, cuda, cuda:1, .. or auto"
+        ) from None
     where = Conditions(1, device, cfg.autocast, cfg.channels_last)
     return TimingPlan(cfg.batch, cfg.images, cfg.rounds, cfg.warmup, cfg.seed, where)
 

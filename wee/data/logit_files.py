@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wee.data.splits import TEST, VAL, SplitName
-from wee.errors import WeeError, unknown
+from wee.errors import WeeError, first_line, unknown
 from wee.method import NO_LABEL
 from wee.units import counted
 
@@ -434,8 +434,9 @@ def _authors(path: Path, variant: str | None) -> dict[str, Any]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        first = str(error).splitlines()[0]
-        raise WeeError(f"{path} cannot be read as plain tensors (pickled code is not run): {first}") from None
+        raise WeeError(
+            f"{path} cannot be read as plain tensors (pickled code is not run): {first_line(error)}"
+        ) from None
     if not isinstance(loaded, dict) or not loaded:
         raise WeeError(f"{path} contains a {type(loaded).__name__}; it must be a dict of tensors by data set")
     inner = next(iter(loaded.values()))

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from wee.errors import WeeError
+from wee.errors import WeeError, first_line
 from wee.files import commit_folder, staged, write_json
 from wee.members import saved
 
@@ -163,9 +163,8 @@ def read_file(path: Path, wanted: Collection[str]) -> dict[str, Tensor]:
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        first = str(error).splitlines()[0]
         raise WeeError(
-            f"the checkpoint {path} cannot be read as plain tensors (pickled code is not run): {first}"
+            f"the checkpoint {path} cannot be read as plain tensors (pickled code is not run): {first_line(error)}"
         ) from None
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):

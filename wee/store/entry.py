@@ -276,7 +276,9 @@ class Entry:
                 array: NDArray[Any] = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
             except FileNotFoundError:  # it was shared at this moment
                 array = np.load(self.path_of(file), mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, FileNotFoundError) as error:
+        except Exception as error:  # numpy raises errors of many types for damaged files
+            if isinstance(error, (OSError, MemoryError)) and not isinstance(error, FileNotFoundError):
+                raise
             self.verify(name)  # says where the file is damaged
             raise self._damaged(f"{file} cannot be read ({error})") from None
         return array
