@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from wee.app import submission
-from wee.app.submission import LONGEST_PAUSE, LOOKS, PAUSE, Queue
+from wee.app.submission import LONGEST_PAUSE, LOOKS, PAUSE, Queue, failed
+from wee.interruption import Leaving, answer_with
 
 
 class Clock:
@@ -88,3 +91,66 @@ def test_the_longest_pause_can_be_set(clock: Clock) -> None:
 def test_a_free_place_is_taken_at_once(clock: Clock) -> None:
     wait(clock, [1.0, 1.0, 1.0], places=1)
     assert clock.now - 1000.0 < 4.0
+
+
+@pytest.fixture
+def queued_again() -> Iterator[list[int]]:
+    """The signals after which a job was queued again, as submitit does it: its handler then leaves the process."""
+    numbers = (signal.SIGUSR2, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    answered: list[int] = []
+
+    def requeue(number: int, frame: Any) -> None:
+        answered.append(number)
+        raise SystemExit(5)
+
+    signal.signal(signal.SIGUSR2, requeue)
+    yield answered
+    answer_with({})
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def announced() -> None:
+    """SLURM announces the end of the job."""
+    os.kill(os.getpid(), signal.SIGUSR2)
+    for _ in range(1000):  # a handler runs between two operations of Python
+        pass
+
+
+def passes_on() -> JobReturn:
+    announced()
+    raise AssertionError("the signal was lost")
+
+
+def replaces() -> JobReturn:
+    try:
+        announced()
+    except Leaving:
+        raise ImportError("initialization failed") from None
+    raise AssertionError("the signal was lost")
+
+
+def reports() -> JobReturn:
+    try:
+        return replaces()
+    except ImportError as error:
+        return failed(str(error))
+
+
+@pytest.mark.parametrize("work", [passes_on, replaces, reports])
+def test_a_job_that_is_queued_again_leaves_no_result(queued_again: list[int], work: Callable[[], JobReturn]) -> None:
+    """Also where a library replaces the exception, as Python does where it ends the import of an extension module."""
+    with pytest.raises(SystemExit) as left:
+        submission.Job(work)()
+    assert left.value.code == 5
+    assert queued_again == [signal.SIGUSR2]
+
+
+def test_a_job_that_fails_by_itself_raises_its_error(queued_again: list[int]) -> None:
+    def fails() -> JobReturn:
+        raise ImportError("no such module")
+
+    with pytest.raises(ImportError, match="no such module"):
+        submission.Job(fails)()
+    assert queued_again == []

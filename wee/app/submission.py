@@ -63,15 +63,24 @@ class Job:
         self.launcher, self.folders = launcher, list(FOLDERS)
 
     def __call__(self, *arguments: Any) -> JobReturn:
-        """Run a job."""
+        """Run a job.
+
+        A job that is queued again ends without a result, whatever has become of the exception that should end it: a library
+        may have replaced it, as Python does where it ends the import of an extension module.
+        """
         FOLDERS[:] = self.folders
-        self._answer_signals()
+        leavings = self._answer_signals()
         try:
             result: JobReturn = self.launcher(*arguments)
         except Leaving as leaving:
             sys.exit(leaving.code)
         except Stopped as stopped:
             return failed(str(stopped))
+        except Exception:
+            if not leavings:
+                raise
+        if leavings:
+            sys.exit(leavings[0].code)
         return result
 
     def checkpoint(self, *arguments: Any) -> Any:
@@ -80,18 +89,25 @@ class Job:
 
         return DelayedSubmission(self, *arguments)
 
-    def _answer_signals(self) -> None:
+    def _answer_signals(self) -> list[Leaving]:
+        """Set how this process answers signals.
+
+        Returns:
+            A list to which the exception is added that is raised when the job has been queued again.
+        """
         from submitit.core.job_environment import JobEnvironment
         from submitit.core.utils import UncompletedJobError
 
         requeue_signal = JobEnvironment._usr_sig()
         requeue: Any = signal.getsignal(requeue_signal)
+        leavings: list[Leaving] = []
 
         def leave() -> None:
             try:
                 requeue(requeue_signal, None)
             except SystemExit as error:
-                raise Leaving(error.code if isinstance(error.code, int) else 1) from None
+                leavings.append(Leaving(error.code if isinstance(error.code, int) else 1))
+                raise leavings[-1] from None
             except UncompletedJobError as error:
                 raise Stopped(f"{error} What was finished is kept; the same command goes on from there.") from None
             except (subprocess.SubprocessError, OSError) as error:
@@ -101,6 +117,7 @@ class Job:
             log.info("asked to terminate: the job saves its state, and goes on until it is killed")
 
         answer_with({int(requeue_signal): leave, int(signal.SIGTERM): stay})
+        return leavings
 
 
 def failed(message: str) -> JobReturn:
