@@ -156,6 +156,7 @@ def test_processes_find_draws_and_compiled_code(
 ) -> None:
     """What forked processes would otherwise make again, each for every pool: no unit makes more of either."""
     pytest.importorskip("numba")
+    kernels.load()  # the only time in this process, whichever test comes first
     monkeypatch.setattr(bootstrap, "_kept", type(bootstrap._kept)())
     for name in kernels._KERNELS:  # as in a new process: nothing is compiled
         function = getattr(kernels, name)
