@@ -61,6 +61,7 @@ install: $(VENV)/.installed  ## a .venv with wee and its tools, at the versions 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	$(BIN)/python -m compileall -q wee hydra_plugins  # as pip does for all packages that are not editable
 	touch $@
 
 demo: install  ## the whole path on embedded images: train, evaluate, sweep, draw, explore

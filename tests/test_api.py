@@ -206,6 +206,7 @@ LOGITS = np.zeros((2, 4, 3))
         ({"test": (np.full((2, 4, 3), 1 / 3), LABELS)}, "the logits on test are probabilities: "),
         ({"val": (LOGITS.astype(int), LABELS)}, "of type int64: expected are floating-point"),
         ({"val": (np.full((2, 4, 3), np.nan), LABELS)}, "not all finite"),
+        ({"val": ([[[0.0, 1.0], [2.0]]], [0, 1])}, "the logits on val cannot be converted to an array: "),
         ({"val": (LOGITS, LABELS[:3])}, r"the classes on val are an array \[3\]"),
         ({"test": (LOGITS, LABELS + 3)}, r"the classes on test are not all in 0 \.\. 2"),
         ({"test": (LOGITS[:, :, :2], LABELS)}, "of 2 networks and 2 classes, and those on val"),

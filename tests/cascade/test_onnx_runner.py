@@ -82,6 +82,11 @@ def test_the_runner_says_what_wee_predict_says() -> None:
         ),
     ]
     assert summary(reference, math.inf, tally)[-2] == f"warning: {onnx_runner.ACCEPTS_NOTHING}"
+    unnamed = Tally([70, 30], accepted=90, strange_folders=["dog", "eel"])
+    assert (
+        "the risk of what is accepted is unknown, because these folders are not named like classes: dog, eel"
+        in summary(reference, 0.5, unnamed)
+    )
     strange = Tally([10, 90], accepted=90, labelled=90, wrong=45)
     first, second = summary(reference, 0.5, strange, independent=True)[-2:]
     assert first.startswith(
@@ -92,9 +97,9 @@ def test_the_runner_says_what_wee_predict_says() -> None:
 
 def test_class_folders_are_the_true_classes_if_all_are_known() -> None:
     names, classes = ["ant/a.png", "bee/b/c.png"], ["ant", "bee", "cow"]
-    assert onnx_runner._true_classes(names, classes) == {"ant/a.png": "ant", "bee/b/c.png": "bee"}
-    for unknown in (["a.png"], [*names, "dog/d.png"]):
-        assert onnx_runner._true_classes(unknown, classes) == {}
+    assert onnx_runner._true_classes(names, classes) == ({"ant/a.png": "ant", "bee/b/c.png": "bee"}, [])
+    assert onnx_runner._true_classes(["a.png"], classes) == ({}, [])
+    assert onnx_runner._true_classes([*names, "dog/d.png"], classes) == ({}, ["dog"])
     tally = Tally([0, 0])
     for truth, accepted in (("ant", "true"), ("bee", "true"), ("bee", "false"), (None, "true")):
         tally.add((0, "ant", "0.5", 2, accepted), truth)

@@ -87,6 +87,8 @@ def test_both_sweeps_are_searched(
     [
         (["sweeps=first", "budget.macs=10"], "costs at most 10 MACs on the validation set: the cheapest, single at s1"),
         (["sweeps=first", "budget.latency=1"], "these sweeps are priced by macs: give budget.macs, or sweep with cost=latency"),
+        (["sweeps=first", "++budget.mac=1"], "there is no cost in these sweeps 'mac'; did you mean 'macs'?"),
+        (["sweeps="], "sweeps has an empty name: name a sweep, or give newest"),
         (["sweeps=first", "metric=auroc"], "there is no metric in these sweeps 'auroc'"),
         (["sweeps=other"], "there is no sweep 'other' in outputs/sweeps"),
     ],

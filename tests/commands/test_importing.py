@@ -359,6 +359,10 @@ def test_a_dtype_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         (["file=none.npz", "macs=1"], "there is no file none.npz in {here}"),
         (["file=f.csv", "macs=1"], "there is no kind of logit file '.csv'"),
         (["file=f.npz", "macs=0"], "macs is 0: it must be a positive number"),
+        (
+            ["file=f.npz", "macs=1", "names=valid"],
+            "names is 'valid': it has a text for each name, such as names.valid=val",
+        ),
         (["file=f.npz", "macs=[1,2,3]"], "macs has 3 numbers for 2 members"),
         (["file=f.npz", "macs=1", "member=[0]"], "the files have 2 members"),
         (["file=f.npz"], "macs is not set; give it a value: macs=..."),

@@ -843,6 +843,7 @@ class Tally:
         labelled: the number of accepted images whose true class is known.
         wrong: how many of these are predicted wrongly.
         unreadable: why images could not be read, by name.
+        strange_folders: the folders with images that are not named like a class, so that no true class is known.
     """
 
     leaving: list[int]
@@ -850,6 +851,7 @@ class Tally:
     labelled: int = 0
     wrong: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    strange_folders: Sequence[str] = ()
 
     def add(self, cells: Sequence[Any], truth: str | None) -> None:
         """Count one prediction.
@@ -904,11 +906,11 @@ def _classify(given: argparse.Namespace) -> tuple[OnnxCascade, Tally]:
         raise RunnerError(f"{given.output} exists: give another --output, or replace it with --overwrite")
     cascade = OnnxCascade(given.cascade, given.threads)
     names = list_images(given.images)
-    truths = _true_classes(names, cascade.classes)
+    truths, strange_folders = _true_classes(names, cascade.classes)
     part = None if given.output is None else given.output.with_name(f".{given.output.name}.part")
     if part is not None:
         part.parent.mkdir(parents=True, exist_ok=True)
-    tally = Tally([0] * len(cascade))
+    tally = Tally([0] * len(cascade), strange_folders=strange_folders)
     table = contextlib.nullcontext(sys.stdout) if part is None else part.open("w", newline="", encoding="utf-8")
     with table as file:
         writer = csv.writer(file)
@@ -927,10 +929,14 @@ def _classify(given: argparse.Namespace) -> tuple[OnnxCascade, Tally]:
     return cascade, tally
 
 
-def _true_classes(names: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
-    """Return the true class of each image, by name: its class folder; none if there are other folders than those of classes."""
+def _true_classes(names: Sequence[str], classes: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the true class of each image, by name, and the folders that are not named like a class.
+
+    The true class is the class folder; if there are other folders than those of classes, no true class is known.
+    """
     folders = {name: name.partition("/")[0] for name in names if "/" in name}
-    return folders if set(folders.values()) <= set(classes) else {}
+    strange = sorted(set(folders.values()) - set(classes))
+    return ({} if strange else folders), strange
 
 
 def _counted(number: int, noun: str) -> str:
@@ -950,6 +956,9 @@ def _summary(cascade: OnnxCascade, tally: Tally, independent: bool) -> Iterator[
         numbers.insert(1, ("risk of what is accepted", tally.wrong / tally.labelled, reference.risk))
     for name, observed, expected in numbers:
         yield f"{name}: {100 * observed:.2f} % (test set: {100 * expected:.2f} %)"
+    if tally.strange_folders:
+        listed = ", ".join(tally.strange_folders[:5]) + (", .." if len(tally.strange_folders) > 5 else "")
+        yield f"the risk of what is accepted is unknown, because these folders are not named like classes: {listed}"
     if not math.isfinite(cascade.acceptance):
         yield f"warning: {ACCEPTS_NOTHING}"
     number = reference.independent_samples(total, independent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from wee.app.failures import report
 from wee.app.fields import Checked, as_list, written
 from wee.app.paths import Common
 from wee.commands import find_command, modules
-from wee.costs import within
+from wee.costs import COSTS, within
 from wee.costs.config import budgets
 from wee.data.splits import TEST, VAL
-from wee.errors import WeeError
+from wee.errors import WeeError, unknown
 from wee.method.metrics import Metric
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def best(cfg: BestConfig) -> None:
         log.warning(str(floor_warning(of_metric, "paper")))
     winner = settings.iloc[0]
     on_val, on_test = best_cascade(table, winner, budget)
-    if budget is not None and not within(winner.price, budget):
+    if budget is not None and not within(on_test.price, budget):
         log.info("the budget holds on the validation set; on the test set, the best setting costs more")
     chosen = f" with members {on_val.members}"
     if winner["count"] > 1:
@@ -118,12 +119,14 @@ def _of_cost(table: pd.DataFrame, cost: str) -> pd.DataFrame:
         WeeError: there are none.
     """
     known = [str(name) for name in table.cost.unique()]
-    if cost not in known:
-        raise WeeError(
-            f"budget.{cost} is about {cost}, and these sweeps are priced by {' and '.join(known)}: give budget.{known[0]}, or "
-            f"sweep with cost={cost}"
-        )
-    return table[table.cost == cost]
+    if cost in known:
+        return table[table.cost == cost]
+    if cost not in COSTS and difflib.get_close_matches(cost, known, cutoff=0.6):
+        raise unknown("cost in these sweeps", cost, known)
+    raise WeeError(
+        f"budget.{cost} is about {cost}, and these sweeps are priced by {' and '.join(known)}: give budget.{known[0]}, or "
+        f"sweep with cost={cost}"
+    )
 
 
 def _first_task(table: pd.DataFrame, abouts: Sequence[dict[str, Any]]) -> str:

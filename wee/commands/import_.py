@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,8 @@ class ImportConfig(Common):
     costs: Checked[dict[str, list[float]]] = written({})
     member: Checked[list[int] | None] = written(None)
     exits: bool = False
-    labels: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    labels: Checked[dict[str, str]] = written({})
+    names: Checked[dict[str, str]] = written({})
     unlabelled: Checked[list[str]] = written([])
     variant: str | None = None
     dtype: str = "float32"
@@ -78,6 +78,8 @@ class ImportConfig(Common):
             raise unknown("dtype", self.dtype, DTYPES)
         self.dataset = labelled(self.dataset)
         self.file = [str(file) for file in as_list(self.file)]
+        self.labels = _by_name("labels", self.labels, "labels.val=FILE")
+        self.names = _by_name("names", self.names, "names.valid=val")
         self.unlabelled = [str(name) for name in as_list(self.unlabelled)]
         self.macs = _positive(MACS, self.macs)
         if not isinstance(self.costs, dict):
@@ -231,6 +233,17 @@ def _positive(key: str, values: Any) -> list[float]:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
             raise WeeError(f"{key} is {value!r}: it must be a positive number, such as 3.99e8")
     return [float(value) for value in as_list(values)]
+
+
+def _by_name(key: str, values: Any, example: str) -> dict[str, str]:
+    """Return text by name.
+
+    Raises:
+        WeeError: it is not given by name.
+    """
+    if not isinstance(values, dict) or not all(isinstance(value, (str, int)) for value in values.values()):
+        raise WeeError(f"{key} is {values!r}: it has a text for each name, such as {example}")
+    return {str(name): str(value) for name, value in values.items()}
 
 
 def _for_each(key: str, values: list[float], count: int, exits: bool) -> list[float]:

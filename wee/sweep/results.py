@@ -363,10 +363,12 @@ def find_sweeps(root: Path, wanted: list[str]) -> list[Path]:
         wanted: names of sweeps (for the newest sweep of each name), paths, patterns of paths, or "newest".
 
     Raises:
-        WeeError: there is no sweep for one of them.
+        WeeError: there is no sweep for one of them, or one is empty.
     """
     paths = []
     for name in wanted:
+        if not name.strip():
+            raise WeeError("sweeps has an empty name: name a sweep, or give newest")
         if name == "newest":
             all_sweeps = [folder for folder in root.glob("*/*") if is_sweep(folder)]
             if not all_sweeps:

@@ -432,8 +432,11 @@ def _operated_column(head: str, metrics: Sequence[Metric], ood: str | None, pool
     """Return a column of deployed metrics of the same acceptance threshold: of means, or of all sets together."""
 
     def cell(rows: pd.DataFrame) -> str:
-        rows = _on(rows, ood)
-        values = [_pooled(rows, metric, metrics) if pooled else _mean(rows, metric, ood) for metric in metrics]
+        if pooled:
+            of_ood = _on(rows, ood)
+            values = [_pooled(of_ood, metric, metrics) for metric in metrics]
+        else:
+            values = [_mean(rows, metric, ood) for metric in metrics]
         return "-" if set(values) == {"-"} else " / ".join(values)
 
     return _Column(head, metrics, ood, cell)
@@ -441,22 +444,28 @@ def _operated_column(head: str, metrics: Sequence[Metric], ood: str | None, pool
 
 def _on(rows: pd.DataFrame, ood: str | None) -> pd.DataFrame:
     """Return the rows of ID data alone (None), or those with an OOD set."""
-    return rows[rows.ood.isna() if ood is None else rows.ood == ood]
+    return rows[_is_on(rows, ood)]
+
+
+def _is_on(rows: pd.DataFrame, ood: str | None) -> pd.Series[bool]:
+    """Return whether each row is of ID data alone (None), or of an OOD set."""
+    return rows.ood.isna() if ood is None else rows.ood == ood
 
 
 def _price(rows: pd.DataFrame, metrics: Sequence[Metric], ood: str | None) -> str:
     """Return the average cost of a sample where metrics are measured. Each setting counts once: its metrics share a price."""
-    measured = _on(rows[rows.metric.isin([metric.name for metric in metrics])], ood)
-    prices = measured.drop_duplicates(["members", "task", "split"]).price
+    measured = rows.metric.isin([metric.name for metric in metrics]) & _is_on(rows, ood)
+    setting = ["members", "task", "split"]
+    prices = rows.loc[measured, [*setting, "price"]].drop_duplicates(setting).price
     return "-" if prices.empty else si(prices.mean())
 
 
 def _mean(rows: pd.DataFrame, metric: Metric, ood: str | None) -> str:
-    rows = _on(rows[rows.metric == metric.name], ood)
-    if rows.empty:
+    measured = (rows.metric == metric.name) & _is_on(rows, ood)
+    if not measured.any():
         return "-"
-    mean = rows.value.mean()
-    mark = _FLOOR_MARK if AT_FLOOR in rows and rows[AT_FLOOR].any() else ""
+    mean = rows.value[measured].mean()
+    mark = _FLOOR_MARK if AT_FLOOR in rows and rows[AT_FLOOR][measured].any() else ""
     return (f"{mean:.2f}" if metric.percent or abs(mean) >= 100 else f"{mean:.4g}") + mark
 
 
