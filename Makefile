@@ -44,12 +44,14 @@ EXITS ?= msdnet_small
 SIZED ?= [s1,s2,s3]
 TIMED ?= [cov@5]
 NAME = $(DATASET)-$(FAMILY)
+# Has each of several jobs print what it says in one piece, where make can do that.
+SYNCED = $(if $(filter output-sync,$(.FEATURES)),-O)
 SETTINGS = +experiment=$@ dataset=$(DATASET) family=$(FAMILY) paths.store=$(STORE)
 SWEEP = $(WEE) sweep $(SETTINGS)
 DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo figures bench test docs doctest notebooks dist longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
+.PHONY: help install demo demo_figure demo_page figures bench test docs doctest notebooks dist longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
 .PHONY: teaser sc scod ood policy window size msdnet hypervolume validation_size certified across_sizes members reliability adjustment latency_figure tables
 
 help:  ## list these targets
@@ -68,11 +70,13 @@ demo: install  ## the whole path on embedded images: train, evaluate, sweep, dra
 	$(WEE) train
 	$(WEE) evaluate
 	$(WEE) sweep +experiment=demo
-	$(WEE) figure sweeps=demo name=demo
-	$(WEE) explore sweeps=demo name=demo
+	$(MAKE) --no-print-directory -j2 $(SYNCED) demo_figure demo_page
+
+demo_figure demo_page:
+	$(WEE) $(if $(filter demo_page,$@),explore,figure) sweeps=demo name=demo
 
 figures: install  ## every figure, from the embedded images; DATASET=cifar10: from photographs' logits, without images
-	$(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),-O) $(FIGURES)
+	$(MAKE) --no-print-directory -j$(JOBS) $(SYNCED) $(FIGURES)
 
 teaser policy window: logits  ## one figure: teaser, sc, scod, ood, policy, window, hypervolume, validation_size or certified
 	$(SWEEP)
