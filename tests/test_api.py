@@ -336,3 +336,11 @@ def test_the_same_logits_for_validation_and_test_are_noticed(caplog: pytest.LogC
         assert "the same logits" not in caplog.text
         wee.from_arrays(val, val)
     assert "val and test have the same logits" in caplog.text
+
+
+def test_logits_may_be_tensors_of_any_floating_point_type() -> None:
+    import torch
+
+    logits = torch.arange(12.0).reshape(2, 2, 3).requires_grad_()
+    source = wee.from_arrays((logits.to(torch.bfloat16), [0, 1]), (-logits, [1, 0]))
+    np.testing.assert_array_equal(next(iter(source.pool.networks[1].logits.values())), logits.detach()[1])

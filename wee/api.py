@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wee.costs import COSTS, MACS, source_conditions
-from wee.data.logit_files import check_not_probabilities, encoded, warn_if_same
+from wee.data.logit_files import as_array, check_not_probabilities, encoded, warn_if_same
 from wee.data.splits import TEST, VAL, SplitName
-from wee.errors import WeeError, first_line
+from wee.errors import WeeError
 from wee.members.config import check_member
 from wee.method.metrics import Task
 from wee.method.policies import BASELINES, Rule, Width, Window
@@ -664,7 +664,7 @@ def _checked(
     Raises:
         WeeError: a shape does not fit, or a number is not finite.
     """
-    logits = _array(f"the logits on {split}", values)
+    logits = as_array(f"the logits on {split}", values)
     if logits.ndim != 3 or not logits.size:
         single = "; those of a single network are logits[None]" if logits.ndim == 2 else ""
         raise WeeError(
@@ -676,7 +676,7 @@ def _checked(
         raise WeeError(f"the logits on {split} are not all finite")
     check_not_probabilities(f"the logits on {split}", logits)
     count = logits.shape[1]
-    labels = np.full(count, NO_LABEL) if classes is None else _array(f"the classes on {split}", classes)
+    labels = np.full(count, NO_LABEL) if classes is None else as_array(f"the classes on {split}", classes)
     if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
         raise WeeError(
             f"the classes on {split} are an array {list(labels.shape)} of {labels.dtype}: expected are {count} integers, one "
@@ -686,21 +686,9 @@ def _checked(
         raise WeeError(f"the classes on {split} are not all in 0 .. {logits.shape[2] - 1}")
     ids = np.array([f"{split}-{place}" for place in range(count)], dtype=np.bytes_)
     try:
-        named = ids if groups is None else encoded(_array(f"the groups of {split}", groups))
+        named = ids if groups is None else encoded(as_array(f"the groups of {split}", groups))
     except UnicodeEncodeError as error:
         raise WeeError(f"the groups of {split} have a name that is no text: {error}") from None
     if named.shape != (count,):
         raise WeeError(f"the groups of {split} are an array {list(named.shape)}: give one for each of {count} samples")
     return logits, Samples(labels.astype(np.int64), ids, named)
-
-
-def _array(what: str, values: ArrayLike) -> np.ndarray:
-    """Return values as an array.
-
-    Raises:
-        WeeError: they are nested lists of different lengths, or nothing that numpy can convert.
-    """
-    try:
-        return np.asarray(values)
-    except (ValueError, TypeError) as error:
-        raise WeeError(f"{what} cannot be converted to an array: {first_line(error)}") from None

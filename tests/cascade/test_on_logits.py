@@ -116,6 +116,7 @@ def test_networks_of_several_scales_are_given_by_name(tmp_path: Path) -> None:
         ({0: logits_of(1)[0]}, "there are no logits of tiny/s1 member 1; the keys are 0"),
         ([logits_of(1)[0], lambda places: logits_of(1)[0]], r"member 1 have shape \[40, 3\]: expected is \[\d+, 3\]"),
         ([], "logits of 0 networks"),
+        ([[[1.0, 2.0], [3.0]]] * 2, "the logits of tiny/s1 member 0 cannot be converted to an array: "),
         (None, r"the logits are None: expected is an array \[networks, samples, classes\]"),
         ([logits_of(1)[0], 5], "the logits of tiny/s1 member 1 are 5: expected is an array"),
         (np.zeros((2, 0, 3)), "a cascade needs one sample or more"),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wee.cascade.description import CascadeDescription
 from wee.cascade.module import Cascade, Prediction
-from wee.data.logit_files import check_not_probabilities
+from wee.data.logit_files import as_array, check_not_probabilities
 from wee.errors import WeeError
 from wee.method.arrays import Ints
 from wee.units import counted
@@ -172,14 +172,14 @@ class LogitCascade:
 
 def _checked(name: str, network: Any, classes: int | None) -> Callable[[Ints], NDArray[np.floating]]:
     """Return a function that gives the logits of a network for some samples, after checking them."""
+    what = f"the logits of {name}"
 
     def logits_of(places: Ints) -> NDArray[np.floating]:
         if callable(network):
-            given = _array(network(places))
+            given = as_array(what, network(places))
         else:
-            given = _array(network)
+            given = as_array(what, network)
             given = given[places] if given.ndim == 2 else given
-        what = f"the logits of {name}"
         if given.ndim != 2 or len(given) != len(places) or classes not in (None, given.shape[1]):
             expected = f"[{len(places)}, {'classes' if classes is None else classes}]"
             raise WeeError(f"{what} have shape {list(given.shape)}: expected is {expected}")
@@ -191,11 +191,3 @@ def _checked(name: str, network: Any, classes: int | None) -> Callable[[Ints], N
         return given
 
     return logits_of
-
-
-def _array(values: Any) -> NDArray[Any]:
-    """Return values as an array; tensors may be on any device, and of a type that numpy does not have."""
-    if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        values = values.float() if values.is_floating_point() and values.dtype.itemsize < 4 else values
-    return np.asarray(values)

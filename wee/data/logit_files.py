@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -286,6 +287,26 @@ def _logits(what: str, array: Any) -> NDArray[np.floating]:
         raise WeeError(f"{what}: {_counted(~np.isfinite(logits), 'are not finite')}")
     check_not_probabilities(what, logits)
     return logits
+
+
+def as_array(what: str, values: Any) -> NDArray[Any]:
+    """Return values as an array; tensors may be on any device, and of a type that numpy does not have.
+
+    Args:
+        what: name of the values, for messages.
+        values: an array, a tensor, or nested lists.
+
+    Raises:
+        WeeError: the values are nested lists of different lengths, or nothing that numpy can convert.
+    """
+    torch = sys.modules.get("torch")  # where it is not imported, there are no tensors
+    if torch is not None and isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = values.float() if values.is_floating_point() and values.dtype.itemsize < 4 else values
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise WeeError(f"{what} cannot be converted to an array: {first_line(error)}") from None
 
 
 def check_not_probabilities(what: str, logits: NDArray[np.floating]) -> None:
