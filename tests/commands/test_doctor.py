@@ -129,6 +129,8 @@ def test_a_broken_store_is_told_with_its_repair(tmp_path: Path, wee: Wee) -> Non
     done = wee("doctor", "only=store", cwd=tmp_path, code=1)
     assert "problem toy/made/s1/0/val is damaged: labels.npy is missing" in done.stdout
     assert "              wee evaluate\n" in done.stdout
+    elsewhere = wee("doctor", "only=store", f"paths.store={store.root}", cwd=tmp_path / "outputs", code=1)
+    assert f"              wee evaluate paths.store={store.root}\n" in elsewhere.stdout
     assert "wee doctor: 1 problem found" in done.stderr
 
 

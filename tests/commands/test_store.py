@@ -112,6 +112,8 @@ def test_verify_names_damage_and_repair_and_fails(place: Path, wee: Wee) -> None
     assert "weights.safetensors is missing" in told
     assert "wee train dataset=toy family=made scale=s2 member=0" in told
     assert "nothing is damaged" in wee("store", "verify", "scale=s2", "split=val", cwd=place).stderr
+    told = wee("store", "verify", f"paths.store={place / 'outputs/store'}", cwd=place.parent, code=1).stderr
+    assert f"    repair: wee evaluate paths.store={place / 'outputs/store'}\n" in told
 
 
 def test_the_advice_on_a_damaged_checkpoint_works(place: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -327,6 +327,19 @@ def test_signals_to_a_process_that_has_just_been_started_are_left_to_the_first(
     assert list(workers.compute_units(Numbers(), UNITS, processes=2)) == [0, 1, 2, 3, 4, 5]
 
 
+class Slow:
+    """Work of which the first unit takes long; its results are the processes that computed the units."""
+
+    def compute(self, unit: workers.Unit, done: Any) -> int:
+        time.sleep(0.5 if unit.start == 0 else 0)
+        return os.getpid()
+
+
+def test_no_unit_waits_for_a_slow_process_at_the_end() -> None:
+    slow, *others = workers.compute_units(Slow(), UNITS[:5], processes=2)
+    assert slow not in others
+
+
 def test_a_process_that_has_just_been_started_can_be_ended(early: Callable[[signal.Signals], None]) -> None:
     """Although the first process, a job of a scheduler, does not end at SIGTERM."""
     early(signal.SIGTERM)

@@ -7,6 +7,7 @@ import gc
 import importlib
 import logging
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -264,6 +265,29 @@ def overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
+_COMMAND = re.compile(r"\b(wee(?: [a-z]+(?=\s|$))+)((?: (?:'[^']*'|[^\s'=]+=\S*))*)")
+"""A command of wee in a text: its words, and its overrides."""
+
+
+def with_folders(text: str) -> str:
+    """Return a text in which the commands of wee have the overrides of folders (`paths.store=..`) that this job was given.
+
+    Commands that are recommended to a user would look into the default folders without them. They replace the overrides of the
+    same folders that the commands have. Commands between backticks are names in a sentence, and stay as they are.
+    """
+    given = {word.partition("=")[0]: word for word in overrides() if word.startswith("paths.")}
+    replaced = {*given}
+    if replaced & {"paths.store", "paths.outputs"}:  # the store is in the outputs, unless it is given
+        replaced |= {"paths.store", "paths.outputs"}
+
+    def completed(found: re.Match[str]) -> str:
+        own = re.findall(r" ('[^']*'|\S+)", found[2])
+        kept = [word for word in own if word.strip("'").partition("=")[0] not in replaced]
+        return " ".join([found[1], *kept, shlex.join(given.values())])
+
+    return _COMMAND.sub(completed, text) if given else text
+
+
 def output_dir() -> Path:
     """Where Hydra puts this job's log and config."""
     return Path(HydraConfig.get().runtime.output_dir)
@@ -283,7 +307,7 @@ def _job(command: Command[C], cfg: DictConfig) -> Any:
     try:
         return command.work(to_object(command.root, cfg))
     except (WeeError, HydraException, OmegaConfBaseException) as error:
-        failure = JobError(_words(error))
+        failure = JobError(with_folders(_words(error)))
         if error.__cause__ is not None:  # for instance an error in a plug-in, with the line where it happened
             log.info(traceback.format_exc(), extra={"file_only": True})
     except OSError as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wee.app import pipes
-from wee.app.command import FOLDERS, Command
+from wee.app.command import FOLDERS, Command, with_folders
 from wee.app.docstrings import attributes_help
 from wee.app.fields import Checked, as_list, written
 from wee.app.help import listed
@@ -56,7 +56,10 @@ def run(cfg: DoctorConfig) -> None:
         WeeError: there is a problem.
     """
     paths = {name: str(path) for name, path in vars(cfg.paths).items()}
-    report = examine(paths, FOLDERS, cfg.full, cfg.timeout, cfg.only)
+    report = {
+        name: [replace(finding, commands=tuple(map(with_folders, finding.commands))) for finding in found]
+        for name, found in examine(paths, FOLDERS, cfg.full, cfg.timeout, cfg.only).items()
+    }
     pipes.write(as_json(report) if cfg.json else as_text(report, sys.stdout.isatty()))
     problems = count(report, Level.PROBLEM)
     if problems:

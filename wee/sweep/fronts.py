@@ -33,11 +33,11 @@ _MAY_LACK = tuple(f"{kind.name}@" for kind in METRICS.values() if isinstance(kin
 """How the names of the metrics begin that may lack a reference point: deployed ones, certified ones included."""
 
 
-def averaged(table: pd.DataFrame) -> pd.DataFrame:
+def averaged(rows: pd.DataFrame) -> pd.DataFrame:
     """Average the points of a table over orders and choices of members.
 
     Args:
-        table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
+        rows: rows of the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
 
     Returns:
         One row per setting and metric, with `price` and `value` on the test split, `price_val` and `value_val` on the
@@ -50,14 +50,14 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
         "spread": ("value", "std"),
         "count": ("value", "size"),
     }
-    grouped = table.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()
+    grouped = rows.groupby([*keys, "split"], dropna=False, sort=False).agg(**aggregates).reset_index()
     test = grouped[grouped.split == str(TEST)].drop(columns="split")
     val = grouped[grouped.split == str(VAL)][[*keys, "price", "value"]]
     return test.merge(val, on=keys, suffixes=("", "_val"))
 
 
 def comparable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the points of a table that can be compared on the validation set, as `averaged` returns them.
+    """Return the points of ID data that can be compared on the validation set, as `averaged` returns them.
 
     A window that is set for a task is compared in that task only; metrics that are not tasks compare the windows of all tasks.
     The validation set fixes one of the deployed metrics of each task (the risk of `cov@5`, the coverage of `risk@80`), and what
@@ -67,11 +67,10 @@ def comparable(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: the tidy table of a sweep, as returned by `wee.sweep.run.Result.table`.
     """
-    points = averaged(table)
-    tasks = set(points.task.dropna())
-    points = points[points.task.isna() | (points.task == points.metric) | ~points.metric.isin(tasks)]
-    pinned = _pinned([Metric.parse(str(name)) for name in points.metric.unique()])
-    return points[~points.metric.isin(pinned)]
+    table = table[table.split.isin([str(VAL), str(TEST)]) & table.ood.isna()]
+    pinned = _pinned([Metric.parse(str(name)) for name in table.metric.unique()])
+    of_task = table.task.isna() | (table.task == table.metric) | ~table.metric.isin(table.task.dropna().unique())
+    return averaged(table[of_task & ~table.metric.isin(pinned)])
 
 
 def fronts(table: pd.DataFrame, reference: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -141,7 +140,7 @@ def _fronts(points: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[_F
     """Yield the fronts of every panel.
 
     Args:
-        points: the points, as returned by `averaged`.
+        points: the points, as returned by `comparable`.
         reference: the reference point of each metric; see `fronts`.
     """
     named = {name: points[name].to_numpy() for name in ("policy", "price", "value", "price_val", "value_val")}

@@ -275,23 +275,34 @@ class _Shown:
     """
 
     def __init__(self, table: pd.DataFrame, splits: Sequence[SplitName], most_widths: int = _MOST_WIDTHS) -> None:
-        names = [str(split) for split in splits]
-        rows = _with_plain_strings(table[table.split.isin(names)])
+        sets = [str(split) for split in splits]
+        chosen = table.split.isin(sets)
+        rows = table.loc[chosen, ["eval_score", "score", "task", "cost", "ood", "ood_share", "width"]]
         scores = [str(name) for name in rows.eval_score.dropna().unique()]
         deciding = [str(name) for name in rows.score.dropna().unique()]
         decides = {name: name if name in deciding or not deciding else deciding[0] for name in scores}
         self._scores = {name: decides[name] for name in scores[:_MOST_SCORES]}
-        pairs = set(rows[["eval_score", "score"]].dropna().itertuples(index=False, name=None))
-        tasks = set(rows.task.dropna())
+        pairs = set(rows[["eval_score", "score"]].drop_duplicates().dropna().itertuples(index=False, name=None))
+        tasks = rows.task.dropna().unique()
         self.cost = COSTS.find(str(rows.cost.iloc[0]))
-        self.rows = rows[rows.task.isna() | (rows.task == rows.metric) | ~rows.metric.isin(tasks)]
+        chosen &= table.task.isna() | (table.task == table.metric) | ~table.metric.isin(tasks)
         shares = list(rows.ood_share.dropna().unique())
         shown_share = OOD_SHARE if OOD_SHARE in shares or not shares else shares[0]
-        self.rows = self.rows[self.rows.ood.isna() | (self.rows.ood_share == shown_share)]
+        chosen &= table.ood.isna() | (table.ood_share == shown_share)
+        self.adjusts = bool((chosen & table.adjusted.astype(bool)).any())
         self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
         widths = list(rows.width.dropna().unique())
         self._widths = widths if len(widths) <= most_widths else [0.2 if 0.2 in widths else widths[0]]
-        where = ", ".join(names) if len(names) <= _MOST_SPLITS else f"{len(names)} shifted test sets"
+        present = table.policy.unique()
+        names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
+        self._policies = [POLICIES.find(str(name)) for name in names]
+        # Many rows are of widths and scores that have no line: without them, what follows is done sooner.
+        with_widths = [policy.name for policy in self._policies if policy.column == "width"]
+        chosen &= ~table.policy.isin(with_widths) | table.width.isin(self._widths)
+        chosen &= table.eval_score.isna() | table.eval_score.isin(list(self._scores))
+        chosen &= table.score.isna() | table.score.isin(list(self._scores.values()))
+        self.rows = _with_plain_strings(table[chosen])
+        where = ", ".join(sets) if len(sets) <= _MOST_SPLITS else f"{len(sets)} shifted test sets"
         by = [] if self.several_scores else [_by(*next(iter(self._scores.items())))]
         self.title = ", ".join([where, *by]) + (
             f", {shown_share:g} of the stream OOD" if shown_share != OOD_SHARE else ""
@@ -305,11 +316,7 @@ class _Shown:
         ]
         if any(exit_score != decides[score] and exit_score in scores for score, exit_score in pairs):
             self.hidden += ["results ranked by another score than that of the exits"]
-        present = table.policy.unique()
-        names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
-        self._policies = [POLICIES.find(str(name)) for name in names]
         self.hidden += sorted(policy.name for policy in self._policies if not policy.summarised)
-        self.adjusts = bool(self.rows.adjusted.astype(bool).any())
 
     @property
     def several_scores(self) -> bool:

@@ -33,11 +33,12 @@ from wee.machine import processors, use_at_most
 START = "fork" if sys.platform == "linux" else "spawn"
 """How processes are started, as `multiprocessing` names it."""
 
-UNITS = 16
+UNITS = 32
 """Number of units for each process: enough that none waits long for the last one, and few enough to hand out quickly."""
 
 AHEAD = 2
-"""Number of units that a process has at a time, so that it does not wait for the next one."""
+"""Number of units that a process has at a time, so that it does not wait for the next one. The last units are handed out one
+by one, so that no process waits for two of them at the end."""
 
 _ALIGNED = 64  # bytes
 
@@ -187,8 +188,12 @@ class _Team(Generic[R]):
         return [worker for worker in self._workers if worker.connection in ready]
 
     def _give(self, worker: _Worker) -> None:
-        """Hand a unit to a process: one of its lineup, else of one that no process works on, else of the longest."""
-        if not self._waiting:
+        """Hand a unit to a process: one of its lineup, else of one that no process works on, else of the longest.
+
+        The last units are left for the processes that have none.
+        """
+        left = sum(map(len, self._waiting.values()))
+        if not left or (worker.held and left <= AHEAD * len(self._workers)):
             return
         lineup = worker.lineup
         if lineup not in self._waiting:
