@@ -13,11 +13,10 @@ from typing import Any
 
 import yaml
 from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from wee.app.groups import Group
-from wee.app.hydra_compat import composing
+from wee.app.hydra_compat import composing, parsed_overrides
 from wee.app.keys import ConfigKey, schema_keys
 from wee.app.paths import conf_dir
 from wee.errors import WeeError
@@ -179,7 +178,7 @@ def _choices(command: str, overrides: Sequence[str], composed: Mapping[str, Any]
         pair for default in defaults if isinstance(default, DictConfig) for pair in default.items_ex(resolve=False)
     )
     written = {str(group): choice for group, choice in pairs if " " not in str(group)}
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parsed = parsed_overrides(tuple(overrides))
     written |= {one.key_or_group: one.value() for one in parsed if one.key_or_group in written and not one.is_delete()}
     known = {group: choice for group, choice in composed.items() if "/" not in group}
     return {group: _names(choice) for group, choice in (written | known).items()}

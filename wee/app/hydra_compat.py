@@ -11,6 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import hydra
@@ -18,6 +19,8 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import TaskFunction
@@ -32,6 +35,7 @@ __all__ = [
     "failures_unannounced",
     "mode_unset",
     "parse_arguments",
+    "parsed_overrides",
     "store",
 ]
 
@@ -141,6 +145,16 @@ def store(name: str, node: Any, group: str | None = None, provider: str | None =
     """Make a config known to Hydra, in place of one with the same name; see `ConfigStore.store`."""
     replace: dict[str, Any] = {"replace": True} if _NEW else {}
     ConfigStore.instance().store(name=name, node=node, group=group, provider=provider, **replace)
+
+
+@lru_cache(maxsize=8)
+def parsed_overrides(overrides: tuple[str, ...]) -> tuple[Override, ...]:
+    """Return the overrides of a command line, parsed. Several checks ask for the same ones, which take 10 ms to parse.
+
+    Raises:
+        OverrideParseException: an override is malformed.
+    """
+    return tuple(OverridesParser.create().parse_overrides(list(overrides)))
 
 
 def parse_arguments() -> argparse.Namespace:

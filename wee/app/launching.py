@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from wee.app.hydra_compat import parsed_overrides
 from wee.errors import WeeError, unknown
 from wee.machine import AT_ONCE, processors
 
@@ -153,7 +153,7 @@ def check_launcher(overrides: Sequence[str], multirun: bool, compose: Callable[[
     Raises:
         WeeError: a key does not exist, or there is nothing to launch.
     """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parsed = parsed_overrides(tuple(overrides))
     chosen = next((str(one.value()) for one in parsed if one.key_or_group.lstrip("+") == _GROUP), None)
     keys = [one.key_or_group.removeprefix("hydra.launcher.") for one in parsed if _sets_launcher(one.key_or_group)]
     if not keys and chosen not in LAUNCHERS:

@@ -15,12 +15,11 @@ from typing import Any
 
 import yaml
 from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from wee.app.hydra_compat import composing
+from wee.app.hydra_compat import composing, parsed_overrides
 from wee.app.paths import conf_dir
 from wee.errors import WeeError
 
@@ -45,7 +44,7 @@ def check_configs(command: str, overrides: Sequence[str], folders: Sequence[Path
     Raises:
         WeeError: a file would fill the memory, or a config would run code.
     """
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parsed = parsed_overrides(tuple(overrides))
     if not folders and not any(override.key_or_group.startswith("hydra") for override in parsed):
         return
     config = composed(command, overrides, folders)
@@ -68,7 +67,7 @@ def composed(command: str, overrides: Sequence[str], folders: Sequence[Path]) ->
     """
     for file in (file for folder in folders for file in sorted(folder.rglob("*.yaml"))):
         _check_size(file)
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    parsed = parsed_overrides(tuple(overrides))
     search = [f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in folders)}]"] if folders else []
     single = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
     try:

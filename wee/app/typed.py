@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationResolutionError, MissingMandatoryValue, ValidationError
 
 from wee.app.groups import Group
+from wee.app.hydra_compat import parsed_overrides
 from wee.errors import WeeError, unknown
 from wee.records import fits, not_finite
 
@@ -117,7 +117,7 @@ def check_overrides(
     """
     known = [*_fields(schema), "experiment"]
     theirs = {path.name for folder in folders[1:] if folder.is_dir() for path in folder.iterdir() if path.is_dir()}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in parsed_overrides(tuple(overrides)):
         group = override.key_or_group.partition("@")[0]
         path = group.split(".")
         first = path[0].split("/")[0]
