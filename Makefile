@@ -168,7 +168,7 @@ bench: install  ## how fast, against baselines timed in the same run (2 GB in ou
 
 # Tests that take minutes have a target of their own: pages, examples, commands in several processes, simulated guarantees.
 FAULTS := tests/faults tests/fuzz
-LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/lit/test_tracking.py tests/cascade/test_guarantees_hold.py \
+LONG := tests/experiments tests/examples tests/lit/test_processes.py tests/lit/test_compile.py tests/lit/test_tracking.py tests/cascade/test_guarantees_hold.py \
 	tests/sweep/test_workers.py tests/sweep/test_rounding.py tests/commands/test_plugins.py tests/commands/test_latency.py \
 	tests/commands/test_store.py tests/commands/test_doctor.py tests/doctor
 

@@ -15,9 +15,11 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.loggers import Logger
+from torch import nn
 
 from wee.data.base import Split
 from wee.data.variation import varied
+from wee.errors import WeeError, first_line
 from wee.files import read_checked, write_checked
 from wee.interruption import answer, asked, deferred, take_signals
 from wee.lit.hush import hush
@@ -154,14 +156,17 @@ def train_member(
     processes.same("the step that this training goes on from", progress.first)
     if progress.first < steps:
         order = (recipe.seed, runtime.workers, progress.first, processes.rank, processes.size)
-        with interruptible(), deferred():
+        fast = _compiled(module.network) if runtime.compile else contextlib.nullcontext()
+        with interruptible(), deferred(), fast:
             trainer.fit(module, training_loader(images, config, *order))
     else:
         progress.load_finished(module)
     elapsed = time.perf_counter() - started
     share = None if processes.size == 1 else range(processes.rank, len(val), processes.size)
     validation = ordered_loader(val.dataset(recipe.transform), 4 * config.batch_size, runtime.workers, share)
-    (metrics,) = trainer.validate(module, validation, verbose=False)
+    stance = torch.compiler.set_stance("force_eager") if runtime.compile else contextlib.nullcontext()
+    with stance:  # compiling for other sizes of batches would take longer than the validation
+        (metrics,) = trainer.validate(module, validation, verbose=False)
     if not processes.leads:
         return {}
     about = checkpoints.save(
@@ -189,6 +194,24 @@ def training_folder(folder: Path) -> Path:
 def training_state(folder: Path) -> Path:
     """Return the file from which an interrupted training goes on."""
     return training_folder(folder) / "state.pt"
+
+
+@contextlib.contextmanager
+def _compiled(network: nn.Module) -> Iterator[None]:
+    """Compile a network when it first runs inside the `with` block. It draws the random numbers that it draws otherwise.
+
+    Raises:
+        WeeError: the network cannot be compiled, for instance because there is no C++ compiler.
+    """
+    network.compile(options={"fallback_random": True})
+    try:
+        yield
+    except RuntimeError as error:
+        if any(kind.__name__ == "TorchDynamoException" for kind in type(error).__mro__):
+            raise WeeError(
+                f"torch.compile failed ({first_line(error)}); runtime.compile=false trains without it"
+            ) from error
+        raise
 
 
 @contextlib.contextmanager
