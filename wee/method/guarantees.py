@@ -11,7 +11,7 @@ Sources: Clopper and Pearson, Biometrika 1934 (binomial bounds); Angelopoulos et
 Statistics 2025 (fixed sequences of tests); Geifman and El-Yaniv, NeurIPS 2017 (selective classification with a guaranteed
 risk); Bentkus, Annals of Probability 2004 (tails of sums of bounded variables).
 
-scipy.stats is imported where it is used, because that takes half a second.
+scipy.special is imported where it is used, because that takes a quarter of a second; scipy.stats would take a second.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ def upper_bound(losses: int, count: int, delta: float) -> float:
         >>> upper_bound(0, 59, 0.05) < 0.05 < upper_bound(0, 58, 0.05)
         True
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     _check(losses, count, delta)
-    return 1.0 if losses == count else float(beta.ppf(1 - delta, losses + 1, count - losses))
+    return 1.0 if losses == count else float(betaincinv(losses + 1, count - losses, 1 - delta))
 
 
 def lower_bound(losses: int, count: int, delta: float) -> float:
     """The lower confidence limit of a risk: with probability 1 - delta the true risk is at least this; see `upper_bound`."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     _check(losses, count, delta)
-    return 0.0 if losses == 0 else float(beta.ppf(delta, losses, count - losses + 1))
+    return 0.0 if losses == 0 else float(betaincinv(losses, count - losses + 1, delta))
 
 
 def mean_interval(mean: float, count: int, delta: float) -> tuple[float, float]:
@@ -100,9 +100,16 @@ def p_values(losses: Ints, counts: Ints, risk: float) -> Floats:
     Returns:
         P(Binomial(count, risk) <= losses) for each candidate; 1 without samples.
     """
-    from scipy.stats import binom
+    values: Floats = np.where(counts > 0, _binomial_cdf(losses, counts, risk), 1.0)
+    return values
 
-    values: Floats = np.where(counts > 0, binom.cdf(losses, counts, risk), 1.0)
+
+def _binomial_cdf(successes: Ints, counts: Ints, probability: float) -> Floats:
+    """Return P(Binomial(count, probability) <= successes) for each pair of numbers, with 0 <= successes <= count."""
+    from scipy.special import betaincc
+
+    others = counts - successes
+    values: Floats = np.where(others > 0, betaincc(successes + 1, np.maximum(others, 1), probability), 1.0)
     return values
 
 
@@ -119,8 +126,6 @@ def least_count(losses: int, count: int, risk: float, delta: float) -> int | Non
         The least n with P(Binomial(n, risk) <= k) <= delta, where k is the rate times n, rounded up; None if the rate is
         `risk` or more.
     """
-    from scipy.stats import binom
-
     rate = losses / count if count else 1.0
     if rate >= risk:
         return None
@@ -131,7 +136,7 @@ def least_count(losses: int, count: int, risk: float, delta: float) -> int | Non
     while True:
         ks = np.arange(first, first + block)
         most = np.floor(ks / rate + 1e-9).astype(np.int64)
-        passes = binom.cdf(ks, most, risk) <= delta
+        passes = _binomial_cdf(ks, most, risk) <= delta
         if passes.any():
             break
         first, block = first + block, 2 * block
@@ -139,7 +144,7 @@ def least_count(losses: int, count: int, risk: float, delta: float) -> int | Non
     low = k  # with as many losses as samples nothing passes
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if binom.cdf(k, middle, risk) <= delta else (middle, high)
+        low, high = (low, middle) if _binomial_cdf(np.array(k), np.array(middle), risk) <= delta else (middle, high)
     return high
 
 

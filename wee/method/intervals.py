@@ -66,9 +66,9 @@ def half_width(seed_error: float, members: int, sampling_error: float, level: fl
         level: the nominal coverage, in (0, 1).
     """
     upper = (1 + level) / 2
-    from scipy.stats import norm, t  # imported here because it takes half a second
+    from scipy.special import ndtri, stdtrit  # imported here because it takes a quarter of a second
 
-    return float(np.hypot(t.ppf(upper, members - 1) * seed_error, norm.ppf(upper) * sampling_error))
+    return float(np.hypot(stdtrit(members - 1, upper) * seed_error, ndtri(upper) * sampling_error))
 
 
 @dataclass(frozen=True)
