@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import across_sizes
@@ -33,10 +36,32 @@ PAGES = {
 }
 
 
-if __name__ == "__main__":
+def filled(page: str, sweeps: Path) -> str:
+    """Return a page with every place filled.
+
+    Args:
+        page: the name of the page.
+        sweeps: the folder of sweeps.
+    """
+    return fill(Path(__file__).with_name(f"{page}.page.md"), PAGES[page](sweeps))
+
+
+def main() -> None:
+    """Print a page, or write several into a folder, two at a time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", nargs="?", choices=list(PAGES), default="README")
+    parser.add_argument("pages", nargs="*", choices=list(PAGES), default="README", metavar="page")
     parser.add_argument("--sweeps", type=Path, default=Path("outputs/sweeps"), help="the folder of sweeps")
+    parser.add_argument("--into", metavar="FILE", help="write each page into a file, with {page} for its name")
     arguments = parser.parse_args()
-    template = Path(__file__).with_name(f"{arguments.page}.page.md")
-    sys.stdout.write(fill(template, PAGES[arguments.page](arguments.sweeps)))
+    pages = [arguments.pages] if isinstance(arguments.pages, str) else arguments.pages
+    if arguments.into is None:
+        for page in pages:
+            sys.stdout.write(filled(page, arguments.sweeps))
+        return
+    with ProcessPoolExecutor(2, get_context("fork")) as pool:  # what is imported is there in both processes
+        for page, text in zip(pages, pool.map(partial(filled, sweeps=arguments.sweeps), pages), strict=True):
+            Path(arguments.into.format(page=page)).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

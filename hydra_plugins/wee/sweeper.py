@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -109,13 +111,26 @@ class WeeSweeper(Sweeper):
             config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
             check_hydra(OmegaConf.to_container(config.hydra, resolve=False))
             if root is not None:
-                to_object(root, OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+                with _hydra_config(config):
+                    to_object(root, OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
         except Exception as error:
             failure = f"{' '.join(job)}: {describe(error)}"
             log.error(f"this job cannot run: {failure}")
             failures.append(failure)
             return False
         return True
+
+
+@contextmanager
+def _hydra_config(config: DictConfig) -> Iterator[None]:
+    """Return a context in which values such as `${hydra:runtime.choices.figure}` are those of a job's config."""
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    hydra.set_config(config)
+    try:
+        yield
+    finally:
+        hydra.cfg = before
 
 
 def spanned_jobs(overrides: Iterable[Override]) -> Iterable[Job]:

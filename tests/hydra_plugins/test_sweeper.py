@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException
 
-from hydra_plugins.wee.sweeper import spanned_jobs
+from hydra_plugins.wee.sweeper import _hydra_config, spanned_jobs
+from wee.app.hydra_compat import composing
+from wee.app.paths import conf_dir
+from wee.commands import find_command
 
 
 def jobs(*overrides: str) -> list[tuple[str, ...]]:
@@ -43,3 +48,14 @@ def test_of_two_overrides_with_one_key_the_later_counts() -> None:
 def test_a_range_without_steps_is_refused() -> None:
     with pytest.raises(CompactHydraException, match=r"width=interval\(0,1\).*list of values"):
         jobs("width=interval(0,1)")
+
+
+def test_jobs_are_checked_with_the_values_that_hydra_gives_them() -> None:
+    find_command("figure").register()
+    before = HydraConfig.instance().cfg
+    with composing(str(conf_dir())):
+        overrides = ["figure=policy", "name=${hydra:runtime.choices.figure}"]
+        config = compose("figure", overrides=overrides, return_hydra_config=True)
+    with _hydra_config(config):
+        assert config.name == "policy"
+    assert HydraConfig.instance().cfg is before

@@ -255,9 +255,14 @@ def _written(value: Any) -> str:
 
 
 def job_suffix() -> str:
-    """Return the suffix that distinguishes the files of a multirun's jobs: "-0", "-1", ..; empty in a single run."""
+    """Return the suffix that distinguishes the files of a multirun's jobs: "-0", "-1", ..
+
+    It is empty in a single run, and if each job's name comes from its config, as in `name=${hydra:runtime.choices.figure}`.
+    """
     job = HydraConfig.get()
-    return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
+    written: Any = OmegaConf.to_container(job.overrides.task, resolve=False)
+    named = any(text.startswith("name=") and "${hydra:" in text for text in written)
+    return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN and not named else ""
 
 
 def overrides() -> list[str]:
