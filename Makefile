@@ -10,7 +10,7 @@ ifeq ($(DATASET),cifar10)
 FAMILY ?= cifar_resnet
 STORE ?= experiments/cifar10/store
 TASKS ?= [cov@2,cov@5,risk@80,risk@95]
-FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes members reliability adjustment $(MSDNET) latency_figure tables drawings drawings_by_task
+FIGURES ?= teaser sc scod ood policy window hypervolume validation_size certified across_sizes members reliability adjustment $(MSDNET) latency_figure tables
 INTERVALS ?= bootstrap.resamples=5000
 SC ?= 'task.metrics=[accuracy,aurc]' $(INTERVALS)
 SCOD ?= 'task.metrics=[]' $(INTERVALS)
@@ -48,13 +48,7 @@ NAME = $(DATASET)-$(FAMILY)
 SYNCED = $(if $(filter output-sync,$(.FEATURES)),-O)
 SETTINGS = +experiment=$@ dataset=$(DATASET) family=$(FAMILY) paths.store=$(STORE)
 SWEEP = $(WEE) sweep $(SETTINGS)
-# With the goal `drawings`, a process draws several figures, because its start takes as long as drawing one.
-DRAW = $(if $(filter drawings,$(MAKECMDGOALS)),@:,$(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME))
-DRAWN := teaser scod ood policy window validation_size certified
-DRAWN_BY_TASK := sc hypervolume
-
-COMMA := ,
-SPACE := $(subst ,, )
+DRAW = $(WEE) figure figure=$@ sweeps=$@-$(NAME) name=$@-$(NAME)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo_figure demo_page figures bench test docs doctest notebooks dist longtest faults fuzz browser slurm prerelease lint lock audit format clean logits latency
@@ -140,12 +134,6 @@ endif
 tables: sc scod ood validation_size certified across_sizes members reliability adjustment $(MSDNET)
 	$(BIN)/python experiments/$(DATASET)/tables.py deployment README validation_size across_sizes reliability adjustment members $(MSDNET) \
 		--into 'outputs/figures/{page}-$(NAME).md'
-
-.PHONY: drawings drawings_by_task
-drawings drawings_by_task: $(DRAWN) $(DRAWN_BY_TASK)
-	$(WEE) figure -m figure=$(subst $(SPACE),$(COMMA),$(if $(filter drawings,$@),$(DRAWN),$(DRAWN_BY_TASK))) \
-		'sweeps=$${hydra:runtime.choices.figure}-$(NAME)' 'name=$${hydra:runtime.choices.figure}-$(NAME)' \
-		$(if $(filter drawings_by_task,$@),'figure.panels=$(TASKS)')
 
 size: logits  ## cascades of one to four members
 ifeq ($(DATASET),digits)

@@ -66,9 +66,8 @@ def _run(command: str, arguments: list[str]) -> None:
     warnings.filterwarnings("ignore", ".* found in sys.modules .* prior to execution", RuntimeWarning, "runpy")
     # Run the module as __main__, so that processes which re-run this one (DDP) run the same command.
     gc.disable()  # what imports and configs make is kept; `wee.app.command` enables the collector before the work begins
-    atexit.register(
-        gc.freeze
-    )  # nor need it look at what is there when the process ends, which takes 0.1 s after a sweep
+    # At exit, the collector skips what is there, which saves 0.1 s after a sweep.
+    atexit.register(gc.freeze)
     try:
         runpy.run_module(module_of(command), run_name="__main__", alter_sys=True)
     finally:

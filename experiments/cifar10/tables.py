@@ -2,7 +2,8 @@
 
 `python experiments/cifar10/tables.py` prints README.md, `python experiments/cifar10/tables.py validation_size` prints
 validation_size.md, and so on. Each is a text (README.page.md, validation_size.page.md) with places for numbers and tables,
-filled with what is in the sweeps. A test compares the pages with what this command prints.
+filled with what is in the sweeps. With `--into FILE`, the pages are written into files. A test compares the pages with what
+this command prints.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import readme
 import reliability
 import validation
 from words import fill
+
+from wee.sweep.workers import START
 
 PAGES = {
     "README": readme.places,
@@ -49,7 +52,7 @@ def filled(page: str, sweeps: Path) -> str:
 def main() -> None:
     """Print a page, or write several into a folder, two at a time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", nargs="*", choices=list(PAGES), default="README", metavar="page")
+    parser.add_argument("pages", nargs="*", choices=list(PAGES), default="README")
     parser.add_argument("--sweeps", type=Path, default=Path("outputs/sweeps"), help="the folder of sweeps")
     parser.add_argument("--into", metavar="FILE", help="write each page into a file, with {page} for its name")
     arguments = parser.parse_args()
@@ -58,7 +61,8 @@ def main() -> None:
         for page in pages:
             sys.stdout.write(filled(page, arguments.sweeps))
         return
-    with ProcessPoolExecutor(2, get_context("fork")) as pool:  # what is imported is there in both processes
+    Path(arguments.into).parent.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(2, get_context(START)) as pool:
         for page, text in zip(pages, pool.map(partial(filled, sweeps=arguments.sweeps), pages), strict=True):
             Path(arguments.into.format(page=page)).write_text(text, encoding="utf-8")
 

@@ -18,7 +18,7 @@ from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 log = logging.getLogger("wee")
 
@@ -109,6 +109,8 @@ class WeeSweeper(Sweeper):
             if root is not None:
                 check_overrides(root, job, FOLDERS, GROUPS)
             config: Any = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
+            with open_dict(config):
+                config.hydra.job.num, config.hydra.job.id = 0, "0"  # the launcher sets the numbers of jobs
             check_hydra(OmegaConf.to_container(config.hydra, resolve=False))
             if root is not None:
                 with _hydra_config(config):

@@ -19,12 +19,13 @@ from wee.app.command import with_folders
         (["paths.store=b"], "wee evaluate paths.outputs=a name=x", "wee evaluate name=x paths.store=b"),
         (["paths.outputs=b"], "wee evaluate 'paths.store=a a' name=x", "wee evaluate name=x paths.outputs=b"),
         (["paths.data=b"], "wee evaluate paths.store=a", "wee evaluate paths.store=a paths.data=b"),
-        (["paths.store=b"], "mv a b && wee train member=0 (and more)", "mv a b && wee train member=0 paths.store=b (and more)"),
-        (["paths.store=b"], "`wee evaluate` makes one, paths.store=c is another", None),
+        (["paths.store=b"], "wee data check dataset=x", "wee data check dataset=x paths.store=b"),
+        (["paths.store=b"], "wee store rm digits/tiny apply=true", "wee store rm digits/tiny apply=true paths.store=b"),
+        (["paths.store=b"], "pip install 'wee[cluster]'", "pip install 'wee[cluster]'"),
     ],
 )  # fmt: skip
 def test_recommended_commands_use_the_folders_of_the_job(
-    monkeypatch: pytest.MonkeyPatch, given: list[str], text: str, expected: str | None
+    monkeypatch: pytest.MonkeyPatch, given: list[str], text: str, expected: str
 ) -> None:
     monkeypatch.setattr(wee.app.command, "overrides", lambda: given)
-    assert with_folders(text) == (text if expected is None else expected)
+    assert with_folders(text) == expected

@@ -264,10 +264,14 @@ def test_a_job_that_fails_at_work_stops_no_other(folder: Path, wee: Wee) -> None
 def test_figures_read_the_tables_of_a_multirun(folder: Path, wee: Wee) -> None:
     wee("sweep", "-m", *SMALL, "policy=paper", "scale=s1,s2", "task.names=[cov@20]", "name=both", cwd=folder)
     wee("figure", "sweeps=outputs/sweeps/both/*", "figure.panels=[cov@20]", cwd=folder)
-    each = ["sweeps=outputs/sweeps/both/*", "name=drawn-${hydra:runtime.choices.figure}", "figure.panels=[cov@20]"]
+    each = [
+        "sweeps=outputs/sweeps/both/*",
+        "name=${hydra:runtime.choices.figure}-${hydra:job.num}",
+        "figure.panels=[cov@20]",
+    ]
     wee("figure", "-m", "figure.formats=[png],[svg]", *each, cwd=folder)
-    drawn = {path.name for path in (folder / "outputs" / "figures").glob("drawn-*")}
-    assert drawn == {"drawn-sc.png", "drawn-sc.svg", "drawn-sc.csv"}, "the names are without the numbers of jobs"
+    drawn = {path.name for path in (folder / "outputs" / "figures").glob("sc-*[gv]")} - {"sc.csv"}
+    assert {"sc-0-0.png", "sc-1-1.svg"} <= drawn
     assert set(pd.read_csv(folder / "outputs" / "figures" / "sc.csv").scale) == {"s1", "s2"}
 
 

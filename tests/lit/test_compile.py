@@ -54,10 +54,16 @@ def trained(
 
 
 def test_a_compiled_network_is_trained_to_the_same_weights(dataset: ImagesConfig, tmp_path: Path) -> None:
+    from torch._dynamo.utils import counters
+
+    torch.compiler.reset()
+    counters.clear()
     plain = trained(dataset, tmp_path / "plain", compiled=False)
+    assert not counters["frames"]
     with pytest.raises(Stop):
         trained(dataset, tmp_path / "compiled", compiled=True, stop_after=2)
     compiled = trained(dataset, tmp_path / "compiled", compiled=True)
+    assert counters["frames"]["ok"] > 0, "it was compiled"
     assert compiled.keys() == plain.keys()
     for name in plain:
         assert torch.allclose(compiled[name].float(), plain[name].float(), rtol=1e-3, atol=1e-5), name

@@ -328,13 +328,19 @@ def test_signals_to_a_process_that_has_just_been_started_are_left_to_the_first(
 
 
 class Slow:
-    """Work of which the first unit takes long; its results are the processes that computed the units."""
+    """Work of which the first unit ends after the last; its results are the processes that computed the units."""
+
+    def __init__(self) -> None:
+        self.ended = multiprocessing.get_context(workers.START).Event()
 
     def compute(self, unit: workers.Unit, done: Any) -> int:
-        time.sleep(0.5 if unit.start == 0 else 0)
+        if unit.start == 4:
+            self.ended.set()
+        assert unit.start != 0 or self.ended.wait(60)
         return os.getpid()
 
 
+@pytest.mark.skipif(workers.START != "fork", reason="the event is inherited")
 def test_no_unit_waits_for_a_slow_process_at_the_end() -> None:
     slow, *others = workers.compute_units(Slow(), UNITS[:5], processes=2)
     assert slow not in others

@@ -7,7 +7,6 @@ import gc
 import importlib
 import logging
 import os
-import re
 import shlex
 import sys
 import traceback
@@ -255,14 +254,9 @@ def _written(value: Any) -> str:
 
 
 def job_suffix() -> str:
-    """Return the suffix that distinguishes the files of a multirun's jobs: "-0", "-1", ..
-
-    It is empty in a single run, and if each job's name comes from its config, as in `name=${hydra:runtime.choices.figure}`.
-    """
+    """Return the suffix that distinguishes the files of a multirun's jobs: "-0", "-1", ..; empty in a single run."""
     job = HydraConfig.get()
-    written: Any = OmegaConf.to_container(job.overrides.task, resolve=False)
-    named = any(text.startswith("name=") and "${hydra:" in text for text in written)
-    return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN and not named else ""
+    return f"-{job.job.num}" if job.mode == RunMode.MULTIRUN else ""
 
 
 def overrides() -> list[str]:
@@ -270,27 +264,22 @@ def overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
-_COMMAND = re.compile(r"\b(wee(?: [a-z]+(?=\s|$))+)((?: (?:'[^']*'|[^\s'=]+=\S*))*)")
-"""A command of wee in a text: its words, and its overrides."""
+def with_folders(command: str) -> str:
+    """Return a command for users with the overrides of folders (`paths.store=..`) that this job was given.
 
+    Without them, the command would look into the default folders. They replace the command's own overrides of these folders.
 
-def with_folders(text: str) -> str:
-    """Return a text in which the commands of wee have the overrides of folders (`paths.store=..`) that this job was given.
-
-    Commands that are recommended to a user would look into the default folders without them. They replace the overrides of the
-    same folders that the commands have. Commands between backticks are names in a sentence, and stay as they are.
+    Args:
+        command: a whole command line; one of another program is returned as it is.
     """
     given = {word.partition("=")[0]: word for word in overrides() if word.startswith("paths.")}
     replaced = {*given}
     if replaced & {"paths.store", "paths.outputs"}:  # the store is in the outputs, unless it is given
         replaced |= {"paths.store", "paths.outputs"}
-
-    def completed(found: re.Match[str]) -> str:
-        own = re.findall(r" ('[^']*'|\S+)", found[2])
-        kept = [word for word in own if word.strip("'").partition("=")[0] not in replaced]
-        return " ".join([found[1], *kept, shlex.join(given.values())])
-
-    return _COMMAND.sub(completed, text) if given else text
+    if not given or not command.startswith("wee "):
+        return command
+    words = [word for word in shlex.split(command) if word.partition("=")[0] not in replaced]
+    return shlex.join([*words, *given.values()])
 
 
 def output_dir() -> Path:
@@ -312,7 +301,7 @@ def _job(command: Command[C], cfg: DictConfig) -> Any:
     try:
         return command.work(to_object(command.root, cfg))
     except (WeeError, HydraException, OmegaConfBaseException) as error:
-        failure = JobError(with_folders(_words(error)))
+        failure = JobError(_words(error))
         if error.__cause__ is not None:  # for instance an error in a plug-in, with the line where it happened
             log.info(traceback.format_exc(), extra={"file_only": True})
     except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wee.app import pipes
-from wee.app.command import Command
+from wee.app.command import Command, with_folders
 from wee.app.console import line_width, progress, show
 from wee.app.docstrings import attributes_help
 from wee.app.help import listed
@@ -228,9 +228,8 @@ def _checkpoints(cfg: StoreConfig) -> list[Examination]:
             return []
         words = [f"{name}={getattr(place, name)}" for name in ("dataset", "family", "scale", "member")]
         aside = f"mv {shlex.quote(str(folder))} {shlex.quote(f'{folder.parent}/.{folder.name}.damaged')}"
-        repair = (
-            f"{aside} && {shlex.join(['wee', 'train', *words])} (and the overrides of its training, if there were any)"
-        )
+        again = with_folders(shlex.join(["wee", "train", *words]))
+        repair = f"{aside} && {again} (and the overrides of its training, if there were any)"
         return [Damage(f"checkpoint {'/'.join((*folder.parts[-4:],))}", folder, detail, repair)]
 
     work = []
@@ -251,7 +250,8 @@ def _report(damages: Sequence[Damage]) -> str:
     lines = [f"{counted(len(damages), 'thing is', 'things are')} damaged"]
     for repair, group in by_repair.items():
         lines += [f"  {damage.what}: {damage.detail}" for damage in group]
-        lines.append(f"    repair: {repair}")
+        command, bracket, remark = repair.partition(" (")
+        lines.append(f"    repair: {with_folders(command)}{bracket}{remark}")
     return "\n".join(lines)
 
 

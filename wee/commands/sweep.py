@@ -291,7 +291,8 @@ def _read(job: SweepJob, plan: Plan) -> list[Pool]:
             continue
         except Damaged as error:
             if error.address is None:
-                raise
+                other_paths = [text for text in overrides() if text.startswith("paths.") and text not in str(error)]
+                raise WeeError(" ".join([str(error), *other_paths])) from None
             raise WeeError(f"{error}. {_make(job, store, [error.address])}") from None
         missing |= dict.fromkeys(lacking)
         pools += [pool] if pool is not None else []

@@ -134,7 +134,12 @@ def train_member(
     Returns:
         The saved description of the member: its recipe, metrics, time and the fingerprint of its weights; empty in a process
         that does not lead.
+
+    Raises:
+        WeeError: the network cannot be compiled (`runtime.compile`).
     """
+    if runtime.compile and not hasattr(torch.compiler, "set_stance"):
+        raise WeeError(f"runtime.compile=true needs torch 2.6 or later; torch {torch.__version__} is installed")
     config, processes = recipe.trainer, processes or Processes()
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture, recipe.dataset.classes, recipe.dataset.channels)
@@ -198,7 +203,7 @@ def training_state(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _compiled(network: nn.Module) -> Iterator[None]:
-    """Compile a network when it first runs inside the `with` block. It draws the random numbers that it draws otherwise.
+    """Compile a network when it first runs inside the `with` block. It draws the same random numbers as without compilation.
 
     Raises:
         WeeError: the network cannot be compiled, for instance because there is no C++ compiler.
@@ -207,11 +212,13 @@ def _compiled(network: nn.Module) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if any(kind.__name__ == "TorchDynamoException" for kind in type(error).__mro__):
-            raise WeeError(
-                f"torch.compile failed ({first_line(error)}); runtime.compile=false trains without it"
-            ) from error
-        raise
+        from torch._dynamo.exc import TorchDynamoException
+
+        if not isinstance(error, TorchDynamoException):
+            raise
+        raise WeeError(
+            f"torch.compile failed ({first_line(error)}); runtime.compile=false trains without it"
+        ) from error
 
 
 @contextlib.contextmanager

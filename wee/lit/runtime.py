@@ -30,9 +30,9 @@ class RuntimeConfig:
             limited to the processors that this job may use (CPU affinity, a container's quota, SLURM_CPUS_PER_TASK),
             divided among the jobs that a parallel launcher runs at once and the processes of this job, less the workers.
         keep_every: seconds between two saved states of a training, from which it resumes after an interruption.
-        compile: whether `wee train` compiles the network with torch.compile, which takes a minute at the start of each training
-            and makes its steps faster; on a CPU, it needs a C++ compiler. The weights differ by rounding from those of a
-            training without it.
+        compile: whether `wee train` compiles the network with torch.compile, which takes up to a minute at the start of each
+            training and makes its steps faster; on a CPU, it needs a C++ compiler. The weights differ by rounding
+            from those of a training without it.
     """
 
     accelerator: str = "auto"

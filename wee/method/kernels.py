@@ -169,7 +169,7 @@ def load() -> bool:
 def _fetched(counts: Counts) -> int:
     """Read an array from the first to the last byte, so that it is in the processor's cache; return the sum of some counts.
 
-    Rankings read the groups in any order: from main memory, that takes 2.5 times as long as reading it in order beforehand.
+    Rankings read the groups in random order. From main memory, that takes 2.5 times as long as reading them in order first.
     """
     flat, total = counts.reshape(counts.size), 0
     for k in range(0, flat.size, _LINE // flat.itemsize):
@@ -207,7 +207,7 @@ def _walk(rows: Rows, id_counts: Counts, ood_counts: Counts, kinds: Ints, tails:
     # Flat views, so that the compiler knows the strides.
     counts_flat, sums_flat = states.reshape(states.size), sums.reshape(sums.size)
     above = np.zeros(3 * LANES, dtype=np.int32)
-    if fetched == 0:  # nothing was drawn; without this use of the sum, the compiler would leave out the reading
+    if fetched < 0:  # never: but without a use of the sum, the compiler would leave out the reading
         return states, sums
     for block in range(blocks):
         ids = (block + 1) * 3 * LANES
@@ -577,22 +577,22 @@ def read(
     if mixed:
         for lane in range(LANES):
             weight[lane] = ood_share / (1 - ood_share) * (totals[0, lane] / totals[2, lane])
-    values, areas = np.empty((len(kinds), LANES)), weight  # areas: what is computed for all lanes at once
+    values, of_lanes = np.empty((len(kinds), LANES)), weight
     for k in range(len(kinds)):
         kind, at = kinds[k], parameters[k]
         if kind == Kind.AURC_STRICT:
-            areas = _aurc_strict(rows, id_counts, ood_counts, weight)
+            of_lanes = _aurc_strict(rows, id_counts, ood_counts, weight)
         elif kind == Kind.AURC_PAPER and mixed:
-            areas = _aurc_mixed(rows, id_counts, ood_counts, weight)
+            of_lanes = _aurc_mixed(rows, id_counts, ood_counts, weight)
         elif kind == Kind.COVERAGE_PAPER:
-            areas = _coverage_paper(walk, at, noisy_start)
+            of_lanes = _coverage_paper(walk, at, noisy_start)
         elif kind in (Kind.AUPR_IN, Kind.AUPR_OUT):
-            areas = _precision(rows, id_counts, ood_counts, totals, kind == Kind.AUPR_OUT)
+            of_lanes = _precision(rows, id_counts, ood_counts, totals, kind == Kind.AUPR_OUT)
         for lane in range(LANES):
             ids, errors, oods = float(totals[0, lane]), float(totals[1, lane]), float(totals[2, lane])
             every, cost = ids + oods * weight[lane], errors + oods * weight[lane]
             if kind == Kind.COVERAGE_PAPER:
-                value = areas[lane]
+                value = of_lanes[lane]
             elif kind == Kind.COVERAGE_STRICT:
                 value = _coverage_strict(walk, at, lane)
             elif kind == Kind.RISK_PAPER:
@@ -608,7 +608,7 @@ def read(
                 tail = tables[0, totals[0, lane]] - tables[0, -1]
                 value = (sums[3, lane] + errors * tail - errors / ids / 2) / ids
             elif kind in (Kind.AURC_PAPER, Kind.AURC_STRICT):
-                value = areas[lane] / (2 * every)
+                value = of_lanes[lane] / (2 * every)
             elif kind in (Kind.AUGRC_PAPER, Kind.AUGRC_STRICT):
                 # Pairs of OOD samples need not be counted: there are oods ** 2.
                 twice = sums[0, lane] + weight[lane] * (sums[1, lane] + sums[2, lane] + weight[lane] * oods**2)
@@ -620,9 +620,9 @@ def read(
             elif kind == Kind.AUROC:
                 value = sums[2, lane] / (2 * ids * oods)
             elif kind == Kind.AUPR_IN:
-                value = areas[lane] / ids
+                value = of_lanes[lane] / ids
             elif kind == Kind.AUPR_OUT:
-                value = areas[lane] / oods
+                value = of_lanes[lane] / oods
             else:
                 value = _at_threshold(walk, kind, int(at), lane)
             values[k, lane] = value

@@ -289,14 +289,14 @@ class _Shown:
         shares = list(rows.ood_share.dropna().unique())
         shown_share = OOD_SHARE if OOD_SHARE in shares or not shares else shares[0]
         chosen &= table.ood.isna() | (table.ood_share == shown_share)
-        self.adjusts = bool((chosen & table.adjusted.astype(bool)).any())
+        self.adjusts = bool(table.adjusted[chosen].astype(bool).any())
         self.oods = [str(ood) for ood in rows.ood.dropna().unique()]
         widths = list(rows.width.dropna().unique())
         self._widths = widths if len(widths) <= most_widths else [0.2 if 0.2 in widths else widths[0]]
         present = table.policy.unique()
         names = [*(name for name in POLICIES if name in present), *(name for name in present if name not in POLICIES)]
         self._policies = [POLICIES.find(str(name)) for name in names]
-        # Many rows are of widths and scores that have no line: without them, what follows is done sooner.
+        # Many rows are of widths and scores that have no line; dropping them first makes what follows faster.
         with_widths = [policy.name for policy in self._policies if policy.column == "width"]
         chosen &= ~table.policy.isin(with_widths) | table.width.isin(self._widths)
         chosen &= table.eval_score.isna() | table.eval_score.isin(list(self._scores))

@@ -38,7 +38,7 @@ UNITS = 32
 
 AHEAD = 2
 """Number of units that a process has at a time, so that it does not wait for the next one. The last units are handed out one
-by one, so that no process waits for two of them at the end."""
+by one, so that at the end no unit waits behind another while a process is idle."""
 
 _ALIGNED = 64  # bytes
 
