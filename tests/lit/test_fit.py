@@ -15,54 +15,19 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from tests.helpers import trees
 from tests.helpers.command_line import SMALL, Wee
+from tests.helpers.training import Stop, recipe, run
 from wee.app.paths import conf_dir
 from wee.app.typed import to_object
 from wee.data.augment import Augment
 from wee.data.base import Split
-from wee.data.images.config import HeldOutConfig, ImagesConfig
+from wee.data.images.config import ImagesConfig
 from wee.errors import WeeError
 from wee.files import read_checked
 from wee.lit import fit
 from wee.lit.member import MemberModule
 from wee.lit.runtime import RuntimeConfig
-from wee.members.recipes import Recipe
 from wee.members.trainer import TrainerConfig
-from wee.models.config import FamilyConfig
-
-
-class Stop(Exception):
-    """An interruption."""
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> ImagesConfig:
-    root = tmp_path_factory.mktemp("images")
-    trees.class_folders(root / "train", 14)
-    trees.class_folders(root / "test", 4)
-    return ImagesConfig(name="toy", root=str(root), validation=HeldOutConfig("train", 6)).resolve()
-
-
-def recipe(dataset: ImagesConfig, **changes: object) -> Recipe:
-    scale = {"model": "cifar_resnet", "input_size": 16, "kwargs": {"width": 4, "stem": 4, "drop_rate": 0.3}}
-    settings = {"epochs": 3, "batch_size": 8, "optimizer": "sgd", "lr": 0.1, "augment": Augment("shift", 2), **changes}
-    return Recipe(dataset, FamilyConfig("f", scales={"s": scale}), TrainerConfig("t", **settings), "s", 0)  # type: ignore[arg-type]
-
-
-def run(made: Recipe, folder: Path, stop_after: int | None = None, every: float = 0.0) -> dict[str, torch.Tensor]:
-    done = 0
-
-    def step(count: int) -> None:
-        nonlocal done
-        done += count
-        if done == stop_after:
-            raise Stop
-
-    splits: list[Split] = [made.dataset.split(name) for name in ("train", "val")]
-    runtime = RuntimeConfig(accelerator="cpu", keep_every=every)
-    fit.train_member(made, *splits, folder / "member", runtime, [], step)
-    return load_file(folder / "member" / "weights.safetensors")
 
 
 @pytest.mark.parametrize(

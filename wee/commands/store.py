@@ -229,8 +229,8 @@ def _checkpoints(cfg: StoreConfig) -> list[Examination]:
         words = [f"{name}={getattr(place, name)}" for name in ("dataset", "family", "scale", "member")]
         aside = f"mv {shlex.quote(str(folder))} {shlex.quote(f'{folder.parent}/.{folder.name}.damaged')}"
         again = with_folders(shlex.join(["wee", "train", *words]))
-        repair = f"{aside} && {again} (and the overrides of its training, if there were any)"
-        return [Damage(f"checkpoint {'/'.join((*folder.parts[-4:],))}", folder, detail, repair)]
+        remark = "and the overrides of its training, if there were any"
+        return [Damage(f"checkpoint {'/'.join((*folder.parts[-4:],))}", folder, detail, f"{aside} && {again}", remark)]
 
     work = []
     for folder in saved_members(Path(cfg.paths.checkpoints)):
@@ -244,14 +244,13 @@ def _checkpoints(cfg: StoreConfig) -> list[Examination]:
 
 def _report(damages: Sequence[Damage]) -> str:
     """Return the message about damage: what is damaged, grouped by the command that repairs it."""
-    by_repair: dict[str, list[Damage]] = {}
+    by_repair: dict[tuple[str, str], list[Damage]] = {}
     for damage in damages:
-        by_repair.setdefault(damage.repair, []).append(damage)
+        by_repair.setdefault((damage.repair, damage.remark), []).append(damage)
     lines = [f"{counted(len(damages), 'thing is', 'things are')} damaged"]
-    for repair, group in by_repair.items():
+    for (repair, remark), group in by_repair.items():
         lines += [f"  {damage.what}: {damage.detail}" for damage in group]
-        command, bracket, remark = repair.partition(" (")
-        lines.append(f"    repair: {with_folders(command)}{bracket}{remark}")
+        lines.append(f"    repair: {with_folders(repair)}" + (f" ({remark})" if remark else ""))
     return "\n".join(lines)
 
 

@@ -122,7 +122,10 @@ def _damages(inventory: Any) -> list[tuple[str, str, str]]:
     from wee.store.audit import audit, examinations
 
     work = examinations(inventory, inventory.items, scores=True)
-    return [(one.what, one.detail, one.repair) for one in audit(work, processors(), lambda size: None)]
+    damages = audit(work, processors(), lambda size: None)
+    return [
+        (one.what, one.detail + (f"; the command {one.remark}" if one.remark else ""), one.repair) for one in damages
+    ]
 
 
 def check_locks(surroundings: Surroundings) -> Iterator[Finding]:

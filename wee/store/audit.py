@@ -25,12 +25,14 @@ class Damage:
         where: the damaged file or folder.
         detail: what is damaged.
         repair: a command that repairs it, or what to do.
+        remark: what to know about the command.
     """
 
     what: str
     where: Path
     detail: str
     repair: str
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _examine(inventory: Inventory, item: Item) -> list[Damage]:
         _ = item.entry.costs
     except Damaged as error:
         detail = str(error).replace(f"{item.folder}/", "")
-        damages.append(Damage(what, item.folder / "costs", detail, f"{command} (measures the cost again)"))
+        damages.append(Damage(what, item.folder / "costs", detail, command, "measures the cost again"))
     return damages
 
 
